@@ -159,11 +159,17 @@ pub trait Log: Send + Sync + 'static {
     /// Lists operations, newest (highest id) first.
     async fn list(&self, filter: &ListFilter) -> Result<Vec<OperationRecord>, LogError>;
 
-    /// Open operations whose lease ended at or before `now_ms` (or was never taken), oldest id first.
-    async fn claimable(&self, now_ms: i64, limit: u32) -> Result<Vec<OperationRecord>, LogError>;
+    /// Open operations that [`Log::claim`] would give to `replica`, oldest id first: their lease ended at or before
+    /// `now_ms`, or nobody holds them, or `replica` itself does (it was restarted under its old name).
+    async fn claimable(
+        &self,
+        replica: &str,
+        now_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<OperationRecord>, LogError>;
 
-    /// Takes an open operation whose lease ended: raises the epoch, sets replica and lease `now_ms + lease_ms`, and
-    /// returns the operation with its steps. `Held` when the lease is valid or the operation is not open.
+    /// Takes an open operation: raises the epoch, sets replica and lease `now_ms + lease_ms`, and returns the operation
+    /// with its steps. `Held` when another replica's lease is still valid, or the operation is not open.
     async fn claim(&self, id: &str, replica: &str, now_ms: i64, lease_ms: i64) -> Result<Stored, LogError>;
 
     /// Moves the end of the lease to `now_ms + lease_ms`.

@@ -233,6 +233,8 @@ pub struct StepRecord {
     pub state: StepState,
     /// Attempts begun in the present direction.
     pub attempt: u32,
+    /// How many of these ended because their replica died or handed over; they do not count against the limit.
+    pub interrupted: u32,
     /// Begin of the present or last attempt.
     pub started_ms: Option<i64>,
     /// End of the last attempt; `None` while one runs.
