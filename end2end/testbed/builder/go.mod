@@ -1,0 +1,3 @@
+module heddle/testbed/builder
+
+go 1.26
