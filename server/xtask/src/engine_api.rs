@@ -90,6 +90,30 @@ impl Engine {
         Ok(())
     }
 
+    /// Removes all containers, volumes and networks that somebody made. Only ever for an engine of our own.
+    pub fn remove_everything_but_images(&self) -> Result<()> {
+        let answer = self.call("GET", "/containers/json?all=1", &[], QUICK)?;
+        let list: Value = serde_json::from_slice(&answer.body).context("the engine's answer is no JSON")?;
+        for id in list.as_array().into_iter().flatten().filter_map(|container| container["Id"].as_str()) {
+            self.demand("DELETE", &format!("/containers/{id}?force=1&v=1"), &[204, 404])?;
+        }
+        self.demand("POST", "/networks/prune", &[200])?;
+        let answer = self.call("GET", "/volumes", &[], QUICK)?;
+        let list: Value = serde_json::from_slice(&answer.body).context("the engine's answer is no JSON")?;
+        for name in list["Volumes"].as_array().into_iter().flatten().filter_map(|volume| volume["Name"].as_str()) {
+            self.demand("DELETE", &format!("/volumes/{name}?force=1"), &[204, 404])?;
+        }
+        Ok(())
+    }
+
+    fn demand(&self, method: &str, path: &str, accepted: &[u16]) -> Result<()> {
+        let answer = self.call(method, path, &[], SLOW)?;
+        if !accepted.contains(&answer.status) {
+            bail!("the engine refuses {method} {path}: {}", answer.text());
+        }
+        Ok(())
+    }
+
     fn call(&self, method: &str, path: &str, body: &[u8], limit: Duration) -> Result<Answer> {
         let shown = self.socket.display();
         let mut stream = UnixStream::connect(&self.socket).with_context(|| format!("no engine listens on {shown}"))?;

@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, checks and starts the project. Each command prepares whatever it needs on a fresh machine.
 
+mod engine;
 mod engine_api;
 mod fingerprint;
 mod images;
@@ -11,7 +12,7 @@ mod report;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::engine_api::Engine;
@@ -32,6 +33,24 @@ enum Task {
         #[arg(long, value_name = "unix:///PATH", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
         engine: String,
     },
+    /// Starts, uses or ends the project's own container engine for tests
+    Engine {
+        #[command(subcommand)]
+        action: EngineAction,
+    },
+}
+
+#[derive(Subcommand)]
+enum EngineAction {
+    /// Starts it, unless it runs, and prints the variables for tests
+    Up,
+    /// Runs a command in its network, where its published ports are
+    Exec {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Ends it; images stay for the next time
+    Down,
 }
 
 fn main() -> ExitCode {
@@ -48,10 +67,30 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<ExitCode> {
     let paths = Paths::find()?;
     match task {
+        Task::Engine { action } => return engine(&paths, action),
         Task::Images { engine } => {
             images::ensure(&paths, &Engine::from_address(&engine)?)?;
             println!("programs: {}", nodes::ensure(&paths)?.folder.display());
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn engine(paths: &Paths, action: EngineAction) -> Result<ExitCode> {
+    match action {
+        EngineAction::Up => {
+            let engine = engine::up(paths)?;
+            for (name, value) in engine.variables() {
+                println!("export {name}={value}");
+            }
+            println!("# its ports are reached with: cargo xtask engine exec -- COMMAND");
+        }
+        EngineAction::Exec { command } => {
+            let engine = engine::find(paths).context("the test engine does not run: cargo xtask engine up")?;
+            let status = engine.inside(&command[0]).args(&command[1..]).status().context("nsenter cannot be started")?;
+            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        EngineAction::Down => engine::down(paths)?,
     }
     Ok(ExitCode::SUCCESS)
 }
