@@ -51,6 +51,9 @@ pub enum LogError {
 }
 
 /// Proof of holding an operation: which one, and under which epoch.
+///
+/// It is valid as long as the stored epoch is this one and a replica holds the operation: also a run that released or
+/// settled its operation must not write any more. A lapsed lease alone does not make it invalid; the next claim does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
     /// The operation's id.

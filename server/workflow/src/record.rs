@@ -210,7 +210,7 @@ pub struct OperationRecord {
     pub created_ms: i64,
     /// When its row last changed, lease renewals apart.
     pub updated_ms: i64,
-    /// Set in state `failed`; kept while undoing so that the cause stays visible.
+    /// Why it failed, or why it is being undone if a cancelled step failed; cleared when it is opened again.
     pub error: Option<FailureRecord>,
     /// Somebody asked to cancel; the engine turns it into an undo.
     pub cancel_requested: bool,
