@@ -9,6 +9,8 @@ mod nodes;
 mod paths;
 mod process;
 mod report;
+mod site;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -17,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::engine_api::Engine;
 use crate::paths::Paths;
+use crate::site::Quality;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, checks and starts the project")]
@@ -32,6 +35,17 @@ enum Task {
         /// Address of the engine's socket
         #[arg(long, value_name = "unix:///PATH", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
         engine: String,
+    },
+    /// Checks the house rules: who may import whom, sizes, names, links
+    Tidy,
+    /// Builds what the browser loads
+    Site {
+        /// Optimised and compressed, as it is shipped
+        #[arg(long, conflicts_with = "dev")]
+        release: bool,
+        /// Compiled quickest
+        #[arg(long)]
+        dev: bool,
     },
     /// Starts, uses or ends the project's own container engine for tests
     Engine {
@@ -68,12 +82,24 @@ fn perform(task: Task) -> Result<ExitCode> {
     let paths = Paths::find()?;
     match task {
         Task::Engine { action } => return engine(&paths, action),
+        Task::Tidy => tidy::check(&paths)?,
+        Task::Site { release, dev } => {
+            println!("{}", site::build(&paths, quality(release, dev))?.display());
+        }
         Task::Images { engine } => {
             images::ensure(&paths, &Engine::from_address(&engine)?)?;
             println!("programs: {}", nodes::ensure(&paths)?.folder.display());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn quality(release: bool, dev: bool) -> Quality {
+    match (release, dev) {
+        (true, _) => Quality::Release,
+        (false, true) => Quality::Dev,
+        (false, false) => Quality::Plain,
+    }
 }
 
 fn engine(paths: &Paths, action: EngineAction) -> Result<ExitCode> {

@@ -1,0 +1,75 @@
+//! The house rules that no lint knows, as a check: who may import whom, sizes, names, links.
+//!
+//! Each rule is a function from text to findings, with a test that shows what it refuses.
+
+mod dependencies;
+mod links;
+mod rust;
+mod text;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths::Paths;
+use crate::process::{SHORT, output};
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// File and line, or the crate that a dependency rule is about.
+    pub place: String,
+    pub text: String,
+}
+
+impl Finding {
+    fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { place: place.into(), text: text.into() }
+    }
+
+    fn at(file: &str, line: usize, text: impl Into<String>) -> Self {
+        Self::new(format!("{file}:{line}"), text)
+    }
+}
+
+/// Checks everything and lists what was found.
+pub fn check(paths: &Paths) -> Result<()> {
+    let mut findings = dependencies::check(&metadata(&paths.root)?)?;
+    let files = project_files(&paths.root)?;
+    for name in &files {
+        // What is no text has no rules.
+        let Ok(content) = fs::read_to_string(paths.root.join(name)) else { continue };
+        findings.extend(text::check(name, &content));
+        if name.ends_with(".rs") {
+            findings.extend(rust::check(name, &content));
+        }
+        if name.ends_with(".md") {
+            findings.extend(links::check(&paths.root, name, &content));
+        }
+    }
+    for finding in &findings {
+        println!("{}: {}", finding.place, finding.text);
+    }
+    if !findings.is_empty() {
+        bail!("tidy: {} findings in {} files", findings.len(), files.len());
+    }
+    println!("tidy: {} files, nothing found", files.len());
+    Ok(())
+}
+
+fn metadata(root: &Path) -> Result<serde_json::Value> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root);
+    serde_json::from_str(&output(&mut cargo, SHORT)?).context("`cargo metadata` gave no JSON")
+}
+
+/// The files of the project: what git tracks or would track, that still exists.
+fn project_files(root: &Path) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(root);
+    let list = output(&mut git, SHORT)?;
+    let names = list.split('\0').filter(|name| !name.is_empty() && root.join(name).is_file());
+    Ok(names.map(str::to_owned).collect())
+}

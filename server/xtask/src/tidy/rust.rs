@@ -1,0 +1,154 @@
+//! Rules about Rust sources that need their syntax: length of functions, names of modules, queries built from text.
+
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+
+use super::Finding;
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+const MODULE_NAMES_BANNED: [&str; 4] = ["util", "common", "misc", "helpers"];
+
+/// Checks one source file.
+pub fn check(name: &str, content: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let lines = content.lines().count();
+    if lines > FILE_LINES_MAX {
+        findings.push(Finding::new(name, format!("{lines} lines: at most {FILE_LINES_MAX}")));
+    }
+    let words = name.trim_end_matches(".rs").split('/');
+    findings.extend(words.filter_map(banned).map(|word| Finding::new(name, format!("no module is called {word}"))));
+    if name.ends_with("/mod.rs") {
+        findings.push(Finding::new(name, "a module is `foo.rs` beside `foo/`"));
+    }
+    match syn::parse_file(content) {
+        Ok(file) => {
+            let mut visitor = Visitor { name, findings };
+            visitor.visit_file(&file);
+            visitor.findings
+        }
+        Err(error) => {
+            findings.push(Finding::at(name, error.span().start().line, format!("is no Rust: {error}")));
+            findings
+        }
+    }
+}
+
+fn banned(name: &str) -> Option<&'static str> {
+    MODULE_NAMES_BANNED.into_iter().find(|word| *word == name || name.strip_suffix('s') == Some(word))
+}
+
+struct Visitor<'a> {
+    name: &'a str,
+    findings: Vec<Finding>,
+}
+
+impl Visitor<'_> {
+    /// Counts from the signature to the closing bracket: attributes and documentation are free.
+    fn function(&mut self, signature: &syn::Signature, block: &syn::Block) {
+        let begin = signature.span().start().line;
+        let lines = block.span().end().line - begin + 1;
+        if lines > FUNCTION_LINES_MAX {
+            let text = format!("fn {} has {lines} lines: at most {FUNCTION_LINES_MAX}", signature.ident);
+            self.findings.push(Finding::at(self.name, begin, text));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Visitor<'_> {
+    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+        self.function(&item.sig, &item.block);
+        visit::visit_item_fn(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
+        self.function(&item.sig, &item.block);
+        visit::visit_impl_item_fn(self, item);
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
+        if let Some(block) = &item.default {
+            self.function(&item.sig, block);
+        }
+        visit::visit_trait_item_fn(self, item);
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if let Some(word) = banned(&item.ident.to_string()) {
+            let line = item.ident.span().start().line;
+            self.findings.push(Finding::at(self.name, line, format!("no module is called {word}")));
+        }
+        visit::visit_item_mod(self, item);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if call.method == "query" {
+            let mut formats = Formats { lines: Vec::new() };
+            call.args.iter().for_each(|argument| formats.visit_expr(argument));
+            let text = "a query is never put together with format!: bind values instead";
+            self.findings.extend(formats.lines.iter().map(|line| Finding::at(self.name, *line, text)));
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+/// Finds `format!` anywhere in an argument.
+struct Formats {
+    lines: Vec<usize>,
+}
+
+impl<'ast> Visit<'ast> for Formats {
+    fn visit_macro(&mut self, found: &'ast syn::Macro) {
+        if found.path.segments.last().is_some_and(|segment| segment.ident == "format") {
+            self.lines.push(found.span().start().line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(name: &str, content: &str) -> Vec<String> {
+        check(name, content).into_iter().map(|finding| format!("{}: {}", finding.place, finding.text)).collect()
+    }
+
+    #[test]
+    fn long_files_and_functions() {
+        assert!(texts("a.rs", &"// line\n".repeat(500)).is_empty());
+        assert_eq!(texts("a.rs", &"// line\n".repeat(501)), ["a.rs: 501 lines: at most 500"]);
+        let function = |lines: usize| format!("/// Doc.\nfn f() {{\n{}}}\n", "    g();\n".repeat(lines - 2));
+        assert!(texts("a.rs", &function(70)).is_empty());
+        assert_eq!(texts("a.rs", &function(71)), ["a.rs:2: fn f has 71 lines: at most 70"]);
+        let method = format!("struct A;\nimpl A {{\n{}}}\n", function(71));
+        assert_eq!(texts("a.rs", &method), ["a.rs:4: fn f has 71 lines: at most 70"]);
+    }
+
+    #[test]
+    fn names_that_say_nothing() {
+        for name in ["app/src/util.rs", "app/src/common/x.rs", "app/src/helpers.rs", "app/src/utils.rs"] {
+            assert_eq!(texts(name, "").len(), 1, "{name}");
+        }
+        assert_eq!(texts("a.rs", "mod misc {}").len(), 1);
+        assert_eq!(texts("a/mod.rs", "").len(), 1);
+        assert!(texts("app/src/utility.rs", "mod commons_vote {}").is_empty());
+    }
+
+    #[test]
+    fn queries_from_text() {
+        let check = |argument: &str, expect| {
+            let content = format!("fn f() {{ db.query({argument}).bind(1); }}");
+            assert_eq!(texts("a.rs", &content).len(), expect, "{argument}");
+        };
+        check(r#"format!("SELECT {x}")"#, 1);
+        check(r#"&std::format!("SELECT {x}")"#, 1);
+        check(r#"String::from(format!("SELECT {x}"))"#, 1);
+        check(r#""SELECT * FROM $x""#, 0);
+        assert!(texts("a.rs", r#"fn f() { let a = format!("{x}"); }"#).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_parse() {
+        assert_eq!(texts("a.rs", "fn {").len(), 1);
+    }
+}
