@@ -1,0 +1,156 @@
+//! Images on an engine: look, pull, tell how far it is.
+
+use std::time::Duration;
+
+use bollard::auth::DockerCredentials;
+use bollard::models::ImageInspect;
+use bollard::query_parameters::CreateImageOptions;
+use futures::StreamExt;
+
+use super::REQUEST_MAX;
+use super::client::Client;
+use super::failure::{failure, missing, within};
+use crate::{
+    AgentError, ImageFacts, ImageProgress, MissingWhy, PullCredentials, is_local_only_name, split_reference,
+};
+
+/// A pull that says nothing for so long has failed.
+const PULL_IDLE_MAX: Duration = Duration::from_secs(300);
+/// A whole pull that takes longer has failed.
+const PULL_MAX: Duration = Duration::from_secs(3600);
+
+/// Tells about an image that is on the engine.
+pub(crate) async fn find(client: &Client, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
+    check(reference)?;
+    let docker = client.docker().await?;
+    match within("image", REQUEST_MAX, docker.inspect_image(reference)).await {
+        Ok(found) => Ok(Some(facts(reference, found))),
+        Err(AgentError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes sure that an image is on the engine.
+pub(crate) async fn ensure(
+    client: &Client,
+    reference: &str,
+    credentials: Option<&PullCredentials>,
+    progress: &mut (dyn FnMut(ImageProgress) + Send),
+) -> Result<ImageFacts, AgentError> {
+    if let Some(found) = find(client, reference).await? {
+        return Ok(found);
+    }
+    let absent = |why| AgentError::ImageMissing { reference: reference.to_owned(), why };
+    if is_local_only_name(reference) {
+        return Err(absent(MissingWhy::LocalOnly));
+    }
+    let pulled = tokio::time::timeout(PULL_MAX, pull(client, reference, credentials, progress)).await;
+    match pulled {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(missing(&error).map_or(error, absent)),
+        Err(_) => return Err(AgentError::Timeout { what: format!("pull of {reference}"), after: PULL_MAX }),
+    }
+    find(client, reference).await?.ok_or_else(|| absent(MissingWhy::NotOnHost))
+}
+
+async fn pull(
+    client: &Client,
+    reference: &str,
+    credentials: Option<&PullCredentials>,
+    progress: &mut (dyn FnMut(ImageProgress) + Send),
+) -> Result<(), AgentError> {
+    let (repository, tag) = split_reference(reference);
+    let options = CreateImageOptions {
+        from_image: Some(repository.to_owned()),
+        tag: Some(tag.to_owned()),
+        ..CreateImageOptions::default()
+    };
+    let credentials = credentials.map(|given| DockerCredentials {
+        username: Some(given.username.clone()),
+        password: Some(given.password.to_string()),
+        serveraddress: Some(registry_of(repository).to_owned()),
+        ..DockerCredentials::default()
+    });
+    let docker = client.docker().await?.with_timeout(PULL_IDLE_MAX);
+    let what = format!("pull of {reference}");
+    let mut messages = Box::pin(docker.create_image(Some(options), None, credentials));
+    loop {
+        let next = tokio::time::timeout(PULL_IDLE_MAX, messages.next()).await;
+        let message = match next {
+            Ok(None) => return Ok(()),
+            Ok(Some(message)) => message.map_err(|error| failure(&what, error))?,
+            Err(_) => return Err(AgentError::Timeout { what, after: PULL_IDLE_MAX }),
+        };
+        if let Some(error) = message.error_detail.and_then(|detail| detail.message) {
+            return Err(AgentError::Engine { status: 0, message: format!("{what}: {error}") });
+        }
+        let detail = message.progress_detail.unwrap_or_default();
+        progress(ImageProgress {
+            layer: message.id,
+            status: message.status.unwrap_or_default(),
+            current: detail.current.and_then(|n| u64::try_from(n).ok()),
+            total: detail.total.and_then(|n| u64::try_from(n).ok()),
+        });
+    }
+}
+
+/// The registry that a repository name leads to.
+fn registry_of(repository: &str) -> &str {
+    match repository.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => "docker.io",
+    }
+}
+
+/// A reference becomes a part of a path: it may hold only what references hold.
+fn check(reference: &str) -> Result<(), AgentError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"./:@_-".contains(&byte);
+    let wrong = reference.is_empty()
+        || reference.len() > 500
+        || !reference.bytes().all(legal)
+        || reference.split('/').any(|part| part.is_empty() || part.starts_with(['.', '-']));
+    if wrong {
+        return Err(AgentError::Refused(format!("{reference:?} is not an image reference")));
+    }
+    Ok(())
+}
+
+fn facts(reference: &str, found: ImageInspect) -> ImageFacts {
+    let digests = found.repo_digests.unwrap_or_default();
+    let (repository, _) = split_reference(reference);
+    let of_this = digests.iter().find(|digest| digest.split('@').next() == Some(repository));
+    let digest = of_this.or(digests.first()).cloned();
+    ImageFacts {
+        reference: reference.to_owned(),
+        id: found.id.unwrap_or_default(),
+        local_only: digest.is_none() || reference.starts_with("heddle.local/"),
+        digest,
+        architecture: found.architecture.unwrap_or_default(),
+        created: found.created,
+        size_bytes: found.size.and_then(|n| u64::try_from(n).ok()),
+        volumes: found.config.and_then(|config| config.volumes).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_that_would_leave_their_path_are_refused() {
+        for reference in ["", "a b", "../x", "a/../b", "a//b", "-x", "a?b", "a#b", "a%2f", "x/-y"] {
+            assert!(matches!(check(reference), Err(AgentError::Refused(_))), "{reference}");
+        }
+        for reference in ["peer", "a/b:1.2_x", "r.example:5000/a/b@sha256:00ff", "sha256:00ff"] {
+            assert_eq!(check(reference), Ok(()), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_registry_is_read_from_the_name() {
+        assert_eq!(registry_of("peer"), "docker.io");
+        assert_eq!(registry_of("hyperledger/fabric-peer"), "docker.io");
+        assert_eq!(registry_of("r.example:5000/a/b"), "r.example:5000");
+        assert_eq!(registry_of("localhost/a"), "localhost");
+    }
+}

@@ -1,0 +1,103 @@
+//! Mutual TLS with an engine, from PEM texts that stay in memory.
+//!
+//! The engine is trusted only by the authority that was given for it; the machine's own authorities never count.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::{ProbeFailure, ProbeStage, Remedy};
+
+/// Builds the client side from PEM texts.
+pub(crate) fn client_config(ca: &str, certificate: &str, key: &str) -> Result<ClientConfig, ProbeFailure> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(ca, "authority", ProbeStage::Tls, Remedy::CheckAuthority)? {
+        roots.add(authority).map_err(|error| {
+            ProbeFailure::at(ProbeStage::Tls, Remedy::CheckAuthority, format!("the authority: {error}"))
+        })?;
+    }
+    let unusable = |what: String| ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientMaterial, what);
+    let own =
+        certificates(certificate, "certificate", ProbeStage::Authentication, Remedy::CheckClientMaterial)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|error| unusable(format!("the key cannot be read: {error}")))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(own, key)
+        .map_err(|error| unusable(format!("certificate and key: {error}")))
+}
+
+fn certificates(
+    pem: &str,
+    what: &str,
+    stage: ProbeStage,
+    remedy: Remedy,
+) -> Result<Vec<CertificateDer<'static>>, ProbeFailure> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(ProbeFailure::at(stage, remedy, format!("the {what} holds no PEM certificate"))),
+        Err(error) => Err(ProbeFailure::at(stage, remedy, format!("the {what} cannot be read: {error}"))),
+    }
+}
+
+/// Reads a handshake that failed: which side did not like the other, or was it no TLS at all?
+pub(crate) fn handshake_failure(error: &io::Error) -> ProbeFailure {
+    if let Some(refused) = refused_certificate(error) {
+        return refused;
+    }
+    let remedy = match rustls_error(error) {
+        Some(rustls::Error::InvalidCertificate(_)) => Remedy::CheckAuthority,
+        Some(rustls::Error::InvalidMessage(_)) => Remedy::EnableEngineTls,
+        Some(_) => Remedy::CheckAuthority,
+        // The peer closed without a word: it speaks something else.
+        None => Remedy::EnableEngineTls,
+    };
+    ProbeFailure::at(ProbeStage::Tls, remedy, error.to_string())
+}
+
+/// Finds the peer's alert that says that it does not accept our certificate.
+pub(crate) fn refused_certificate(error: &(dyn StdError + 'static)) -> Option<ProbeFailure> {
+    let rustls::Error::AlertReceived(alert) = rustls_error(error)? else { return None };
+    let about_us = matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
+    );
+    about_us.then(|| {
+        let message = format!("the engine does not accept our certificate: {alert:?}");
+        ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientCertificate, message)
+    })
+}
+
+/// The TLS library's error inside of another one, wherever it is.
+fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(current) = next {
+        if let Some(found) = current.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        // An I/O error shows its inner error here and not as its source.
+        if let Some(inner) = current.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = inner.downcast_ref::<rustls::Error>()
+        {
+            return Some(found);
+        }
+        next = current.source();
+    }
+    None
+}

@@ -1,0 +1,201 @@
+//! How bytes reach the engine: the local socket, or TCP with mutual TLS.
+//!
+//! One connection per request: the address is checked at every use, nothing idle is kept, and a request cannot
+//! meet a connection that died. The stages of opening one are told apart, because "Test connection" names them.
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+
+use super::address;
+use super::endpoint::DockerEndpoint;
+use super::tls;
+use crate::{BoxedStream, ProbeFailure, ProbeStage, Remedy};
+
+/// A connection that takes longer to open has failed.
+const OPEN_MAX: Duration = Duration::from_secs(5);
+
+/// Opens connections to one engine.
+pub(crate) struct Transport {
+    route: Route,
+    allow_loopback: bool,
+    /// The address that answered last, for reaching ports published on all addresses of a remote host.
+    last_peer: Mutex<Option<IpAddr>>,
+}
+
+enum Route {
+    Unix(PathBuf),
+    Tls { address: String, port: u16, name: ServerName<'static>, config: Arc<ClientConfig> },
+}
+
+impl Transport {
+    /// Reads the endpoint; nothing is opened yet.
+    pub(crate) fn new(endpoint: DockerEndpoint, allow_loopback: bool) -> Result<Self, ProbeFailure> {
+        let route = match endpoint {
+            DockerEndpoint::Unix { path } => {
+                if !path.is_absolute() {
+                    let message = format!("{} is not an absolute path", path.display());
+                    return Err(ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, message));
+                }
+                Route::Unix(path)
+            }
+            DockerEndpoint::Tcp { address, port, ca_pem, client_cert_pem, client_key_pem } => {
+                let bare = address.trim_start_matches('[').trim_end_matches(']').to_owned();
+                let name = ServerName::try_from(bare.clone()).map_err(|_| {
+                    let message = format!("{address:?} is not a host name or address");
+                    ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, message)
+                })?;
+                let config = tls::client_config(&ca_pem, &client_cert_pem, &client_key_pem)?;
+                Route::Tls { address: bare, port, name, config: Arc::new(config) }
+            }
+        };
+        Ok(Self { route, allow_loopback, last_peer: Mutex::new(None) })
+    }
+
+    /// Opens a connection to the engine; a failure names the stage.
+    pub(crate) async fn open(&self) -> Result<BoxedStream, ProbeFailure> {
+        match &self.route {
+            Route::Unix(path) => open_unix(path).await,
+            Route::Tls { address, port, name, config } => {
+                let found = address::resolve(address, *port, self.allow_loopback).await?;
+                let stream = connect_any(&found).await?;
+                if let Ok(peer) = stream.peer_addr() {
+                    *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer.ip());
+                }
+                let connector = TlsConnector::from(Arc::clone(config));
+                let handshake = connector.connect(name.clone(), stream);
+                match tokio::time::timeout(OPEN_MAX, handshake).await {
+                    Ok(Ok(stream)) => Ok(Box::new(stream)),
+                    Ok(Err(error)) => Err(tls::handshake_failure(&error)),
+                    Err(_) => Err(ProbeFailure::at(
+                        ProbeStage::Tls,
+                        Remedy::EnableEngineTls,
+                        "the TLS handshake got no answer in time",
+                    )),
+                }
+            }
+        }
+    }
+
+    /// Sends one request over a connection of its own. The caller bounds the time.
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<Response<Incoming>, ProbeFailure>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let stream = self.open().await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.sent_failure(&e))?;
+        // The task ends with the connection, and the connection with the response's body.
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "connection to the engine ended");
+            }
+        });
+        sender.send_request(path_only(request)).await.map_err(|error| self.sent_failure(&error))
+    }
+
+    /// Opens a plain connection to a port that a node publishes.
+    pub(crate) async fn dial(&self, at: SocketAddr) -> Result<TcpStream, ProbeFailure> {
+        // The portal reaches its own loopback only for an engine on the same machine.
+        let local = self.allow_loopback || matches!(self.route, Route::Unix(_));
+        if let Some(why) = address::denied(at.ip(), local) {
+            let message = format!("{} {why}", at.ip());
+            return Err(ProbeFailure::at(ProbeStage::Address, Remedy::UseOtherAddress, message));
+        }
+        connect_any(&[at]).await
+    }
+
+    /// The address under which ports published at `bind` are reached from here.
+    pub(crate) fn reach(&self, bind: IpAddr) -> IpAddr {
+        if !bind.is_unspecified() {
+            return bind;
+        }
+        match &self.route {
+            Route::Unix(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            Route::Tls { address, .. } => {
+                let last = *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner);
+                last.or_else(|| address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            }
+        }
+    }
+
+    /// Reads a failure behind the handshake: with TLS 1.3 that is where a refused client certificate shows.
+    fn sent_failure(&self, error: &hyper::Error) -> ProbeFailure {
+        if let Some(alert) = tls::refused_certificate(error) {
+            return alert;
+        }
+        let detail = with_sources(error);
+        ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, format!("the connection ended: {detail}"))
+    }
+}
+
+async fn open_unix(path: &PathBuf) -> Result<BoxedStream, ProbeFailure> {
+    let shown = path.display();
+    match tokio::time::timeout(OPEN_MAX, UnixStream::connect(path)).await {
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Err(error)) => {
+            let (stage, remedy) = match error.kind() {
+                io::ErrorKind::NotFound => (ProbeStage::Address, Remedy::StartEngine),
+                io::ErrorKind::PermissionDenied => (ProbeStage::Tcp, Remedy::GrantSocketAccess),
+                _ => (ProbeStage::Tcp, Remedy::StartEngine),
+            };
+            Err(ProbeFailure::at(stage, remedy, format!("{shown}: {error}")))
+        }
+        Err(_) => Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, format!("{shown}: no answer in time"))),
+    }
+}
+
+/// Connects to the first address that answers.
+async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, ProbeFailure> {
+    let mut last = String::from("no address");
+    for at in addresses {
+        match tokio::time::timeout(OPEN_MAX, TcpStream::connect(at)).await {
+            Ok(Ok(stream)) => {
+                // Requests are small and answered at once; waiting to fill packets only costs time.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = format!("{at}: {error}"),
+            Err(_) => last = format!("{at}: no answer in time"),
+        }
+    }
+    Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, last))
+}
+
+/// HTTP/1 wants the bare path in the request line and the name in a header of its own.
+fn path_only<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path_and_query().map_or_else(|| String::from("/"), ToString::to_string);
+    if let Ok(uri) = path.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
+    request
+}
+
+/// An error with all that caused it.
+pub(crate) fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
