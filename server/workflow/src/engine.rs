@@ -36,6 +36,7 @@ pub(crate) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
 }
 
 /// Where an attempt stands, for the test kit.
+#[cfg_attr(not(feature = "testkit"), expect(dead_code, reason = "only the test kit looks at it"))]
 pub(crate) struct Point<'a> {
     pub(crate) step: &'a str,
     pub(crate) wanted: Wanted,

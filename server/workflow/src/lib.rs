@@ -30,4 +30,7 @@ pub use record::{
     Wanted,
 };
 pub use settings::Settings;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
 pub use workflow::{Drained, Start, StartError, Started, Workflow};

@@ -1,0 +1,393 @@
+//! The cases that an operation goes through, and how one case is played.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::log::{ListFilter, Log};
+use crate::memory::MemoryLog;
+use crate::plan::Operation;
+use crate::record::{OperationRecord, OperationState, Wanted};
+use crate::settings::Settings;
+use crate::testkit::JumpClock;
+use crate::testkit::faults::{Crash, CrashLog, Fault, Harm, Injector, Moment};
+use crate::workflow::{Start, Workflow};
+
+/// What the kit's operations lock.
+const SUBJECT: &str = "testkit:subject";
+/// When the worlds begin, unix milliseconds.
+const BEGIN_MS: i64 = 1_700_000_000_000;
+/// Problems after which the kit stops looking for more.
+const FINDINGS_MAX: usize = 20;
+
+/// What a world must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// The operation is done: all that it makes is there, once.
+    Complete,
+    /// The operation is undone: nothing of it is left, or only what the product names as left behind.
+    Clean,
+}
+
+/// One fresh world: the services, with nothing done yet, and what to do in it.
+pub struct World<P: Operation> {
+    /// The operation's parameters.
+    pub params: P,
+    /// The services.
+    pub env: Arc<P::Env>,
+}
+
+/// An operation as the kit tries it.
+#[async_trait]
+pub trait Trial: Send + Sync {
+    /// The operation.
+    type Operation: Operation;
+
+    /// Makes a fresh world; the seed may steer delays and faults of simulated services.
+    async fn world(&self, seed: u64) -> World<Self::Operation>;
+
+    /// Tells what is wrong with a world, if anything.
+    async fn check(&self, world: &World<Self::Operation>, expect: Expect) -> Result<(), String>;
+
+    /// The log to run on; one that belongs to the world, or a new one in memory.
+    fn log(&self, _world: &World<Self::Operation>) -> Arc<dyn Log> {
+        Arc::new(MemoryLog::new())
+    }
+}
+
+/// How much to try.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Every crash is tried with this many seeds.
+    pub seeds: u64,
+    /// Longest real time for one case; then it counts as stuck.
+    pub case_timeout_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seeds: 3, case_timeout_ms: 30_000 }
+    }
+}
+
+/// A case that went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The case, with all that is needed to see what happened.
+    pub case: String,
+    /// What was wrong.
+    pub problem: String,
+}
+
+/// What the kit found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Cases played.
+    pub cases: u32,
+    /// Cases in which the engine really crashed.
+    pub crashes: u32,
+    /// Problems; stops at 20.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The number of cases, or the problems as one text.
+    ///
+    /// # Errors
+    /// When there are problems.
+    pub fn into_result(self) -> Result<u32, String> {
+        if self.findings.is_empty() {
+            return Ok(self.cases);
+        }
+        let lines = self.findings.iter().map(|finding| format!("{}: {}", finding.case, finding.problem));
+        Err(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// What to do with an operation that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Resume,
+    Undo,
+}
+
+/// One case.
+#[derive(Debug, Clone)]
+struct Case {
+    name: &'static str,
+    seed: u64,
+    faults: Vec<Fault>,
+    twice: bool,
+    /// Crash at this write of the log; whether the write still gets through.
+    write: Option<(u32, bool)>,
+    then: Then,
+    /// Afterwards start it again in the same world: a clean one must allow that.
+    again: bool,
+}
+
+impl Case {
+    fn new(name: &'static str, then: Then, faults: Vec<Fault>) -> Self {
+        Self { name, seed: 0, faults, twice: false, write: None, then, again: false }
+    }
+}
+
+/// Plays every case with an operation.
+pub async fn run<T: Trial>(trial: &T, options: Options) -> Report {
+    let mut report = Report::default();
+    let steps: Vec<_> = T::Operation::plan().step_names().into_iter().map(str::to_owned).collect();
+    for case in error_cases(&steps) {
+        play_one(trial, &options, case, &mut report).await;
+    }
+    for seed in 0..options.seeds {
+        for case in crash_cases(&steps, seed) {
+            play_one(trial, &options, case, &mut report).await;
+        }
+        for then in [Then::Resume, Then::Undo] {
+            crash_at_each_write(trial, &options, &steps, (seed, then), &mut report).await;
+        }
+    }
+    report
+}
+
+fn fault(step: &str, wanted: Wanted, moment: Moment, harm: Harm) -> Fault {
+    Fault { step: step.to_owned(), wanted, moment, harm }
+}
+
+/// A stop after the last step, so that there is everything to undo.
+fn full_undo(steps: &[String]) -> Vec<Fault> {
+    steps.last().map(|last| fault(last, Wanted::Run, Moment::After, Harm::Stop)).into_iter().collect()
+}
+
+/// Twice, and errors at every step and every undo.
+fn error_cases(steps: &[String]) -> Vec<Case> {
+    let mut cases = vec![Case::new("plain run", Then::Resume, Vec::new())];
+    cases.push(Case { twice: true, ..Case::new("each step twice", Then::Resume, Vec::new()) });
+    cases.push(Case { twice: true, ..Case::new("each step and undo twice", Then::Undo, full_undo(steps)) });
+    for step in steps {
+        for moment in [Moment::Before, Moment::After] {
+            let at = |wanted, harm| fault(step, wanted, moment, harm);
+            let stop = vec![at(Wanted::Run, Harm::Stop)];
+            cases.push(Case::new("error, resume", Then::Resume, stop.clone()));
+            let undo = Case::new("error, undo, start again", Then::Undo, stop.clone());
+            cases.push(Case { again: true, ..undo });
+            cases.push(Case { twice: true, ..Case::new("error, undo twice", Then::Undo, stop) });
+            cases.push(Case::new("retry", Then::Resume, vec![at(Wanted::Run, Harm::Retry)]));
+            for (name, harm) in [("error in undo", Harm::Stop), ("retry in undo", Harm::Retry)] {
+                let mut faults = full_undo(steps);
+                faults.push(at(Wanted::Undo, harm));
+                cases.push(Case::new(name, Then::Undo, faults));
+            }
+        }
+    }
+    cases
+}
+
+/// Crashes before, after and within every step and every undo.
+fn crash_cases(steps: &[String], seed: u64) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (index, step) in (0..).zip(steps) {
+        let poll = Moment::Poll(u32::try_from(mixed(seed, index) % 8).unwrap_or(0) + 1);
+        for moment in [Moment::Before, Moment::After, poll] {
+            let crash = vec![fault(step, Wanted::Run, moment, Harm::Crash)];
+            cases.push(Case { seed, ..Case::new("crash in a step", Then::Resume, crash) });
+            let mut faults = full_undo(steps);
+            faults.push(fault(step, Wanted::Undo, moment, Harm::Crash));
+            cases.push(Case { seed, ..Case::new("crash in an undo", Then::Undo, faults) });
+        }
+    }
+    cases
+}
+
+/// Spreads seeds (SplitMix64's finishing steps).
+fn mixed(seed: u64, index: u64) -> u64 {
+    let mut x = (seed << 16 | index).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Crashes at write 1, 2, 3 … of the log until a run gets by with fewer writes.
+async fn crash_at_each_write<T: Trial>(
+    trial: &T,
+    options: &Options,
+    steps: &[String],
+    (seed, then): (u64, Then),
+    report: &mut Report,
+) {
+    let faults = if then == Then::Undo { full_undo(steps) } else { Vec::new() };
+    for number in 1.. {
+        let mut crashed = false;
+        for through in [false, true] {
+            let case = Case::new("crash at a write of the log", then, faults.clone());
+            let case = Case { seed, write: Some((number, through)), ..case };
+            crashed |= play_one(trial, options, case, report).await;
+        }
+        if !crashed {
+            return;
+        }
+    }
+}
+
+/// Plays a case into the report; whether the engine crashed.
+async fn play_one<T: Trial>(trial: &T, options: &Options, case: Case, report: &mut Report) -> bool {
+    if report.findings.len() >= FINDINGS_MAX {
+        return false;
+    }
+    let crash = Crash::new();
+    let Case { name, seed, faults, twice, write, then, .. } = &case;
+    let name = format!("{name} (seed {seed}, then {then:?}, twice {twice}, write {write:?}, {faults:?})");
+    let limit = Duration::from_millis(options.case_timeout_ms);
+    let played = tokio::time::timeout(limit, play(trial, case, crash.clone())).await;
+    report.cases += 1;
+    report.crashes += u32::from(crash.happened());
+    let result =
+        played.unwrap_or_else(|_| Err("stuck: neither done nor undone nor failed in time".to_owned()));
+    if let Err(problem) = result {
+        report.findings.push(Finding { case: name, problem });
+    }
+    crash.happened()
+}
+
+async fn play<T: Trial>(trial: &T, case: Case, crash: Crash) -> Result<(), String> {
+    let world = trial.world(case.seed).await;
+    let log = trial.log(&world);
+    let clock = Arc::new(JumpClock::new(BEGIN_MS));
+    let injector = Arc::new(Injector::new(case.faults.clone(), case.twice, crash.clone()));
+    let crash_log =
+        CrashLog { inner: Arc::clone(&log), crash: crash.clone(), at: case.write, writes: AtomicU32::new(0) };
+    let first = engine::<T>(Arc::new(crash_log), &world, &clock, "first")?;
+    first.interpose(Arc::clone(&injector) as Arc<dyn crate::engine::Interposer>);
+    let ended = tokio::select! {
+        ended = from_start::<T>(&first, &world, case.then) => Some(ended?),
+        () = crash.wait() => None,
+    };
+    first.halt().await;
+    let state = match ended {
+        Some(state) => {
+            if let Some(fault) = injector.missed().first() {
+                return Err(format!("the engine never came to {fault:?}"));
+            }
+            Some(state)
+        }
+        None => {
+            // Half of the seeds restart at once under the old name, the others elsewhere after the lease.
+            let same = case.seed % 2 == 1;
+            clock.advance(if same { 0 } else { 60_000 });
+            let second =
+                engine::<T>(Arc::clone(&log), &world, &clock, if same { "first" } else { "second" })?;
+            second.recover().await.map_err(|error| format!("recover: {error}"))?;
+            let state = match newest(&*log).await? {
+                Some(operation) => Some(to_the_end(&second, &operation.id, case.then).await?),
+                None => None,
+            };
+            second.halt().await;
+            state
+        }
+    };
+    verdict(trial, &world, &case, state).await?;
+    nothing_open(&*log).await?;
+    if case.again { play_again(trial, &world, log, &clock).await } else { Ok(()) }
+}
+
+/// Runs the operation once more, undisturbed.
+async fn play_again<T: Trial>(
+    trial: &T,
+    world: &World<T::Operation>,
+    log: Arc<dyn Log>,
+    clock: &Arc<JumpClock>,
+) -> Result<(), String> {
+    let workflow = engine::<T>(log, world, clock, "again")?;
+    let start = Start::new("testkit", world.params.clone()).on(SUBJECT);
+    let started = workflow.start(start).await.map_err(|error| format!("start again: {error}"))?;
+    let state = to_the_end(&workflow, &started.id, Then::Resume).await?;
+    workflow.halt().await;
+    if state != OperationState::Done {
+        return Err(format!("started again, it ended as {state}"));
+    }
+    trial
+        .check(world, Expect::Complete)
+        .await
+        .map_err(|problem| format!("started again, not complete: {problem}"))
+}
+
+/// Compares the end of a case with what had to come out.
+async fn verdict<T: Trial>(
+    trial: &T,
+    world: &World<T::Operation>,
+    case: &Case,
+    state: Option<OperationState>,
+) -> Result<(), String> {
+    let (wanted, expect) = match case.then {
+        Then::Resume => (OperationState::Done, Expect::Complete),
+        Then::Undo => (OperationState::Undone, Expect::Clean),
+    };
+    let (wanted, expect) = match state {
+        // It crashed before anything was stored: nothing may have happened.
+        None => (None, Expect::Clean),
+        // The crash came in place of the error that would have led to the undo.
+        Some(OperationState::Done) if case.write.is_some() => (Some(OperationState::Done), Expect::Complete),
+        Some(_) => (Some(wanted), expect),
+    };
+    if state != wanted {
+        return Err(format!("ended as {state:?} instead of {wanted:?}"));
+    }
+    trial.check(world, expect).await.map_err(|problem| format!("not {expect:?}: {problem}"))
+}
+
+fn engine<T: Trial>(
+    log: Arc<dyn Log>,
+    world: &World<T::Operation>,
+    clock: &Arc<JumpClock>,
+    replica: &str,
+) -> Result<Workflow<<T::Operation as Operation>::Env>, String> {
+    let clock = Arc::clone(clock);
+    let workflow = Workflow::new(log, Arc::clone(&world.env), clock, Settings::new(replica));
+    workflow.register::<T::Operation>().map_err(|error| error.to_string())
+}
+
+async fn from_start<T: Trial>(
+    workflow: &Workflow<<T::Operation as Operation>::Env>,
+    world: &World<T::Operation>,
+    then: Then,
+) -> Result<OperationState, String> {
+    let start = Start::new("testkit", world.params.clone()).on(SUBJECT).with_key("testkit");
+    let started = workflow.start(start).await.map_err(|error| format!("start: {error}"))?;
+    to_the_end(workflow, &started.id, then).await
+}
+
+/// Waits for an operation, and does with a failed one what the case says: once for each injected error at most.
+async fn to_the_end<E: Send + Sync + 'static>(
+    workflow: &Workflow<E>,
+    id: &str,
+    then: Then,
+) -> Result<OperationState, String> {
+    let mut last = None;
+    for _round in 0..4 {
+        let operation = workflow.settled(id).await.map_err(|error| format!("wait: {error}"))?.operation;
+        if operation.state != OperationState::Failed {
+            return Ok(operation.state);
+        }
+        last = operation.error;
+        match then {
+            Then::Resume => workflow.resume(id).await,
+            Then::Undo => workflow.undo(id).await,
+        }
+        .map_err(|error| format!("{then:?}: {error}"))?;
+    }
+    Err(format!("fails again and again: {last:?}"))
+}
+
+async fn newest(log: &dyn Log) -> Result<Option<OperationRecord>, String> {
+    let filter = ListFilter { subject: Some(SUBJECT.to_owned()), limit: 1, ..ListFilter::default() };
+    log.list(&filter).await.map(|found| found.into_iter().next()).map_err(|error| format!("list: {error}"))
+}
+
+async fn nothing_open(log: &dyn Log) -> Result<(), String> {
+    let filter = ListFilter { open_only: true, limit: 1, ..ListFilter::default() };
+    match log.list(&filter).await.map_err(|error| format!("list: {error}"))?.first() {
+        Some(operation) => Err(format!("operation {} is left {}", operation.name, operation.state)),
+        None => Ok(()),
+    }
+}
