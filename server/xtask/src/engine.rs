@@ -161,13 +161,18 @@ fn lock(paths: &Paths) -> Result<File> {
 
 fn free_slot(paths: &Paths) -> Result<Slot> {
     let free = (0..SLOTS).map(|number| Slot::new(paths, number)).find(|slot| alive(&slot.state()).is_none());
-    free.with_context(|| format!("{SLOTS} test engines are running already: end one with `cargo xtask engine down`"))
+    free.with_context(|| {
+        format!("{SLOTS} test engines are running already: end one with `cargo xtask engine down`")
+    })
 }
 
 fn start(paths: &Paths, slot: Slot) -> Result<TestEngine> {
     clear(&slot)?;
     fs::create_dir_all(&slot.folder).with_context(|| format!("{} cannot be made", slot.folder.display()))?;
-    fs::DirBuilder::new().mode(0o700).create(&slot.runtime).context("the engine's private folder cannot be made")?;
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&slot.runtime)
+        .context("the engine's private folder cannot be made")?;
     certificates::write(&slot.runtime)?;
     let log = slot.folder.join("log");
     let file = File::create(&log).context("the engine's log cannot be written")?;
@@ -177,7 +182,8 @@ fn start(paths: &Paths, slot: Slot) -> Result<TestEngine> {
     let mut child = child.context("the test engine cannot be started")?;
     let pid = child.id();
     let state = json!({ "pid": pid, "began": began(pid), "root": paths.root.display().to_string() });
-    fs::write(slot.folder.join("state.json"), state.to_string()).context("the engine's state cannot be written")?;
+    fs::write(slot.folder.join("state.json"), state.to_string())
+        .context("the engine's state cannot be written")?;
     let api = Engine::at(slot.runtime.join("docker.sock"));
     // A child that ended answers no more; waiting for its socket any longer would only hide the reason.
     until(START, || api.answers() || !matches!(child.try_wait(), Ok(None)));
@@ -201,7 +207,12 @@ fn command(slot: &Slot) -> Command {
     command.args(["--host", &format!("tcp://{TLS_ADDRESS}"), "--tlsverify"]);
     command.args(["--tlscacert", &runtime("ca.pem")]);
     command.args(["--tlscert", &runtime("server.pem"), "--tlskey", &runtime("server.key")]);
-    command.args(["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", &format!("/{}", slot.cgroup())]);
+    command.args([
+        "--exec-opt",
+        "native.cgroupdriver=cgroupfs",
+        "--cgroup-parent",
+        &format!("/{}", slot.cgroup()),
+    ]);
     // The group of the socket would otherwise be everybody who may use the machine's engine.
     command.args(["--group", "root", "--shutdown-timeout", "10"]);
     command
@@ -255,9 +266,12 @@ fn waited(limit: Duration, condition: impl Fn() -> bool) -> bool {
 
 /// Removes what a stopped engine leaves: its private folder, its state and empty cgroups.
 fn clear(slot: &Slot) -> Result<()> {
-    for leftover in [&slot.runtime, &slot.folder.join("data").join("containerd").join("daemon").join("tmpmounts")] {
+    for leftover in
+        [&slot.runtime, &slot.folder.join("data").join("containerd").join("daemon").join("tmpmounts")]
+    {
         if leftover.exists() {
-            fs::remove_dir_all(leftover).with_context(|| format!("{} cannot be removed", leftover.display()))?;
+            fs::remove_dir_all(leftover)
+                .with_context(|| format!("{} cannot be removed", leftover.display()))?;
         }
     }
     let state = slot.folder.join("state.json");

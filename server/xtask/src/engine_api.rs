@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -40,10 +40,6 @@ impl Engine {
         }
     }
 
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-
     pub fn address(&self) -> String {
         format!("unix://{}", self.socket.display())
     }
@@ -58,7 +54,8 @@ impl Engine {
         let answer = self.call("GET", &format!("/images/{image}/json"), &[], QUICK)?;
         match answer.status {
             200 => {
-                let facts: Value = serde_json::from_slice(&answer.body).context("the engine's answer is no JSON")?;
+                let facts: Value =
+                    serde_json::from_slice(&answer.body).context("the engine's answer is no JSON")?;
                 Ok(facts["Config"]["Labels"][label].as_str().map(str::to_owned))
             }
             404 => Ok(None),
@@ -100,7 +97,9 @@ impl Engine {
         self.demand("POST", "/networks/prune", &[200])?;
         let answer = self.call("GET", "/volumes", &[], QUICK)?;
         let list: Value = serde_json::from_slice(&answer.body).context("the engine's answer is no JSON")?;
-        for name in list["Volumes"].as_array().into_iter().flatten().filter_map(|volume| volume["Name"].as_str()) {
+        for name in
+            list["Volumes"].as_array().into_iter().flatten().filter_map(|volume| volume["Name"].as_str())
+        {
             self.demand("DELETE", &format!("/volumes/{name}?force=1"), &[204, 404])?;
         }
         Ok(())
@@ -116,14 +115,17 @@ impl Engine {
 
     fn call(&self, method: &str, path: &str, body: &[u8], limit: Duration) -> Result<Answer> {
         let shown = self.socket.display();
-        let mut stream = UnixStream::connect(&self.socket).with_context(|| format!("no engine listens on {shown}"))?;
+        let mut stream =
+            UnixStream::connect(&self.socket).with_context(|| format!("no engine listens on {shown}"))?;
         stream.set_read_timeout(Some(limit)).context("no time limit can be set")?;
         stream.set_write_timeout(Some(limit)).context("no time limit can be set")?;
         let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(head.as_bytes()).with_context(|| format!("the engine on {shown} does not listen"))?;
+        stream
+            .write_all(head.as_bytes())
+            .with_context(|| format!("the engine on {shown} does not listen"))?;
         stream.write_all(body).with_context(|| format!("the engine on {shown} does not take the data"))?;
         let mut raw = Vec::new();
         let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut raw);
@@ -141,7 +143,9 @@ impl Answer {
     /// Progress streams report failures inside a successful answer.
     fn reports_error(&self) -> bool {
         let text = String::from_utf8_lossy(&self.body);
-        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).any(|line| !line["error"].is_null())
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .any(|line| !line["error"].is_null())
     }
 }
 

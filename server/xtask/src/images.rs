@@ -6,6 +6,7 @@
 mod archive;
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -19,29 +20,56 @@ use crate::report::say;
 /// The label by which an image that is up to date is recognised.
 const CONTENT: &str = "heddle.content";
 
+/// Where images of nodes may come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Only from this program: what tests need.
+    Built,
+    /// Public ones too, when they are there or can be pulled: what people want.
+    PublicOrBuilt,
+}
+
+/// How long a registry may be silent before the images are built instead.
+const PULL_SILENCE: Duration = Duration::from_secs(60);
+
 struct Recipe {
     name: &'static str,
     tag: &'static str,
+    /// The official image that does the same.
+    public: Option<&'static str>,
     make: fn(&Binaries) -> Result<Image>,
 }
 
 const NODES: [Recipe; 2] = [
-    Recipe { name: "heddle.local/fabric-peer", tag: nodes::FABRIC_VERSION, make: peer },
-    Recipe { name: "heddle.local/fabric-orderer", tag: nodes::FABRIC_VERSION, make: orderer },
+    Recipe {
+        name: "heddle.local/fabric-peer",
+        tag: nodes::FABRIC_VERSION,
+        public: Some("hyperledger/fabric-peer"),
+        make: peer,
+    },
+    Recipe {
+        name: "heddle.local/fabric-orderer",
+        tag: nodes::FABRIC_VERSION,
+        public: Some("hyperledger/fabric-orderer"),
+        make: orderer,
+    },
 ];
 
 const CHAINCODES: [Recipe; 2] = [
-    Recipe { name: "heddle.local/chaincode-example02", tag: "1", make: chaincode_1 },
-    Recipe { name: "heddle.local/chaincode-example02", tag: "2", make: chaincode_2 },
+    Recipe { name: "heddle.local/chaincode-example02", tag: "1", public: None, make: chaincode_1 },
+    Recipe { name: "heddle.local/chaincode-example02", tag: "2", public: None, make: chaincode_2 },
 ];
 
 /// Makes sure that the engine has all images. Nothing is built when it has them already.
-pub fn ensure(paths: &Paths, engine: &Engine) -> Result<()> {
+pub fn ensure(paths: &Paths, engine: &Engine, source: Source) -> Result<()> {
     let content = content(paths)?;
     for recipe in NODES.iter().chain(&CHAINCODES) {
         let image = format!("{}:{}", recipe.name, recipe.tag);
         if engine.image_label(&image, CONTENT)?.as_deref() == Some(content.as_str()) {
             say(format!("image {image} is present"));
+            continue;
+        }
+        if source == Source::PublicOrBuilt && public(engine, recipe)? {
             continue;
         }
         let binaries = nodes::ensure(paths)?;
@@ -51,6 +79,27 @@ pub fn ensure(paths: &Paths, engine: &Engine) -> Result<()> {
         say(format!("image {image} was built locally and loaded"));
     }
     Ok(())
+}
+
+/// True when the engine has, or now has, the official image that does the same.
+fn public(engine: &Engine, recipe: &Recipe) -> Result<bool> {
+    let Some(name) = recipe.public else { return Ok(false) };
+    let image = format!("{name}:{}", recipe.tag);
+    if engine.has_image(&image)? {
+        say(format!("image {image} is present"));
+        return Ok(true);
+    }
+    say(format!("pulling image {image}"));
+    match engine.pull(name, recipe.tag, PULL_SILENCE) {
+        Ok(()) => {
+            say(format!("image {image} was pulled"));
+            Ok(true)
+        }
+        Err(error) => {
+            say(format!("it is built instead: {error:#}"));
+            Ok(false)
+        }
+    }
 }
 
 /// What the images depend on: the binaries and what this program does with them.
@@ -118,8 +167,10 @@ fn node_layer() -> Result<Layer> {
 /// Environment and volumes as the public images of Fabric declare them, so that both kinds behave alike.
 fn node_image(layer: Layer, command: &[&str], port: &str) -> Result<Image> {
     let mut image = Image::new(layer);
-    image.environment =
-        vec!["FABRIC_CFG_PATH=/etc/hyperledger/fabric".to_owned(), "PATH=/usr/local/bin:/usr/bin:/bin".to_owned()];
+    image.environment = vec![
+        "FABRIC_CFG_PATH=/etc/hyperledger/fabric".to_owned(),
+        "PATH=/usr/local/bin:/usr/bin:/bin".to_owned(),
+    ];
     image.command = command.iter().map(|word| (*word).to_owned()).collect();
     image.ports = vec![port.to_owned()];
     image.volumes = vec!["/etc/hyperledger/fabric".to_owned(), "/var/hyperledger".to_owned()];

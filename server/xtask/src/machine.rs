@@ -64,12 +64,17 @@ pub fn ensure_programs(programs: &[&str], packages: &[&str], why: &str) -> Resul
 pub fn install(packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     if !is_root() || !has_apt() {
-        bail!("please install {list} yourself (as root on Debian or Ubuntu this happens by itself) and start again");
+        bail!(
+            "please install {list} yourself (as root on Debian or Ubuntu this happens by itself) and start again"
+        );
     }
     say(format!("installing with apt-get: {list}"));
     let apt = |words: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.args(["-y", "-q", "-o", "Dpkg::Use-Pty=0"]).args(words).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+            .args(["-y", "-q", "-o", "Dpkg::Use-Pty=0"])
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     let mut words = vec!["install", "--no-install-recommends"];
@@ -106,7 +111,8 @@ pub fn ensure_wasm_target(root: &Path) -> Result<()> {
 
 /// Makes sure that rustfmt and clippy of the pinned toolchain are there.
 pub fn ensure_rust_components(root: &Path) -> Result<()> {
-    let found = |tool: &str| output(Command::new("cargo").args([tool, "--version"]).current_dir(root), SHORT).is_ok();
+    let found =
+        |tool: &str| output(Command::new("cargo").args([tool, "--version"]).current_dir(root), SHORT).is_ok();
     if found("fmt") && found("clippy") {
         return Ok(());
     }

@@ -4,12 +4,15 @@ mod engine;
 mod engine_api;
 mod fingerprint;
 mod images;
+mod local_engine;
 mod machine;
 mod nodes;
 mod paths;
 mod process;
 mod report;
+mod run;
 mod site;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;
@@ -18,6 +21,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::engine_api::Engine;
+use crate::images::Source;
 use crate::paths::Paths;
 use crate::site::Quality;
 
@@ -30,10 +34,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Prepares the machine, builds the portal and starts it
+    Run {
+        /// Builds the pages in the quickest way
+        #[arg(long)]
+        dev: bool,
+        /// Options for the portal: see `cargo xtask run -- --help`
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+    /// Runs every check of the project
+    Test {
+        /// Also what does not fit the ordinary time
+        #[arg(long)]
+        full: bool,
+        /// One stage, with those it needs
+        #[arg(long, value_name = "STAGE")]
+        only: Option<String>,
+    },
     /// Builds the node images and puts them into an engine
     Images {
         /// Address of the engine's socket
-        #[arg(long, value_name = "unix:///PATH", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+        #[arg(
+            long,
+            value_name = "unix:///PATH",
+            env = "DOCKER_HOST",
+            default_value = "unix:///var/run/docker.sock"
+        )]
         engine: String,
     },
     /// Checks the house rules: who may import whom, sizes, names, links
@@ -82,12 +109,14 @@ fn perform(task: Task) -> Result<ExitCode> {
     let paths = Paths::find()?;
     match task {
         Task::Engine { action } => return engine(&paths, action),
+        Task::Run { dev, flags } => return run::run(&paths, quality(false, dev), &flags),
+        Task::Test { full, only } => return test::run(&paths, full, only.as_deref()),
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {
             println!("{}", site::build(&paths, quality(release, dev))?.display());
         }
         Task::Images { engine } => {
-            images::ensure(&paths, &Engine::from_address(&engine)?)?;
+            images::ensure(&paths, &Engine::from_address(&engine)?, Source::Built)?;
             println!("programs: {}", nodes::ensure(&paths)?.folder.display());
         }
     }
@@ -112,8 +141,13 @@ fn engine(paths: &Paths, action: EngineAction) -> Result<ExitCode> {
             println!("# its ports are reached with: cargo xtask engine exec -- COMMAND");
         }
         EngineAction::Exec { command } => {
-            let engine = engine::find(paths).context("the test engine does not run: cargo xtask engine up")?;
-            let status = engine.inside(&command[0]).args(&command[1..]).status().context("nsenter cannot be started")?;
+            let engine =
+                engine::find(paths).context("the test engine does not run: cargo xtask engine up")?;
+            let status = engine
+                .inside(&command[0])
+                .args(&command[1..])
+                .status()
+                .context("nsenter cannot be started")?;
             return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         EngineAction::Down => engine::down(paths)?,

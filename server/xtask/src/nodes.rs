@@ -54,12 +54,15 @@ pub fn ensure(paths: &Paths) -> Result<Binaries> {
     if fresh.exists() {
         fs::remove_dir_all(&fresh).context("an unfinished build cannot be removed")?;
     }
-    fs::create_dir_all(fresh.join("config")).with_context(|| format!("{} cannot be made", fresh.display()))?;
+    fs::create_dir_all(fresh.join("config"))
+        .with_context(|| format!("{} cannot be made", fresh.display()))?;
     build_all(&go, &paths.testbed(), &fresh)?;
     match fs::rename(&fresh, &folder) {
         Ok(()) => {}
         // Somebody else was quicker with the same content.
-        Err(_) if folder.is_dir() => fs::remove_dir_all(&fresh).context("a superfluous build cannot be removed")?,
+        Err(_) if folder.is_dir() => {
+            fs::remove_dir_all(&fresh).context("a superfluous build cannot be removed")?
+        }
         Err(error) => return Err(error).context("the built programs cannot be moved into place"),
     }
     Ok(Binaries { folder })
@@ -67,7 +70,9 @@ pub fn ensure(paths: &Paths) -> Result<Binaries> {
 
 fn build_all(go: &Path, testbed: &Path, out: &Path) -> Result<()> {
     let nodes = testbed.join("nodes");
-    say(format!("building Fabric {FABRIC_VERSION} from Go modules (about 3 minutes on two cores the first time)"));
+    say(format!(
+        "building Fabric {FABRIC_VERSION} from Go modules (about 3 minutes on two cores the first time)"
+    ));
     let metadata = format!("-s -w -X {FABRIC}/common/metadata.Version={FABRIC_VERSION}");
     let packages: Vec<String> = PROGRAMS.iter().map(|name| format!("{FABRIC}/cmd/{name}")).collect();
     let words: Vec<&str> = packages.iter().map(String::as_str).collect();
@@ -89,7 +94,11 @@ fn build_all(go: &Path, testbed: &Path, out: &Path) -> Result<()> {
 /// Builds static programs; `out` is a folder for several packages and a file for one.
 fn build(go: &Path, module: &Path, out: &Path, flags: &str, more: &[&str], packages: &[&str]) -> Result<()> {
     let mut command = in_module(go, module);
-    command.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o"]).arg(out).args(more).args(packages);
+    command
+        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o"])
+        .arg(out)
+        .args(more)
+        .args(packages);
     let log = out.with_extension("log");
     logged(&mut command, &log, LONG)?;
     fs::remove_file(&log).with_context(|| format!("{} cannot be removed", log.display()))

@@ -23,7 +23,8 @@ impl Paths {
     /// Reads the environment once.
     pub fn find() -> Result<Self> {
         // The alias in .cargo/config.toml runs this program from the clone; its own manifest is two levels down.
-        let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let own = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = own.parent().and_then(Path::parent).context("server/xtask has no workspace above it")?;
         let root = root.canonicalize().with_context(|| format!("{} cannot be read", root.display()))?;
         let cache = match env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {

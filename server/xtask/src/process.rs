@@ -210,7 +210,9 @@ mod tests {
 
     #[test]
     fn failure_names_the_program_and_its_words() {
-        let error = output(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]), SHORT).unwrap_err().to_string();
+        let error = output(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]), SHORT)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("exit status: 3") && error.contains("broken"), "{error}");
     }
 
@@ -230,7 +232,8 @@ mod tests {
 
     #[test]
     fn output_is_shown_and_kept() {
-        let (status, text) = tee(Command::new("sh").args(["-c", "echo one; echo two; exit 1"]), SHORT).unwrap();
+        let (status, text) =
+            tee(Command::new("sh").args(["-c", "echo one; echo two; exit 1"]), SHORT).unwrap();
         assert!(!status.success());
         assert_eq!(text, "one\ntwo\n");
     }

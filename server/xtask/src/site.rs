@@ -95,7 +95,9 @@ fn style_sheet(folder: &Path) -> Result<String> {
     files.sort_by_key(|file| (!file.ends_with("tokens.css"), file.clone()));
     let mut sheet = String::new();
     for file in files {
-        sheet.push_str(&fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?);
+        sheet.push_str(
+            &fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?,
+        );
         sheet.push('\n');
     }
     Ok(sheet)
@@ -104,7 +106,8 @@ fn style_sheet(folder: &Path) -> Result<String> {
 /// Puts `.br` and `.gz` beside every file that shrinks.
 fn compress(folder: &Path) -> Result<()> {
     for file in files(folder)? {
-        let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
+        let extension =
+            file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
         if !EXTENSIONS_TO_COMPRESS.contains(&extension.as_str()) {
             continue;
         }

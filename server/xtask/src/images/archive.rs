@@ -80,12 +80,21 @@ pub struct Image {
 impl Image {
     pub fn new(layer: Layer) -> Self {
         let (command, environment, ports) = (Vec::new(), Vec::new(), Vec::new());
-        Self { layer, command, environment, ports, volumes: Vec::new(), user: String::new(), labels: Vec::new() }
+        Self {
+            layer,
+            command,
+            environment,
+            ports,
+            volumes: Vec::new(),
+            user: String::new(),
+            labels: Vec::new(),
+        }
     }
 
     /// The archive that an engine loads under the name `image`, with its tag.
     pub fn into_archive(self, image: &str) -> Result<Vec<u8>> {
-        let labels: Map<String, Value> = self.labels.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+        let labels: Map<String, Value> =
+            self.labels.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
         let layer = self.layer.tar.into_inner().context("the layer cannot be finished")?;
         let layer_hash = sha256(&layer);
         let config = json!({

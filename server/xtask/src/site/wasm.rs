@@ -34,7 +34,17 @@ pub fn build(paths: &Paths, quality: Quality, name: &str, folder: &Path) -> Resu
         Quality::Plain | Quality::Release => ("wasm-release", "wasm-release"),
     };
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--package", "frontend", "--lib", "--target", TARGET, "--profile", profile]);
+    cargo.args([
+        "build",
+        "--locked",
+        "--package",
+        "frontend",
+        "--lib",
+        "--target",
+        TARGET,
+        "--profile",
+        profile,
+    ]);
     run(cargo.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target), BUILD)?;
     let module = paths.target.join(TARGET).join(profile_folder).join("frontend.wasm");
     join(&module, quality, name, folder)?;

@@ -19,7 +19,7 @@ const OURS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only one of ours may use. A trailing star stands for any ending.
-const ONLY_IN: [(&str, &str); 9] = [
+const ONLY_IN: [(&str, &str); 7] = [
     ("surrealdb*", "store"),
     ("bollard*", "agents"),
     ("kube*", "agents"),
@@ -27,8 +27,6 @@ const ONLY_IN: [(&str, &str); 9] = [
     ("tonic*", "fabric"),
     ("prost*", "fabric"),
     ("x509-cert", "fabric"),
-    ("rcgen", "fabric"),
-    ("tower-sessions-core", "server"),
 ];
 
 /// Crates from outside that one of ours must not use.
@@ -58,7 +56,8 @@ pub fn check(metadata: &Value) -> Result<Vec<Finding>> {
 
 fn refusal(name: &str, allowed: &[&str], used: &str) -> Option<String> {
     if OURS.iter().any(|(ours, _)| *ours == used) {
-        return (!allowed.contains(&used)).then(|| format!("must not use our crate {used}"));
+        // A crate names itself where its tests want another feature of it.
+        return (used != name && !allowed.contains(&used)).then(|| format!("must not use our crate {used}"));
     }
     if let Some((_, owner)) = ONLY_IN.iter().find(|(pattern, _)| fits(pattern, used))
         && *owner != name
@@ -93,7 +92,7 @@ mod tests {
         assert_eq!(findings("store", &["surrealdb", "domain", "workflow"]), 0);
         assert_eq!(findings("agents", &["bollard", "kube", "k8s-openapi"]), 0);
         assert_eq!(findings("fabric", &["tonic", "tonic-prost", "prost-types", "x509-cert", "rustls"]), 0);
-        assert_eq!(findings("agents", &["rustls", "tokio"]), 0);
+        assert_eq!(findings("agents", &["rustls", "tokio", "agents"]), 0);
     }
 
     #[test]

@@ -11,7 +11,11 @@ pub fn check(root: &Path, name: &str, content: &str) -> Vec<Finding> {
     for (number, line) in prose(content) {
         for target in targets(line) {
             if let Some(problem) = problem(root, name, content, target) {
-                findings.push(Finding::at(name, number, format!("the link to {target} is broken: {problem}")));
+                findings.push(Finding::at(
+                    name,
+                    number,
+                    format!("the link to {target} is broken: {problem}"),
+                ));
             }
         }
     }
@@ -41,7 +45,8 @@ fn problem(root: &Path, name: &str, content: &str, target: &str) -> Option<&'sta
     if target.contains("://") || target.starts_with("mailto:") {
         return None;
     }
-    let (file, heading) = target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
+    let (file, heading) =
+        target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
     let path = root.join(name).parent().map(|folder| folder.join(file)).unwrap_or_default();
     if !file.is_empty() && !path.exists() {
         return Some("there is no such file");

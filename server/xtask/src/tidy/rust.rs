@@ -17,7 +17,9 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
         findings.push(Finding::new(name, format!("{lines} lines: at most {FILE_LINES_MAX}")));
     }
     let words = name.trim_end_matches(".rs").split('/');
-    findings.extend(words.filter_map(banned).map(|word| Finding::new(name, format!("no module is called {word}"))));
+    findings.extend(
+        words.filter_map(banned).map(|word| Finding::new(name, format!("no module is called {word}"))),
+    );
     if name.ends_with("/mod.rs") {
         findings.push(Finding::new(name, "a module is `foo.rs` beside `foo/`"));
     }
@@ -110,7 +112,10 @@ mod tests {
     use super::*;
 
     fn texts(name: &str, content: &str) -> Vec<String> {
-        check(name, content).into_iter().map(|finding| format!("{}: {}", finding.place, finding.text)).collect()
+        check(name, content)
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.place, finding.text))
+            .collect()
     }
 
     #[test]

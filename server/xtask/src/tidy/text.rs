@@ -10,7 +10,10 @@ const FOREIGN: [&str; 4] = ["Cargo.lock", "package-lock.json", "go.sum", "LICENS
 /// What a page must not contain, and why.
 const MARKUP: [(&str, &str); 3] = [
     ("inner_html", "text is never set as markup"),
-    ("<textarea>{", "a text area takes its content as the property `value`, or it loses its first line break"),
+    (
+        "<textarea>{",
+        "a text area takes its content as the property `value`, or it loses its first line break",
+    ),
     (" style=", "inline styles are refused by the security policy: use a class"),
 ];
 
@@ -36,7 +39,8 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
 
 /// True when the word stands alone in the line and no issue number follows it.
 fn promises(line: &str, word: &str) -> bool {
-    let inside = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let inside =
+        |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     line.match_indices(word).any(|(begin, _)| {
         let (before, after) = (&line[..begin], &line[begin + word.len()..]);
         let alone = !inside(before.chars().next_back()) && !inside(after.chars().next());

@@ -1,0 +1,87 @@
+//! `cargo xtask run`: from a fresh clone to a portal that listens, and a machine that can raise nodes.
+//!
+//! What people wait for comes first. The node images are prepared while the portal is already up.
+
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::engine_api::Engine;
+use crate::images::{self, Source};
+use crate::local_engine;
+use crate::paths::Paths;
+use crate::process::{self, BUILD};
+use crate::report::say;
+use crate::site::{self, Quality};
+
+/// Longer than the portal takes to finish what it is doing.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// Builds, prepares and starts the portal, and returns when it has ended. `flags` go to the portal unchanged.
+pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode> {
+    announce(paths);
+    let engine = local_engine::ensure(paths)?;
+    site::build(paths, quality)?;
+    build_portal(paths)?;
+    say("starting the portal; Ctrl-C ends it");
+    let mut portal = portal(paths);
+    if let Some(engine) = &engine {
+        portal.args(["--local-engine", &engine.address()]);
+    }
+    let mut child = process::start(portal.args(flags))?;
+    if let Some(engine) = engine {
+        let paths = paths.clone();
+        thread::spawn(move || prepare_images(&paths, &engine));
+    }
+    // Without a limit: the portal runs until somebody ends it.
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if process::stopping() {
+            break process::end(&mut child, DRAIN)?;
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn announce(paths: &Paths) {
+    if paths.portal().is_file() {
+        return;
+    }
+    say(
+        "the first start builds everything: the portal (5 to 15 minutes), what the browser loads (2), and beside the",
+    );
+    say("running portal Fabric's nodes as container images (3); later starts take seconds");
+    say(format!("everything built goes to {} and {}", paths.target.display(), paths.cache.display()));
+}
+
+/// Builds the portal's binary.
+pub fn build_portal(paths: &Paths) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--locked", "--package", "server"]);
+    process::run(cargo.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target), BUILD)
+}
+
+/// The portal with what it has to know of the site.
+fn portal(paths: &Paths) -> Command {
+    let mut command = Command::new(paths.portal());
+    command
+        .env("LEPTOS_OUTPUT_NAME", "heddle")
+        .env("LEPTOS_SITE_ROOT", paths.site())
+        .env("HEDDLE_SITE", paths.site());
+    command
+}
+
+fn prepare_images(paths: &Paths, engine: &Engine) {
+    match images::ensure(paths, engine, Source::PublicOrBuilt) {
+        Ok(()) => say("all node images are ready"),
+        Err(error) => {
+            say(format!("node images cannot be prepared: {error:#}"));
+            say("the portal works on; chains need these images, or others that you name at the host");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What each stage of `cargo xtask test` does.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::Bench;
+use crate::fingerprint::{self, Fingerprint};
+use crate::machine;
+use crate::paths::Paths;
+use crate::process::{BUILD, LONG, SHORT, logged, run, tee};
+use crate::report::say;
+use crate::site::Quality;
+
+/// Where Debian puts the browser; another one is named by HEDDLE_CHROMIUM.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+pub fn tidy(bench: &mut Bench) -> Result<()> {
+    crate::tidy::check(&bench.paths)
+}
+
+pub fn format(bench: &mut Bench) -> Result<()> {
+    machine::ensure_rust_components(&bench.paths.root)?;
+    run(cargo(&bench.paths).args(["fmt", "--all", "--check"]), SHORT)?;
+    run(own_cargo(&bench.paths).args(["fmt", "--all", "--check"]), SHORT)
+}
+
+/// Our own programs natively, and the pages once more as the browser gets them.
+pub fn clippy(bench: &mut Bench) -> Result<()> {
+    let paths = &bench.paths;
+    machine::ensure_wasm_target(&paths.root)?;
+    run(cargo(paths).args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]), BUILD)?;
+    let browser = ["--package", "frontend", "--target", "wasm32-unknown-unknown"];
+    run(cargo(paths).args(["clippy", "--locked"]).args(browser).args(["--", "-D", "warnings"]), BUILD)?;
+    run(own_cargo(paths).args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]), BUILD)
+}
+
+/// The tests of this program and of the Go programs in the test bed.
+pub fn tools(bench: &mut Bench) -> Result<()> {
+    let (status, text) = tee(own_cargo(&bench.paths).args(["test", "--locked", "--no-fail-fast"]), BUILD)?;
+    bench.summary.add_cargo(&text);
+    let go = machine::ensure_go(&bench.paths.cache)?;
+    let mut failed = !status.success();
+    for module in ["builder", "chaincode"] {
+        let folder = bench.paths.testbed().join(module);
+        let mut command = crate::nodes::in_module(&go, &folder);
+        let (status, text) = tee(command.args(["test", "-v", "-count=1", "./..."]), LONG)?;
+        bench.summary.add_go(&text);
+        failed |= !status.success();
+    }
+    if failed {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+pub fn engine(bench: &mut Bench) -> Result<()> {
+    let engine = crate::engine::up(&bench.paths)?;
+    say(format!("the test engine answers on {}", engine.api().address()));
+    bench.engine = Some(engine);
+    Ok(())
+}
+
+pub fn images(bench: &mut Bench) -> Result<()> {
+    let api = bench.engine.as_ref().context("there is no test engine")?.api();
+    crate::images::ensure(&bench.paths, &api, crate::images::Source::Built)?;
+    bench.binaries = Some(crate::nodes::ensure(&bench.paths)?);
+    Ok(())
+}
+
+/// All Rust tests. They are built outside, where packages can be fetched, and run where the engine's ports are.
+pub fn unit(bench: &mut Bench) -> Result<()> {
+    let words = ["test", "--locked", "--no-fail-fast"];
+    run(cargo(&bench.paths).args(words).arg("--no-run"), BUILD)?;
+    let mut command = inside(bench, "cargo")?;
+    command.args(words).arg("--offline").current_dir(&bench.paths.root);
+    let (status, text) = tee(&mut command, BUILD)?;
+    bench.summary.add_cargo(&text);
+    if !status.success() {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+pub fn build(bench: &mut Bench) -> Result<()> {
+    crate::site::build(&bench.paths, Quality::Release)?;
+    crate::run::build_portal(&bench.paths)?;
+    bench.portal_built = true;
+    Ok(())
+}
+
+/// The portal in a real browser, on real nodes.
+pub fn browser(bench: &mut Bench) -> Result<()> {
+    if !bench.portal_built {
+        bail!("there is no portal to test");
+    }
+    let chromium = chromium()?;
+    let folder = bench.paths.root.join("end2end");
+    install_npm_packages(&bench.paths, &folder)?;
+    run(Command::new("npx").args(["--no-install", "tsc", "--noEmit"]).current_dir(&folder), LONG)?;
+    let mut command = inside(bench, "npx")?;
+    command.args(["--no-install", "playwright", "test"]).current_dir(&folder);
+    command.env("HEDDLE_BIN", bench.paths.portal()).env("HEDDLE_SITE", bench.paths.site());
+    command.env("HEDDLE_CHROMIUM", chromium).env("CI", "1");
+    let (status, text) = tee(&mut command, BUILD)?;
+    bench.summary.add_playwright(&text);
+    if !status.success() {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+fn chromium() -> Result<PathBuf> {
+    machine::ensure_programs(&["node", "npm"], &["nodejs", "npm"], "the browser tests")?;
+    if let Some(named) = env::var_os("HEDDLE_CHROMIUM") {
+        return Ok(PathBuf::from(named));
+    }
+    machine::ensure_programs(&["chromium"], &["chromium"], "the browser tests")?;
+    // Without a font that has them, Chinese texts are empty boxes of another width.
+    if !Path::new("/usr/share/fonts/opentype/noto").is_dir() && machine::is_root() && machine::has_apt() {
+        machine::install(&["fonts-noto-cjk"])?;
+    }
+    Ok(PathBuf::from(CHROMIUM))
+}
+
+/// Installs what package-lock.json names, unless exactly that is there.
+fn install_npm_packages(paths: &Paths, folder: &Path) -> Result<()> {
+    let mut wanted = Fingerprint::of("npm 1");
+    wanted.add_path(folder, &folder.join("package-lock.json"))?;
+    let wanted = wanted.finish();
+    let stamp = folder.join("node_modules").join(".heddle-stamp");
+    if fingerprint::matches(&stamp, &wanted) {
+        return Ok(());
+    }
+    say("installing the browser tests' packages with npm");
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+    // The browser comes from Debian.
+    npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    logged(&mut npm, &paths.cache.join("npm.log"), LONG)?;
+    fs::write(stamp, wanted).context("the stamp of the npm packages cannot be written")
+}
+
+/// A command where the engine's ports are, with every variable that tests read.
+fn inside(bench: &Bench, program: &str) -> Result<Command> {
+    let engine = bench.engine.as_ref().context("there is no test engine")?;
+    let binaries = bench.binaries.as_ref().context("there are no Fabric programs")?;
+    let mut command = engine.inside(program);
+    command.env("HEDDLE_FABRIC_BIN", &binaries.folder).env("CARGO_TARGET_DIR", &bench.paths.target);
+    if bench.full {
+        command.env("HEDDLE_TEST_FULL", "1");
+    }
+    Ok(command)
+}
+
+fn cargo(paths: &Paths) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target);
+    command
+}
+
+/// cargo in the workspace of this program, with a target folder that is not the product's.
+fn own_cargo(paths: &Paths) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(paths.root.join("server/xtask"));
+    command.env("CARGO_TARGET_DIR", paths.cache.join("target-xtask"));
+    command
+}
