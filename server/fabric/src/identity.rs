@@ -5,13 +5,11 @@
 
 use std::{fmt, sync::Arc};
 
-use p256::ecdsa::{SigningKey, VerifyingKey};
+use p256::ecdsa::SigningKey;
 use prost::Message;
-use spki::DecodePublicKey;
-use x509_cert::der::Encode;
 
 use crate::{
-    material::{KeyError, PemError, key, pem},
+    material::{KeyError, PemError, chain, key, pem},
     proto::channel::SerializedIdentity,
 };
 
@@ -53,7 +51,7 @@ impl SigningIdentity {
         }
         let cert_pem = pem::normalized(cert_pem)?;
         let key = key::from_pem(key_pem)?;
-        if public_key(&cert_pem)? != *key.verifying_key() {
+        if chain::public_key(&cert_pem).ok_or(IdentityError::PublicKey)? != *key.verifying_key() {
             return Err(IdentityError::Mismatch);
         }
         let creator = SerializedIdentity { mspid: msp_id.into(), id_bytes: cert_pem.clone().into_bytes() };
@@ -85,11 +83,4 @@ impl fmt::Debug for SigningIdentity {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("SigningIdentity").field("msp_id", &self.inner.msp_id).finish_non_exhaustive()
     }
-}
-
-fn public_key(cert_pem: &str) -> Result<VerifyingKey, IdentityError> {
-    let certificate = pem::certificate(cert_pem)?;
-    let spki = certificate.tbs_certificate.subject_public_key_info.to_der();
-    let spki = spki.map_err(|_| IdentityError::PublicKey)?;
-    VerifyingKey::from_public_key_der(&spki).map_err(|_| IdentityError::PublicKey)
 }

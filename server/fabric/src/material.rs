@@ -15,10 +15,12 @@ use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
 mod certificate;
+pub(crate) mod chain;
 mod facts;
 pub(crate) mod key;
 pub(crate) mod pem;
 
+pub use chain::ChainError;
 pub use facts::{CertificateFacts, describe};
 pub use key::KeyError;
 pub use pem::PemError;
