@@ -51,6 +51,9 @@ pub(crate) trait Interposer: Send + Sync {
     fn around(&self, point: Point<'_>, make: MakeAttempt) -> StepFuture;
 }
 
+/// Plans by name and version.
+type Plans<E> = HashMap<(String, u32), Arc<Steps<E>>>;
+
 /// One replica's engine.
 pub(crate) struct Engine<E> {
     pub(crate) log: Arc<dyn Log>,
@@ -60,7 +63,7 @@ pub(crate) struct Engine<E> {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) interposer: OnceLock<Arc<dyn Interposer>>,
-    plans: RwLock<HashMap<(String, u32), Arc<Steps<E>>>>,
+    plans: RwLock<Plans<E>>,
     permits: Arc<Semaphore>,
     /// Operations that run here, with the switch that tells them of a cancel request.
     local: Mutex<HashMap<String, Arc<watch::Sender<bool>>>>,

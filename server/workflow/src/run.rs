@@ -96,7 +96,7 @@ impl<E: Send + Sync + 'static> Run<E> {
     async fn drive(&mut self) -> Result<(), Halt> {
         let plan = match self.plan() {
             Ok(plan) => plan,
-            Err(failure) => return self.fail(failure, None).await,
+            Err(failure) => return self.fail(*failure, None).await,
         };
         if self.operation.wanted == Wanted::Run && !self.forward(&plan).await? {
             return Ok(());
@@ -105,14 +105,10 @@ impl<E: Send + Sync + 'static> Run<E> {
     }
 
     /// The plan that fits what is stored.
-    fn plan(&self) -> Result<Arc<Steps<E>>, FailureRecord> {
-        let failure = |code: &str, message: String| FailureRecord {
-            code: code.to_owned(),
-            message,
-            remedy: None,
-            evidence: Vec::new(),
-            step: None,
-            attempts: 0,
+    fn plan(&self) -> Result<Arc<Steps<E>>, Box<FailureRecord>> {
+        let failure = |code: &str, message: String| {
+            let (code, evidence) = (code.to_owned(), Vec::new());
+            Box::new(FailureRecord { code, message, remedy: None, evidence, step: None, attempts: 0 })
         };
         let OperationRecord { name, version, .. } = &self.operation;
         let plan = self.engine.plan(name, *version).filter(|plan| {

@@ -203,11 +203,13 @@ async fn planted_bugs_are_caught() {
         (Bug::UndoInsists, "each step and undo twice"),
         (Bug::UndoInsists, "error, undo twice"),
         (Bug::UndoNeedsOutput, "error, undo"),
+        (Bug::UndoNeedsOutput, "crash in a step, cancel"),
         (Bug::NameByChance, "each step twice"),
+        (Bug::NameByChance, "crash in a step, cancel"),
         (Bug::StepTripsOverItself, "each step twice"),
     ];
     for (bug, case) in caught_by {
-        let report = play(bug, 1).await;
+        let report = play(bug, 2).await;
         let cases: Vec<_> = report.findings.iter().map(|finding| finding.case.as_str()).collect();
         assert!(
             cases.iter().any(|name| name.starts_with(case)),

@@ -19,8 +19,8 @@ use crate::workflow::{Start, Workflow};
 const SUBJECT: &str = "testkit:subject";
 /// When the worlds begin, unix milliseconds.
 const BEGIN_MS: i64 = 1_700_000_000_000;
-/// Problems after which the kit stops looking for more.
-const FINDINGS_MAX: usize = 20;
+/// Problems after which the kit stops looking for more of the same kind.
+const FINDINGS_PER_KIND_MAX: usize = 3;
 
 /// What a world must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub struct Report {
     pub cases: u32,
     /// Cases in which the engine really crashed.
     pub crashes: u32,
-    /// Problems; stops at 20.
+    /// Problems; at most three for each kind of case.
     pub findings: Vec<Finding>,
 }
 
@@ -106,11 +106,15 @@ impl Report {
     }
 }
 
-/// What to do with an operation that failed.
+/// What to do with an operation that failed or lost its engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
+    /// Resume it if it failed.
     Resume,
+    /// Undo it if it failed.
     Undo,
+    /// Cancel it after a crash, before anybody has taken it up again.
+    Cancel,
 }
 
 /// One case.
@@ -144,7 +148,7 @@ pub async fn run<T: Trial>(trial: &T, options: Options) -> Report {
         for case in crash_cases(&steps, seed) {
             play_one(trial, &options, case, &mut report).await;
         }
-        for then in [Then::Resume, Then::Undo] {
+        for then in [Then::Resume, Then::Undo, Then::Cancel] {
             crash_at_each_write(trial, &options, &steps, (seed, then), &mut report).await;
         }
     }
@@ -191,7 +195,8 @@ fn crash_cases(steps: &[String], seed: u64) -> Vec<Case> {
         let poll = Moment::Poll(u32::try_from(mixed(seed, index) % 8).unwrap_or(0) + 1);
         for moment in [Moment::Before, Moment::After, poll] {
             let crash = vec![fault(step, Wanted::Run, moment, Harm::Crash)];
-            cases.push(Case { seed, ..Case::new("crash in a step", Then::Resume, crash) });
+            cases.push(Case { seed, ..Case::new("crash in a step", Then::Resume, crash.clone()) });
+            cases.push(Case { seed, ..Case::new("crash in a step, cancel", Then::Cancel, crash) });
             let mut faults = full_undo(steps);
             faults.push(fault(step, Wanted::Undo, moment, Harm::Crash));
             cases.push(Case { seed, ..Case::new("crash in an undo", Then::Undo, faults) });
@@ -232,7 +237,9 @@ async fn crash_at_each_write<T: Trial>(
 
 /// Plays a case into the report; whether the engine crashed.
 async fn play_one<T: Trial>(trial: &T, options: &Options, case: Case, report: &mut Report) -> bool {
-    if report.findings.len() >= FINDINGS_MAX {
+    let kind = format!("{} (", case.name);
+    let alike = report.findings.iter().filter(|finding| finding.case.starts_with(&kind));
+    if alike.count() >= FINDINGS_PER_KIND_MAX {
         return false;
     }
     let crash = Crash::new();
@@ -258,37 +265,44 @@ async fn play<T: Trial>(trial: &T, case: Case, crash: Crash) -> Result<(), Strin
     let crash_log =
         CrashLog { inner: Arc::clone(&log), crash: crash.clone(), at: case.write, writes: AtomicU32::new(0) };
     let first = engine::<T>(Arc::new(crash_log), &world, &clock, "first")?;
-    first.interpose(Arc::clone(&injector) as Arc<dyn crate::engine::Interposer>);
+    first.interpose(injector.clone());
     let ended = tokio::select! {
         ended = from_start::<T>(&first, &world, case.then) => Some(ended?),
         () = crash.wait() => None,
     };
     first.halt().await;
-    let state = match ended {
+    let (state, cancelled) = match ended {
         Some(state) => {
             if let Some(fault) = injector.missed().first() {
                 return Err(format!("the engine never came to {fault:?}"));
             }
-            Some(state)
+            (Some(state), false)
         }
-        None => {
-            // Half of the seeds restart at once under the old name, the others elsewhere after the lease.
-            let same = case.seed % 2 == 1;
-            clock.advance(if same { 0 } else { 60_000 });
-            let second =
-                engine::<T>(Arc::clone(&log), &world, &clock, if same { "first" } else { "second" })?;
-            second.recover().await.map_err(|error| format!("recover: {error}"))?;
-            let state = match newest(&*log).await? {
-                Some(operation) => Some(to_the_end(&second, &operation.id, case.then).await?),
-                None => None,
-            };
-            second.halt().await;
-            state
-        }
+        None => after_crash::<T>(&case, &world, &log, &clock).await?,
     };
-    verdict(trial, &world, &case, state).await?;
+    verdict(trial, &world, &case, state, cancelled).await?;
     nothing_open(&*log).await?;
     if case.again { play_again(trial, &world, log, &clock).await } else { Ok(()) }
+}
+
+/// Goes on with another engine: the state in which the operation ends, if it was stored at all, and whether it was still
+/// open to a cancel request.
+async fn after_crash<T: Trial>(
+    case: &Case,
+    world: &World<T::Operation>,
+    log: &Arc<dyn Log>,
+    clock: &Arc<JumpClock>,
+) -> Result<(Option<OperationState>, bool), String> {
+    // Half of the seeds restart at once under the old name, the others elsewhere after the lease.
+    let same = case.seed % 2 == 1;
+    clock.advance(if same { 0 } else { 60_000 });
+    let second = engine::<T>(Arc::clone(log), world, clock, if same { "first" } else { "second" })?;
+    let Some(operation) = newest(&**log).await? else { return Ok((None, false)) };
+    let cancelled = case.then == Then::Cancel && second.cancel(&operation.id).await.is_ok();
+    second.recover().await.map_err(|error| format!("recover: {error}"))?;
+    let state = to_the_end(&second, &operation.id, case.then).await?;
+    second.halt().await;
+    Ok((Some(state), cancelled))
 }
 
 /// Runs the operation once more, undisturbed.
@@ -318,17 +332,24 @@ async fn verdict<T: Trial>(
     world: &World<T::Operation>,
     case: &Case,
     state: Option<OperationState>,
+    cancelled: bool,
 ) -> Result<(), String> {
-    let (wanted, expect) = match case.then {
-        Then::Resume => (OperationState::Done, Expect::Complete),
-        Then::Undo => (OperationState::Undone, Expect::Clean),
-    };
-    let (wanted, expect) = match state {
+    let done = (Some(OperationState::Done), Expect::Complete);
+    let undone = (Some(OperationState::Undone), Expect::Clean);
+    let (wanted, expect) = match (state, case.then) {
         // It crashed before anything was stored: nothing may have happened.
-        None => (None, Expect::Clean),
+        (None, _) => (None, Expect::Clean),
         // The crash came in place of the error that would have led to the undo.
-        Some(OperationState::Done) if case.write.is_some() => (Some(OperationState::Done), Expect::Complete),
-        Some(_) => (Some(wanted), expect),
+        (Some(OperationState::Done), Then::Undo) if case.write.is_some() => done,
+        (_, Then::Resume) => done,
+        (_, Then::Undo) => undone,
+        (_, Then::Cancel) => {
+            if cancelled {
+                undone
+            } else {
+                done
+            }
+        }
     };
     if state != wanted {
         return Err(format!("ended as {state:?} instead of {wanted:?}"));
@@ -372,7 +393,7 @@ async fn to_the_end<E: Send + Sync + 'static>(
         last = operation.error;
         match then {
             Then::Resume => workflow.resume(id).await,
-            Then::Undo => workflow.undo(id).await,
+            Then::Undo | Then::Cancel => workflow.undo(id).await,
         }
         .map_err(|error| format!("{then:?}: {error}"))?;
     }

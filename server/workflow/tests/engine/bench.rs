@@ -228,8 +228,7 @@ impl Bench {
         let line = Arc::new(Line { log: Arc::clone(&log), cut: false.into(), refused: 0.into() });
         let clock = Arc::new(ManualClock::new(BEGIN_MS));
         let desk = Arc::new(Desk::default());
-        let workflow =
-            Workflow::new(Arc::clone(&line) as Arc<dyn Log>, Arc::clone(&desk), clock.clone(), settings);
+        let workflow = Workflow::new(line.clone(), desk.clone(), clock.clone(), settings);
         Self { workflow: workflow.register::<Job>().unwrap(), log, clock, desk, line }
     }
 
