@@ -23,7 +23,7 @@ pub use check::GenesisError;
 pub use verify::{ConsenterFacts, GenesisFacts, VerifyError, verify};
 
 pub(crate) use consensus::{CONSENSUS_BFT, go_duration};
-pub(crate) use verify::header_hash;
+pub(crate) use tree::anchor_peers;
 
 /// Slots of a block's metadata, filled or not.
 const METADATA_SLOTS: usize = 5;

@@ -1,0 +1,116 @@
+//! Reads a test network's folder and hands out connections and identities.
+
+use std::{fs, io::Write, path::PathBuf, sync::Arc};
+
+use fabric::{
+    conn::{NodeConn, TcpDial, TlsSettings},
+    deliver::{Source, Subscription},
+    gateway::Gateway,
+    identity::SigningIdentity,
+};
+use serde::Deserialize;
+
+/// Ports are all on 127.0.0.1; names are those of the certificates.
+#[derive(Deserialize)]
+pub struct Addresses {
+    pub channel: String,
+    pub orderer_port: u16,
+    pub orderer_admin_port: u16,
+    pub org1_port: u16,
+    pub org2_port: u16,
+    /// A chaincode on the channel with the functions `put` and `get`.
+    pub chaincode: String,
+    /// Address (as peers see it) and label of the package that the lifecycle test installs.
+    pub service_address: String,
+    pub service_label: String,
+}
+
+pub struct Network {
+    pub folder: PathBuf,
+    pub addresses: Addresses,
+    pub channel: String,
+    pub genesis: Vec<u8>,
+}
+
+impl Network {
+    /// `None`, with the reason on the error stream, when no network is given.
+    pub fn from_env() -> Option<Self> {
+        let Some(folder) = std::env::var_os("HEDDLE_FABRIC_NET").map(PathBuf::from) else {
+            let reason = b"skipped: HEDDLE_FABRIC_NET names no running network\n";
+            std::io::stderr().write_all(reason).unwrap();
+            return None;
+        };
+        let addresses = fs::read(folder.join("addresses.json")).unwrap();
+        let addresses: Addresses = serde_json::from_slice(&addresses).unwrap();
+        let genesis = fs::read(folder.join("ch.block")).unwrap();
+        Some(Self { channel: addresses.channel.clone(), genesis, addresses, folder })
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.join("crypto").join(path)).unwrap()
+    }
+
+    fn conn(&self, port: u16, name: &str, roots: &str, client: Option<&str>) -> NodeConn {
+        let client = client.map(|folder| {
+            (self.read(&format!("{folder}/client.crt")), self.read(&format!("{folder}/client.key")))
+        });
+        let settings = TlsSettings { server_name: name.into(), roots_pem: self.read(roots), client };
+        NodeConn::new(Arc::new(TcpDial("127.0.0.1".into(), port)), settings).unwrap()
+    }
+
+    pub fn orderer_admin(&self) -> NodeConn {
+        let client = "ordererOrganizations/example.com/users/Admin@example.com/tls";
+        self.conn(self.addresses.orderer_admin_port, "orderer0.example.com", ORDERER_ROOTS, Some(client))
+    }
+
+    pub fn orderer_admin_without_certificate(&self) -> NodeConn {
+        self.conn(self.addresses.orderer_admin_port, "orderer0.example.com", ORDERER_ROOTS, None)
+    }
+
+    pub fn orderer_admin_with_wrong_name(&self) -> NodeConn {
+        let client = "ordererOrganizations/example.com/users/Admin@example.com/tls";
+        self.conn(self.addresses.orderer_admin_port, "orderer1.example.com", ORDERER_ROOTS, Some(client))
+    }
+
+    pub fn peer(&self, org: &str) -> NodeConn {
+        let (domain, port) = self.org(org);
+        let roots = format!("peerOrganizations/{domain}/tlsca/tlsca.{domain}-cert.pem");
+        self.conn(port, &format!("peer0.{domain}"), &roots, None)
+    }
+
+    /// A port where nothing listens.
+    pub fn nobody(&self) -> NodeConn {
+        self.conn(1, "orderer0.example.com", ORDERER_ROOTS, None)
+    }
+
+    pub fn admin(&self, org: &str) -> SigningIdentity {
+        let (domain, _) = self.org(org);
+        let msp = format!("peerOrganizations/{domain}/users/Admin@{domain}/msp");
+        let cert = self.read(&format!("{msp}/signcerts/Admin@{domain}-cert.pem"));
+        SigningIdentity::new(org, &cert, &self.read(&format!("{msp}/keystore/priv_sk"))).unwrap()
+    }
+
+    pub fn gateway(&self, org: &str) -> Gateway {
+        Gateway::new(self.peer(org), self.admin(org))
+    }
+
+    pub fn subscription(&self, source: Source) -> Subscription {
+        let conn = match source {
+            Source::Peer => self.peer("Org1MSP"),
+            Source::Orderer => {
+                self.conn(self.addresses.orderer_port, "orderer0.example.com", ORDERER_ROOTS, None)
+            }
+        };
+        Subscription { conn, source, reader: self.admin("Org1MSP"), channel: self.channel.clone() }
+    }
+
+    fn org(&self, org: &str) -> (&'static str, u16) {
+        match org {
+            "Org1MSP" => ("org1.example.com", self.addresses.org1_port),
+            "Org2MSP" => ("org2.example.com", self.addresses.org2_port),
+            _ => panic!("no such organization"),
+        }
+    }
+}
+
+const ORDERER_ROOTS: &str = "ordererOrganizations/example.com/tlsca/tlsca.example.com-cert.pem";
