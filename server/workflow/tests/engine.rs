@@ -1,4 +1,5 @@
 //! The engine from outside: states, retries, failures, cancel, leases, hand-over, idempotency, events.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "engine/bench.rs"]
 mod bench;

@@ -1,5 +1,6 @@
 //! The test kit on a toy operation whose side effects live in a shared map: a sound one passes, and each planted bug is
 //! caught.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
