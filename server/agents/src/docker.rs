@@ -34,8 +34,8 @@ use futures::stream::BoxStream;
 use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
-    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent, NodeRef,
-    NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
+    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -138,10 +138,9 @@ impl Agent for DockerAgent {
 
     async fn connect(&self, node: &NodeRef, container_port: u16) -> Result<BoxedStream, AgentError> {
         let status = status::of_node(&self.client, node).await?;
-        let at = status
-            .ports
-            .get(&container_port)
-            .ok_or_else(|| AgentError::NotFound(format!("port {container_port} of {node} is not published")))?;
+        let at = status.ports.get(&container_port).ok_or_else(|| {
+            AgentError::NotFound(format!("port {container_port} of {node} is not published"))
+        })?;
         Ok(Box::new(self.client.transport.dial(*at).await?))
     }
 

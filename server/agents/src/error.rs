@@ -189,7 +189,9 @@ impl From<ProbeFailure> for AgentError {
         match failure.stage {
             ProbeStage::Tcp => Self::Unreachable(failure.to_string()),
             // A name service that fails for a moment must not stop an operation for good.
-            ProbeStage::Address if failure.remedy == Remedy::CheckName => Self::Unreachable(failure.to_string()),
+            ProbeStage::Address if failure.remedy == Remedy::CheckName => {
+                Self::Unreachable(failure.to_string())
+            }
             ProbeStage::Engine => Self::Engine { status: 0, message: failure.to_string() },
             ProbeStage::Address | ProbeStage::Tls | ProbeStage::Authentication | ProbeStage::ApiVersion => {
                 Self::Refused(failure.to_string())

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn credentials_do_not_show_the_password() {
-        let credentials = PullCredentials { username: "ada".into(), password: Zeroizing::new("s3cret".into()) };
+        let credentials =
+            PullCredentials { username: "ada".into(), password: Zeroizing::new("s3cret".into()) };
         assert!(!format!("{credentials:?}").contains("s3cret"));
     }
 

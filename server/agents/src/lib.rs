@@ -25,5 +25,6 @@ pub use node::{
     SpaceSpec,
 };
 pub use observe::{
-    DataVolume, LogLine, LogOptions, LogSource, NodeChange, NodeEvent, NodeState, NodeStats, NodeStatus, Removed,
+    DataVolume, LogLine, LogOptions, LogSource, NodeChange, NodeEvent, NodeState, NodeStats, NodeStatus,
+    Removed,
 };

@@ -124,7 +124,13 @@ pub struct NodeFile {
 impl fmt::Debug for NodeFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.content.len();
-        write!(f, "NodeFile({} {:o} {size} bytes{})", self.path, self.mode, if self.secret { " secret" } else { "" })
+        write!(
+            f,
+            "NodeFile({} {:o} {size} bytes{})",
+            self.path,
+            self.mode,
+            if self.secret { " secret" } else { "" }
+        )
     }
 }
 
@@ -262,7 +268,10 @@ impl NodeSpec {
         }
         // Engines refuse less than 6 MiB; zero would mean "no limit" there.
         if self.limits.memory_mib < 8 || self.limits.cpu_milli < 10 || self.limits.pids < 1 {
-            return Err(InvalidSpec::new("limits", "at least 8 MiB, 10 milli-CPUs and one process are needed"));
+            return Err(InvalidSpec::new(
+                "limits",
+                "at least 8 MiB, 10 milli-CPUs and one process are needed",
+            ));
         }
         Ok(())
     }
@@ -282,7 +291,8 @@ impl NodeSpec {
         let mut seen = BTreeSet::new();
         let mut bytes = 0;
         for file in &self.files {
-            let parts_legal = file.path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+            let parts_legal =
+                file.path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
             if !parts_legal || file.path.len() > 200 || file.path.contains('\0') {
                 return Err(InvalidSpec::new("files", format!("{:?} is not a relative path", file.path)));
             }

@@ -21,9 +21,9 @@ pub use self::fault::{Fault, Verb, When};
 use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
-    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent, NodeRef,
-    NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage, PullCredentials, Remedy, Removed, Selector,
-    SpaceSpec,
+    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
+    NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage, PullCredentials, Remedy,
+    Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.
@@ -222,11 +222,13 @@ impl Agent for SimulatedAgent {
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
-        self.act(Verb::EnsureNode, spec.node_ref(), |world, only_part| world.ensure_node(spec, only_part)).await
+        self.act(Verb::EnsureNode, spec.node_ref(), |world, only_part| world.ensure_node(spec, only_part))
+            .await
     }
 
     async fn remove_node(&self, node: &NodeRef, keep_data: bool) -> Result<Removed, AgentError> {
-        self.act(Verb::RemoveNode, node, |world, only_part| Ok(world.remove_node(node, keep_data, only_part))).await
+        self.act(Verb::RemoveNode, node, |world, only_part| Ok(world.remove_node(node, keep_data, only_part)))
+            .await
     }
 
     async fn start(&self, node: &NodeRef) -> Result<(), AgentError> {

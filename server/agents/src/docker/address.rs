@@ -86,7 +86,11 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// Resolves a host name or address and checks every address it has.
-pub(crate) async fn resolve(address: &str, port: u16, allow_loopback: bool) -> Result<Vec<SocketAddr>, ProbeFailure> {
+pub(crate) async fn resolve(
+    address: &str,
+    port: u16,
+    allow_loopback: bool,
+) -> Result<Vec<SocketAddr>, ProbeFailure> {
     let fail = |remedy, message: String| ProbeFailure::at(ProbeStage::Address, remedy, message);
     let name = address.trim_start_matches('[').trim_end_matches(']');
     if name.is_empty() || port == 0 || name.contains(['/', '@', ' ', '?', '#', '%']) {
@@ -99,7 +103,9 @@ pub(crate) async fn resolve(address: &str, port: u16, allow_loopback: bool) -> R
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) => match tokio::time::timeout(RESOLVE_MAX, tokio::net::lookup_host((name, port))).await {
             Ok(Ok(found)) => found.take(16).collect(),
-            Ok(Err(error)) => return Err(fail(Remedy::CheckName, format!("{name} does not resolve: {error}"))),
+            Ok(Err(error)) => {
+                return Err(fail(Remedy::CheckName, format!("{name} does not resolve: {error}")));
+            }
             Err(_) => return Err(fail(Remedy::CheckName, format!("{name} does not resolve in time"))),
         },
     };
@@ -126,11 +132,34 @@ mod tests {
     #[test]
     fn addresses_that_are_never_called() {
         for address in [
-            "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.254", "169.254.169.254", "169.254.0.1", "224.0.0.1",
-            "239.1.1.1", "240.0.0.1", "255.255.255.255", "100.100.100.200", "168.63.129.16", "192.0.0.192", "::",
-            "::1", "fe80::1", "febf::1", "ff02::1", "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:169.254.169.254",
-            "::ffff:0.0.0.0", "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1", "2002:a9fe:a9fe::1", "2002:7f00:1::",
-            "::127.0.0.1", "::169.254.169.254",
+            "0.0.0.0",
+            "0.1.2.3",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "169.254.0.1",
+            "224.0.0.1",
+            "239.1.1.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "::",
+            "::1",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::ffff:0.0.0.0",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b::7f00:1",
+            "2002:a9fe:a9fe::1",
+            "2002:7f00:1::",
+            "::127.0.0.1",
+            "::169.254.169.254",
         ] {
             check(address, false);
         }
@@ -139,8 +168,19 @@ mod tests {
     #[test]
     fn private_and_public_addresses_are_legitimate() {
         for address in [
-            "10.0.0.1", "172.16.5.4", "192.168.1.1", "100.64.0.1", "198.51.100.7", "8.8.8.8", "223.255.255.254",
-            "fd00::1", "2001:db8::1", "fec0::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1",
+            "10.0.0.1",
+            "172.16.5.4",
+            "192.168.1.1",
+            "100.64.0.1",
+            "198.51.100.7",
+            "8.8.8.8",
+            "223.255.255.254",
+            "fd00::1",
+            "2001:db8::1",
+            "fec0::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::1",
         ] {
             check(address, true);
         }

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
-    NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
+    MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum, VolumeCreateRequest,
 };
 
 use super::names;
@@ -55,11 +56,7 @@ fn container_labels(spec: &NodeSpec) -> HashMap<String, String> {
     let keeps_data = if spec.data_path.is_some() { "true" } else { "false" };
     names::labels(
         &spec.labels(),
-        &[
-            (names::KIND, &spec.kind),
-            (names::FINGERPRINT, &fingerprint),
-            (names::KEEPS_DATA, keeps_data),
-        ],
+        &[(names::KIND, &spec.kind), (names::FINGERPRINT, &fingerprint), (names::KEEPS_DATA, keeps_data)],
     )
 }
 
@@ -155,7 +152,8 @@ pub(crate) fn endpoint(spec: &NodeSpec) -> EndpointSettings {
 /// The body that makes one of a node's volumes.
 pub(crate) fn volume(spec: &NodeSpec, purpose: &str) -> VolumeCreateRequest {
     let keeps_data = if spec.data_path.is_some() { "true" } else { "false" };
-    let more = [(names::KIND, spec.kind.as_str()), (names::PURPOSE, purpose), (names::KEEPS_DATA, keeps_data)];
+    let more =
+        [(names::KIND, spec.kind.as_str()), (names::PURPOSE, purpose), (names::KEEPS_DATA, keeps_data)];
     VolumeCreateRequest {
         name: Some(names::volume(&spec.node_ref(), purpose)),
         driver: Some("local".to_owned()),

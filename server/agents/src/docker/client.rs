@@ -72,7 +72,8 @@ impl Client {
     pub(crate) async fn negotiate(&self) -> Result<(Docker, SystemVersion), ProbeFailure> {
         let engine = |message: String| ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, message);
         let asked = tokio::time::timeout(VERSION_MAX, self.ask_version());
-        let body = asked.await.map_err(|_| engine("no answer to the first question in time".to_owned()))??;
+        let body =
+            asked.await.map_err(|_| engine("no answer to the first question in time".to_owned()))??;
         let version: SystemVersion = serde_json::from_slice(&body)
             .map_err(|error| engine(format!("what answers is not a Docker engine: {error}")))?;
         let agreed = agree(version.api_version.as_deref(), version.min_api_version.as_deref())?;
@@ -82,17 +83,25 @@ impl Client {
 
     async fn ask_version(&self) -> Result<Bytes, ProbeFailure> {
         let engine = |message: String| ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, message);
-        let request = Request::get("/version").body(Full::<Bytes>::default()).map_err(|e| engine(e.to_string()))?;
+        let request =
+            Request::get("/version").body(Full::<Bytes>::default()).map_err(|e| engine(e.to_string()))?;
         let response = self.transport.send(request).await?;
         let status = response.status();
         if status == 401 || status == 403 {
             let message = format!("the engine answered {status}");
-            return Err(ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientCertificate, message));
+            return Err(ProbeFailure::at(
+                ProbeStage::Authentication,
+                Remedy::CheckClientCertificate,
+                message,
+            ));
         }
         let body = Limited::new(response.into_body(), VERSION_BYTES_MAX).collect().await;
         let body = body.map_err(|error| engine(error.to_string()))?.to_bytes();
         if !status.is_success() {
-            return Err(engine(cut(&format!("the engine answered {status}: {}", String::from_utf8_lossy(&body)))));
+            return Err(engine(cut(&format!(
+                "the engine answered {status}: {}",
+                String::from_utf8_lossy(&body)
+            ))));
         }
         Ok(body)
     }
@@ -116,13 +125,17 @@ fn agree(newest: Option<&str>, oldest: Option<&str>) -> Result<ClientVersion, Pr
     let text = newest.unwrap_or_default();
     let theirs = parse(text).ok_or_else(|| fail(format!("the engine says API version {text:?}")))?;
     if theirs < OLDEST {
-        return Err(fail(format!("the engine knows API {text}; at least {}.{} is needed", OLDEST.0, OLDEST.1)));
+        return Err(fail(format!(
+            "the engine knows API {text}; at least {}.{} is needed",
+            OLDEST.0, OLDEST.1
+        )));
     }
     let ours = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
     if let Some(oldest) = oldest.and_then(parse)
         && oldest > ours
     {
-        let message = format!("the engine wants at least API {}.{}, which is newer than ours", oldest.0, oldest.1);
+        let message =
+            format!("the engine wants at least API {}.{}, which is newer than ours", oldest.0, oldest.1);
         return Err(ProbeFailure::at(ProbeStage::ApiVersion, Remedy::InspectEngine, message));
     }
     let (major_version, minor_version) = theirs.min(ours);

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptions;
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::client::Client;
 use super::failure::{failure, within};
+use super::probe::parse_time;
 use super::{REQUEST_MAX, names};
 use crate::{AgentError, NodeChange, NodeEvent, NodeRef};
 
@@ -38,8 +39,11 @@ pub(crate) fn watch(client: Arc<Client>, installation: &str) -> BoxStream<'stati
             () = Watch { client, installation, queue, last_nano: None }.run() => {}
         }
     });
-    futures::stream::unfold(events, |mut events| async move { events.recv().await.map(|event| (event, events)) })
-        .boxed()
+    futures::stream::unfold(
+        events,
+        |mut events| async move { events.recv().await.map(|event| (event, events)) },
+    )
+    .boxed()
 }
 
 struct Watch {
@@ -85,7 +89,8 @@ impl Watch {
             Some(nano) => seconds(nano),
             None => {
                 let info = within("engine's clock", REQUEST_MAX, docker.info()).await?;
-                let clock = info.system_time.ok_or_else(|| AgentError::Engine {
+                let clock = info.system_time.as_deref().and_then(parse_time).and_then(moment);
+                let clock = clock.ok_or_else(|| AgentError::Engine {
                     status: 0,
                     message: "the engine does not tell its clock".to_owned(),
                 })?;
@@ -127,6 +132,12 @@ fn seconds(nano: i64) -> String {
     format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000)
 }
 
+/// The engine's clock in the words that it takes back.
+fn moment(at: SystemTime) -> Option<String> {
+    let since = at.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{}.{:09}", since.as_secs(), since.subsec_nanos()))
+}
+
 /// Reads what an event says about a node; `None` for what does not change a node.
 fn read_event(message: &EventMessage) -> Option<(NodeRef, NodeChange)> {
     let attributes: &HashMap<String, String> = message.actor.as_ref()?.attributes.as_ref()?;
@@ -161,7 +172,8 @@ mod tests {
 
     #[test]
     fn events_become_changes() {
-        let read = |action, more: &[(&str, &str)]| read_event(&message(action, more)).map(|(_, change)| change);
+        let read =
+            |action, more: &[(&str, &str)]| read_event(&message(action, more)).map(|(_, change)| change);
         assert_eq!(read("start", &[]), Some(NodeChange::Started));
         assert_eq!(read("die", &[("exitCode", "137")]), Some(NodeChange::Ended(Some(137))));
         assert_eq!(read("destroy", &[]), Some(NodeChange::Removed));
@@ -172,5 +184,7 @@ mod tests {
     #[test]
     fn a_moment_keeps_its_nanoseconds() {
         assert_eq!(seconds(1_795_000_000_000_000_042), "1795000000.000000042");
+        let clock = parse_time("2026-11-18T10:26:40.000000042+01:00").and_then(moment);
+        assert_eq!(clock.as_deref(), Some("1794994000.000000042"));
     }
 }

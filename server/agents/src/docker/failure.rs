@@ -29,7 +29,9 @@ pub(crate) async fn within<T>(
 /// The engine's error in our words.
 pub(crate) fn failure(what: &str, error: EngineError) -> AgentError {
     match error {
-        EngineError::DockerResponseServerError { status_code, message } => answered(what, status_code, &message),
+        EngineError::DockerResponseServerError { status_code, message } => {
+            answered(what, status_code, &message)
+        }
         EngineError::DockerStreamError { error } => answered(what, 0, &error),
         EngineError::RequestTimeoutError => {
             AgentError::Timeout { what: what.to_owned(), after: super::REQUEST_MAX }
@@ -71,7 +73,8 @@ fn taken_port(message: &str) -> Option<u16> {
         return None;
     }
     // `address:port` stands before the words; what is in brackets is an IPv6 address and holds no port.
-    let bare: String = message.split('[').map(|part| part.split_once(']').map_or(part, |(_, behind)| behind)).collect();
+    let bare: String =
+        message.split('[').map(|part| part.split_once(']').map_or(part, |(_, behind)| behind)).collect();
     let mut rest = bare.as_str();
     while let Some(at) = rest.find(':') {
         rest = &rest[at + 1..];
@@ -101,8 +104,18 @@ pub(crate) fn missing(error: &AgentError) -> Option<MissingWhy> {
         return Some(MissingWhy::Denied(said.clone()));
     }
     if has(&[
-        "dial tcp", "no such host", "i/o timeout", "connection refused", "TLS handshake", "x509:", "Client.Timeout",
-        "network is unreachable", "connection reset", "EOF", "server gave HTTP response", "Temporary failure",
+        "dial tcp",
+        "no such host",
+        "i/o timeout",
+        "connection refused",
+        "TLS handshake",
+        "x509:",
+        "Client.Timeout",
+        "network is unreachable",
+        "connection reset",
+        "EOF",
+        "server gave HTTP response",
+        "Temporary failure",
     ]) {
         return Some(MissingWhy::RegistryUnreachable(said.clone()));
     }
@@ -137,7 +150,10 @@ mod tests {
              listen tcp4 0.0.0.0:31001: bind: address already in use",
             Some(31001),
         );
-        check("failed to bind host port for 127.0.0.1:31002:172.18.0.2:7051/tcp: address already in use", Some(31002));
+        check(
+            "failed to bind host port for 127.0.0.1:31002:172.18.0.2:7051/tcp: address already in use",
+            Some(31002),
+        );
         check("failed to bind host port 127.0.0.1:31003/tcp: address already in use", Some(31003));
         check("listen tcp6 [::1]:31004: bind: address already in use", Some(31004));
         check("listen tcp6 [fe80::12:34]:31005: bind: address already in use", Some(31005));
@@ -156,17 +172,25 @@ mod tests {
         assert!(matches!(read(400, "bad parameter"), AgentError::Refused(_)));
         assert!(matches!(read(500, "boom"), AgentError::Engine { status: 500, .. }));
         assert!(read(500, "boom").is_retryable() && read(503, "").is_retryable());
-        assert!(!read(409, "").is_retryable() && !read(400, "").is_retryable() && !read(404, "").is_retryable());
+        assert!(
+            !read(409, "").is_retryable() && !read(400, "").is_retryable() && !read(404, "").is_retryable()
+        );
         let pools = "could not find an available, non-overlapping IPv4 address pool among the defaults";
         assert!(matches!(read(500, pools), AgentError::Refused(_)));
-        assert_eq!(read(500, "Bind for 1.2.3.4:5 failed: port is already allocated"), AgentError::PortTaken(5));
+        assert_eq!(
+            read(500, "Bind for 1.2.3.4:5 failed: port is already allocated"),
+            AgentError::PortTaken(5)
+        );
     }
 
     #[test]
     fn a_failed_pull_says_why() {
         let why = |message: &str| missing(&AgentError::Engine { status: 500, message: message.into() });
         assert!(matches!(why("pull access denied for x"), Some(MissingWhy::Denied(_))));
-        assert!(matches!(why("manifest for x:1 not found: manifest unknown"), Some(MissingWhy::NotInRegistry(_))));
+        assert!(matches!(
+            why("manifest for x:1 not found: manifest unknown"),
+            Some(MissingWhy::NotInRegistry(_))
+        ));
         assert!(matches!(
             why("Get \"https://r/v2/\": dial tcp: lookup r: no such host"),
             Some(MissingWhy::RegistryUnreachable(_))

@@ -57,8 +57,7 @@ pub(crate) async fn ensure(client: &Client, spec: &NodeSpec) -> Result<NodeStatu
 }
 
 async fn check_image(client: &Client, spec: &NodeSpec) -> Result<(), AgentError> {
-    let missing =
-        || AgentError::ImageMissing { reference: spec.image.clone(), why: MissingWhy::NotOnHost };
+    let missing = || AgentError::ImageMissing { reference: spec.image.clone(), why: MissingWhy::NotOnHost };
     let image = images::find(client, &spec.image).await?.ok_or_else(missing)?;
     if spec.refuse_image_volumes && !image.volumes.is_empty() {
         let declared = image.volumes.join(", ");
@@ -82,7 +81,8 @@ async fn check_data(client: &Client, spec: &NodeSpec) -> Result<(), AgentError> 
         return Ok(());
     }
     let node = spec.node_ref();
-    let had_data = status::volume(client, &node, names::CONFIG).await?.is_some_and(|volume| keeps_data(&volume.labels));
+    let had_data =
+        status::volume(client, &node, names::CONFIG).await?.is_some_and(|volume| keeps_data(&volume.labels));
     if had_data && status::volume(client, &node, names::DATA).await?.is_none() {
         return Err(AgentError::DataLost(node.to_string()));
     }
@@ -94,7 +94,11 @@ fn keeps_data(labels: &std::collections::HashMap<String, String>) -> bool {
 }
 
 /// Removes a container that is not as specified, and its files; its data stays.
-async fn replace(client: &Client, spec: &NodeSpec, found: &ContainerInspectResponse) -> Result<(), AgentError> {
+async fn replace(
+    client: &Client,
+    spec: &NodeSpec,
+    found: &ContainerInspectResponse,
+) -> Result<(), AgentError> {
     let node = spec.node_ref();
     check_data(client, spec).await?;
     if status::is_running(found) {
@@ -119,7 +123,9 @@ async fn create(client: &Client, spec: &NodeSpec) -> Result<(), AgentError> {
     match made {
         Ok(_) => Ok(()),
         // The image was there a moment ago, so what is missing is the network.
-        Err(AgentError::NotFound(said)) => Err(AgentError::NotFound(format!("{said} (is the chain's space made?)"))),
+        Err(AgentError::NotFound(said)) => {
+            Err(AgentError::NotFound(format!("{said} (is the chain's space made?)")))
+        }
         Err(error) => Err(error),
     }
 }
@@ -206,7 +212,11 @@ pub(crate) async fn start(client: &Client, node: &NodeRef) -> Result<(), AgentEr
     run(client, node, &container).await
 }
 
-async fn run(client: &Client, node: &NodeRef, container: &ContainerInspectResponse) -> Result<(), AgentError> {
+async fn run(
+    client: &Client,
+    node: &NodeRef,
+    container: &ContainerInspectResponse,
+) -> Result<(), AgentError> {
     let name = names::container(node);
     let docker = client.docker().await?;
     if container.state.as_ref().and_then(|state| state.status) == Some(State::PAUSED) {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bollard::models::Network;
 use bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions,
+    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
+    RemoveVolumeOptions,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -61,7 +62,11 @@ pub(crate) async fn container(client: &Client, name: &str) -> Result<(), AgentEr
 }
 
 /// Removes one of a node's volumes and tells its name; gone is good.
-pub(crate) async fn volume(client: &Client, node: &NodeRef, purpose: &str) -> Result<Option<String>, AgentError> {
+pub(crate) async fn volume(
+    client: &Client,
+    node: &NodeRef,
+    purpose: &str,
+) -> Result<Option<String>, AgentError> {
     if status::volume(client, node, purpose).await?.is_none() {
         return Ok(None);
     }
@@ -101,7 +106,11 @@ where
     W: Future<Output = Result<(), AgentError>>,
 {
     let removals: Vec<W> = names.iter().map(|name| remove(name)).collect();
-    futures::stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+    futures::stream::iter(removals)
+        .buffer_unordered(REMOVALS_AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await
+        .map(|_| ())
 }
 
 async fn network(client: &Client, id: &str) -> Result<(), AgentError> {
@@ -126,7 +135,9 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn filters(&self) -> Result<Option<std::collections::HashMap<String, Vec<String>>>, AgentError> {
         let filter = names::filter(self.installation, Some(self.chain));
-        filter.map(Some).ok_or_else(|| AgentError::Refused("installation and chain are no legal names".to_owned()))
+        filter
+            .map(Some)
+            .ok_or_else(|| AgentError::Refused("installation and chain are no legal names".to_owned()))
     }
 
     async fn containers(&self) -> Result<Vec<String>, AgentError> {

@@ -60,7 +60,11 @@ pub(crate) async fn read(client: &Client, node: &NodeRef) -> Result<NodeStats, A
     let memory = stats.memory_stats.unwrap_or_default();
     let detail = memory.stats.unwrap_or_default();
     // Version 1 of control groups counts children under another name.
-    let cache = detail.get("total_inactive_file").or_else(|| detail.get("inactive_file")).copied().unwrap_or_default();
+    let cache = detail
+        .get("total_inactive_file")
+        .or_else(|| detail.get("inactive_file"))
+        .copied()
+        .unwrap_or_default();
     Ok(NodeStats {
         cpu_milli,
         memory_bytes: memory.usage.unwrap_or_default().saturating_sub(cache),
@@ -76,7 +80,8 @@ fn cpu_ns(stats: Option<&bollard::models::ContainerCpuStats>) -> Option<u64> {
 fn first_cpu_milli(stats: &ContainerStatsResponse) -> u32 {
     let (Some(now), Some(before)) = (stats.cpu_stats.as_ref(), stats.precpu_stats.as_ref()) else { return 0 };
     let used = cpu_ns(Some(now)).unwrap_or_default().saturating_sub(cpu_ns(Some(before)).unwrap_or_default());
-    let machine = now.system_cpu_usage.unwrap_or_default().saturating_sub(before.system_cpu_usage.unwrap_or_default());
+    let machine =
+        now.system_cpu_usage.unwrap_or_default().saturating_sub(before.system_cpu_usage.unwrap_or_default());
     let processors = u64::from(now.online_cpus.unwrap_or(1).max(1));
     milli(used, machine / processors)
 }

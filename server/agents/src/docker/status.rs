@@ -18,7 +18,10 @@ use crate::{AgentError, DataVolume, NodeRef, NodeState, NodeStatus, Selector};
 const LOOKS_AT_ONCE: usize = 8;
 
 /// Finds a node's container and proves that it is ours.
-pub(crate) async fn find(client: &Client, node: &NodeRef) -> Result<Option<ContainerInspectResponse>, AgentError> {
+pub(crate) async fn find(
+    client: &Client,
+    node: &NodeRef,
+) -> Result<Option<ContainerInspectResponse>, AgentError> {
     node.check().map_err(|error| AgentError::Refused(error.to_string()))?;
     let name = names::container(node);
     let Some(found) = inspect(client, &name).await? else { return Ok(None) };
@@ -45,7 +48,11 @@ async fn inspect(client: &Client, name: &str) -> Result<Option<ContainerInspectR
 }
 
 /// Finds one of a node's volumes and proves that it is ours.
-pub(crate) async fn volume(client: &Client, node: &NodeRef, purpose: &str) -> Result<Option<Volume>, AgentError> {
+pub(crate) async fn volume(
+    client: &Client,
+    node: &NodeRef,
+    purpose: &str,
+) -> Result<Option<Volume>, AgentError> {
     let name = names::volume(node, purpose);
     let docker = client.docker().await?;
     match within("volume", REQUEST_MAX, docker.inspect_volume(&name)).await {
@@ -155,7 +162,12 @@ pub(crate) fn is_running(container: &ContainerInspectResponse) -> bool {
     matches!(state, Some(State::RUNNING | State::RESTARTING))
 }
 
-fn of_container(client: &Client, node: NodeRef, found: &ContainerInspectResponse, has_data: bool) -> NodeStatus {
+fn of_container(
+    client: &Client,
+    node: NodeRef,
+    found: &ContainerInspectResponse,
+    has_data: bool,
+) -> NodeStatus {
     let labels = labels(found);
     let container_state = found.state.clone().unwrap_or_default();
     let state = node_state(&container_state);
@@ -167,7 +179,9 @@ fn of_container(client: &Client, node: NodeRef, found: &ContainerInspectResponse
         state,
         // The engine says the year 1 for what never was.
         started_at: container_state.started_at.clone().filter(|at| !at.starts_with("0001-")),
-        exit_code: container_state.exit_code.filter(|_| state == NodeState::Stopped || state == NodeState::Restarting),
+        exit_code: container_state
+            .exit_code
+            .filter(|_| state == NodeState::Stopped || state == NodeState::Restarting),
         reason: reason(&container_state),
         data_volume: data_volume(labels, has_data),
         ports: ports.map(|ports| reachable(client, ports)).unwrap_or_default(),

@@ -20,7 +20,8 @@ pub(crate) fn client_config(ca: &str, certificate: &str, key: &str) -> Result<Cl
             ProbeFailure::at(ProbeStage::Tls, Remedy::CheckAuthority, format!("the authority: {error}"))
         })?;
     }
-    let unusable = |what: String| ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientMaterial, what);
+    let unusable =
+        |what: String| ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientMaterial, what);
     let own =
         certificates(certificate, "certificate", ProbeStage::Authentication, Remedy::CheckClientMaterial)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())

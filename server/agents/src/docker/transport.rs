@@ -97,8 +97,9 @@ impl Transport {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let stream = self.open().await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.sent_failure(&e))?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| self.sent_failure(&e))?;
         // The task ends with the connection, and the connection with the response's body.
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
@@ -155,7 +156,9 @@ async fn open_unix(path: &PathBuf) -> Result<BoxedStream, ProbeFailure> {
             };
             Err(ProbeFailure::at(stage, remedy, format!("{shown}: {error}")))
         }
-        Err(_) => Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, format!("{shown}: no answer in time"))),
+        Err(_) => {
+            Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, format!("{shown}: no answer in time")))
+        }
     }
 }
 

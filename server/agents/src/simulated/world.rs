@@ -12,8 +12,8 @@ use tokio::sync::broadcast;
 
 use super::fault::{Fault, Faults, Verb, When};
 use crate::{
-    AgentError, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef, NodeSpec,
-    NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
+    AgentError, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef,
+    NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
 };
 
 /// Ports that the host chooses begin here, as on Linux.
@@ -109,13 +109,15 @@ impl World {
 
     fn now(&mut self) -> String {
         self.ticks += 1;
-        let at = OffsetDateTime::from_unix_timestamp(EPOCH + self.ticks).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let at =
+            OffsetDateTime::from_unix_timestamp(EPOCH + self.ticks).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         at.format(&Rfc3339).unwrap_or_default()
     }
 
     fn tell(&self, node: &NodeRef, change: NodeChange) {
         // Nobody watching is no error.
-        let _receivers = self.events.send(NodeEvent::Changed { node: node.clone(), change }).unwrap_or_default();
+        let _receivers =
+            self.events.send(NodeEvent::Changed { node: node.clone(), change }).unwrap_or_default();
     }
 
     pub(crate) fn ensure_image(&mut self, reference: &str) -> Result<ImageFacts, AgentError> {
@@ -136,7 +138,9 @@ impl World {
     fn image(&self, reference: &str) -> Option<&ImageFacts> {
         let by_name = self.images.get(reference);
         by_name.or_else(|| {
-            self.images.values().find(|image| image.id == reference || image.digest.as_deref() == Some(reference))
+            self.images
+                .values()
+                .find(|image| image.id == reference || image.digest.as_deref() == Some(reference))
         })
     }
 
@@ -318,7 +322,8 @@ impl World {
             || config.is_some_and(|config| config.keeps_data),
             |container| container.spec.data_path.is_some(),
         );
-        let reachable = |(own, host): (&u16, &u16)| (*own, SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *host));
+        let reachable =
+            |(own, host): (&u16, &u16)| (*own, SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *host));
         Some(NodeStatus {
             node: node.clone(),
             kind: container.map(|c| c.spec.kind.clone()).unwrap_or_default(),

@@ -87,7 +87,9 @@ fn no_specification_gets_more_of_the_host() {
                 assert!(host.nano_cpus.unwrap() > 0 && host.pids_limit.unwrap() > 0);
                 let mounts = host.mounts.unwrap();
                 assert!(mounts.iter().all(|mount| mount.typ == Some(MountType::VOLUME)));
-                assert!(mounts.iter().all(|mount| mount.source.as_deref().unwrap().starts_with("heddle-abc123-")));
+                assert!(
+                    mounts.iter().all(|mount| mount.source.as_deref().unwrap().starts_with("heddle-abc123-"))
+                );
                 for bindings in host.port_bindings.unwrap().into_values().flatten().flatten() {
                     assert_eq!(bindings.host_ip.as_deref(), Some("127.0.0.1"));
                 }

@@ -1,0 +1,16 @@
+//! The Docker implementation on a real engine.
+//!
+//! `HEDDLE_TEST_DOCKER=unix:///path/to/docker.sock` names the engine; without it every test here reports itself as
+//! skipped. The engine may be shared: each test uses installations of its own and removes only what is theirs. The
+//! node image is built on the engine from `docker_engine/node.go`.
+
+#[path = "docker_engine/bed.rs"]
+mod bed;
+#[path = "docker_engine/endpoint.rs"]
+mod endpoint;
+#[path = "docker_engine/isolation.rs"]
+mod isolation;
+#[path = "docker_engine/nodes.rs"]
+mod nodes;
+#[path = "docker_engine/strangers.rs"]
+mod strangers;
