@@ -35,12 +35,12 @@ pub fn ensure(paths: &Paths) -> Result<Option<Engine>> {
         );
         return Ok(None);
     }
-    let how = if has_systemd() { "enabled as a service" } else { "started as a process of its own" };
+    let how = if has_systemd() { "as a service that is enabled" } else { "as a process of its own" };
     let what = if installed { "Docker is installed but does not run" } else { "Docker is not installed" };
-    let changes =
-        if installed { String::new() } else { format!("installs {} with apt-get, ", PACKAGES.join(", ")) };
+    let install =
+        if installed { String::new() } else { format!("installs {} with apt-get and ", PACKAGES.join(", ")) };
     say(format!(
-        "{what}. This {changes}and the engine is {how}: it adds a bridge and packet filter rules to this machine"
+        "{what}. Going on {install}starts the engine {how}: it adds a bridge and packet filter rules"
     ));
     if !agreed("Go ahead?")? {
         say("the portal starts without a local engine");

@@ -37,6 +37,13 @@ pub fn catch_signals() -> Result<()> {
     Ok(())
 }
 
+/// Does what a signal does: every wait ends what it waits for.
+pub fn request_stop() {
+    if let Some(flag) = STOP.get() {
+        flag.store(true, Ordering::Relaxed);
+    }
+}
+
 /// True once somebody asked us to stop.
 pub fn stopping() -> bool {
     STOP.get().is_some_and(|flag| flag.load(Ordering::Relaxed))

@@ -4,7 +4,7 @@
 
 use std::process::{Command, ExitCode};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -18,6 +18,8 @@ use crate::site::{self, Quality};
 
 /// Longer than the portal takes to finish what it is doing.
 const DRAIN: Duration = Duration::from_secs(15);
+/// How long the preparing of images may take to end; a call to the engine cannot be interrupted and is left.
+const STOP_IMAGES: Duration = Duration::from_secs(2);
 
 /// Builds, prepares and starts the portal, and returns when it has ended. `flags` go to the portal unchanged.
 pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode> {
@@ -31,10 +33,10 @@ pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode
         portal.args(["--local-engine", &engine.address()]);
     }
     let mut child = process::start(portal.args(flags))?;
-    if let Some(engine) = engine {
+    let images = engine.map(|engine| {
         let paths = paths.clone();
-        thread::spawn(move || prepare_images(&paths, &engine));
-    }
+        thread::spawn(move || prepare_images(&paths, &engine))
+    });
     // Without a limit: the portal runs until somebody ends it.
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -45,6 +47,12 @@ pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode
         }
         thread::sleep(Duration::from_millis(50));
     };
+    // A build that is under way ends its own programs when it sees the request; without the portal nobody needs it.
+    process::request_stop();
+    let begin = Instant::now();
+    while images.as_ref().is_some_and(|images| !images.is_finished()) && begin.elapsed() < STOP_IMAGES {
+        thread::sleep(Duration::from_millis(20));
+    }
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -79,6 +87,7 @@ fn portal(paths: &Paths) -> Command {
 fn prepare_images(paths: &Paths, engine: &Engine) {
     match images::ensure(paths, engine, Source::PublicOrBuilt) {
         Ok(()) => say("all node images are ready"),
+        Err(_) if process::stopping() => {}
         Err(error) => {
             say(format!("node images cannot be prepared: {error:#}"));
             say("the portal works on; chains need these images, or others that you name at the host");

@@ -64,8 +64,8 @@ fn refusal(name: &str, allowed: &[&str], used: &str) -> Option<String> {
     {
         return Some(format!("must not use {used}: only {owner} may"));
     }
-    let never = NEVER.iter().find(|(ours, _)| *ours == name).map_or(&[] as &[&str], |(_, list)| list);
-    never.iter().any(|pattern| fits(pattern, used)).then(|| format!("must not use {used}"))
+    let mut never = NEVER.iter().filter(|(ours, _)| *ours == name).flat_map(|(_, list)| list.iter());
+    never.any(|pattern| fits(pattern, used)).then(|| format!("must not use {used}"))
 }
 
 fn fits(pattern: &str, name: &str) -> bool {
