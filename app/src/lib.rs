@@ -1,1 +1,101 @@
-//! Placeholder.
+//! The portal's pages: rendered on the server, brought to life in the browser by WebAssembly.
+//!
+//! This file holds the shell, the app and the route table and nothing else. Pages ask the server functions in
+//! `api`; they never decide who may do what.
+
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::{MatchNestedRoutes, SsrMode, path};
+
+pub mod api;
+pub mod browser;
+pub mod components;
+pub mod events;
+pub mod layout;
+pub mod pages;
+pub mod preferences;
+pub mod session;
+pub mod text;
+
+/// The document around the app. It decides language and theme before the first byte, so nothing flashes, and
+/// carries the nonce that the content policy names.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let (lang, theme) = preferences::initial();
+    layout::content_policy();
+    view! {
+        <!DOCTYPE html>
+        <html lang=lang.tag() data-theme=theme.as_str()>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="stylesheet" href="/pkg/heddle.css"/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// The app: what every page shares, and the routes.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    preferences::provide_preferences();
+    components::toast::provide_toasts();
+    // Told to tests and to style sheets: from here on, buttons act.
+    Effect::new(|_| browser::set_root_attribute("data-ready", "true"));
+    view! {
+        <Router>
+            <Routes fallback=|| pages::missing::NotFound>
+                <Route path=path!("/setup") view=pages::setup::Setup ssr=SsrMode::Async/>
+                <Route path=path!("/login") view=pages::login::Login ssr=SsrMode::Async/>
+                <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
+                    <Route path=path!("") view=pages::overview::Overview/>
+                    <HostRoutes/>
+                    <ChainRoutes/>
+                    <Route path=path!("/operations") view=pages::operations::Operations/>
+                    <Route path=path!("/operations/:id") view=pages::operation::Operation/>
+                    <Route path=path!("/users") view=pages::users::Users/>
+                    <Route path=path!("/audit") view=pages::audit::Audit/>
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}
+
+#[component(transparent)]
+fn HostRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/hosts") view=layout::Through>
+            <Route path=path!("") view=pages::hosts::Hosts/>
+            <Route path=path!("new") view=pages::host_new::HostNew/>
+            <Route path=path!(":id") view=pages::host::Host/>
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn ChainRoutes() -> impl MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/chains") view=layout::Through>
+            <Route path=path!("") view=pages::chains::Chains/>
+            <Route path=path!("new") view=pages::chain_new::ChainNew/>
+            <Route path=path!(":name") view=pages::chain::Chain/>
+            <Route path=path!(":name/channels") view=pages::channels::Channels/>
+            <Route path=path!(":name/chaincode") view=pages::chaincode::Chaincode/>
+            <Route path=path!(":name/invoke") view=pages::invoke::Invoke/>
+            <Route path=path!(":name/transactions") view=pages::transactions::Transactions/>
+            <Route path=path!(":name/nodes/:node") view=pages::node::Node/>
+            <Route path=path!(":name/transactions/:channel/:id") view=pages::transaction::Transaction/>
+            <Route path=path!(":name/blocks/:channel/:number") view=pages::block::Block/>
+        </ParentRoute>
+    }
+    .into_inner()
+}

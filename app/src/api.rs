@@ -1,0 +1,186 @@
+//! Plumbing of the server functions: the caller and the control plane from the request, and the error that goes
+//! back. Every function in the modules below is a public endpoint with a fixed path; the façade authorises it.
+//!
+//! Nothing here decides anything: a function takes its caller, calls one method and answers.
+
+use domain::Error;
+#[cfg(feature = "ssr")]
+use leptos::prelude::*;
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+
+pub mod audit;
+pub mod chain;
+pub mod chaincode;
+pub mod channel;
+pub mod host;
+pub mod node;
+pub mod operation;
+pub mod session;
+pub mod transaction;
+pub mod user;
+
+/// What went wrong with a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// The portal refused, and says why.
+    Refused(Error),
+    /// The portal did not answer, or its answer could not be read.
+    Lost,
+    /// The request was not one that the portal's own pages send.
+    Malformed,
+}
+
+/// The error of every server function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiError {
+    pub problem: Problem,
+    /// Under which the server's log tells more.
+    pub request_id: Option<String>,
+}
+
+impl ApiError {
+    /// HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match &self.problem {
+            Problem::Refused(error) => error.status(),
+            Problem::Lost => 503,
+            Problem::Malformed => 400,
+        }
+    }
+
+    /// Whether signing in is what helps.
+    pub fn needs_session(&self) -> bool {
+        self.status() == 401
+    }
+
+    /// The refusal, when it is about this form field.
+    pub fn on_field(&self, field: &str) -> Option<&Error> {
+        match &self.problem {
+            Problem::Refused(error) if error.field.as_deref() == Some(field) => Some(error),
+            Problem::Refused(_) | Problem::Lost | Problem::Malformed => None,
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self { problem: Problem::Refused(error), request_id: None }
+    }
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let problem = match error {
+            ServerFnErrorErr::Args(_)
+            | ServerFnErrorErr::MissingArg(_)
+            | ServerFnErrorErr::Serialization(_)
+            | ServerFnErrorErr::UnsupportedRequestMethod(_) => {
+                set_status(400);
+                Problem::Malformed
+            }
+            ServerFnErrorErr::Request(_)
+            | ServerFnErrorErr::Deserialization(_)
+            | ServerFnErrorErr::Response(_)
+            | ServerFnErrorErr::Registration(_)
+            | ServerFnErrorErr::ServerError(_)
+            | ServerFnErrorErr::MiddlewareError(_) => Problem::Lost,
+        };
+        Self { problem, request_id: None }
+    }
+}
+
+/// Sets the status of an answer to a script. A plain form gets a redirect whose status must stay, and a page
+/// sets its own; in the browser it does nothing.
+#[cfg(not(feature = "ssr"))]
+pub fn set_status(_status: u16) {}
+
+/// Sets the status of an answer to a script. A plain form gets a redirect whose status must stay, and a page
+/// sets its own; in the browser it does nothing.
+#[cfg(feature = "ssr")]
+pub fn set_status(status: u16) {
+    let Some(parts) = use_context::<axum::http::request::Parts>() else { return };
+    let wants_page = parts
+        .headers
+        .get(axum::http::header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("text/html"));
+    if parts.uri.path().starts_with("/api/") && !wants_page {
+        page_status(status);
+    }
+}
+
+/// Sets the status of the page that is being rendered; in the browser it does nothing.
+#[cfg(feature = "ssr")]
+pub fn page_status(status: u16) {
+    if let (Some(options), Ok(status)) =
+        (use_context::<leptos_axum::ResponseOptions>(), axum::http::StatusCode::from_u16(status))
+    {
+        options.set_status(status);
+    }
+}
+
+/// Sets the status of the page that is being rendered; in the browser it does nothing.
+#[cfg(not(feature = "ssr"))]
+pub fn page_status(_status: u16) {}
+
+/// What server functions take from their request.
+#[cfg(feature = "ssr")]
+pub(crate) mod request {
+    use std::sync::Arc;
+
+    use control::ControlPlane;
+    use control::caller::Caller;
+    use domain::Error;
+    use domain::user::UserView;
+    use leptos::prelude::*;
+    use tower_sessions::Session;
+
+    use super::ApiError;
+
+    /// The façade and who calls it.
+    pub fn backstage() -> Result<(Arc<ControlPlane>, Caller), ApiError> {
+        let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
+        let plane = parts.extensions.get::<Arc<ControlPlane>>().cloned().ok_or_else(Error::internal)?;
+        let caller = parts.extensions.get::<Caller>().cloned().ok_or_else(Error::internal)?;
+        Ok((plane, caller))
+    }
+
+    /// Gives the façade's answer to the page, an error with the request's id and status.
+    pub fn answer<T>(result: Result<T, Error>, caller: &Caller) -> Result<T, ApiError> {
+        result.map_err(|error| {
+            super::set_status(error.status());
+            ApiError { request_id: Some(caller.request_id.clone()), ..ApiError::from(error) }
+        })
+    }
+
+    fn session() -> Result<Session, ApiError> {
+        let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
+        Ok(parts.extensions.get::<Session>().cloned().ok_or_else(Error::internal)?)
+    }
+
+    /// Signs the person in under a new session id, so that an id known before is worth nothing, and leads on.
+    pub async fn begin_session(user: &UserView, next: &str) -> Result<(), ApiError> {
+        let session = session()?;
+        session.cycle_id().await.map_err(lost_session)?;
+        session.insert("user", user.id.as_str()).await.map_err(lost_session)?;
+        leptos_axum::redirect(crate::session::safe_next(next));
+        Ok(())
+    }
+
+    /// Ends the session and leads to the sign-in page.
+    pub async fn end_session() -> Result<(), ApiError> {
+        session()?.flush().await.map_err(lost_session)?;
+        leptos_axum::redirect("/login");
+        Ok(())
+    }
+
+    fn lost_session(error: tower_sessions::session::Error) -> Error {
+        tracing::error!(%error, "the session could not be written");
+        Error::internal()
+    }
+}

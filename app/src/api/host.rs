@@ -1,0 +1,56 @@
+//! Hosts: list, test, add, remove.
+
+use domain::host::{HostSpec, HostView, ImageView, ProbeView, TlsCredentials};
+use domain::id::HostId;
+use leptos::prelude::*;
+
+use super::ApiError;
+
+/// Every host.
+#[server(endpoint = "host_list", input = leptos::server_fn::codec::Json)]
+pub async fn host_list() -> Result<Vec<HostView>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_list(&caller).await, &caller)
+}
+
+/// One host.
+#[server(endpoint = "host_read", input = leptos::server_fn::codec::Json)]
+pub async fn host_read(id: HostId) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_read(&caller, &id).await, &caller)
+}
+
+/// The machine's own engine, filled in, if it may be used and is not added yet.
+#[server(endpoint = "host_local_offer", input = leptos::server_fn::codec::Json)]
+pub async fn host_local_offer() -> Result<Option<HostSpec>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_local_offer(&caller).await, &caller)
+}
+
+/// Tests a connection stage by stage and saves nothing.
+#[server(endpoint = "host_probe", input = leptos::server_fn::codec::Json)]
+pub async fn host_probe(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<ProbeView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_probe(&caller, spec, credentials).await, &caller)
+}
+
+/// Tests again and adds the host.
+#[server(endpoint = "host_add", input = leptos::server_fn::codec::Json)]
+pub async fn host_add(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_add(&caller, spec, credentials).await, &caller)
+}
+
+/// Forgets a host that holds no chain.
+#[server(endpoint = "host_remove", input = leptos::server_fn::codec::Json)]
+pub async fn host_remove(id: HostId) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_remove(&caller, &id).await, &caller)
+}
+
+/// How far the images of a host are.
+#[server(endpoint = "host_images", input = leptos::server_fn::codec::Json)]
+pub async fn host_images(id: HostId) -> Result<Vec<ImageView>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_images(&caller, &id).await, &caller)
+}

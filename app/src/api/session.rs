@@ -1,0 +1,61 @@
+//! Set-up, sign-in, sign-out, and who is signed in. The forms are URL-encoded: they work without WebAssembly.
+
+use domain::user::SessionView;
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::ApiError;
+
+/// Where somebody stands who opens the portal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// There is no admin yet: set-up comes first.
+    Setup,
+    /// Nobody is signed in.
+    Anonymous,
+    SignedIn(SessionView),
+}
+
+/// Tells who is signed in, or which page comes first.
+#[server(endpoint = "session_read", input = leptos::server_fn::codec::Json)]
+pub async fn session_read() -> Result<Entry, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(entry(&plane, &caller).await, &caller)
+}
+
+#[cfg(feature = "ssr")]
+async fn entry(
+    plane: &control::ControlPlane,
+    caller: &control::caller::Caller,
+) -> Result<Entry, domain::Error> {
+    match (&caller.user, plane.setup_open().await?) {
+        (Some(_), _) => Ok(Entry::SignedIn(plane.session(caller).await?)),
+        (None, true) => Ok(Entry::Setup),
+        (None, false) => Ok(Entry::Anonymous),
+    }
+}
+
+/// Makes the first admin, guarded by the one-time token, and signs them in.
+#[server(endpoint = "setup_admin")]
+pub async fn setup_admin(token: String, name: String, password: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    let name = super::request::answer(crate::session::user_name(&name), &caller)?;
+    let user =
+        super::request::answer(plane.setup_admin(&caller, token.trim(), name, password).await, &caller)?;
+    super::request::begin_session(&user, "/").await
+}
+
+/// Signs somebody in and leads to where they wanted to go.
+#[server(endpoint = "session_create")]
+pub async fn sign_in(name: String, password: String, next: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    let user = super::request::answer(plane.sign_in(&caller, name.trim(), password).await, &caller)?;
+    super::request::begin_session(&user, &next).await
+}
+
+/// Signs out.
+#[server(endpoint = "session_delete")]
+pub async fn sign_out() -> Result<(), ApiError> {
+    super::request::end_session().await
+}

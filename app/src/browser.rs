@@ -1,0 +1,88 @@
+//! The few things that only the browser can do. Each function does nothing, or gives nothing, on the server and
+//! in a browser that lacks the thing: no page depends on one of them to be readable.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+
+fn root() -> Option<web_sys::Element> {
+    web_sys::window()?.document()?.document_element()
+}
+
+/// An attribute of `<html>`.
+pub fn root_attribute(name: &str) -> Option<String> {
+    root()?.get_attribute(name)
+}
+
+/// Sets an attribute of `<html>`.
+pub fn set_root_attribute(name: &str, value: &str) {
+    if let Some(root) = root() {
+        // A refusal leaves the page as it looked before, which is readable.
+        let _ = root.set_attribute(name, value);
+    }
+}
+
+/// Remembers a preference for a year.
+pub fn set_cookie(name: &str, value: &str) {
+    let document = web_sys::window().and_then(|w| w.document()).and_then(|d| d.dyn_into().ok());
+    let document: Option<web_sys::HtmlDocument> = document;
+    if let Some(document) = document {
+        // Without cookies the choice lasts as long as the page.
+        let _ = document.set_cookie(&format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax"));
+    }
+}
+
+/// Puts text on the clipboard.
+pub fn copy(text: &str) {
+    if let Some(window) = web_sys::window() {
+        // The promise tells only whether the browser agreed; the text stays selectable on the page either way.
+        let _ = window.navigator().clipboard().write_text(text);
+    }
+}
+
+/// A new random key, by which the server knows a repeated request. Empty on the server, where no form is sent.
+pub fn new_key() -> String {
+    if cfg!(feature = "ssr") {
+        return String::new();
+    }
+    web_sys::window().and_then(|w| w.crypto().ok()).map(|c| c.random_uuid()).unwrap_or_default()
+}
+
+/// A moment in the viewer's own zone and in the language of the page.
+pub fn local_time(ms: i64, lang: &str) -> Option<String> {
+    let date = js_sys::Date::new(&JsValue::from_f64(float(ms)?));
+    let options = js_sys::Object::new();
+    for (key, value) in [("dateStyle", "medium"), ("timeStyle", "medium")] {
+        js_sys::Reflect::set(&options, &key.into(), &value.into()).ok()?;
+    }
+    let method = js_sys::Reflect::get(&date, &"toLocaleString".into()).ok()?;
+    let method: js_sys::Function = method.dyn_into().ok()?;
+    method.call2(&date, &lang.into(), &options).ok()?.as_string()
+}
+
+/// Milliseconds as the browser counts them; exact for every date that people meet.
+fn float(ms: i64) -> Option<f64> {
+    let (high, low) = (ms.div_euclid(1_000_000_000), ms.rem_euclid(1_000_000_000));
+    Some(f64::from(i32::try_from(high).ok()?) * 1e9 + f64::from(i32::try_from(low).ok()?))
+}
+
+/// Opens a `<dialog>` over everything else.
+pub fn show_dialog(node: NodeRef<leptos::html::Dialog>) {
+    if let Some(dialog) = node.get_untracked() {
+        // It is open already when the browser refuses.
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Closes a `<dialog>`.
+pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
+    if let Some(dialog) = node.get_untracked() {
+        dialog.close();
+    }
+}
+
+/// Scrolls an element to its end.
+pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
+    if let Some(element) = node.get_untracked() {
+        element.set_scroll_top(element.scroll_height());
+    }
+}

@@ -1,0 +1,17 @@
+//! The design system: small parts on platform HTML, each in one file, styled by the file of the same name in
+//! `style/`. They know words and looks; they never call the server.
+
+pub mod badge;
+pub mod copy;
+pub mod dialog;
+pub mod field;
+pub mod icon;
+pub mod load;
+pub mod log_view;
+pub mod menu;
+pub mod notice;
+pub mod page;
+pub mod stepper;
+pub mod time;
+pub mod toast;
+pub mod topology;

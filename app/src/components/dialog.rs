@@ -1,0 +1,65 @@
+//! A question before something that cannot be taken back: names the object and what goes with it; the focus is
+//! on "Cancel", and the name has to be typed.
+
+use leptos::html;
+use leptos::prelude::*;
+
+use super::field::TextField;
+use crate::browser;
+use crate::text::{say, tr};
+
+/// A button that asks first. `confirm` gets what was typed; it stays disabled until that is the name.
+#[component]
+pub fn Confirm(
+    /// Words of the button, also the dialog's title.
+    #[prop(into)]
+    label: Signal<String>,
+    /// What will happen, line by line.
+    impact: Vec<Signal<String>>,
+    /// The name to type; none: a click is enough.
+    #[prop(optional, into)]
+    name: Option<String>,
+    #[prop(optional)] danger: bool,
+    confirm: Callback<String>,
+) -> impl IntoView {
+    let node = NodeRef::<html::Dialog>::new();
+    let typed = RwSignal::new(String::new());
+    let wanted = name.clone();
+    let ready =
+        Signal::derive(move || wanted.as_ref().is_none_or(|name| typed.read().as_str() == name.as_str()));
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if ready.get_untracked() {
+            browser::close_dialog(node);
+            confirm.run(typed.get_untracked());
+        }
+    };
+    let class = if danger { "button danger" } else { "button" };
+    let question = name.map(|name| {
+        let label =
+            Signal::derive(say(move |t| crate::text::fill(t.type_the_name, &[("name", name.clone())])));
+        view! { <TextField id="typed-name" label=label value=typed autocomplete="off"/> }
+    });
+    view! {
+        <button type="button" class=class on:click=move |_| browser::show_dialog(node)>{label}</button>
+        <dialog class="dialog" node_ref=node aria-label=label>
+            <form on:submit=submit>
+                <h2>{label}</h2>
+                <ul>{impact.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+                {question}
+                <div class="row end">
+                    <button type="button" class="button" autofocus=true on:click=move |_| browser::close_dialog(node)>
+                        {tr(|t| t.cancel)}
+                    </button>
+                    <button
+                        type="submit"
+                        class=if danger { "button danger solid" } else { "button primary" }
+                        disabled=move || !ready.get()
+                    >
+                        {label}
+                    </button>
+                </div>
+            </form>
+        </dialog>
+    }
+}

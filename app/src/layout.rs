@@ -1,0 +1,198 @@
+//! The frame of all pages behind the sign-in: navigation by role, what is running, language, theme, sign-out.
+
+use domain::permission::{Action, Noun};
+use leptos::prelude::*;
+use leptos_router::components::{A, Outlet};
+
+use crate::api::operation::operation_list;
+use crate::api::session::SignOut;
+use crate::components::icon::{Icon, icon};
+use crate::components::load::{load, with_session};
+use crate::components::menu::PreferenceMenus;
+use crate::components::toast::ToastPlace;
+use crate::events;
+use crate::session::{Me, provide_session};
+use crate::text::{Text, fill, say, tr, words};
+
+/// Passes through to the page below.
+#[component]
+pub fn Through() -> impl IntoView {
+    view! { <Outlet/> }
+}
+
+/// The frame.
+#[component]
+pub fn Layout() -> impl IntoView {
+    provide_session();
+    events::provide_events();
+    view! {
+        <a class="skip" href="#main">{tr(|t| t.skip)}</a>
+        <header class="top">
+            <a class="brand" href="/">{tr(|t| t.brand)}</a>
+            <Activity/>
+            <div class="top-end">
+                <PreferenceMenus/>
+                {with_session(person)}
+            </div>
+        </header>
+        <div class="frame">
+            <nav class="side" aria-label=tr(|t| t.navigation)>{with_session(navigation)}</nav>
+            <main id="main" tabindex="-1"><Outlet/></main>
+        </div>
+        <ToastPlace/>
+    }
+}
+
+/// The frame of the two pages before the sign-in.
+#[component]
+pub fn Bare(children: Children) -> impl IntoView {
+    view! {
+        <header class="top">
+            <a class="brand" href="/">{tr(|t| t.brand)}</a>
+            <div class="top-end"><PreferenceMenus/></div>
+        </header>
+        <main id="main" class="bare" tabindex="-1">{children()}</main>
+    }
+}
+
+fn navigation(me: Me) -> AnyView {
+    type Entry = (&'static str, Icon, fn(&'static Text) -> &'static str, Option<Noun>);
+    let entries: [Entry; 6] = [
+        ("/", Icon::Home, |t| t.overview, None),
+        ("/chains", Icon::Chain, |t| t.chains, Some(Noun::Chain)),
+        ("/hosts", Icon::Host, |t| t.hosts, Some(Noun::Host)),
+        ("/operations", Icon::Operation, |t| t.operations, Some(Noun::Operation)),
+        ("/users", Icon::Users, |t| t.users, Some(Noun::User)),
+        ("/audit", Icon::Audit, |t| t.audit, Some(Noun::Audit)),
+    ];
+    let items = entries
+        .into_iter()
+        .filter(|(_, _, _, noun)| noun.is_none_or(|noun| me.can(Action::List, noun)))
+        .map(|(address, picture, pick, _)| {
+            view! {
+                <li>
+                    <A href=address exact={address == "/"}>{icon(picture)} <span>{tr(pick)}</span></A>
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ul>{items}</ul> }.into_any()
+}
+
+fn person(me: Me) -> AnyView {
+    let leave = ServerAction::<SignOut>::new();
+    let role = match me.0.role {
+        domain::permission::Role::Admin => tr(|t| t.role_admin),
+        domain::permission::Role::Operator => tr(|t| t.role_operator),
+        domain::permission::Role::User => tr(|t| t.role_user),
+    };
+    view! {
+        <details class="menu" name="menu">
+            <summary aria-label=tr(|t| t.account)>{icon(Icon::Person)} <span>{me.0.name.to_string()}</span></summary>
+            <div class="menu-panel">
+                <p class="muted small">{role}</p>
+                <ActionForm action=leave>
+                    <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
+                </ActionForm>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+/// How many operations are under way, on every page.
+#[component]
+fn Activity() -> impl IntoView {
+    let tick = events::ticks(|message| message.touches("operation", ""));
+    let data = Resource::new(move || tick.get(), |_| operation_list());
+    load_quietly(data)
+}
+
+fn load_quietly(
+    data: Resource<Result<Vec<domain::operation::OperationSummary>, crate::api::ApiError>>,
+) -> AnyView {
+    view! {
+        <Transition fallback=|| ()>
+            {move || Suspend::new(async move {
+                // A page shows its own problems; this corner only counts.
+                let count = data.await.map_or(0, |all| all.iter().filter(|o| !o.state.is_at_rest()).count());
+                let text = say(move |t| match count {
+                    0 => t.nothing_running.to_owned(),
+                    1 => t.one_running.to_owned(),
+                    _ => fill(t.many_running, &[("n", count.to_string())]),
+                });
+                view! {
+                    <a class="activity" class:busy=count != 0 href="/operations">
+                        <span class="activity-mark" aria-hidden="true"></span>
+                        <span>{text}</span>
+                    </a>
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+/// The sub-pages of a chain, as tabs that are plain links.
+pub fn chain_tabs(chain: &str) -> AnyView {
+    type Tab = (&'static str, fn(&'static Text) -> &'static str);
+    let tabs: [Tab; 5] = [
+        ("", |t| t.overview),
+        ("/channels", |t| t.channels),
+        ("/chaincode", |t| t.chaincode),
+        ("/invoke", |t| t.invoke),
+        ("/transactions", |t| t.transactions),
+    ];
+    let items = tabs
+        .into_iter()
+        .map(|(end, pick)| view! { <li><A href=format!("/chains/{chain}{end}") exact=true>{tr(pick)}</A></li> })
+        .collect_view();
+    view! { <nav class="tabs" aria-label=tr(|t| t.chain_pages)><ul>{items}</ul></nav> }.into_any()
+}
+
+/// Crumbs of a chain's sub-pages.
+pub fn chain_crumbs(chain: &str) -> Vec<crate::components::page::Crumb> {
+    let name = chain.to_owned();
+    vec![(words(|t| t.chains), "/chains".to_owned()), (Signal::stored(name), format!("/chains/{chain}"))]
+}
+
+/// Sends the content policy with the nonce of this answer; in the browser it does nothing.
+#[cfg(not(feature = "ssr"))]
+pub fn content_policy() {}
+
+/// Sends the content policy with the nonce of this answer; in the browser it does nothing.
+#[cfg(feature = "ssr")]
+pub fn content_policy() {
+    use axum::http::{HeaderValue, header};
+    let (Some(nonce), Some(options)) =
+        (leptos::nonce::use_nonce(), use_context::<leptos_axum::ResponseOptions>())
+    else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
+         style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Loads like [`load`] in a card of its own with a heading.
+pub fn section<T>(
+    title: fn(&'static Text) -> &'static str,
+    data: Resource<Result<T, crate::api::ApiError>>,
+    view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    T: Clone + Send + Sync + 'static,
+{
+    view! {
+        <section class="card">
+            <h2>{tr(title)}</h2>
+            {load(data, view)}
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,236 @@
+//! One chain: its health, its picture, its nodes, and what may be done to it as a whole.
+
+use domain::chain::{ChainVerb, ChainView};
+use domain::id::OperationId;
+use domain::name::ChainName;
+use leptos::prelude::*;
+
+use super::{chain_name, follow, parameter};
+use crate::api::ApiError;
+use crate::api::chain::{chain_delete, chain_read, chain_restart, chain_start, chain_stop};
+use crate::components::badge::{badge, chain_state, health, node_state};
+use crate::components::copy::Copyable;
+use crate::components::dialog::Confirm;
+use crate::components::load::load;
+use crate::components::notice::Notice;
+use crate::components::page::Page;
+use crate::components::time::{Time, bytes};
+use crate::components::topology::topology;
+use crate::events;
+use crate::layout::chain_tabs;
+use crate::text::{say, tr, words};
+
+/// A wish about the chain as a whole, with what was typed for it.
+type Wish = (ChainVerb, String);
+
+/// The page.
+#[component]
+pub fn Chain() -> impl IntoView {
+    let name = parameter("name");
+    let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
+    let chain = Resource::new(
+        move || (name.get(), tick.get()),
+        |(name, _)| async move { chain_read(chain_name(&name)?).await },
+    );
+    let action = Action::new(move |wish: &Wish| {
+        let (verb, typed) = wish.clone();
+        let name = name.get_untracked();
+        async move { carry_out(verb, chain_name(&name)?, typed).await }
+    });
+    let refused = follow(action);
+    view! {
+        <Page
+            title=Signal::derive(move || name.get())
+            crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]
+            actions=load(chain, move |chain, _| buttons(&chain, action))
+        >
+            {move || chain_tabs(&name.read())}
+            <Notice error=refused/>
+            {load(chain, |chain, _| body(&chain))}
+        </Page>
+    }
+}
+
+async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<OperationId, ApiError> {
+    match verb {
+        ChainVerb::Start => chain_start(name).await,
+        ChainVerb::Stop => chain_stop(name).await,
+        ChainVerb::Restart => chain_restart(name).await,
+        ChainVerb::Delete => chain_delete(name, typed).await,
+        ChainVerb::Update | ChainVerb::Transact => Err(super::not_found()),
+    }
+}
+
+fn buttons(chain: &ChainView, action: Action<Wish, Result<OperationId, ApiError>>) -> AnyView {
+    let has = |verb: ChainVerb| chain.verbs.contains(&verb);
+    let act = move |verb: ChainVerb| {
+        Callback::new(move |typed: String| {
+            action.dispatch((verb, typed));
+        })
+    };
+    let name = chain.summary.name.to_string();
+    let start = has(ChainVerb::Start).then(|| {
+        let start = act(ChainVerb::Start);
+        view! {
+            <button type="button" class="button primary" disabled=move || action.pending().get()
+                on:click=move |_| start.run(String::new())>
+                {tr(|t| t.start)}
+            </button>
+        }
+    });
+    let invoke = has(ChainVerb::Transact).then(|| {
+        view! { <a class="button" href=format!("/chains/{name}/invoke")>{tr(|t| t.invoke)}</a> }
+    });
+    let stop = has(ChainVerb::Stop).then(|| {
+        view! {
+            <Confirm label=words(|t| t.stop) impact=vec![words(|t| t.stop_impact)] confirm=act(ChainVerb::Stop)/>
+        }
+    });
+    let restart = has(ChainVerb::Restart).then(|| {
+        view! {
+            <Confirm label=words(|t| t.restart) impact=vec![words(|t| t.restart_impact)]
+                confirm=act(ChainVerb::Restart)/>
+        }
+    });
+    let impact = vec![
+        words(|t| t.delete_impact_nodes),
+        words(|t| t.delete_impact_data),
+        words(|t| t.delete_impact_keys),
+    ];
+    let delete = has(ChainVerb::Delete).then(|| {
+        view! {
+            <Confirm label=words(|t| t.delete) impact=impact name=name.clone() danger=true
+                confirm=act(ChainVerb::Delete)/>
+        }
+    });
+    view! { {invoke} {start} {stop} {restart} {delete} }.into_any()
+}
+
+fn body(chain: &ChainView) -> AnyView {
+    let summary = &chain.summary;
+    let reasons = summary.health.reasons.iter().map(|r| view! { <li>{r.clone()}</li> }).collect_view();
+    let checked = summary.health.checked_ms.map(|ms| {
+        view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
+    });
+    let operation = summary.operation.as_ref().map(|id| {
+        view! {
+            <p class="notice">
+                {tr(|t| t.chain_is_busy)} " " <a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a>
+            </p>
+        }
+    });
+    let profiles = chain
+        .spec
+        .organizations
+        .iter()
+        .map(|o| {
+            let address = format!("/chains/{}/profile/{}.json", summary.name, o.name);
+            view! { <li><a href=address rel="external" download="">{o.name.to_string()}</a></li> }
+        })
+        .collect_view();
+    view! {
+        {operation}
+        <section class="card">
+            <p class="row">{badge(chain_state(summary.state))} {badge(health(&summary.health))} {checked}</p>
+            <ul class="reasons">{reasons}</ul>
+            {facts(chain)}
+        </section>
+        <section class="card">
+            <h2>{tr(|t| t.topology)}</h2>
+            {topology(chain)}
+        </section>
+        <section class="card">
+            <h2>{tr(|t| t.nodes)}</h2>
+            {node_table(chain)}
+        </section>
+        <section class="card">
+            <h2>{tr(|t| t.profiles)}</h2>
+            <p class="muted">{tr(|t| t.profiles_hint)}</p>
+            <ul class="inline">{profiles}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+fn facts(chain: &ChainView) -> AnyView {
+    let (summary, spec) = (&chain.summary, &chain.spec);
+    let consensus = match spec.consensus {
+        domain::chain::Consensus::Raft => "Raft",
+        domain::chain::Consensus::Bft => "BFT",
+    };
+    view! {
+        <dl class="facts">
+            <dt>{tr(|t| t.host)}</dt>
+            <dd><a href=format!("/hosts/{}", summary.host)>{summary.host_name.clone()}</a></dd>
+            <dt>{tr(|t| t.fabric_version)}</dt>
+            <dd>{summary.version.as_str()}</dd>
+            <dt>{tr(|t| t.consensus)}</dt>
+            <dd>{consensus} " × " {spec.orderers.to_string()}</dd>
+            <dt>{tr(|t| t.first_channel)}</dt>
+            <dd>{spec.channel.to_string()}</dd>
+            <dt>{tr(|t| t.batch_timeout)}</dt>
+            <dd>{spec.batch_timeout_ms.to_string()} " ms"</dd>
+            <dt>{tr(|t| t.created)}</dt>
+            <dd><Time ms=summary.created_ms/></dd>
+        </dl>
+    }
+    .into_any()
+}
+
+fn node_table(chain: &ChainView) -> AnyView {
+    let name = chain.summary.name.to_string();
+    let rows = chain
+        .nodes
+        .iter()
+        .map(|node| {
+            let endpoints = node
+                .endpoints
+                .iter()
+                .map(|(known_as, address)| {
+                    view! { <div title=known_as.clone()><Copyable text=address.clone()/></div> }
+                })
+                .collect_view();
+            let heights =
+                node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", ");
+            let load = node.cpu_milli.map(|milli| format!("{}.{:02}", milli / 1_000, milli % 1_000 / 10));
+            view! {
+                <tr>
+                    <th scope="row">
+                        <a href=format!("/chains/{name}/nodes/{}", node.name)>{node.name.to_string()}</a>
+                    </th>
+                    <td>{node.kind.as_str()}</td>
+                    <td>{node.organization.as_ref().map(ToString::to_string)}</td>
+                    <td>
+                        {badge(node_state(node.state))}
+                        {node.reason.clone().map(|r| view! { <div class="muted small">{r}</div> })}
+                    </td>
+                    <td>{endpoints}</td>
+                    <td>{heights}</td>
+                    <td class="number">{load}</td>
+                    <td class="number">{node.memory_bytes.map(bytes)}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let label = say(|t| t.nodes.to_owned());
+    view! {
+        <div class="table-frame" tabindex="0" role="region" aria-label=label>
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">{tr(|t| t.name)}</th>
+                        <th scope="col">{tr(|t| t.kind)}</th>
+                        <th scope="col">{tr(|t| t.organization)}</th>
+                        <th scope="col">{tr(|t| t.state)}</th>
+                        <th scope="col">{tr(|t| t.endpoint)}</th>
+                        <th scope="col">{tr(|t| t.height)}</th>
+                        <th scope="col" class="number">{tr(|t| t.cpu)}</th>
+                        <th scope="col" class="number">{tr(|t| t.memory)}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

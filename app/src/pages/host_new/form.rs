@@ -1,0 +1,237 @@
+//! What somebody has typed about a host, and what it means.
+
+use domain::host::{Endpoint, HostSpec, ImageNames, TlsCredentials};
+use domain::name::HostName;
+use domain::{Code, Error};
+use leptos::prelude::*;
+
+/// Which engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Local,
+    Remote,
+}
+
+/// The fields, as signals.
+#[derive(Clone, Copy)]
+pub struct Form {
+    pub place: RwSignal<Place>,
+    pub name: RwSignal<String>,
+    pub path: RwSignal<String>,
+    pub address: RwSignal<String>,
+    pub port: RwSignal<String>,
+    pub ca_pem: RwSignal<String>,
+    pub certificate_pem: RwSignal<String>,
+    pub key_pem: RwSignal<String>,
+    pub capacity: RwSignal<String>,
+    pub bind_address: RwSignal<String>,
+    pub client_address: RwSignal<String>,
+    pub port_first: RwSignal<String>,
+    pub port_last: RwSignal<String>,
+    pub images_peer: RwSignal<String>,
+    pub images_orderer: RwSignal<String>,
+    pub images_sample: RwSignal<String>,
+    pub image_rules: RwSignal<String>,
+}
+
+/// The same as plain text.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub place: Place,
+    pub name: String,
+    pub path: String,
+    pub address: String,
+    pub port: String,
+    pub credentials: TlsCredentials,
+    pub capacity: String,
+    pub bind_address: String,
+    pub client_address: String,
+    pub ports: (String, String),
+    pub images: [String; 3],
+    pub image_rules: String,
+}
+
+impl Form {
+    /// The local engine filled in, if there is an offer; else an empty remote one.
+    pub fn new(offer: Option<&HostSpec>) -> Self {
+        let text = |value: &str| RwSignal::new(value.to_owned());
+        let images = offer.map_or_else(ImageNames::default, |spec| spec.images.clone());
+        let path = match offer.map(|spec| &spec.endpoint) {
+            Some(Endpoint::Local { path }) => path.clone(),
+            Some(Endpoint::Tcp { .. }) | None => String::new(),
+        };
+        let or = |pick: fn(&HostSpec) -> String, other: &str| offer.map_or_else(|| other.to_owned(), pick);
+        Self {
+            place: RwSignal::new(if offer.is_some() { Place::Local } else { Place::Remote }),
+            name: RwSignal::new(or(|s| s.name.to_string(), "")),
+            path: RwSignal::new(path),
+            address: text(""),
+            port: text("2376"),
+            ca_pem: text(""),
+            certificate_pem: text(""),
+            key_pem: text(""),
+            capacity: RwSignal::new(or(|s| s.capacity.to_string(), "10")),
+            bind_address: RwSignal::new(or(|s| s.bind_address.clone(), "0.0.0.0")),
+            client_address: RwSignal::new(or(|s| s.client_address.clone(), "")),
+            port_first: RwSignal::new(or(|s| s.port_first.to_string(), "31000")),
+            port_last: RwSignal::new(or(|s| s.port_last.to_string(), "32000")),
+            images_peer: RwSignal::new(images.peer.join("\n")),
+            images_orderer: RwSignal::new(images.orderer.join("\n")),
+            images_sample: RwSignal::new(images.sample.join("\n")),
+            image_rules: RwSignal::new(offer.map(|s| s.image_rules.join("\n")).unwrap_or_default()),
+        }
+    }
+
+    /// Changes the place, and the addresses that go with it where nobody has changed them.
+    pub fn choose(self, place: Place) {
+        self.place.set(place);
+        let (from, to) = match place {
+            Place::Local => ("0.0.0.0", "127.0.0.1"),
+            Place::Remote => ("127.0.0.1", "0.0.0.0"),
+        };
+        if self.bind_address.read_untracked().as_str() == from {
+            self.bind_address.set(to.to_owned());
+        }
+        if place == Place::Remote && self.client_address.read_untracked().as_str() == "127.0.0.1" {
+            self.client_address.set(String::new());
+        }
+    }
+
+    /// What stands in the fields now.
+    pub fn draft(self) -> Draft {
+        Draft {
+            place: self.place.get_untracked(),
+            name: self.name.get_untracked(),
+            path: self.path.get_untracked(),
+            address: self.address.get_untracked(),
+            port: self.port.get_untracked(),
+            credentials: TlsCredentials {
+                ca_pem: self.ca_pem.get_untracked(),
+                certificate_pem: self.certificate_pem.get_untracked(),
+                key_pem: self.key_pem.get_untracked(),
+            },
+            capacity: self.capacity.get_untracked(),
+            bind_address: self.bind_address.get_untracked(),
+            client_address: self.client_address.get_untracked(),
+            ports: (self.port_first.get_untracked(), self.port_last.get_untracked()),
+            images: [
+                self.images_peer.get_untracked(),
+                self.images_orderer.get_untracked(),
+                self.images_sample.get_untracked(),
+            ],
+            image_rules: self.image_rules.get_untracked(),
+        }
+    }
+}
+
+impl Draft {
+    /// What it means; the first refusal names its field.
+    pub fn parse(self) -> Result<(HostSpec, Option<TlsCredentials>), Error> {
+        let name = HostName::parse(self.name.trim()).map_err(|e| e.on("name"))?;
+        let client_address = match (self.place, self.client_address.trim()) {
+            // A remote engine is reached where it listens, unless somebody says otherwise.
+            (Place::Remote, "") => self.address.trim().to_owned(),
+            (_, typed) => typed.to_owned(),
+        };
+        let (endpoint, credentials) = match self.place {
+            Place::Local => (Endpoint::Local { path: self.path }, None),
+            Place::Remote => {
+                let address = filled(&self.address, "address")?;
+                let endpoint = Endpoint::Tcp { address, port: number(&self.port, "port")? };
+                (endpoint, Some(whole(self.credentials)?))
+            }
+        };
+        let [peer, orderer, sample] = self.images.map(|text| lines(&text));
+        let spec = HostSpec {
+            name,
+            endpoint,
+            capacity: number(&self.capacity, "capacity")?,
+            bind_address: self.bind_address.trim().to_owned(),
+            client_address,
+            port_first: number(&self.ports.0, "port_first")?,
+            port_last: number(&self.ports.1, "port_last")?,
+            images: ImageNames { peer, orderer, sample },
+            image_rules: lines(&self.image_rules),
+        };
+        spec.check()?;
+        Ok((spec, credentials))
+    }
+}
+
+fn whole(credentials: TlsCredentials) -> Result<TlsCredentials, Error> {
+    filled(&credentials.ca_pem, "ca_pem")?;
+    filled(&credentials.certificate_pem, "certificate_pem")?;
+    filled(&credentials.key_pem, "key_pem")?;
+    Ok(credentials)
+}
+
+fn filled(text: &str, field: &str) -> Result<String, Error> {
+    let text = text.trim();
+    if text.is_empty() { Err(Error::invalid(Code::FieldMissing).on(field)) } else { Ok(text.to_owned()) }
+}
+
+fn number(text: &str, field: &str) -> Result<u16, Error> {
+    text.trim()
+        .parse()
+        .map_err(|_| Error::invalid(Code::ValueOutOfRange).with("min", 1).with("max", u16::MAX).on(field))
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(place: Place) -> Draft {
+        let pem = "-----BEGIN X-----".to_owned();
+        Draft {
+            place,
+            name: "far".to_owned(),
+            path: "/run/engine.sock".to_owned(),
+            address: " engine.example ".to_owned(),
+            port: "2376".to_owned(),
+            credentials: TlsCredentials { ca_pem: pem.clone(), certificate_pem: pem.clone(), key_pem: pem },
+            capacity: "10".to_owned(),
+            bind_address: "0.0.0.0".to_owned(),
+            client_address: String::new(),
+            ports: ("31000".to_owned(), "32000".to_owned()),
+            images: ["a\n\n b ".to_owned(), "c".to_owned(), String::new()],
+            image_rules: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_remote_engine_is_reached_where_it_listens() {
+        let (spec, credentials) = draft(Place::Remote).parse().unwrap();
+        assert_eq!(spec.endpoint.canonical(), "tcp://engine.example:2376");
+        assert_eq!(spec.client_address, "engine.example");
+        assert_eq!(spec.images.peer, ["a", "b"]);
+        assert!(credentials.is_some());
+    }
+
+    #[test]
+    fn a_refusal_names_its_field() {
+        let field = |change: fn(&mut Draft)| {
+            let mut draft = draft(Place::Remote);
+            change(&mut draft);
+            draft.parse().unwrap_err().field.unwrap()
+        };
+        assert_eq!(field(|d| d.name = "Far".to_owned()), "name");
+        assert_eq!(field(|d| d.address = " ".to_owned()), "address");
+        assert_eq!(field(|d| d.port = "70000".to_owned()), "port");
+        assert_eq!(field(|d| d.credentials.key_pem.clear()), "key_pem");
+        assert_eq!(field(|d| d.capacity = "0".to_owned()), "capacity");
+        assert_eq!(field(|d| d.ports.0 = "80".to_owned()), "port_first");
+    }
+
+    #[test]
+    fn the_local_engine_takes_no_certificates() {
+        let mut local = draft(Place::Local);
+        local.client_address = "127.0.0.1".to_owned();
+        let (spec, credentials) = local.parse().unwrap();
+        assert_eq!(spec.endpoint.canonical(), "unix:///run/engine.sock");
+        assert!(credentials.is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Calling a chaincode: a query asks one peer and changes nothing, a submit writes to the ledger. The two never
+//! look alike. A call that is clicked twice is sent once.
+
+use domain::chain::{ChainVerb, ChainView};
+use domain::chaincode::ChaincodeView;
+use domain::transaction::{CallSpec, QueryView, SubmitView};
+use leptos::prelude::*;
+
+use super::host_new::wrong_on;
+use super::{chain_name, parameter, refusal};
+use crate::api::ApiError;
+use crate::api::chain::chain_read;
+use crate::api::chaincode::chaincode_list;
+use crate::api::transaction::{transaction_query, transaction_submit};
+use crate::browser::new_key;
+use crate::components::field::{LongField, SelectField, TextField};
+use crate::components::load::load;
+use crate::components::notice::Notice;
+use crate::components::page::{Page, empty};
+use crate::events;
+use crate::layout::{chain_crumbs, chain_tabs};
+use crate::text::{tr, words};
+
+mod arguments;
+mod form;
+mod outcome;
+
+use form::Form;
+use outcome::{query_outcome, submit_outcome};
+
+/// The sample's calls: words, function, arguments.
+const SAMPLE_CALLS: [(&str, &str, &[&str]); 3] = [
+    ("init a=100, b=200", "init", &["a", "100", "b", "200"]),
+    ("move 10: a → b", "move", &["a", "b", "10"]),
+    ("query a", "query", &["a"]),
+];
+
+/// The page.
+#[component]
+pub fn Invoke() -> impl IntoView {
+    let name = parameter("name");
+    let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
+    let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
+    let form = Form::empty();
+    let query = Action::new(|call: &CallSpec| transaction_query(call.clone()));
+    let submit = Action::new(|call: &CallSpec| transaction_submit(call.clone()));
+    view! {
+        <Page title=words(|t| t.invoke) crumbs=chain_crumbs(&name.get_untracked())>
+            {move || chain_tabs(&name.read())}
+            {load(data, move |(chain, deployed), _| body(&chain, &deployed, form, query, submit))}
+        </Page>
+    }
+}
+
+async fn read(name: String) -> Result<(ChainView, Vec<ChaincodeView>), ApiError> {
+    let name = chain_name(&name)?;
+    Ok((chain_read(name.clone()).await?, chaincode_list(name).await?))
+}
+
+type Query = Action<CallSpec, Result<QueryView, ApiError>>;
+type Submit = Action<CallSpec, Result<SubmitView, ApiError>>;
+
+fn body(chain: &ChainView, deployed: &[ChaincodeView], form: Form, query: Query, submit: Submit) -> AnyView {
+    let name = chain.summary.name.to_string();
+    if deployed.is_empty() {
+        let address = format!("/chains/{name}/chaincode");
+        let deploy = view! { <a class="button primary" href=address>{tr(|t| t.deploy_chaincode)}</a> };
+        return empty(|t| t.no_chaincode, |t| t.no_chaincode_hint, Some(deploy.into_any()));
+    }
+    form.fill_once(chain, deployed);
+    let may = chain.verbs.contains(&ChainVerb::Transact);
+    let note = (!may).then(|| view! { <p class="notice">{tr(|t| t.transact_not_now)}</p> });
+    view! {
+        {note}
+        <CallForm form=form chain=name query=query submit=submit may=may/>
+        {query_outcome(query)}
+        {submit_outcome(submit)}
+        <Notice error=refusal(query)/>
+        <Notice error=refusal(submit)/>
+    }
+    .into_any()
+}
+
+#[component]
+fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) -> impl IntoView {
+    let wrong = RwSignal::new(None::<domain::Error>);
+    let busy = move || query.pending().get() || submit.pending().get();
+    let chain = StoredValue::new(chain);
+    let send = move |call: Callback<CallSpec>| {
+        if busy() {
+            return;
+        }
+        match form.parse(&chain.get_value(), new_key()) {
+            Ok(spec) => {
+                wrong.set(None);
+                query.value().set(None);
+                submit.value().set(None);
+                call.run(spec);
+            }
+            Err(error) => wrong.set(Some(error)),
+        }
+    };
+    let ask = Callback::new(move |spec: CallSpec| {
+        query.dispatch(spec);
+    });
+    let write = Callback::new(move |spec: CallSpec| {
+        submit.dispatch(spec);
+    });
+    view! {
+        <form class="card form" on:submit=move |event| { event.prevent_default(); send(ask); }>
+            <div class="columns">
+                <SelectField id="channel" label=words(|t| t.channel) value=form.channel options=form.channels/>
+                <SelectField id="chaincode" label=words(|t| t.chaincode) value=form.chaincode
+                    options=form.chaincodes/>
+                <SelectField id="organization" label=words(|t| t.identity) value=form.organization
+                    options=form.organizations hint=words(|t| t.identity_hint)/>
+            </div>
+            <Samples form=form/>
+            <TextField id="function" label=words(|t| t.function) value=form.function autocomplete="off"
+                error=wrong_on(wrong, "function")/>
+            <Arguments form=form wrong=wrong/>
+            <div class="row end">
+                <button type="submit" class="button" disabled=move || busy() || !may title=tr(|t| t.query_hint)>
+                    {tr(|t| t.query)}
+                </button>
+                <button type="button" class="button primary" disabled=move || busy() || !may
+                    title=tr(|t| t.submit_hint) on:click=move |_| send(write)>
+                    {tr(|t| t.submit)}
+                </button>
+            </div>
+            <p class="field-hint">{tr(|t| t.query_or_submit)}</p>
+        </form>
+    }
+}
+
+/// Buttons that fill in the sample's calls.
+#[component]
+fn Samples(form: Form) -> impl IntoView {
+    let buttons = move || {
+        SAMPLE_CALLS
+            .into_iter()
+            .map(|(label, function, arguments)| {
+                view! {
+                    <button type="button" class="button small" on:click=move |_| form.take(function, arguments)>
+                        {label}
+                    </button>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <Show when=move || form.is_sample()>
+            <div class="row" role="group" aria-label=tr(|t| t.sample_calls)>
+                <span class="muted">{tr(|t| t.sample_calls)}</span>
+                {buttons()}
+            </div>
+        </Show>
+    }
+}
+
+#[component]
+fn Arguments(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+    let modes = Signal::derive(move || {
+        vec![
+            ("list".to_owned(), tr(|t| t.arguments_list)().to_owned()),
+            ("json".to_owned(), tr(|t| t.arguments_json)().to_owned()),
+        ]
+    });
+    view! {
+        <SelectField id="mode" label=words(|t| t.arguments_as) value=form.mode options=modes/>
+        <Show
+            when=move || form.mode.read().as_str() == "json"
+            fallback=move || {
+                view! {
+                    <LongField id="arguments" label=words(|t| t.arguments) value=form.list
+                        hint=words(|t| t.arguments_list_hint) error=wrong_on(wrong, "arguments")/>
+                }
+            }
+        >
+            <LongField id="arguments" label=words(|t| t.arguments) value=form.json
+                hint=words(|t| t.arguments_json_hint) error=wrong_on(wrong, "arguments")/>
+        </Show>
+    }
+}

@@ -1,0 +1,58 @@
+//! Sign-in. Works without WebAssembly; leads back to where somebody wanted to go.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::use_query_map;
+
+use crate::api::session::{Entry, SignIn, session_read};
+use crate::components::field::TextField;
+use crate::components::notice::Notice;
+use crate::layout::Bare;
+use crate::session::safe_next;
+use crate::text::{tr, words};
+
+/// The page.
+#[component]
+pub fn Login() -> impl IntoView {
+    let entry = Resource::new_blocking(|| (), |()| session_read());
+    view! {
+        <Transition fallback=|| ()>
+            {move || Suspend::new(async move {
+                match entry.await {
+                    Ok(Entry::Setup) => view! { <Redirect path="/setup"/> }.into_any(),
+                    Ok(Entry::SignedIn(_)) => view! { <Redirect path="/"/> }.into_any(),
+                    Ok(Entry::Anonymous) | Err(_) => view! { <Form/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Form() -> impl IntoView {
+    let action = ServerAction::<SignIn>::new();
+    let refused = Signal::derive(move || action.value().get().and_then(Result::err));
+    let query = use_query_map();
+    let next = safe_next(&query.read_untracked().get("next").unwrap_or_default()).to_owned();
+    let sent_here = next != "/";
+    view! {
+        <Title text=tr(|t| t.sign_in)/>
+        <Bare>
+            <section class="card sign">
+                <h1>{tr(|t| t.sign_in)}</h1>
+                {sent_here.then(|| view! { <p class="muted">{tr(|t| t.sign_in_first)}</p> })}
+                <ActionForm action=action>
+                    <input type="hidden" name="next" value=next/>
+                    <TextField id="name" label=words(|t| t.user_name) autocomplete="username" required=true/>
+                    <TextField id="password" label=words(|t| t.password) kind="password"
+                        autocomplete="current-password" required=true/>
+                    <Notice error=refused/>
+                    <button type="submit" class="button primary wide" disabled=move || action.pending().get()>
+                        {tr(|t| t.sign_in)}
+                    </button>
+                </ActionForm>
+            </section>
+        </Bare>
+    }
+}

@@ -1,0 +1,73 @@
+//! The first page after sign-in: what runs, what needs a look, and for an empty portal the one big button.
+
+use domain::chain::ChainSummary;
+use domain::permission::{Action as Act, Noun};
+use leptos::prelude::*;
+
+use super::chains::chain_cards;
+use super::follow;
+use super::operations::operation_table;
+use crate::api::chain::{chain_demo, chain_list};
+use crate::api::operation::operation_list;
+use crate::browser::new_key;
+use crate::components::load::load;
+use crate::components::notice::Notice;
+use crate::components::page::{Page, empty};
+use crate::events;
+use crate::layout::section;
+use crate::session::Me;
+use crate::text::{tr, words};
+
+/// How many operations the overview lists.
+const RECENT: usize = 6;
+
+/// The page.
+#[component]
+pub fn Overview() -> impl IntoView {
+    let tick = events::ticks(|m| m.touches("chain", "") || m.touches("host", ""));
+    let chains = Resource::new(move || tick.get(), |_| chain_list());
+    let operation_tick = events::ticks(|m| m.touches("operation", ""));
+    let operations = Resource::new(move || operation_tick.get(), |_| operation_list());
+    view! {
+        <Page title=words(|t| t.overview)>
+            {load(chains, |chains, me| body(chains, &me))}
+            {section(|t| t.recent_operations, operations, |all, _| {
+                operation_table(all.into_iter().take(RECENT).collect())
+            })}
+        </Page>
+    }
+}
+
+fn body(chains: Vec<ChainSummary>, me: &Me) -> AnyView {
+    let may_create = me.can(Act::Create, Noun::Chain);
+    match (chains.is_empty(), may_create) {
+        (true, true) => view! { <Demo/> }.into_any(),
+        (true, false) => empty(|t| t.no_chains, |t| t.no_chains_user_hint, None),
+        (false, _) => chain_cards(chains),
+    }
+}
+
+/// The big button: from nothing to a running chain with the sample deployed.
+#[component]
+fn Demo() -> impl IntoView {
+    let action = Action::new(|(): &()| chain_demo(new_key()));
+    let refused = follow(action);
+    view! {
+        <section class="card hero">
+            <h2>{tr(|t| t.demo_title)}</h2>
+            <p>{tr(|t| t.demo_hint)}</p>
+            <div class="row">
+                <button
+                    type="button"
+                    class="button primary big"
+                    disabled=move || action.pending().get()
+                    on:click=move |_| { action.dispatch(()); }
+                >
+                    {tr(|t| t.demo_button)}
+                </button>
+                <a class="button big" href="/chains/new">{tr(|t| t.create_chain)}</a>
+            </div>
+            <Notice error=refused/>
+        </section>
+    }
+}

@@ -1,0 +1,80 @@
+//! What the signed-in person submitted on a chain.
+
+use domain::transaction::SubmitView;
+use leptos::prelude::*;
+
+use super::{chain_name, parameter};
+use crate::api::transaction::transaction_history;
+use crate::components::badge::{badge, transaction_state};
+use crate::components::copy::middle_cut;
+use crate::components::load::load;
+use crate::components::page::{Page, empty};
+use crate::components::time::Time;
+use crate::events;
+use crate::layout::{chain_crumbs, chain_tabs};
+use crate::text::{tr, words};
+
+/// The page.
+#[component]
+pub fn Transactions() -> impl IntoView {
+    let name = parameter("name");
+    let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
+    let history = Resource::new(
+        move || (name.get(), tick.get()),
+        |(name, _)| async move { transaction_history(chain_name(&name)?).await },
+    );
+    view! {
+        <Page title=words(|t| t.transactions) crumbs=chain_crumbs(&name.get_untracked())>
+            {move || chain_tabs(&name.read())}
+            {load(history, move |history, _| table(&name.get_untracked(), history))}
+        </Page>
+    }
+}
+
+fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
+    if history.is_empty() {
+        let address = format!("/chains/{chain}/invoke");
+        let call = view! { <a class="button primary" href=address>{tr(|t| t.invoke)}</a> };
+        return empty(|t| t.no_transactions, |t| t.no_transactions_hint, Some(call.into_any()));
+    }
+    let rows = history
+        .into_iter()
+        .map(|one| {
+            let address = format!("/chains/{chain}/transactions/{}/{}", one.channel, one.id);
+            let block = one.block.map(|number| {
+                let address = format!("/chains/{chain}/blocks/{}/{number}", one.channel);
+                view! { <a href=address>{number.to_string()}</a> }
+            });
+            view! {
+                <tr>
+                    <th scope="row"><a href=address title=one.id.clone()><code>{middle_cut(&one.id)}</code></a></th>
+                    <td>{badge(transaction_state(one.state))}</td>
+                    <td>{one.channel.to_string()}</td>
+                    <td>{one.chaincode.to_string()}</td>
+                    <td><code>{one.function.clone()} "(" {one.arguments.join(", ")} ")"</code></td>
+                    <td class="number">{block}</td>
+                    <td><Time ms=one.created_ms/></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.transactions)>
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">{tr(|t| t.transaction)}</th>
+                        <th scope="col">{tr(|t| t.state)}</th>
+                        <th scope="col">{tr(|t| t.channel)}</th>
+                        <th scope="col">{tr(|t| t.chaincode)}</th>
+                        <th scope="col">{tr(|t| t.call)}</th>
+                        <th scope="col" class="number">{tr(|t| t.block)}</th>
+                        <th scope="col">{tr(|t| t.time)}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,119 @@
+//! Language and theme: read from cookies before the first byte, changed without a reload, remembered in cookies.
+//!
+//! The server writes them as attributes of `<html>`; the browser reads them back from there, so that both start
+//! from the same words. Neither is worth protecting: the cookies hold nothing else.
+
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::text::Lang;
+
+/// Cookie that holds the language.
+pub const LANG_COOKIE: &str = "heddle_lang";
+/// Cookie that holds the theme.
+pub const THEME_COOKIE: &str = "heddle_theme";
+
+/// Colours of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    /// Every theme, in the order of the menu.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// The word in the cookie and in `data-theme`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Reads the word; anything unknown follows the system.
+    pub fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == text).unwrap_or(Self::System)
+    }
+}
+
+/// What somebody chose to see.
+#[derive(Clone, Copy)]
+pub struct Preferences {
+    pub lang: RwSignal<Lang>,
+    pub theme: RwSignal<Theme>,
+}
+
+/// Provides the preferences and keeps `<html>` and the cookies in step with them.
+pub fn provide_preferences() -> Preferences {
+    let (lang, theme) = initial();
+    let preferences = Preferences { lang: RwSignal::new(lang), theme: RwSignal::new(theme) };
+    provide_context(preferences);
+    Effect::new(move |before: Option<(Lang, Theme)>| {
+        let now = (preferences.lang.get(), preferences.theme.get());
+        if before.is_some_and(|before| before != now) {
+            browser::set_root_attribute("lang", now.0.tag());
+            browser::set_root_attribute("data-theme", now.1.as_str());
+            browser::set_cookie(LANG_COOKIE, now.0.tag());
+            browser::set_cookie(THEME_COOKIE, now.1.as_str());
+        }
+        now
+    });
+    preferences
+}
+
+/// What the request asks for: cookies first, then the browser's languages.
+#[cfg(feature = "ssr")]
+pub fn initial() -> (Lang, Theme) {
+    use axum::http::header;
+    let Some(parts) = use_context::<axum::http::request::Parts>() else {
+        return (Lang::En, Theme::System);
+    };
+    let header =
+        |name: header::HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let cookies = header(header::COOKIE);
+    let lang = cookie(cookies, LANG_COOKIE)
+        .and_then(Lang::parse)
+        .unwrap_or_else(|| Lang::accepted(header(header::ACCEPT_LANGUAGE)));
+    (lang, cookie(cookies, THEME_COOKIE).map_or(Theme::System, Theme::parse))
+}
+
+/// What the server wrote into the page.
+#[cfg(not(feature = "ssr"))]
+pub fn initial() -> (Lang, Theme) {
+    let lang = browser::root_attribute("lang").as_deref().and_then(Lang::parse).unwrap_or(Lang::En);
+    (lang, Theme::parse(&browser::root_attribute("data-theme").unwrap_or_default()))
+}
+
+/// Finds a cookie in a `Cookie` header.
+pub fn cookie<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+    header
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, v)| v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_found_by_their_whole_name() {
+        let header = "x_heddle_lang=en; heddle_lang=zh-CN;heddle_theme=dark";
+        assert_eq!(cookie(header, LANG_COOKIE), Some("zh-CN"));
+        assert_eq!(cookie(header, THEME_COOKIE), Some("dark"));
+        assert_eq!(cookie(header, "lang"), None);
+    }
+
+    #[test]
+    fn an_unknown_theme_follows_the_system() {
+        assert_eq!(Theme::parse("neon"), Theme::System);
+        for theme in Theme::ALL {
+            assert_eq!(Theme::parse(theme.as_str()), theme);
+        }
+    }
+}

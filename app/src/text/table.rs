@@ -1,0 +1,89 @@
+//! The shape of the table of texts. The macro only saves writing each name twice: once as a field, once for the
+//! tests that walk through all of them.
+
+macro_rules! texts {
+    ($($name:ident),* $(,)?) => {
+        /// The texts of one language.
+        pub struct Text {
+            $(pub $name: &'static str,)*
+        }
+
+        impl Text {
+            /// Every text with its name.
+            pub fn entries(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+texts! {
+    // Frame
+    brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
+    audit, account, sign_out, language, theme, theme_system, theme_light, theme_dark,
+    nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next,
+    remove, advanced, to_overview, request,
+    // Problems
+    not_found_title, forbidden_title, unavailable_title, error_title, lost, malformed,
+    unknown_cause,
+    // Sign-in and set-up
+    sign_in, sign_in_first, user_name, password, password_hint, name_hint, setup_title, setup_hint,
+    setup_token, setup_token_hint, setup_button,
+    // Overview
+    recent_operations, demo_title, demo_hint, demo_button, create_chain, no_chains, no_chains_hint,
+    no_chains_user_hint, chain_size, see_operation,
+    // Words for columns and facts
+    name, state, health, host, version, kind, organization, organizations, peers, orderers,
+    created, endpoint, height, cpu, memory, image, images, ports, domain_name, time, who, what,
+    object, result, newest, older, started, duration,
+    // States
+    state_creating, state_running, state_stopping, state_stopped, state_starting, state_updating,
+    state_deleting, state_failed, state_active, state_inactive, state_unknown, state_created,
+    state_restarting, state_missing, state_pending, state_waiting, state_undoing, state_done,
+    state_undone, state_skipped, state_valid, state_invalid, state_refused, health_ok,
+    health_degraded, health_unreachable, health_unknown, verdict_pass, verdict_warn, verdict_fail,
+    // Chain
+    topology, topology_hint, nodes, checked, chain_is_busy, fabric_version, consensus,
+    first_channel, batch_timeout, profiles, profiles_hint, start, stop, restart, delete,
+    stop_impact, restart_impact, delete_impact_nodes, delete_impact_data, delete_impact_keys,
+    type_the_name,
+    // Channels and nodes
+    channel, channels, no_channels, no_channels_hint, last_block, logs, tail, filter, follow, wrap,
+    lines,
+    // Hosts
+    add_host, no_hosts, no_hosts_hint, engine, last_seen, api_version, operating_system, cpus,
+    capacity, capacity_hint, port_range, port_first, port_last, bind_address, bind_address_hint,
+    client_address, client_address_hint, host_in_use, remove_host, remove_host_impact, no_images,
+    no_images_hint, image_present, image_local, image_preparing, image_missing, where_engine,
+    engine_local, engine_remote, no_local_offer, socket_path, address, address_hint, port,
+    port_hint, ca_pem, certificate_pem, key_pem, pem_hint, secret_hint, images_peer,
+    images_orderer, images_sample, images_hint, image_rules, image_rules_hint, test_connection,
+    connection_fine, stage_address, stage_tcp, stage_tls, stage_authentication, stage_api_version,
+    stage_engine,
+    // Wizard
+    step_name, review, chain_name, organizations_hint, organization_n, add_organization,
+    remove_organization_n, consensus_hint, batch_timeout_ms, batch_timeout_hint, resources,
+    cpu_milli, memory_mib, preflight, check_again, check_engine, check_disk, check_clock,
+    check_names, plan, port_block,
+    // Operations
+    operation, no_operations, no_operations_hint, steps, n_of_m, attempt_n, record, resume,
+    resume_impact, undo, undo_impact, cancel_operation, cancel_impact, open_chain, failed_at,
+    evidence, copy_report,
+    // Chaincode
+    chaincode, no_chaincode, no_chaincode_hint, deploy_chaincode, deploy_hint, deploy_not_now,
+    deploy, upgrade, deployed, definition, image_hint, policy, policy_hint, policy_majority,
+    init_required, readiness, installed_on, missing_on, approved, not_approved,
+    // Calls
+    invoke, identity, identity_hint, function, arguments, arguments_as, arguments_list,
+    arguments_list_hint, arguments_json, arguments_json_hint, sample_calls, query, query_hint,
+    submit, submit_hint, query_or_submit, query_answer, submit_outcome, answer, hexadecimal,
+    transact_not_now, call, transaction, transactions, open_transaction, no_transactions,
+    no_transactions_hint, endorse_time, commit_time,
+    // Ledger
+    block, block_n, previous_block, next_block, hash, previous_hash, data_hash, hash_verified,
+    hash_differs, validation, creator, endorsers, event, read_write_set, reads, writes, namespace,
+    key, value, deleted,
+    // People and audit
+    role, role_admin, role_operator, role_user, enabled, disabled, last_sign_in, create_user,
+    user_made, no_audit, no_audit_hint,
+}
