@@ -14,6 +14,7 @@ use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
+use hyper::http::uri::PathAndQuery;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::REQUEST_MAX;
@@ -108,8 +109,10 @@ impl Client {
 
     fn api(&self, version: &ClientVersion) -> Result<Docker, EngineError> {
         let transport = Arc::clone(&self.transport);
+        let prefix = format!("/v{}.{}", version.major_version, version.minor_version);
         let send = move |request: BollardRequest| {
             let transport = Arc::clone(&transport);
+            let request = versioned(request, &prefix);
             async move {
                 let sent = transport.send(request).await;
                 sent.map_err(|failure| EngineError::IOError { err: io::Error::other(failure) })
@@ -117,6 +120,18 @@ impl Client {
         };
         Docker::connect_with_custom_transport(send, Some("http://docker"), REQUEST_MAX.as_secs(), version)
     }
+}
+
+/// Puts the version before a request's path. The API library loses it when it joins path and base, and an engine
+/// that is asked without one answers in its newest version.
+fn versioned<B>(mut request: Request<B>, prefix: &str) -> Request<B> {
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    if !path.starts_with(&format!("{prefix}/"))
+        && let Ok(uri) = format!("{prefix}{path}").parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// Picks the newest version that both sides know.

@@ -24,9 +24,9 @@ fn space() -> SpaceSpec {
 async fn keeps_the_promises_of_every_host() {
     let agent = host();
     let hands = agent.clone();
-    let lose_data = move |node: NodeRef| {
+    let lose_data = move |node: NodeRef| -> BoxFuture<'static, ()> {
         let hands = hands.clone();
-        Box::pin(async move { hands.lose_data(&node) }) as BoxFuture<'static, ()>
+        Box::pin(async move { hands.lose_data(&node) })
     };
     let fixture = Fixture {
         agent: &agent,

@@ -23,13 +23,13 @@ fn set(spec: &mut NodeSpec, name: &str, value: &str) {
 async fn keeps_the_promises_of_every_host() {
     on_engine(async |bed| {
         let hands = bed.clone();
-        let lose_data = move |node: NodeRef| {
+        let lose_data = move |node: NodeRef| -> BoxFuture<'static, ()> {
             let bed = hands.clone();
             Box::pin(async move {
                 bed.destroy(&node).await;
                 let volume = format!("{}--data", bed.container(&node));
                 bed.hands.remove_volume(&volume, None::<RemoveVolumeOptions>).await.unwrap();
-            }) as BoxFuture<'static, ()>
+            })
         };
         let fixture = Fixture {
             agent: &bed.agent,
