@@ -128,7 +128,11 @@ impl NodeConn {
             grpc.ready().await.map_err(|error| transport_error(error.into()))?;
             let codec = ProstCodec::<Req, Resp>::default();
             let answer = grpc.unary(request, PathAndQuery::from_static(path), codec).await;
-            answer.map(tonic::Response::into_inner).map_err(|status| FabricError::from_status(&status))
+            answer.map(tonic::Response::into_inner).map_err(|status| match status.code() {
+                // The transport watches the same deadline and may be the first to notice; nobody else cancels.
+                tonic::Code::Cancelled => FabricError::Timeout { what: path, after: deadline },
+                _ => FabricError::from_status(&status),
+            })
         };
         timeout(deadline, call).await.map_err(|_| FabricError::Timeout { what: path, after: deadline })?
     }

@@ -168,12 +168,24 @@ pub async fn query_approved(
 
 /// Approves a definition for the organization of the gateway's identity, whose peer the gateway must be.
 /// Without `package_id` the organization agrees, but does not endorse.
+///
+/// It asks first: peers refuse an unchanged approval only until the definition is committed. Later they endorse
+/// it with an empty write set, and the transaction then fails the endorsement policy.
 pub async fn approve(
     gateway: &Gateway,
     channel: &str,
     definition: &Definition,
     package_id: Option<&str>,
 ) -> Result<Approval, FabricError> {
+    let sequence = Some(definition.sequence);
+    let (conn, identity) = (gateway.conn(), gateway.identity());
+    let earlier = query_approved(conn, identity, channel, &definition.name, sequence).await?;
+    let is_unchanged = |earlier: &Approved| {
+        earlier.definition.is_same(definition) && earlier.package_id.as_deref() == package_id
+    };
+    if earlier.as_ref().is_some_and(is_unchanged) {
+        return Ok(Approval::AlreadyApproved);
+    }
     let call = call(channel, function::APPROVE, &definition.approve_args(package_id)?);
     let organization = gateway.identity().msp_id().to_owned();
     match transact(gateway, &call, vec![organization]).await {

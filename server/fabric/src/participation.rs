@@ -105,10 +105,12 @@ pub async fn info(conn: &NodeConn, channel: &str) -> Result<ChannelInfo, FabricE
     decode(&expect(answer, StatusCode::OK)?)
 }
 
-/// Takes the orderer out of a channel and deletes its blocks there. A channel it does not have is no error.
+/// Takes the orderer out of a channel and deletes its blocks there. A channel it does not have, or is removing
+/// already, is no error. The orderer goes on in the background: until [`info`] says
+/// [`ErrorKind::ChannelUnknown`], joining again is refused as [`ErrorKind::Unavailable`].
 pub async fn remove(conn: &NodeConn, channel: &str) -> Result<(), FabricError> {
     let answer = conn.http(request(Method::DELETE, &channel_path(channel)?)?).await?;
-    if answer.status() == StatusCode::NOT_FOUND {
+    if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::CONFLICT) {
         return Ok(());
     }
     expect(answer, StatusCode::NO_CONTENT).map(drop)

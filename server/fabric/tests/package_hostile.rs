@@ -100,13 +100,7 @@ fn names_that_leave_the_archive() {
 
 #[test]
 fn entries_that_are_no_files() {
-    for kind in [
-        EntryType::Symlink,
-        EntryType::Link,
-        EntryType::Char,
-        EntryType::Block,
-        EntryType::Fifo,
-    ] {
+    for kind in [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Block, EntryType::Fifo] {
         check("inner", &package(&[("x", kind, b"")]), "EntryType");
         check("outer", &archive(&[("metadata.json", kind, b"")]), "EntryType");
     }

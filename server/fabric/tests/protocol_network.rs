@@ -1,7 +1,7 @@
 //! The protocol against a running Fabric network with official node programs.
 //!
 //! `HEDDLE_FABRIC_NET` names a folder with `crypto/` (as cryptogen writes it), `ch.block` (the channel's block 0)
-//! and `addresses.json` (see `network::Addresses`). Without it each test says so and passes. Every test may be
+//! and `addresses.json` (see `network::Addresses`); `second.block` may be block 0 of one more channel. Without it each test says so and passes. Every test may be
 //! repeated on the same network.
 
 #[path = "protocol_network/network.rs"]
@@ -14,7 +14,7 @@ use fabric::{
     deliver::{self, Source, Start},
     endorser::{self, Invocation, Proposal},
     error::ErrorKind,
-    lifecycle::{self, Approval, Commitment, Definition, PolicyChoice},
+    lifecycle::{self, Approval, Commitment, Definition},
     package, participation,
 };
 use futures::StreamExt;
@@ -48,6 +48,31 @@ async fn orderer_participation() {
 }
 
 #[tokio::test]
+async fn orderer_joins_and_leaves() {
+    let Some(net) = Network::from_env() else { return };
+    let Ok(block) = std::fs::read(net.folder.join("second.block")) else { return };
+    let (admin, channel) = (net.orderer_admin(), "second");
+    let remove = async || {
+        participation::remove(&admin, channel).await.unwrap();
+        let gone = async {
+            while participation::info(&admin, channel).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(WAIT, gone).await.unwrap();
+    };
+    remove().await;
+    let joined = participation::join(&admin, &block).await.unwrap();
+    let participation::Joined::Now(info) = joined else { panic!("joined before") };
+    assert_eq!((info.name.as_str(), info.height), (channel, 1));
+    assert_eq!(participation::join(&admin, &block).await.unwrap(), participation::Joined::Already);
+    assert!(participation::list(&admin).await.unwrap().contains(&channel.to_owned()));
+    remove().await;
+    let gone = participation::info(&admin, channel).await.unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::ChannelUnknown, "{gone}");
+}
+
+#[tokio::test]
 async fn peer_queries() {
     let Some(net) = Network::from_env() else { return };
     for org in ["Org1MSP", "Org2MSP"] {
@@ -69,71 +94,94 @@ async fn peer_queries() {
     assert_eq!(nobody.kind(), ErrorKind::Unavailable, "{nobody}");
 }
 
-#[tokio::test]
-async fn chaincode_lifecycle() {
-    let Some(net) = Network::from_env() else { return };
-    let connection = package::Connection {
-        address: net.addresses.service_address.clone(),
-        dial_timeout: "10s".into(),
-        ..Default::default()
-    };
-    let bytes = package::ccaas(&net.addresses.service_label, &connection).unwrap();
-    let id = package::id(&net.addresses.service_label, &bytes);
-    std::fs::write(net.folder.join("service-package.tar.gz"), &bytes).unwrap();
-    let definition = Definition {
-        name: "service".into(),
-        version: "1.0".into(),
-        sequence: 1,
-        endorsement_policy: PolicyChoice::Default,
-        ..Definition::default()
-    };
-    let orgs = ["Org1MSP", "Org2MSP"];
-    for org in orgs {
+const ORGS: [&str; 2] = ["Org1MSP", "Org2MSP"];
+
+fn both() -> Vec<String> {
+    ORGS.map(str::to_owned).to_vec()
+}
+
+/// Installs, approves and commits a chaincode that runs at `address`; each verb may find its work done.
+async fn deploy(net: &Network, name: &str, address: &str) -> (Definition, String) {
+    let connection =
+        package::Connection { address: address.into(), dial_timeout: "2s".into(), ..Default::default() };
+    let label = format!("{name}_1");
+    let bytes = package::ccaas(&label, &connection).unwrap();
+    let id = package::id(&label, &bytes);
+    let definition =
+        Definition { name: name.into(), version: "1.0".into(), sequence: 1, ..Definition::default() };
+    for org in ORGS {
         let (conn, admin) = (net.peer(org), net.admin(org));
         assert_eq!(lifecycle::install(&conn, &admin, &bytes).await.unwrap().package_id, id);
         let again = lifecycle::install(&conn, &admin, &bytes).await.unwrap();
         assert!(again.was_there && again.package_id == id);
-        let installed = lifecycle::query_installed(&conn, &admin).await.unwrap();
-        assert!(installed.iter().any(|package| package.package_id == id));
-    }
-    let (conn, admin) = (net.peer("Org1MSP"), net.admin("Org1MSP"));
-    let was_committed =
-        lifecycle::query_definition(&conn, &admin, &net.channel, "service").await.unwrap().is_some();
-    for org in orgs {
         lifecycle::approve(&net.gateway(org), &net.channel, &definition, Some(&id)).await.unwrap();
-        if !was_committed {
-            let again =
-                lifecycle::approve(&net.gateway(org), &net.channel, &definition, Some(&id)).await.unwrap();
-            assert_eq!(again, Approval::AlreadyApproved);
-        }
+    }
+    lifecycle::commit(&net.gateway("Org1MSP"), &net.channel, &definition, both()).await.unwrap();
+    for org in ORGS {
+        // After the commit a peer would endorse the approval again.
+        let again =
+            lifecycle::approve(&net.gateway(org), &net.channel, &definition, Some(&id)).await.unwrap();
+        assert_eq!(again, Approval::AlreadyApproved);
+    }
+    (definition, id)
+}
+
+#[tokio::test]
+async fn chaincode_lifecycle() {
+    let Some(net) = Network::from_env() else { return };
+    let (definition, id) = deploy(&net, "service", &net.addresses.service_address).await;
+    for org in ORGS {
         let (conn, admin) = (net.peer(org), net.admin(org));
+        let installed = lifecycle::query_installed(&conn, &admin).await.unwrap();
+        let own = installed.iter().find(|package| package.package_id == id).unwrap();
+        assert_eq!(own.references[&net.channel], [("service".to_owned(), "1.0".to_owned())]);
         let approved = lifecycle::query_approved(&conn, &admin, &net.channel, "service", Some(1)).await;
         let approved = approved.unwrap().unwrap();
         assert!(approved.definition.is_same(&definition));
         assert_eq!(approved.package_id.as_deref(), Some(id.as_str()));
     }
-    let none = lifecycle::query_approved(&conn, &admin, &net.channel, "nosuch", None).await.unwrap();
-    assert_eq!(none, None);
-    if !was_committed {
-        let ready =
-            lifecycle::check_commit_readiness(&conn, &admin, &net.channel, &definition).await.unwrap();
-        assert!(orgs.iter().all(|org| ready.approvals.get(*org) == Some(&true)), "{ready:?}");
-    }
-    let all = || orgs.map(str::to_owned).to_vec();
+    let (conn, admin) = (net.peer("Org1MSP"), net.admin("Org1MSP"));
+    assert_eq!(lifecycle::query_approved(&conn, &admin, &net.channel, "nosuch", None).await.unwrap(), None);
     let gateway = net.gateway("Org1MSP");
-    lifecycle::commit(&gateway, &net.channel, &definition, all()).await.unwrap();
-    let again = lifecycle::commit(&gateway, &net.channel, &definition, all()).await.unwrap();
+    let again = lifecycle::commit(&gateway, &net.channel, &definition, both()).await.unwrap();
     assert_eq!(again, Commitment::AlreadyCommitted);
-    let other = Definition { version: "2.0".into(), ..definition.clone() };
-    let error = lifecycle::commit(&gateway, &net.channel, &other, all()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::SequenceConflict { expected: Some(2) }, "{error}");
-    let unapproved = Definition { sequence: 2, ..other };
-    let error = lifecycle::commit(&gateway, &net.channel, &unapproved, all()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotApproved, "{error:?}");
     let in_force = lifecycle::query_definitions(&conn, &admin, &net.channel).await.unwrap();
     assert!(in_force.iter().any(|one| one.definition.is_same(&definition)));
-    let missing = lifecycle::query_definition(&conn, &admin, &net.channel, "nosuch").await.unwrap();
-    assert_eq!(missing, None);
+    let one = lifecycle::query_definition(&conn, &admin, &net.channel, "service").await.unwrap().unwrap();
+    assert!(ORGS.iter().all(|org| one.approvals.get(*org) == Some(&true)));
+    assert_eq!(lifecycle::query_definition(&conn, &admin, &net.channel, "nosuch").await.unwrap(), None);
+    let call = Invocation::new(&net.channel, "service", args(&["put", "made", "here"]));
+    let endorsed = gateway.prepare(&call, both()).unwrap().endorse().await.unwrap();
+    let committed = endorsed.submit().await.unwrap().wait_commit(WAIT).await.unwrap();
+    assert_eq!(committed.code, ValidationCode::Valid);
+}
+
+#[tokio::test]
+async fn definitions_that_do_not_agree() {
+    let Some(net) = Network::from_env() else { return };
+    let (definition, id) = deploy(&net, "nobody", "localhost:1").await;
+    let (conn, admin) = (net.peer("Org1MSP"), net.admin("Org1MSP"));
+    let gateway = net.gateway("Org1MSP");
+    let commit = async |definition: &Definition| {
+        lifecycle::commit(&gateway, &net.channel, definition, both()).await.map_err(|error| error.kind())
+    };
+    let stale = Definition { version: "2.0".into(), ..definition.clone() };
+    assert_eq!(commit(&stale).await, Err(ErrorKind::SequenceConflict { expected: Some(2) }));
+    // A version that is new in each run, so that nobody has approved it yet.
+    let height = endorser::get_chain_info(&conn, &admin, &net.channel).await.unwrap().height;
+    let next = Definition { version: format!("2.{height}"), sequence: 2, ..definition };
+    assert_eq!(commit(&next).await, Err(ErrorKind::NotApproved));
+    let first = lifecycle::approve(&gateway, &net.channel, &next, Some(&id)).await.unwrap();
+    assert!(matches!(first, Approval::Approved { .. }), "{first:?}");
+    let second = lifecycle::approve(&gateway, &net.channel, &next, Some(&id)).await.unwrap();
+    assert_eq!(second, Approval::AlreadyApproved);
+    let ready = lifecycle::check_commit_readiness(&conn, &admin, &net.channel, &next).await.unwrap();
+    assert_eq!(ORGS.map(|org| ready.approvals[org]), [true, false]);
+    assert_eq!(commit(&next).await, Err(ErrorKind::NotApproved));
+    // The definition in force stands, but no server answers at its address.
+    let call = Invocation::new(&net.channel, "nobody", args(&["get", "x"]));
+    let error = gateway.prepare(&call, Vec::new()).unwrap().evaluate().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ChaincodeUnreachable, "{error}");
 }
 
 #[tokio::test]
@@ -188,7 +236,8 @@ async fn failures_are_recognised() {
     assert_eq!(contract, ErrorKind::ChaincodeError { status: 500, message: "bad call fly".into() });
     let unknown = try_endorse(&net.channel, "nosuch", &["fly"]).await;
     assert!(matches!(unknown, ErrorKind::ChaincodeNotDefined | ErrorKind::NoPeers), "{unknown:?}");
-    assert_eq!(try_endorse("nosuchchannel", chaincode, &["fly"]).await, ErrorKind::ChannelUnknown);
+    // The gateway looks for peers first, and there are none on a channel that does not exist.
+    assert_eq!(try_endorse("nosuchchannel", chaincode, &["fly"]).await, ErrorKind::NoPeers);
     let late = gateway.commit_status(&net.channel, "00", Duration::from_millis(300)).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
     let foreign = lifecycle::install(&net.peer("Org1MSP"), &net.admin("Org2MSP"), b"x").await.unwrap_err();
@@ -232,10 +281,9 @@ async fn block_streams() {
         assert_eq!(blocks.len(), usize::try_from(last + 1).unwrap());
         assert!(blocks.windows(2).all(|pair| pair[1].follows(&pair[0])));
         assert!(blocks.iter().all(|block| block.is_data_hash_right));
-        let all_valid = |code: &Option<ValidationCode>| *code == Some(ValidationCode::Valid);
-        let codes: Vec<_> =
-            blocks.iter().flat_map(|block| &block.transactions).map(|view| view.code).collect();
-        assert_eq!(codes.iter().all(all_valid), source == Source::Peer);
+        // Orderers do not judge transactions, peers judge all of them.
+        let mut codes = blocks.iter().flat_map(|block| &block.transactions).map(|view| view.code);
+        assert!(codes.all(|code| code.is_some() == (source == Source::Peer)));
         let config = deliver::newest_config_block(&subscription).await.unwrap();
         assert_eq!(Some(config.number), blocks.last().unwrap().last_config);
         let missing = deliver::one_block(&subscription, Start::At(last + 1_000_000)).await.unwrap_err();

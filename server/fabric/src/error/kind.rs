@@ -117,6 +117,7 @@ const RULES: &[Rule] = &[
     ("due to incorrect timestamp", ErrorKind::ClockSkew),
     ("apart from current server time", ErrorKind::ClockSkew),
     ("too many requests for", ErrorKind::Overloaded),
+    ("channel pending removal", ErrorKind::Unavailable),
     ("no orderer nodes available", ErrorKind::Unavailable),
     ("timeout expired while", ErrorKind::Timeout),
     ("channel does not exist", ErrorKind::ChannelUnknown),

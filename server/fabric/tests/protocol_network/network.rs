@@ -20,9 +20,9 @@ pub struct Addresses {
     pub org2_port: u16,
     /// A chaincode on the channel with the functions `put` and `get`.
     pub chaincode: String,
-    /// Address (as peers see it) and label of the package that the lifecycle test installs.
+    /// Where peers reach a server of the same program for the package `service_1` that the lifecycle test makes;
+    /// its id follows from this address, so the server can be started before.
     pub service_address: String,
-    pub service_label: String,
 }
 
 pub struct Network {

@@ -173,6 +173,7 @@ fn answers_of_orderers_and_of_validation() {
         (ordering(404, ""), ErrorKind::ChannelUnknown, false),
         (ordering(503, "maintenance mode"), ErrorKind::Unavailable, true),
         (http(405, r#"{"error":"cannot join: channel already exists"}"#), ErrorKind::AlreadyJoined, false),
+        (http(409, r#"{"error":"cannot join: channel pending removal"}"#), ErrorKind::Unavailable, true),
         (http(400, r#"{"error":"invalid join block"}"#), ErrorKind::BadRequest, false),
         (http(401, ""), ErrorKind::AccessDenied, false),
         (validation(ValidationCode::MvccReadConflict), ErrorKind::MvccConflict, true),
