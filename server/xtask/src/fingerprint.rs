@@ -30,8 +30,14 @@ impl Fingerprint {
 
     /// Adds a file, or every file of a folder, with the names below `root`. What is missing counts as empty.
     pub fn add_path(&mut self, root: &Path, path: &Path) -> Result<()> {
+        self.add_files(root, path, |_| true)
+    }
+
+    /// The same for those files only that `counts` accepts.
+    pub fn add_files(&mut self, root: &Path, path: &Path, counts: fn(&Path) -> bool) -> Result<()> {
         let mut files = Vec::new();
         collect(path, &mut files)?;
+        files.retain(|file| counts(file));
         files.sort();
         for file in files {
             let name = file.strip_prefix(root).unwrap_or(&file);
