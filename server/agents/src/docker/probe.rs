@@ -12,7 +12,8 @@ use crate::{EngineFacts, ProbeFailure, ProbeStage, Remedy};
 
 /// Goes through address, TCP, TLS, authentication and API version, and ends with the engine's own facts.
 pub(crate) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> {
-    let (docker, version) = client.negotiate().await?;
+    let negotiated = client.negotiate().await;
+    let (docker, version) = negotiated.map_err(|failure| client.transport.first_failure(failure))?;
     let asked_at = SystemTime::now();
     let info = within("engine facts", REQUEST_MAX, docker.info())
         .await

@@ -27,6 +27,9 @@ use crate::{BoxedStream, ProbeFailure, ProbeStage, Remedy};
 /// A connection that takes longer to open has failed.
 const OPEN_MAX: Duration = Duration::from_secs(5);
 
+/// How the message of a failure begins when the engine hung up without a word of HTTP.
+const CONNECTION_ENDED: &str = "the connection ended";
+
 /// Opens connections to one engine.
 pub(crate) struct Transport {
     route: Route,
@@ -134,13 +137,27 @@ impl Transport {
         }
     }
 
+    /// Reads a failure of the very first request. An engine that refuses our certificate hangs up, and its reason
+    /// may be lost when it does so while we still write.
+    pub(crate) fn first_failure(&self, failure: ProbeFailure) -> ProbeFailure {
+        let hung_up = failure.stage == ProbeStage::Engine && failure.message.starts_with(CONNECTION_ENDED);
+        if hung_up && matches!(self.route, Route::Tls { .. }) {
+            return ProbeFailure::at(
+                ProbeStage::Authentication,
+                Remedy::CheckClientCertificate,
+                format!("the engine hung up right after the handshake ({})", failure.message),
+            );
+        }
+        failure
+    }
+
     /// Reads a failure behind the handshake: with TLS 1.3 that is where a refused client certificate shows.
     fn sent_failure(&self, error: &hyper::Error) -> ProbeFailure {
         if let Some(alert) = tls::refused_certificate(error) {
             return alert;
         }
         let detail = with_sources(error);
-        ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, format!("the connection ended: {detail}"))
+        ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, format!("{CONNECTION_ENDED}: {detail}"))
     }
 }
 

@@ -57,7 +57,7 @@ where
 }
 
 #[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
-fn skipped(reason: &str) {
+pub fn skipped(reason: &str) {
     eprintln!("skipped: {reason}");
 }
 

@@ -1,6 +1,8 @@
 //! "Test connection" on a real engine, over its socket and over mutual TLS.
 //!
-//! The engine is put behind a small TLS door of the test's own, so that no second engine is needed.
+//! The engine is put behind a small TLS door of the test's own, so that no second engine is needed. Where an
+//! engine has a TLS listener of its own, `HEDDLE_TEST_DOCKER_TLS=host:port` names it and
+//! `HEDDLE_TEST_DOCKER_TLS_DIR` the folder with `ca.pem`, `cert.pem` and `key.pem` for it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,7 +19,7 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-use crate::bed::{Bed, on_engine};
+use crate::bed::{Bed, on_engine, skipped};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -175,6 +177,35 @@ async fn verbs_work(bed: &Bed, agent: &DockerAgent) {
     agent.remove_space(&bed.installation, "remote").await.unwrap();
     let selector = Selector { installation: bed.installation.clone(), chain: None };
     assert!(agent.list_nodes(&selector).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_engines_own_tls_listener_takes_its_clients_and_no_others() {
+    let given = (std::env::var("HEDDLE_TEST_DOCKER_TLS"), std::env::var("HEDDLE_TEST_DOCKER_TLS_DIR"));
+    let (Ok(at), Ok(folder)) = given else { return skipped("HEDDLE_TEST_DOCKER_TLS names no listener") };
+    let (address, port) = at.rsplit_once(':').unwrap();
+    let read = |name: &str| std::fs::read_to_string(Path::new(&folder).join(name)).unwrap();
+    let agent = |certificate: String, key: String| {
+        let endpoint = DockerEndpoint::Tcp {
+            address: address.into(),
+            port: port.parse().unwrap(),
+            ca_pem: read("ca.pem"),
+            client_cert_pem: certificate,
+            client_key_pem: Zeroizing::new(key),
+        };
+        let options = DockerOptions { allow_loopback: true, ..DockerOptions::default() };
+        DockerAgent::connect(endpoint, options).unwrap()
+    };
+    assert!(!agent(read("cert.pem"), read("key.pem")).probe().await.unwrap().id.is_empty());
+    let strangers = authority("strangers");
+    for _ in 0..20 {
+        let (certificate, key) = issue(&strangers, &["portal"]);
+        let failure = agent(certificate.pem(), key.serialize_pem()).probe().await.unwrap_err();
+        assert_eq!(
+            (failure.stage, failure.remedy),
+            (ProbeStage::Authentication, Remedy::CheckClientCertificate)
+        );
+    }
 }
 
 #[tokio::test]
