@@ -94,7 +94,10 @@ impl FabricError {
             }
             cause = error.source();
         }
-        Self::Grpc { code: status.code().into(), message, details: decode_details(status.details()) }
+        // What a node answers has no cause; a status with one was made here, of a connection that broke.
+        let is_local = std::error::Error::source(status).is_some();
+        let code = if is_local { GrpcCode::Unavailable } else { status.code().into() };
+        Self::Grpc { code, message, details: decode_details(status.details()) }
     }
 }
 

@@ -3,6 +3,8 @@
 //! One ledger: block 0 is the configuration, 3 commits the definition of `cc`, 4 follows it with a call, and 11
 //! has a valid call beside an approval that the peers refused.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
+
 use fabric::block::{
     BlockError, BlockView, ReadView, TransactionKind, ValidationCode, last_config_number, parse_block,
     parse_transaction,

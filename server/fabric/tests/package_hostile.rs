@@ -1,5 +1,7 @@
 //! Packages that somebody else made: each guard of the inspector has a case that only it refuses.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
+
 use std::io::Write;
 
 use fabric::package::{Limits, PackageError, inspect};
@@ -27,7 +29,7 @@ fn archive(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for (path, kind, content) in entries {
         let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
+        header.set_size(u64::try_from(content.len()).unwrap());
         header.set_mode(0o644);
         header.set_entry_type(*kind);
         let name = &mut header.as_old_mut().name;

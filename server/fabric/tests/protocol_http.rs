@@ -1,5 +1,7 @@
 //! The HTTP side of a connection against a TLS server in this process: certificates, statuses, limits.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
+
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
@@ -177,6 +179,7 @@ async fn connections_that_must_not_come_about() {
     for (number, settings) in cases.into_iter().enumerate() {
         let error = operations::version(&world.conn(settings)).await.unwrap_err();
         assert!(matches!(error, FabricError::Connect(_)), "case {number}: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "case {number}: {error:?}");
     }
     let unusable = [
         TlsSettings { server_name: "no name".into(), ..world.settings() },

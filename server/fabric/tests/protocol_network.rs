@@ -4,6 +4,8 @@
 //! and `addresses.json` (see `network::Addresses`); `second.block` may be block 0 of one more channel. Without it each test says so and passes. Every test may be
 //! repeated on the same network.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a panic is how a test fails")]
+
 #[path = "protocol_network/network.rs"]
 mod network;
 
@@ -43,8 +45,10 @@ async fn orderer_participation() {
     let broken = participation::join(&admin, b"no block").await.unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::BadRequest, "{broken}");
     // Without the admin's certificate there is no way in, and with a wrong name there is no connection.
-    assert!(participation::list(&net.orderer_admin_without_certificate()).await.is_err());
-    assert!(participation::list(&net.orderer_admin_with_wrong_name()).await.is_err());
+    for conn in [net.orderer_admin_without_certificate(), net.orderer_admin_with_wrong_name()] {
+        let error = participation::list(&conn).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -291,4 +295,16 @@ async fn block_streams() {
     }
     let newest = deliver::blocks(net.subscription(Source::Peer), Start::Newest, None).next().await;
     assert!(newest.unwrap().unwrap().number >= last);
+}
+
+#[tokio::test]
+async fn block_streams_survive_broken_connections() {
+    let Some(net) = Network::from_env() else { return };
+    // Block 0 alone is about 20 kB, so this connection breaks again and again, mostly inside a block.
+    let subscription = net.breaking_subscription(36_000);
+    let dials = || subscription.1.load(std::sync::atomic::Ordering::Relaxed);
+    let stream = deliver::blocks(subscription.0.clone(), Start::At(0), Some(6));
+    let numbers: Vec<_> = stream.map(|block| block.unwrap().number).collect().await;
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6]);
+    assert!(dials() > 1, "the connection never broke");
 }

@@ -53,6 +53,8 @@ pub enum ErrorKind {
     Timeout,
     AccessDenied,
     CertificateExpired,
+    /// One side of the TLS connection does not accept the other's certificate: wrong CA, name or client.
+    Untrusted,
     /// Clocks of portal and node are more than fifteen minutes apart.
     ClockSkew,
     Unavailable,
@@ -127,7 +129,9 @@ const RULES: &[Rule] = &[
     ("signature set did not satisfy policy", ErrorKind::AccessDenied),
     ("implicit policy evaluation failed", ErrorKind::AccessDenied),
     ("proposal's creator satisfies local MSP principal", ErrorKind::AccessDenied),
-    ("certificate signed by unknown authority", ErrorKind::AccessDenied),
+    ("certificate signed by unknown authority", ErrorKind::Untrusted),
+    ("invalid peer certificate", ErrorKind::Untrusted),
+    ("received fatal alert", ErrorKind::Untrusted),
 ];
 
 /// Fragments after which the number of the expected sequence stands, and what must be added to it.

@@ -1,14 +1,26 @@
 //! Reads a test network's folder and hands out connections and identities.
 
-use std::{fs, io::Write, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
 
 use fabric::{
-    conn::{NodeConn, TcpDial, TlsSettings},
+    conn::{BoxedStream, Dial, NodeConn, TcpDial, TlsSettings},
     deliver::{Source, Subscription},
     gateway::Gateway,
     identity::SigningIdentity,
 };
+use futures::future::BoxFuture;
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Ports are all on 127.0.0.1; names are those of the certificates.
 #[derive(Deserialize)]
@@ -104,6 +116,18 @@ impl Network {
         Subscription { conn, source, reader: self.admin("Org1MSP"), channel: self.channel.clone() }
     }
 
+    /// A peer whose connections break after so many bytes, and the number of connections made.
+    pub fn breaking_subscription(&self, bytes: usize) -> (Subscription, Arc<AtomicUsize>) {
+        let (domain, port) = self.org("Org1MSP");
+        let roots_pem = self.read(&format!("peerOrganizations/{domain}/tlsca/tlsca.{domain}-cert.pem"));
+        let settings = TlsSettings { server_name: format!("peer0.{domain}"), roots_pem, client: None };
+        let dials = Arc::new(AtomicUsize::new(0));
+        let dial =
+            BreakingDial { inner: TcpDial("127.0.0.1".into(), port), bytes, dials: Arc::clone(&dials) };
+        let conn = NodeConn::new(Arc::new(dial), settings).unwrap();
+        (Subscription { conn, ..self.subscription(Source::Peer) }, dials)
+    }
+
     fn org(&self, org: &str) -> (&'static str, u16) {
         match org {
             "Org1MSP" => ("org1.example.com", self.addresses.org1_port),
@@ -114,3 +138,63 @@ impl Network {
 }
 
 const ORDERER_ROOTS: &str = "ordererOrganizations/example.com/tlsca/tlsca.example.com-cert.pem";
+
+struct BreakingDial {
+    inner: TcpDial,
+    bytes: usize,
+    dials: Arc<AtomicUsize>,
+}
+
+impl Dial for BreakingDial {
+    fn dial(&self) -> BoxFuture<'static, io::Result<BoxedStream>> {
+        self.dials.fetch_add(1, Ordering::Relaxed);
+        let (connecting, left) = (self.inner.dial(), self.bytes);
+        Box::pin(async move {
+            let breaking: BoxedStream = Box::new(Breaking { inner: connecting.await?, left });
+            Ok(breaking)
+        })
+    }
+}
+
+/// Lets so many bytes in and then fails.
+struct Breaking {
+    inner: BoxedStream,
+    left: usize,
+}
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let mut part = buffer.take(self.left);
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut part))?;
+        let count = part.filled().len();
+        let filled = part.filled().to_vec();
+        buffer.put_slice(&filled);
+        self.left -= count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

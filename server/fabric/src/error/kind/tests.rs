@@ -128,6 +128,14 @@ fn answers_of_the_gateway() {
             ErrorKind::NoRaftLeader,
         ),
         (grpc(GrpcCode::Unavailable, "no orderer nodes available", &[]), ErrorKind::Unavailable),
+        (
+            grpc(GrpcCode::Unavailable, "transport error: invalid peer certificate: UnknownIssuer", &[]),
+            ErrorKind::Untrusted,
+        ),
+        (
+            grpc(GrpcCode::Unavailable, "transport error: received fatal alert: CertificateRequired", &[]),
+            ErrorKind::Untrusted,
+        ),
         (grpc(GrpcCode::Unavailable, "tcp connect error: refused", &[]), ErrorKind::Unavailable),
         (
             grpc(
