@@ -105,7 +105,7 @@ impl NodeConn {
         self.inner.tls.client_cert_hash.as_deref()
     }
 
-    /// The name that the node's certificate must carry.
+    /// The name that the node's certificate must carry; an IPv6 address stands in brackets.
     pub fn server_name(&self) -> &str {
         &self.inner.tls.name
     }

@@ -32,6 +32,7 @@ impl fmt::Debug for TlsSettings {
 
 /// The same trust for two protocols: gRPC wants HTTP/2, the REST endpoints HTTP/1.1.
 pub(super) struct Configs {
+    /// As it stands in a URL: an IPv6 address in brackets.
     pub name: String,
     pub server_name: ServerName<'static>,
     pub grpc: Arc<ClientConfig>,
@@ -68,7 +69,11 @@ impl Configs {
             Arc::new(config)
         };
         Ok(Self {
-            name: settings.server_name.clone(),
+            name: if settings.server_name.contains(':') {
+                format!("[{}]", settings.server_name)
+            } else {
+                settings.server_name.clone()
+            },
             server_name,
             grpc: with_protocol(b"h2"),
             http: with_protocol(b"http/1.1"),

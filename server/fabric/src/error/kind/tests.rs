@@ -128,14 +128,6 @@ fn answers_of_the_gateway() {
             ErrorKind::NoRaftLeader,
         ),
         (grpc(GrpcCode::Unavailable, "no orderer nodes available", &[]), ErrorKind::Unavailable),
-        (
-            grpc(GrpcCode::Unavailable, "transport error: invalid peer certificate: UnknownIssuer", &[]),
-            ErrorKind::Untrusted,
-        ),
-        (
-            grpc(GrpcCode::Unavailable, "transport error: received fatal alert: CertificateRequired", &[]),
-            ErrorKind::Untrusted,
-        ),
         (grpc(GrpcCode::Unavailable, "tcp connect error: refused", &[]), ErrorKind::Unavailable),
         (
             grpc(
@@ -158,6 +150,15 @@ fn answers_of_the_gateway() {
     ];
     for (error, expected) in cases {
         assert_eq!(error.kind(), expected, "{error}");
+    }
+}
+
+#[test]
+fn failures_of_tls() {
+    for text in ["invalid peer certificate: UnknownIssuer", "received fatal alert: CertificateRequired"] {
+        let error = grpc(GrpcCode::Unavailable, &format!("transport error: {text}"), &[]);
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{text}");
+        assert!(!error.is_retryable(), "{text}");
     }
 }
 
