@@ -52,26 +52,11 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
             bed.lines_with(&spec.node_ref(), "listening 7051").await;
         }
 
-        let (ours, other) =
-            (format!("heddle-{}-ours", bed.installation), format!("heddle-{}-other", bed.installation));
-        let mut closed = vec![
-            format!("{}:7051", address(&bed, &stranger, &other).await),
-            format!("{}:7051", address(&bed, &orderer, &ours).await),
-            "peer0-other:7051".into(),
-            "orderer0:7051".into(),
-            "169.254.169.254:80".into(),
-            format!("127.0.0.1:{published}"),
-        ];
-        let chaincode_network = format!("{ours}--chaincode");
-        let docker0 = gateway(&bed, "bridge").await;
-        for network in [&ours, &other, &chaincode_network] {
-            let via = gateway(&bed, network).await;
-            for host in via.iter().chain(&docker0) {
-                closed.push(format!("{host}:{published}"));
-                closed.push(format!("{host}:{portal_port}"));
-                closed.push(format!("{host}:2375"));
-            }
-        }
+        let mut closed = host_addresses(&bed, &[published, portal_port, 2375]).await;
+        closed.push(format!("{}:7051", address(&bed, &stranger, &network(&bed, "other")).await));
+        closed.push(format!("{}:7051", address(&bed, &orderer, &network(&bed, "ours")).await));
+        closed.extend(["peer0-other:7051", "orderer0:7051", "169.254.169.254:80"].map(String::from));
+        closed.push(format!("127.0.0.1:{published}"));
         let open_to_it = ["peer0:7051".to_owned(), "peer0.ours:7051".to_owned()];
         let mut chaincode = bed.spec("ours", "chaincode0");
         chaincode.network = NodeNetwork::ChaincodeOnly;
@@ -87,22 +72,39 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
             assert!(lines.contains(&format!("open {address}")), "{address} does not answer: {lines:#?}");
         }
 
-        // The same places do answer a peer, so that "closed" above means more than "nobody there"; and the peer
-        // reaches its chaincode.
-        let mut witness = NodeSpec { network: NodeNetwork::ChainAndChaincode, ..bed.spec("ours", "witness") };
-        let via = gateway(&bed, &ours).await.unwrap();
-        let reached = [
-            "chaincode0:7052".to_owned(),
-            "orderer0:7051".into(),
-            format!("{via}:{published}"),
-            format!("{via}:{portal_port}"),
-        ];
-        witness.environment.insert("NODE_REACH".into(), reached.join(" "));
-        bed.agent.ensure_node(&witness).await.unwrap();
-        let lines = bed.lines_with(&witness.node_ref(), "reach done").await;
-        for address in &reached {
-            assert!(lines.contains(&format!("open {address}")), "{address} does not answer: {lines:#?}");
-        }
+        a_peer_reaches(&bed, &[published, portal_port]).await;
     })
     .await;
+}
+
+fn network(bed: &Bed, chain: &str) -> String {
+    format!("heddle-{}-{chain}", bed.installation)
+}
+
+/// Every address that the host may have in a container's eyes, with each of the ports.
+async fn host_addresses(bed: &Bed, ports: &[u16]) -> Vec<String> {
+    let ours = network(bed, "ours");
+    let mut addresses = vec![];
+    for name in ["bridge", &ours, &network(bed, "other"), &format!("{ours}--chaincode")] {
+        if let Some(host) = gateway(bed, name).await {
+            addresses.extend(ports.iter().map(|port| format!("{host}:{port}")));
+        }
+    }
+    assert!(addresses.len() >= 3 * ports.len(), "{addresses:?}");
+    addresses
+}
+
+/// The same places do answer a peer, so that "closed" means more than "nobody there"; and the peer reaches its
+/// chaincode.
+async fn a_peer_reaches(bed: &Bed, host_ports: &[u16]) {
+    let via = gateway(bed, &network(bed, "ours")).await.unwrap();
+    let mut reached = vec!["chaincode0:7052".to_owned(), "orderer0:7051".to_owned()];
+    reached.extend(host_ports.iter().map(|port| format!("{via}:{port}")));
+    let mut witness = NodeSpec { network: NodeNetwork::ChainAndChaincode, ..bed.spec("ours", "witness") };
+    witness.environment.insert("NODE_REACH".into(), reached.join(" "));
+    bed.agent.ensure_node(&witness).await.unwrap();
+    let lines = bed.lines_with(&witness.node_ref(), "reach done").await;
+    for address in &reached {
+        assert!(lines.contains(&format!("open {address}")), "{address} does not answer: {lines:#?}");
+    }
 }
