@@ -12,6 +12,7 @@ mod process;
 mod report;
 mod run;
 mod site;
+mod sources;
 mod test;
 mod tidy;
 
@@ -113,6 +114,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Test { full, only } => return test::run(&paths, full, only.as_deref()),
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {
+            let _claim = sources::claim(&paths)?;
             println!("{}", site::build(&paths, quality(release, dev))?.display());
         }
         Task::Images { engine } => {

@@ -15,7 +15,8 @@ pub struct Paths {
     pub root: PathBuf,
     /// `$XDG_CACHE_HOME/heddle`, or `~/.cache/heddle`.
     pub cache: PathBuf,
-    /// Where cargo builds the workspace.
+    /// Where cargo builds the workspace: `CARGO_TARGET_DIR`, or a folder in the cache that is only used here, under
+    /// a claim (see `sources`).
     pub target: PathBuf,
 }
 
@@ -32,7 +33,7 @@ impl Paths {
             None => PathBuf::from(env::var_os("HOME").context("HOME is not set")?).join(".cache"),
         }
         .join("heddle");
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache.join("target"), PathBuf::from);
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| cache.join("build"), PathBuf::from);
         let target = if target.is_absolute() { target } else { root.join(target) };
         Ok(Self { root, cache, target })
     }

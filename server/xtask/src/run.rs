@@ -15,6 +15,7 @@ use crate::paths::Paths;
 use crate::process::{self, BUILD};
 use crate::report::say;
 use crate::site::{self, Quality};
+use crate::sources;
 
 /// Longer than the portal takes to finish what it is doing.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -25,8 +26,10 @@ const STOP_IMAGES: Duration = Duration::from_secs(2);
 pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode> {
     announce(paths);
     let engine = local_engine::ensure(paths)?;
+    let claim = sources::claim(paths)?;
     site::build(paths, quality)?;
     build_portal(paths)?;
+    drop(claim);
     say("starting the portal; Ctrl-C ends it");
     let mut portal = portal(paths);
     if let Some(engine) = &engine {

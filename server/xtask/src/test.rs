@@ -17,6 +17,7 @@ use crate::nodes::Binaries;
 use crate::paths::Paths;
 use crate::process;
 use crate::report::{header, say, seconds};
+use crate::sources;
 use crate::test::summary::Summary;
 
 /// What stages hand to later ones.
@@ -73,6 +74,7 @@ pub fn run(paths: &Paths, full: bool, only: Option<&str>) -> Result<ExitCode> {
     let chosen = chosen(only)?;
     say(format!("stages: {}; everything built goes to {}", chosen.join(", "), paths.target.display()));
     let paths = paths.clone();
+    let _claim = sources::claim(&paths)?;
     let mut bench =
         Bench { paths, full, engine: None, binaries: None, portal_built: false, summary: Summary::default() };
     let mut outcomes: Vec<Outcome> = Vec::new();

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::paths::Paths;
 use crate::process::{SHORT, output};
+use crate::sources;
 
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Finding {
 /// Checks everything and lists what was found.
 pub fn check(paths: &Paths) -> Result<()> {
     let mut findings = dependencies::check(&metadata(&paths.root)?)?;
-    let files = project_files(&paths.root)?;
+    let files = sources::list(&paths.root)?;
     for name in &files {
         // What is no text has no rules.
         let Ok(content) = fs::read_to_string(paths.root.join(name)) else { continue };
@@ -63,13 +64,4 @@ fn metadata(root: &Path) -> Result<serde_json::Value> {
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root);
     serde_json::from_str(&output(&mut cargo, SHORT)?).context("`cargo metadata` gave no JSON")
-}
-
-/// The files of the project: what git tracks or would track, that still exists.
-fn project_files(root: &Path) -> Result<Vec<String>> {
-    let mut git = Command::new("git");
-    git.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(root);
-    let list = output(&mut git, SHORT)?;
-    let names = list.split('\0').filter(|name| !name.is_empty() && root.join(name).is_file());
-    Ok(names.map(str::to_owned).collect())
 }

@@ -166,6 +166,6 @@ fn cargo(paths: &Paths) -> Command {
 fn own_cargo(paths: &Paths) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(paths.root.join("server/xtask"));
-    command.env("CARGO_TARGET_DIR", paths.cache.join("target-xtask"));
+    command.env("CARGO_TARGET_DIR", paths.cache.join("build-xtask"));
     command
 }
