@@ -1,1 +1,145 @@
-//! Placeholder.
+//! The product: use cases and policy. Every way in, from a page or over REST, calls one method of [`ControlPlane`],
+//! whose first line authorises. Nothing else may reach the store, a host or a node. This crate knows neither HTTP nor
+//! how a page looks.
+
+use std::sync::Arc;
+
+use domain::id::OperationId;
+use domain::name::ChainName;
+use domain::{Code, Error};
+use tokio::sync::broadcast;
+use workflow::{EventRecord, Operation, Start, StartError, Workflow};
+use zeroize::Zeroizing;
+
+pub mod audit;
+pub mod caller;
+pub mod chain;
+pub mod chaincode;
+pub mod channel;
+mod error;
+pub mod host;
+pub mod material;
+pub mod network;
+mod node;
+pub mod operation;
+pub mod operations;
+pub mod password;
+pub mod policy;
+pub mod reconcile;
+pub mod secrets;
+pub mod services;
+pub mod setup;
+pub mod topology;
+pub mod transaction;
+pub mod user;
+
+use audit::AuditLog;
+use caller::Caller;
+use network::ChainLink;
+use password::Passwords;
+use services::{Changed, Services};
+use setup::SetupGuard;
+
+/// The façade.
+pub struct ControlPlane {
+    services: Arc<Services>,
+    workflow: Arc<Workflow<Services>>,
+    audit: AuditLog,
+    passwords: Passwords,
+    setup: SetupGuard,
+}
+
+/// Why the façade could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("an operation's plan is not well formed")]
+    Plan(#[from] workflow::PlanError),
+    #[error("the random numbers of the operating system are not available")]
+    Random(#[from] secrets::SecretError),
+    #[error("passwords cannot be hashed")]
+    Passwords(#[from] Error),
+}
+
+impl ControlPlane {
+    /// Puts the façade together and starts its appender; nothing is recovered yet.
+    pub fn new(
+        services: Arc<Services>,
+        settings: workflow::Settings,
+        audit_key: Zeroizing<Vec<u8>>,
+    ) -> Result<Self, BuildError> {
+        let log = Arc::new(services.store.clone());
+        let workflow = Workflow::new(log, services.clone(), services.clock.clone(), settings)
+            .register::<operations::chain_create::ChainCreate>()?
+            .register::<operations::chain_start::ChainStart>()?
+            .register::<operations::chain_stop::ChainStop>()?
+            .register::<operations::chain_delete::ChainDelete>()?
+            .register::<operations::chaincode_deploy::ChaincodeDeploy>()?
+            .register::<operations::demo_create::DemoCreate>()?;
+        Ok(Self {
+            audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
+            passwords: Passwords::new()?,
+            setup: SetupGuard::new()?,
+            workflow: Arc::new(workflow),
+            services,
+        })
+    }
+
+    /// The one-time setup token, for the server's own terminal; never for an answer.
+    pub fn setup_token(&self) -> &str {
+        self.setup.token()
+    }
+
+    /// What changes from now on, for pages that show it. Carries names only; whoever gets them asks again.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.services.changes()
+    }
+
+    /// Lines of operations' records from now on; filter them with [`ControlPlane::events_since`]'s rights.
+    pub fn events(&self) -> broadcast::Receiver<EventRecord> {
+        self.workflow.subscribe()
+    }
+
+    /// Takes over what a crash left, and starts the reconcilers. They end with the returned handle.
+    pub fn run(self: &Arc<Self>) -> reconcile::Driver {
+        reconcile::Driver::start(self.clone())
+    }
+
+    /// Ends running steps in order, for at most `within_ms`, and stores everything that waits.
+    pub async fn drain(&self, within_ms: u64) {
+        let drained = self.workflow.drain(within_ms).await;
+        tracing::info!(?drained, "operations are handed over");
+        self.audit.flush().await;
+    }
+
+    pub(crate) async fn link(&self, chain: &ChainName) -> Result<ChainLink, Error> {
+        operations::link(&self.services, chain).await
+    }
+
+    pub(crate) async fn start_operation<P: Operation<Env = Services>>(
+        &self,
+        caller: &Caller,
+        subject: Option<String>,
+        key: Option<String>,
+        params: P,
+    ) -> Result<OperationId, Error> {
+        let mut start = Start::new(caller.require_user()?.id.as_str(), params);
+        if let Some(subject) = subject {
+            start = start.on(subject);
+        }
+        if let Some(key) = key {
+            start = start.with_key(key);
+        }
+        self.launch(start).await
+    }
+
+    pub(crate) async fn launch<P: Operation<Env = Services>>(&self, start: Start<P>) -> Result<OperationId, Error> {
+        match self.workflow.start(start).await {
+            Ok(started) => {
+                self.services.changed("operation", &started.id);
+                Ok(OperationId::new(started.id))
+            }
+            Err(StartError::Busy { by }) => Err(Error::conflict(Code::ChainBusy).with("operation", by)),
+            Err(other) => Err(error::internal("start an operation", other)),
+        }
+    }
+}

@@ -174,6 +174,11 @@ impl Error {
         Self::new(ErrorKind::NotFound, Code::NotFound)
     }
 
+    /// Not there, with a reason of its own.
+    pub fn not_found_as(code: Code) -> Self {
+        Self::new(ErrorKind::NotFound, code)
+    }
+
     /// Visible, but not allowed.
     pub fn forbidden() -> Self {
         Self::new(ErrorKind::Forbidden, Code::NotAllowed)

@@ -9,7 +9,7 @@ use crate::name::HostName;
 /// First port of the default range.
 pub const PORT_FIRST: u16 = 31_000;
 /// Last port of the default range.
-pub const PORT_LAST: u16 = 31_999;
+pub const PORT_LAST: u16 = 32_000;
 /// Ports that a chain takes on each host it uses.
 pub const PORTS_PER_CHAIN: u16 = 100;
 

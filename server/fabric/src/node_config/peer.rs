@@ -63,6 +63,9 @@ chaincode:
   installTimeout: 300s
   startuptimeout: 300s
   executetimeout: 30s
+  logging:
+    level: info
+    shim: warning
   system:
     _lifecycle: enable
     cscc: enable

@@ -1,10 +1,7 @@
 //! A small chain's material for tests: one ordering organization, two with peers.
 
 use fabric::{
-    genesis::{
-        ApplicationOrg, Batch, BftConsenter, ChannelProfile, Consensus, FabricVersion, OrdererOrg,
-        RaftConsenter,
-    },
+    genesis::{ApplicationOrg, Batch, ChannelProfile, Consensus, FabricVersion, OrdererOrg, RaftConsenter},
     material::{Authority, Issued, Leaf, LeafKind, Role, Validity},
     msp::{CryptogenOrganization, MaterialFile, Member, Msp, OrganizationKind, cryptogen_tree},
 };
@@ -93,21 +90,7 @@ impl Network {
         self.profile(version, Consensus::Raft(consenters.collect()))
     }
 
-    /// BFT with all ordering nodes.
-    pub fn bft(&self) -> ChannelProfile {
-        let consenters = (1..).zip(&self.orderers.nodes).map(|(id, (host, sign, tls))| BftConsenter {
-            id,
-            host: host.clone(),
-            port: 7050,
-            msp_id: self.orderers.msp_id.into(),
-            identity_pem: sign.cert_pem.clone(),
-            client_tls_pem: tls.cert_pem.clone(),
-            server_tls_pem: tls.cert_pem.clone(),
-        });
-        self.profile(FabricVersion::V3, Consensus::Bft(consenters.collect()))
-    }
-
-    fn profile(&self, version: FabricVersion, consensus: Consensus) -> ChannelProfile {
+    pub fn profile(&self, version: FabricVersion, consensus: Consensus) -> ChannelProfile {
         let application_orgs = self.peers.iter().map(|org| ApplicationOrg {
             msp: org.msp(),
             anchor_peers: vec![(format!("peer0.{}", org.domain), 7051)],

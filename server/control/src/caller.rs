@@ -1,0 +1,42 @@
+//! Who asks. Made once per request by the HTTP layer; everything the policy needs to know of a person.
+
+use domain::id::UserId;
+use domain::name::UserName;
+use domain::permission::Role;
+use domain::{Code, Error, ErrorKind};
+
+/// A signed-in person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerUser {
+    pub id: UserId,
+    pub name: UserName,
+    pub role: Role,
+}
+
+/// Who asks, and the request they ask in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// None: nobody is signed in.
+    pub user: Option<CallerUser>,
+    /// Stands in the log, the audit and the error page.
+    pub request_id: String,
+    /// Address of the client, as far as the trusted proxies can be believed.
+    pub address: String,
+}
+
+impl Caller {
+    /// A request of nobody.
+    pub fn anonymous(request_id: &str, address: &str) -> Self {
+        Self { user: None, request_id: request_id.to_owned(), address: address.to_owned() }
+    }
+
+    /// The signed-in person, or the refusal that leads to the sign-in page.
+    pub fn require_user(&self) -> Result<&CallerUser, Error> {
+        self.user.as_ref().ok_or_else(|| Error::new(ErrorKind::Forbidden, Code::SessionMissing))
+    }
+
+    /// The role, if somebody is signed in.
+    pub fn role(&self) -> Option<Role> {
+        self.user.as_ref().map(|user| user.role)
+    }
+}

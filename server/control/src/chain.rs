@@ -1,0 +1,401 @@
+//! Chains: listing, planning, creating, and what is done to one as a whole.
+
+use domain::chain::{
+    ChainPlanView, ChainSpec, ChainState, ChainSummary, ChainVerb, ChainView, CheckKind, CheckView, PlannedNodeView,
+    Verdict,
+};
+use domain::host::PORTS_PER_CHAIN;
+use domain::id::OperationId;
+use domain::name::{ChainName, NodeName};
+use domain::permission::{Action, Grant, Noun};
+use domain::{Code, Error};
+use store::{ChainRecord, HostRecord};
+use workflow::{ListFilter, Log, Operation, OperationState, Start};
+
+use crate::ControlPlane;
+use crate::caller::{Caller, CallerUser};
+use crate::operation::{log_error, subject};
+use crate::operations::chain_create::ChainCreate;
+use crate::operations::chain_delete::ChainDelete;
+use crate::operations::chain_start::ChainStart;
+use crate::operations::chain_stop::ChainStop;
+use crate::operations::demo_create::DemoCreate;
+use crate::policy::{self, Resource};
+use crate::services::Services;
+use crate::topology::{self, ChainPlan};
+
+/// Most lines of a node's output at once.
+const LOG_LINES_MAX: u32 = 10_000;
+/// Every verb a chain's page may offer.
+const VERBS: [(ChainVerb, Action); 6] = [
+    (ChainVerb::Start, Action::Start),
+    (ChainVerb::Stop, Action::Stop),
+    (ChainVerb::Restart, Action::Restart),
+    (ChainVerb::Delete, Action::Delete),
+    (ChainVerb::Update, Action::Deploy),
+    (ChainVerb::Transact, Action::Invoke),
+];
+
+impl ControlPlane {
+    /// What the caller holds on a chain; staff hold everything without a grant.
+    pub(crate) async fn grant(&self, caller: &Caller, chain: &ChainName) -> Result<Option<Grant>, Error> {
+        let Some(user) = &caller.user else { return Ok(None) };
+        let Some(record) = self.services.store.chain_read(chain).await.map_err(crate::error::store)? else {
+            return Ok(None);
+        };
+        if record.owner.as_ref() == Some(&user.id) {
+            return Ok(Some(Grant::Owner));
+        }
+        self.services.store.grant_read(chain, &user.id).await.map_err(crate::error::store)
+    }
+
+    /// Authorises something on a chain and returns its record. A chain that is not there and one out of reach look
+    /// the same.
+    pub(crate) async fn chain_for(
+        &self,
+        caller: &Caller,
+        action: Action,
+        noun: Noun,
+        chain: &ChainName,
+    ) -> Result<ChainRecord, Error> {
+        caller.require_user()?;
+        let grant = self.grant(caller, chain).await?;
+        policy::authorize(caller, action, Resource::of_chain(noun, grant))?;
+        self.services.store.chain_read(chain).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)
+    }
+
+    /// Every chain in the caller's reach.
+    pub async fn chain_list(&self, caller: &Caller) -> Result<Vec<ChainSummary>, Error> {
+        policy::authorize(caller, Action::List, Resource::any(Noun::Chain))?;
+        let mut summaries = Vec::new();
+        for record in self.services.store.chain_list().await.map_err(crate::error::store)? {
+            let grant = self.grant(caller, &record.name).await?;
+            if policy::authorize(caller, Action::Read, Resource::of_chain(Noun::Chain, grant)).is_ok() {
+                summaries.push(self.chain_summary(&record).await?);
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// One chain with its nodes and what may be done with it.
+    pub async fn chain_read(&self, caller: &Caller, name: &ChainName) -> Result<ChainView, Error> {
+        let record = self.chain_for(caller, Action::Read, Noun::Chain, name).await?;
+        let held = self.grant(caller, name).await?;
+        let allowed = |action| {
+            let noun = if matches!(action, Action::Deploy | Action::Invoke) { Noun::Chaincode } else { Noun::Chain };
+            policy::authorize(caller, action, Resource::of_chain(noun, held)).is_ok()
+        };
+        let verbs = VERBS
+            .into_iter()
+            .filter(|(verb, action)| allowed(*action) && verb.check(record.state).is_ok())
+            .map(|(verb, _)| verb)
+            .collect();
+        Ok(ChainView {
+            summary: self.chain_summary(&record).await?,
+            nodes: self.node_views(&record).await,
+            spec: record.spec,
+            grant: held.unwrap_or(Grant::Owner),
+            verbs,
+        })
+    }
+
+    pub(crate) async fn chain_summary(&self, record: &ChainRecord) -> Result<ChainSummary, Error> {
+        let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
+        let count = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        Ok(ChainSummary {
+            name: record.name.clone(),
+            state: record.state,
+            health: record.health.clone(),
+            host: record.host.clone(),
+            host_name: host.map_or(String::new(), |host| host.spec.name.to_string()),
+            version: record.spec.version,
+            consensus: record.spec.consensus,
+            organizations: count(record.spec.organizations.len()),
+            peers: count(record.spec.peers()),
+            orderers: record.spec.orderers,
+            owner: record.owner.clone(),
+            created_ms: record.created_ms,
+            operation: record.operation.clone(),
+        })
+    }
+
+    /// The review of the wizard: the plan, and the pre-flight against the host.
+    pub async fn chain_plan(&self, caller: &Caller, spec: ChainSpec) -> Result<ChainPlanView, Error> {
+        policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
+        spec.check()?;
+        let host = self.spec_host(&spec).await?;
+        self.plan_view(&spec, &host).await
+    }
+
+    async fn spec_host(&self, spec: &ChainSpec) -> Result<HostRecord, Error> {
+        let host = self.services.store.host_read(&spec.host).await.map_err(crate::error::store)?;
+        host.ok_or_else(|| Error::invalid(Code::HostMissing).on("host"))
+    }
+
+    async fn plan_view(&self, spec: &ChainSpec, host: &HostRecord) -> Result<ChainPlanView, Error> {
+        let claims = self.services.store.host_claims(&host.id).await.map_err(crate::error::store)?;
+        let mut checks = Vec::new();
+        let taken = self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)?.is_some();
+        let refusal = taken.then(|| Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name"));
+        checks.push(check(CheckKind::Names, refusal, spec.name.as_str()));
+        let full = claims.len() >= usize::from(host.spec.capacity);
+        let refusal = full.then(|| Error::conflict(Code::HostFull).with("capacity", host.spec.capacity));
+        checks.push(check(CheckKind::Capacity, refusal, &format!("{}/{}", claims.len(), host.spec.capacity)));
+        let agent = self.services.agent(&host.id).await?;
+        let facts = match agent.probe().await {
+            Ok(facts) => facts,
+            Err(failure) => {
+                let stage = domain::host::ProbeStage::Engine;
+                checks.push(check(CheckKind::Engine, Some(crate::host::probe_error(stage, &failure)), ""));
+                return Ok(ChainPlanView { port_block: 0, nodes: Vec::new(), checks, facts: None });
+            }
+        };
+        checks.push(check(CheckKind::Engine, None, &format!("{} {}", facts.operating_system, facts.version)));
+        checks.push(check(CheckKind::ApiVersion, None, &facts.api_version));
+        let used = agent.used_ports().await.map_err(crate::error::agent)?;
+        let free = host.spec.blocks().find(|block| {
+            !claims.iter().any(|claim| claim.block == *block)
+                && used.range(*block..*block + PORTS_PER_CHAIN).next().is_none()
+        });
+        let refusal = free.is_none().then(|| Error::conflict(Code::HostPortsUsed));
+        let block = free.unwrap_or(host.spec.port_first);
+        checks.push(check(CheckKind::Ports, refusal, &format!("{block}–{}", block + PORTS_PER_CHAIN - 1)));
+        let plan = topology::plan(spec, &host.spec, block)?;
+        checks.push(memory_check(spec, &facts));
+        let (nodes, image_check) = planned(&plan, agent.as_ref()).await?;
+        checks.push(image_check);
+        Ok(ChainPlanView { port_block: block, nodes, checks, facts: Some(crate::host::facts_view(&facts)) })
+    }
+
+    /// Creates a chain and returns the operation that builds it.
+    pub async fn chain_create(
+        &self,
+        caller: &Caller,
+        spec: ChainSpec,
+        idempotency_key: String,
+    ) -> Result<OperationId, Error> {
+        let object = subject(&spec.name);
+        let result = self.chain_create_checked(caller, spec, idempotency_key).await;
+        self.audit.record(caller, "chain-create", &object, &result).await;
+        result
+    }
+
+    async fn chain_create_checked(
+        &self,
+        caller: &Caller,
+        spec: ChainSpec,
+        idempotency_key: String,
+    ) -> Result<OperationId, Error> {
+        policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
+        let user = caller.require_user()?;
+        spec.check()?;
+        let host = self.spec_host(&spec).await?;
+        let key = bounded_key(idempotency_key)?;
+        if let Some(holder) = self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)? {
+            // A repeated submit finds the name taken by itself: it gets the same operation, not a refusal.
+            return match self.same_submit(user, &key, holder.operation).await? {
+                Some(operation) => Ok(operation),
+                None => Err(Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name")),
+            };
+        }
+        let plan = self.plan_view(&spec, &host).await?;
+        let failed = plan.checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
+        if let Some(problem) = failed.filter_map(|check| check.problem).next() {
+            return Err(problem);
+        }
+        let subject = subject(&spec.name);
+        self.start_operation(caller, Some(subject), Some(key), ChainCreate { spec }).await
+    }
+
+    /// The operation, if the same person started it with the same key.
+    async fn same_submit(
+        &self,
+        user: &CallerUser,
+        key: &str,
+        operation: Option<OperationId>,
+    ) -> Result<Option<OperationId>, Error> {
+        let Some(id) = operation else { return Ok(None) };
+        let stored = self.services.store.load(id.as_str()).await.map_err(log_error)?;
+        let same = stored.is_some_and(|stored| {
+            stored.operation.owner == user.id.as_str() && stored.operation.idempotency_key.as_deref() == Some(key)
+        });
+        Ok(same.then_some(id))
+    }
+
+    /// One click from an engine to a running chain with the sample deployed.
+    pub async fn chain_demo(&self, caller: &Caller, idempotency_key: String) -> Result<OperationId, Error> {
+        let result = self.chain_demo_checked(caller, idempotency_key).await;
+        self.audit.record(caller, "chain-demo", "chain", &result).await;
+        result
+    }
+
+    async fn chain_demo_checked(&self, caller: &Caller, idempotency_key: String) -> Result<OperationId, Error> {
+        policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
+        let key = bounded_key(idempotency_key)?;
+        let host = match self.services.store.host_list().await.map_err(crate::error::store)?.into_iter().next() {
+            Some(host) => host.id,
+            None => {
+                let offer = self.host_local_offer(caller).await?;
+                let spec = offer.ok_or_else(|| Error::invalid(Code::HostMissing))?;
+                self.host_add(caller, spec, None).await?.id
+            }
+        };
+        let params = DemoCreate::on(&self.services, host).await?;
+        let name = params.spec.name.clone();
+        self.start_operation(caller, Some(subject(&name)), Some(key), params).await
+    }
+
+    /// Starts a stopped chain.
+    pub async fn chain_start(&self, caller: &Caller, name: &ChainName) -> Result<OperationId, Error> {
+        let params = ChainStart { chain: name.clone(), restart: false };
+        self.act(caller, name, ChainVerb::Start, Action::Start, params).await
+    }
+
+    /// Stops a running chain; its ledger stays.
+    pub async fn chain_stop(&self, caller: &Caller, name: &ChainName) -> Result<OperationId, Error> {
+        self.act(caller, name, ChainVerb::Stop, Action::Stop, ChainStop { chain: name.clone() }).await
+    }
+
+    /// Stops and starts every node.
+    pub async fn chain_restart(&self, caller: &Caller, name: &ChainName) -> Result<OperationId, Error> {
+        let params = ChainStart { chain: name.clone(), restart: true };
+        self.act(caller, name, ChainVerb::Restart, Action::Restart, params).await
+    }
+
+    /// Deletes a chain with everything it has on its host; the name must be typed.
+    pub async fn chain_delete(&self, caller: &Caller, name: &ChainName, typed: &str) -> Result<OperationId, Error> {
+        let result = self.chain_delete_checked(caller, name, typed).await;
+        self.audit.record(caller, "chain-delete", &subject(name), &result).await;
+        result
+    }
+
+    async fn chain_delete_checked(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        typed: &str,
+    ) -> Result<OperationId, Error> {
+        let record = self.chain_for(caller, Action::Delete, Noun::Chain, name).await?;
+        if typed != name.as_str() {
+            return Err(Error::invalid(Code::ChainNameUnconfirmed).with("name", name).on("typed"));
+        }
+        // A creation that failed holds the chain; a deletion takes its place.
+        let failed = self.failed_holder(name).await?;
+        if failed.is_none() {
+            ChainVerb::Delete.check(record.state)?;
+        }
+        let start = Start::new(caller.require_user()?.id.as_str(), ChainDelete { spec: record.spec }).on(subject(name));
+        self.launch(match failed {
+            Some(operation) => start.superseding(operation),
+            None => start,
+        })
+        .await
+    }
+
+    /// The failed operation that holds a chain, if one does.
+    async fn failed_holder(&self, name: &ChainName) -> Result<Option<String>, Error> {
+        let filter = ListFilter { subject: Some(subject(name)), limit: 1, ..ListFilter::default() };
+        let newest = self.services.store.list(&filter).await.map_err(log_error)?.into_iter().next();
+        Ok(newest.filter(|operation| operation.state == OperationState::Failed).map(|operation| operation.id))
+    }
+
+    async fn act<P: Operation<Env = Services>>(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        verb: ChainVerb,
+        action: Action,
+        params: P,
+    ) -> Result<OperationId, Error> {
+        let result = async {
+            let record = self.chain_for(caller, action, Noun::Chain, name).await?;
+            verb.check(record.state)?;
+            self.start_operation(caller, Some(subject(name)), None, params).await
+        }
+        .await;
+        let what = P::plan().name();
+        self.audit.record(caller, what, &subject(name), &result).await;
+        result
+    }
+
+    /// The last lines of a node's output.
+    pub async fn node_logs(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        node: &NodeName,
+        tail: u32,
+    ) -> Result<Vec<String>, Error> {
+        let record = self.chain_for(caller, Action::Read, Noun::Node, name).await?;
+        let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
+        let planned = plan.node(node).cloned().ok_or_else(Error::not_found)?;
+        let link = self.link(name).await?;
+        Ok(crate::operations::node_lines(&link, &planned, tail.clamp(1, LOG_LINES_MAX)).await)
+    }
+}
+
+/// The plan of a chain; none while its ports are not reserved yet.
+pub(crate) fn plan_of(record: &ChainRecord) -> Result<Option<ChainPlan>, Error> {
+    if record.plan.is_null() {
+        return Ok(None);
+    }
+    serde_json::from_value(record.plan.clone())
+        .map(Some)
+        .map_err(|error| crate::error::internal("read a chain's plan", error))
+}
+
+/// Keys come from forms: they must be long enough to be random and short enough to be kept.
+pub(crate) fn bounded_key(key: String) -> Result<String, Error> {
+    if (8..=64).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Ok(key);
+    }
+    Err(Error::invalid(Code::ValueOutOfRange).with("min", 8).with("max", 64).on("idempotency_key"))
+}
+
+fn check(kind: CheckKind, problem: Option<Error>, fact: &str) -> CheckView {
+    let verdict = if problem.is_some() { Verdict::Fail } else { Verdict::Pass };
+    CheckView { kind, verdict, problem, fact: fact.to_owned() }
+}
+
+fn memory_check(spec: &ChainSpec, facts: &agents::EngineFacts) -> CheckView {
+    let nodes = u64::try_from(spec.peers()).unwrap_or(u64::MAX).saturating_add(u64::from(spec.orderers));
+    let wanted = nodes.saturating_mul(u64::from(spec.resources.memory_mib));
+    let verdict = match facts.memory_bytes {
+        Some(bytes) if bytes / (1_024 * 1_024) >= wanted => Verdict::Pass,
+        Some(_) | None => Verdict::Warn,
+    };
+    CheckView { kind: CheckKind::Memory, verdict, problem: None, fact: format!("{wanted} MiB") }
+}
+
+/// The nodes of a plan, and whether their images are there or can be had.
+async fn planned(plan: &ChainPlan, agent: &dyn agents::Agent) -> Result<(Vec<PlannedNodeView>, CheckView), Error> {
+    let mut nodes = Vec::new();
+    let mut missing = None;
+    let mut facts = Vec::new();
+    for node in &plan.nodes {
+        let mut found = None;
+        for image in &node.images {
+            if agent.image(image).await.map_err(crate::error::agent)?.is_some() {
+                found = Some(image.clone());
+                break;
+            }
+        }
+        let image = found.clone().or_else(|| node.images.last().cloned()).unwrap_or_default();
+        if found.is_none() {
+            missing = Some(image.clone());
+        }
+        if !facts.contains(&image) {
+            facts.push(image.clone());
+        }
+        nodes.push(PlannedNodeView {
+            name: node.name.to_string(),
+            domain_name: node.domain_name.clone(),
+            ports: vec![node.port],
+            image,
+        });
+    }
+    // A missing image may still be pulled: a warning, which the operation settles.
+    let problem = missing.map(|image| Error::unavailable(Code::ImageMissing).with("image", image));
+    let verdict = if problem.is_some() { Verdict::Warn } else { Verdict::Pass };
+    Ok((nodes, CheckView { kind: CheckKind::Images, verdict, problem, fact: facts.join(", ") }))
+}

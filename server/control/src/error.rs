@@ -1,0 +1,44 @@
+//! Where errors of the layers below become the façade's: what a person can act on keeps its code, everything else
+//! is logged here, once, and leaves as "internal".
+
+use agents::{AgentError, MissingWhy};
+use domain::{Code, Error};
+use store::StoreError;
+
+/// Store errors that the caller did not expect.
+pub(crate) fn store(error: StoreError) -> Error {
+    match error {
+        StoreError::NotFound => Error::not_found(),
+        other => {
+            tracing::error!(error = &other as &dyn std::error::Error, "store");
+            Error::internal()
+        }
+    }
+}
+
+/// Agent errors, in the words of the portal.
+pub(crate) fn agent(error: AgentError) -> Error {
+    tracing::warn!(%error, "agent");
+    match error {
+        AgentError::Unreachable(_) | AgentError::Timeout { .. } => Error::unavailable(Code::HostUnreachable),
+        AgentError::PortTaken(port) => Error::conflict(Code::PortTaken).with("port", port),
+        AgentError::ImageMissing { reference, why } => {
+            let code = Error::unavailable(Code::ImageMissing).with("image", reference);
+            match why {
+                MissingWhy::LocalOnly => code,
+                other => code.with("why", other),
+            }
+        }
+        AgentError::DataLost(node) => Error::conflict(Code::NodeDataLost).with("node", node),
+        AgentError::NotFound(_) => Error::not_found(),
+        AgentError::Conflict(_) | AgentError::Refused(_) | AgentError::Engine { .. } => {
+            Error::unavailable(Code::HostEngine)
+        }
+    }
+}
+
+/// Anything that is our own fault.
+pub(crate) fn internal(context: &'static str, error: impl std::fmt::Display) -> Error {
+    tracing::error!(%error, context, "internal error");
+    Error::internal()
+}

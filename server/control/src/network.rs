@@ -1,0 +1,213 @@
+//! The portal's view of a running Fabric network: the verbs that operations and use cases need, each a single
+//! attempt. `native` speaks to real nodes; `simulated` keeps a ledger in memory, so that every operation can be
+//! crashed and undone in tests by the thousand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use agents::{Agent, NodeRef};
+use async_trait::async_trait;
+use fabric::error::FabricError;
+use fabric::identity::SigningIdentity;
+
+use crate::material::Trust;
+use crate::topology::{ChainPlan, PlannedNode};
+
+pub mod native;
+#[cfg(any(test, feature = "testkit"))]
+pub mod simulated;
+
+/// A chain within reach: its plan, its host's agent and the keys that the portal holds for it.
+#[derive(Clone)]
+pub struct ChainLink {
+    pub agent: Arc<dyn Agent>,
+    pub installation: String,
+    pub plan: Arc<ChainPlan>,
+    pub trust: Arc<Trust>,
+}
+
+impl ChainLink {
+    /// The node on its host.
+    pub fn node_ref(&self, node: &PlannedNode) -> NodeRef {
+        NodeRef::new(&self.installation, self.plan.chain.as_str(), node.name.as_str())
+    }
+}
+
+/// A definition that organizations agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionSpec {
+    pub name: String,
+    pub version: String,
+    pub sequence: i64,
+    /// Fabric expression; none: the channel's default.
+    pub policy: Option<String>,
+    pub init_required: bool,
+}
+
+/// A committed definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedDefinition {
+    pub version: String,
+    pub sequence: i64,
+}
+
+/// A call of a chaincode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub channel: String,
+    pub chaincode: String,
+    pub arguments: Vec<Vec<u8>>,
+    pub is_init: bool,
+}
+
+/// An endorsed transaction, ready to be ordered.
+#[derive(Clone, Debug)]
+pub struct Endorsed {
+    pub tx_id: String,
+    /// What the chaincode answered.
+    pub result: Vec<u8>,
+    /// The signed envelope.
+    pub envelope: Vec<u8>,
+}
+
+/// Where a transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub block: u64,
+    /// Name of the validation code.
+    pub code: String,
+    pub valid: bool,
+}
+
+/// What can be asked of a network.
+#[async_trait]
+pub trait Network: Send + Sync {
+    /// Whether the node's operations endpoint says that it is well.
+    async fn healthy(&self, link: &ChainLink, node: &PlannedNode) -> Result<(), FabricError>;
+
+    /// Joins an orderer to a channel; joined before is joined.
+    async fn orderer_join(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        block: &[u8],
+    ) -> Result<(), FabricError>;
+
+    /// Whether the orderer takes part in the channel and knows a leader.
+    async fn orderer_ready(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<bool, FabricError>;
+
+    /// Joins a peer to a channel; joined before is joined.
+    async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError>;
+
+    /// Blocks that a node has of a channel.
+    async fn height(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<u64, FabricError>;
+
+    /// Installs a package; installed before is installed. Returns the package id.
+    async fn install(&self, link: &ChainLink, node: &PlannedNode, package: &[u8]) -> Result<String, FabricError>;
+
+    /// Ids of the packages that a peer holds.
+    async fn installed(&self, link: &ChainLink, node: &PlannedNode) -> Result<Vec<String>, FabricError>;
+
+    /// Approves a definition for the organization of `node`; approved before is approved.
+    async fn approve(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        definition: &DefinitionSpec,
+        package_id: &str,
+    ) -> Result<(), FabricError>;
+
+    /// Which organizations, by MSP ID, have approved a definition.
+    async fn readiness(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        definition: &DefinitionSpec,
+    ) -> Result<BTreeMap<String, bool>, FabricError>;
+
+    /// Whether the organization of `node` has approved a definition.
+    async fn approved(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        definition: &DefinitionSpec,
+    ) -> Result<bool, FabricError>;
+
+    /// Commits a definition with the endorsement of the given organizations; committed before is committed.
+    async fn commit(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        definition: &DefinitionSpec,
+        msp_ids: &[String],
+    ) -> Result<(), FabricError>;
+
+    /// The committed definition, as this peer knows it.
+    async fn committed(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        name: &str,
+    ) -> Result<Option<CommittedDefinition>, FabricError>;
+
+    /// Asks without writing.
+    async fn evaluate(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        call: &Call,
+    ) -> Result<Vec<u8>, FabricError>;
+
+    /// Collects endorsements; nothing is written yet.
+    async fn endorse(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        call: &Call,
+    ) -> Result<Endorsed, FabricError>;
+
+    /// Hands an endorsed transaction to the orderers.
+    async fn order(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        endorsed: &Endorsed,
+    ) -> Result<(), FabricError>;
+
+    /// Waits until a transaction is in a block.
+    async fn commit_status(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        channel: &str,
+        tx_id: &str,
+    ) -> Result<Committed, FabricError>;
+
+    /// A block by number, as it is stored.
+    async fn block(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        number: u64,
+    ) -> Result<Vec<u8>, FabricError>;
+
+    /// The block that holds a transaction.
+    async fn block_of(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        tx_id: &str,
+    ) -> Result<Vec<u8>, FabricError>;
+}

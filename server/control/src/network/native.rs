@@ -1,0 +1,330 @@
+//! The network as real nodes are it: every verb a call of the `fabric` crate over a connection that the host's agent
+//! opens. Connections are kept; a chain that was made again under an old name has other certificates and so gets
+//! connections of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::node::NodeKind;
+use fabric::conn::{BoxedStream, Dial, NodeConn, TlsSettings};
+use fabric::endorser::{self, Invocation};
+use fabric::error::FabricError;
+use fabric::gateway::Gateway;
+use fabric::identity::SigningIdentity;
+use fabric::lifecycle::{self, Definition, PolicyChoice};
+use fabric::participation::{self, Status};
+use fabric::proto::channel::Envelope;
+use fabric::{operations, policy};
+use futures::future::BoxFuture;
+use prost::Message;
+
+use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
+use crate::topology::{ADMIN_PORT, PlannedNode};
+
+/// Connections that are kept; beyond it all are dropped and made again when needed.
+const CONNECTIONS_MAX: usize = 1_024;
+/// Longest wait of one look at a transaction's status.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Speaks with real nodes.
+#[derive(Default)]
+pub struct NativeNetwork {
+    connections: Mutex<HashMap<String, NodeConn>>,
+}
+
+/// Dials a node through the agent of its host.
+struct AgentDial {
+    link: ChainLink,
+    node: PlannedNode,
+    port: u16,
+}
+
+impl Dial for AgentDial {
+    fn dial(&self) -> BoxFuture<'static, io::Result<BoxedStream>> {
+        let (agent, node, port) = (self.link.agent.clone(), self.link.node_ref(&self.node), self.port);
+        Box::pin(async move {
+            let stream = agent.connect(&node, port).await.map_err(io::Error::other)?;
+            let boxed: BoxedStream = Box::new(stream);
+            Ok(boxed)
+        })
+    }
+}
+
+impl NativeNetwork {
+    /// A connection to one port of a node, with the portal's own client certificate.
+    fn connect(&self, link: &ChainLink, node: &PlannedNode, port: u16) -> Result<NodeConn, FabricError> {
+        let key = format!("{}/{}/{port}/{}", link.plan.chain, node.name, link.trust.portal.cert_pem);
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = connections.get(&key) {
+            return Ok(found.clone());
+        }
+        let msp = link.trust.msps.get(&node.msp_id);
+        let roots = msp.ok_or_else(|| FabricError::Settings(format!("no authority of {}", node.msp_id)))?;
+        let settings = TlsSettings {
+            server_name: node.domain_name.clone(),
+            roots_pem: roots.tls_ca_cert_pem.clone(),
+            client: Some((link.trust.portal.cert_pem.clone(), link.trust.portal.key_pem.clone())),
+        };
+        let dial = AgentDial { link: link.clone(), node: node.clone(), port };
+        let made = NodeConn::new(Arc::new(dial), settings)?;
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.clear();
+        }
+        connections.insert(key, made.clone());
+        Ok(made)
+    }
+
+    fn grpc(&self, link: &ChainLink, node: &PlannedNode) -> Result<NodeConn, FabricError> {
+        self.connect(link, node, node.inner_port())
+    }
+
+    fn gateway(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+    ) -> Result<Gateway, FabricError> {
+        Ok(Gateway::new(self.grpc(link, node)?, identity.clone()))
+    }
+}
+
+/// The admin of the organization that a node belongs to.
+fn admin<'a>(link: &'a ChainLink, node: &PlannedNode) -> Result<&'a SigningIdentity, FabricError> {
+    let found = link.trust.admins.get(&node.msp_id);
+    found.ok_or_else(|| FabricError::Settings(format!("no admin of {}", node.msp_id)))
+}
+
+fn definition(spec: &DefinitionSpec) -> Result<Definition, FabricError> {
+    let endorsement_policy = match &spec.policy {
+        None => PolicyChoice::Default,
+        Some(text) => {
+            let parsed = policy::parse(text);
+            PolicyChoice::Signature(parsed.map_err(|error| FabricError::Request(error.to_string()))?)
+        }
+    };
+    let sequence = u64::try_from(spec.sequence).map_err(|_| FabricError::Request("the sequence".to_owned()))?;
+    Ok(Definition {
+        name: spec.name.clone(),
+        version: spec.version.clone(),
+        sequence,
+        endorsement_policy,
+        init_required: spec.init_required,
+        collections: Vec::new(),
+    })
+}
+
+fn invocation(call: &Call) -> Invocation {
+    let mut invocation = Invocation::new(&call.channel, &call.chaincode, call.arguments.clone());
+    invocation.is_init = call.is_init;
+    invocation
+}
+
+#[async_trait]
+impl Network for NativeNetwork {
+    async fn healthy(&self, link: &ChainLink, node: &PlannedNode) -> Result<(), FabricError> {
+        let conn = self.connect(link, node, node.operations_port())?;
+        let health = operations::healthz(&conn).await?;
+        if health.is_ok {
+            return Ok(());
+        }
+        let failed: Vec<String> =
+            health.failed.iter().map(|check| format!("{}: {}", check.component, check.reason)).collect();
+        Err(FabricError::Http { status: 503, body: failed.join("; ") })
+    }
+
+    async fn orderer_join(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        _channel: &str,
+        block: &[u8],
+    ) -> Result<(), FabricError> {
+        let conn = self.connect(link, node, ADMIN_PORT)?;
+        participation::join(&conn, block).await.map(drop)
+    }
+
+    async fn orderer_ready(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<bool, FabricError> {
+        let info = participation::info(&self.connect(link, node, ADMIN_PORT)?, channel).await?;
+        if info.status != Status::Active {
+            return Ok(false);
+        }
+        for orderer in link.plan.of_kind(NodeKind::Orderer) {
+            let conn = self.connect(link, orderer, orderer.operations_port())?;
+            // One that does not answer cannot be the leader that is looked for.
+            if operations::is_leader(&conn, channel).await.unwrap_or(false) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError> {
+        endorser::join_chain(&self.grpc(link, node)?, admin(link, node)?, block).await
+    }
+
+    async fn height(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<u64, FabricError> {
+        if node.kind == NodeKind::Orderer {
+            let conn = self.connect(link, node, ADMIN_PORT)?;
+            return participation::info(&conn, channel).await.map(|info| info.height);
+        }
+        let info = endorser::get_chain_info(&self.grpc(link, node)?, admin(link, node)?, channel).await?;
+        Ok(info.height)
+    }
+
+    async fn install(&self, link: &ChainLink, node: &PlannedNode, package: &[u8]) -> Result<String, FabricError> {
+        let installed = lifecycle::install(&self.grpc(link, node)?, admin(link, node)?, package).await?;
+        Ok(installed.package_id)
+    }
+
+    async fn installed(&self, link: &ChainLink, node: &PlannedNode) -> Result<Vec<String>, FabricError> {
+        let packages = lifecycle::query_installed(&self.grpc(link, node)?, admin(link, node)?).await?;
+        Ok(packages.into_iter().map(|package| package.package_id).collect())
+    }
+
+    async fn approve(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        spec: &DefinitionSpec,
+        package_id: &str,
+    ) -> Result<(), FabricError> {
+        let gateway = self.gateway(link, node, admin(link, node)?)?;
+        lifecycle::approve(&gateway, channel, &definition(spec)?, Some(package_id)).await.map(drop)
+    }
+
+    async fn readiness(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        spec: &DefinitionSpec,
+    ) -> Result<BTreeMap<String, bool>, FabricError> {
+        let conn = self.grpc(link, node)?;
+        let readiness =
+            lifecycle::check_commit_readiness(&conn, admin(link, node)?, channel, &definition(spec)?).await?;
+        Ok(readiness.approvals)
+    }
+
+    async fn approved(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        spec: &DefinitionSpec,
+    ) -> Result<bool, FabricError> {
+        let wanted = definition(spec)?;
+        let conn = self.grpc(link, node)?;
+        let admin = admin(link, node)?;
+        let found = lifecycle::query_approved(&conn, admin, channel, &spec.name, Some(wanted.sequence)).await?;
+        Ok(found.is_some_and(|approved| approved.definition.is_same(&wanted)))
+    }
+
+    async fn commit(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        spec: &DefinitionSpec,
+        msp_ids: &[String],
+    ) -> Result<(), FabricError> {
+        let gateway = self.gateway(link, node, admin(link, node)?)?;
+        lifecycle::commit(&gateway, channel, &definition(spec)?, msp_ids.to_vec()).await.map(drop)
+    }
+
+    async fn committed(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        name: &str,
+    ) -> Result<Option<CommittedDefinition>, FabricError> {
+        let conn = self.grpc(link, node)?;
+        let found = lifecycle::query_definition(&conn, admin(link, node)?, channel, name).await?;
+        Ok(found.map(|in_force| CommittedDefinition {
+            version: in_force.definition.version,
+            sequence: i64::try_from(in_force.definition.sequence).unwrap_or(i64::MAX),
+        }))
+    }
+
+    async fn evaluate(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        call: &Call,
+    ) -> Result<Vec<u8>, FabricError> {
+        let gateway = self.gateway(link, node, identity)?;
+        let answer = gateway.prepare(&invocation(call), Vec::new())?.evaluate().await?;
+        Ok(answer.payload)
+    }
+
+    async fn endorse(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        call: &Call,
+    ) -> Result<Endorsed, FabricError> {
+        let gateway = self.gateway(link, node, identity)?;
+        let endorsed = gateway.prepare(&invocation(call), Vec::new())?.endorse().await?;
+        Ok(Endorsed {
+            tx_id: endorsed.tx_id().to_owned(),
+            result: endorsed.response().payload.clone(),
+            envelope: endorsed.envelope().encode_to_vec(),
+        })
+    }
+
+    async fn order(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        endorsed: &Endorsed,
+    ) -> Result<(), FabricError> {
+        let envelope = Envelope::decode(endorsed.envelope.as_slice())
+            .map_err(|_| FabricError::Decode("the endorsed transaction"))?;
+        let gateway = self.gateway(link, node, admin(link, node)?)?;
+        gateway.submit_envelope(channel, &endorsed.tx_id, envelope).await
+    }
+
+    async fn commit_status(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        identity: &SigningIdentity,
+        channel: &str,
+        tx_id: &str,
+    ) -> Result<Committed, FabricError> {
+        let gateway = self.gateway(link, node, identity)?;
+        let committed = gateway.commit_status(channel, tx_id, STATUS_TIMEOUT).await?;
+        Ok(Committed {
+            block: committed.block,
+            code: committed.code.name().to_owned(),
+            valid: committed.code == fabric::block::ValidationCode::Valid,
+        })
+    }
+
+    async fn block(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        number: u64,
+    ) -> Result<Vec<u8>, FabricError> {
+        endorser::get_block_by_number(&self.grpc(link, node)?, admin(link, node)?, channel, number).await
+    }
+
+    async fn block_of(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        tx_id: &str,
+    ) -> Result<Vec<u8>, FabricError> {
+        endorser::get_block_by_txid(&self.grpc(link, node)?, admin(link, node)?, channel, tx_id).await
+    }
+}

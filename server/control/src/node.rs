@@ -1,0 +1,101 @@
+//! Nodes of a chain, as they are: what the plan wants beside what the host and the nodes themselves say.
+
+use std::collections::BTreeMap;
+
+use agents::{DataVolume, NodeState as AgentState, NodeStatus, Selector};
+use domain::chain::ChainState;
+use domain::node::{NodeState, NodeView};
+use futures::StreamExt;
+use store::ChainRecord;
+
+use crate::ControlPlane;
+use crate::chain::plan_of;
+use crate::network::ChainLink;
+use crate::operations::SIDE_BY_SIDE;
+use crate::topology::{ChainPlan, PlannedNode};
+
+impl ControlPlane {
+    /// Every planned node with its state; `unknown` where the host does not answer.
+    pub(crate) async fn node_views(&self, record: &ChainRecord) -> Vec<NodeView> {
+        let Ok(Some(plan)) = plan_of(record) else { return Vec::new() };
+        let Ok(agent) = self.services.agent(&record.host).await else { return unknown(&plan) };
+        let selector = Selector {
+            installation: self.services.installation.clone(),
+            chain: Some(record.name.to_string()),
+        };
+        let Ok(statuses) = agent.list_nodes(&selector).await else { return unknown(&plan) };
+        let by_name: BTreeMap<String, NodeStatus> =
+            statuses.into_iter().map(|status| (status.node.node.clone(), status)).collect();
+        // While keys are being made there is nobody to ask about heights.
+        let link = if record.state == ChainState::Running { self.link(&record.name).await.ok() } else { None };
+        let channel = record.spec.channel.as_str();
+        let views = plan.nodes.iter().map(|node| {
+            let (status, link) = (by_name.get(node.name.as_str()), link.as_ref());
+            async move {
+                let mut view = view(&plan, node, status);
+                if let Some(link) = link
+                    && view.state == NodeState::Running
+                {
+                    self.measure(link, node, channel, &mut view).await;
+                }
+                view
+            }
+        });
+        let views: Vec<_> = views.collect();
+        futures::stream::iter(views).buffered(SIDE_BY_SIDE).collect().await
+    }
+
+    /// Height, CPU and memory; what does not answer stays unknown.
+    async fn measure(&self, link: &ChainLink, node: &PlannedNode, channel: &str, view: &mut NodeView) {
+        let place = link.node_ref(node);
+        let (height, stats) =
+            futures::join!(self.services.network.height(link, node, channel), link.agent.stats(&place));
+        if let Ok(height) = height {
+            view.heights.push((channel.to_owned(), height));
+        }
+        if let Ok(stats) = stats {
+            view.cpu_milli = Some(u64::from(stats.cpu_milli));
+            view.memory_bytes = Some(stats.memory_bytes);
+        }
+    }
+}
+
+fn unknown(plan: &ChainPlan) -> Vec<NodeView> {
+    let nodes = plan.nodes.iter().map(|node| {
+        let mut view = view(plan, node, None);
+        view.state = NodeState::Unknown;
+        view
+    });
+    nodes.collect()
+}
+
+/// A node's state as the host tells it.
+pub(crate) fn state_of(status: Option<&NodeStatus>) -> NodeState {
+    match status {
+        None => NodeState::Missing,
+        Some(status) if status.data_volume == DataVolume::Missing => NodeState::Failed,
+        Some(status) => match status.state {
+            AgentState::Created => NodeState::Created,
+            AgentState::Running => NodeState::Running,
+            AgentState::Restarting => NodeState::Restarting,
+            AgentState::Stopped => NodeState::Stopped,
+            AgentState::Missing => NodeState::Missing,
+        },
+    }
+}
+
+fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> NodeView {
+    NodeView {
+        name: node.name.clone(),
+        kind: node.kind,
+        organization: node.organization.clone(),
+        host: node.host.clone(),
+        endpoints: vec![(node.endpoint_name.clone(), format!("{}:{}", plan.client_address, node.port))],
+        state: state_of(status),
+        reason: status.and_then(|status| status.reason.clone()),
+        heights: Vec::new(),
+        cpu_milli: None,
+        memory_bytes: None,
+        image: status.and_then(|status| status.image_id.clone()).unwrap_or_default(),
+    }
+}

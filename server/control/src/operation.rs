@@ -1,0 +1,246 @@
+//! Operations as their owners and keepers see them, and what may be done with them.
+
+use domain::name::ChainName;
+use domain::operation::{
+    EventView, FailureView, OperationState, OperationSummary, OperationVerb, OperationView, StepState, StepView,
+};
+use domain::permission::{Action, Noun};
+use domain::{Code, Error, id::OperationId};
+use workflow::{EventBody, EventRecord, ListFilter, Log, LogError, OperationRecord, Stored};
+
+use crate::ControlPlane;
+use crate::caller::Caller;
+use crate::error::internal;
+use crate::policy::{self, Resource};
+
+/// Operations on one page.
+const PAGE: u32 = 100;
+/// Lines of its record that an operation's page starts with.
+const EVENTS: u32 = 2_000;
+
+impl ControlPlane {
+    /// The newest operations that the caller may see.
+    pub async fn operation_list(&self, caller: &Caller) -> Result<Vec<OperationSummary>, Error> {
+        policy::authorize(caller, Action::List, Resource::any(Noun::Operation))?;
+        let filter = ListFilter { limit: PAGE, ..ListFilter::default() };
+        let records = self.services.store.list(&filter).await.map_err(log_error)?;
+        let mut summaries = Vec::new();
+        for record in records {
+            if self.operation_allows(caller, Action::Read, &record).await.is_err() {
+                continue;
+            }
+            let stored = self.stored(&record.id).await?;
+            summaries.push(self.summary(&stored).await?);
+        }
+        Ok(summaries)
+    }
+
+    /// One operation with its steps and the newest lines of its record.
+    pub async fn operation_read(&self, caller: &Caller, id: &OperationId) -> Result<OperationView, Error> {
+        caller.require_user()?;
+        let stored = self.stored(id.as_str()).await?;
+        self.operation_allows(caller, Action::Read, &stored.operation).await?;
+        let events = self.services.store.events_of(id.as_str(), 0, EVENTS).await.map_err(log_error)?;
+        let steerable = self.operation_allows(caller, Action::Steer, &stored.operation).await.is_ok();
+        let verbs = if steerable { verbs(&stored.operation) } else { Vec::new() };
+        let failure = stored.operation.error.as_ref().map(|failure| FailureView {
+            step: failure.step.clone().unwrap_or_default(),
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            evidence: failure.evidence.clone(),
+        });
+        Ok(OperationView {
+            summary: self.summary(&stored).await?,
+            steps: stored.steps.iter().map(step_view).collect(),
+            events: events.iter().filter_map(event_view).collect(),
+            failure,
+            verbs,
+        })
+    }
+
+    /// Lets the current step end, then undoes.
+    pub async fn operation_cancel(&self, caller: &Caller, id: &OperationId) -> Result<(), Error> {
+        self.steer(caller, id, OperationVerb::Cancel).await
+    }
+
+    /// Goes on from the failed step.
+    pub async fn operation_resume(&self, caller: &Caller, id: &OperationId) -> Result<(), Error> {
+        self.steer(caller, id, OperationVerb::Resume).await
+    }
+
+    /// Undoes a failed operation.
+    pub async fn operation_undo(&self, caller: &Caller, id: &OperationId) -> Result<(), Error> {
+        self.steer(caller, id, OperationVerb::Undo).await
+    }
+
+    async fn steer(&self, caller: &Caller, id: &OperationId, verb: OperationVerb) -> Result<(), Error> {
+        let result = self.steer_checked(caller, id, verb).await;
+        let what = match verb {
+            OperationVerb::Cancel => "operation-cancel",
+            OperationVerb::Resume => "operation-resume",
+            OperationVerb::Undo => "operation-undo",
+        };
+        self.audit.record(caller, what, &format!("operation/{id}"), &result).await;
+        result
+    }
+
+    async fn steer_checked(&self, caller: &Caller, id: &OperationId, verb: OperationVerb) -> Result<(), Error> {
+        caller.require_user()?;
+        let stored = self.stored(id.as_str()).await?;
+        self.operation_allows(caller, Action::Read, &stored.operation).await?;
+        self.operation_allows(caller, Action::Steer, &stored.operation).await?;
+        let steered = match verb {
+            OperationVerb::Cancel => self.workflow.cancel(id.as_str()).await,
+            OperationVerb::Resume => self.workflow.resume(id.as_str()).await,
+            OperationVerb::Undo => self.workflow.undo(id.as_str()).await,
+        };
+        steered.map_err(|error| match error {
+            LogError::NotAllowed { state, .. } => Error::conflict(Code::OperationState).with("state", state),
+            other => log_error(other),
+        })?;
+        self.services.changed("operation", id);
+        Ok(())
+    }
+
+    /// Whether the caller may do this with an operation: it is theirs, or on a chain in their reach.
+    pub(crate) async fn operation_allows(
+        &self,
+        caller: &Caller,
+        action: Action,
+        record: &OperationRecord,
+    ) -> Result<(), Error> {
+        let own = caller.user.as_ref().is_some_and(|user| user.id.as_str() == record.owner);
+        let grant = match record.subject.as_deref().and_then(chain_of) {
+            Some(chain) => self.grant(caller, &chain).await?,
+            None => None,
+        };
+        policy::authorize(caller, action, Resource::owned(Noun::Operation, own, grant))
+    }
+
+    async fn stored(&self, id: &str) -> Result<Stored, Error> {
+        self.services.store.load(id).await.map_err(log_error)?.ok_or_else(Error::not_found)
+    }
+
+    async fn summary(&self, stored: &Stored) -> Result<OperationSummary, Error> {
+        let record = &stored.operation;
+        let owner = domain::id::UserId::new(record.owner.clone());
+        let user = self.services.store.user_read(&owner).await.map_err(crate::error::store)?;
+        let done = stored.steps.iter().filter(|step| step.state == workflow::StepState::Done).count();
+        let state = state_view(record.state);
+        Ok(OperationSummary {
+            id: OperationId::new(record.id.clone()),
+            name: record.name.clone(),
+            subject: record.subject.clone().unwrap_or_default(),
+            owner: user.map_or(String::new(), |user| user.name.to_string()),
+            state,
+            steps_done: u32::try_from(done).unwrap_or(u32::MAX),
+            steps: u32::try_from(stored.steps.len()).unwrap_or(u32::MAX),
+            created_ms: record.created_ms,
+            ended_ms: state.is_at_rest().then_some(record.updated_ms),
+        })
+    }
+
+    /// Lines of operations' records after a sequence number, as far as the caller may see them; and the number up to
+    /// which was looked.
+    pub async fn events_since(&self, caller: &Caller, after: u64) -> Result<(Vec<EventView>, u64), Error> {
+        caller.require_user()?;
+        let records = self.services.store.events_since(after, EVENTS).await.map_err(log_error)?;
+        let last = records.last().map_or(after, |record| record.sequence);
+        let mut views = Vec::new();
+        for record in records {
+            if self.event_allowed(caller, &record).await? {
+                views.extend(event_view(&record));
+            }
+        }
+        Ok((views, last))
+    }
+
+    async fn event_allowed(&self, caller: &Caller, record: &EventRecord) -> Result<bool, Error> {
+        let own = caller.user.as_ref().is_some_and(|user| user.id.as_str() == record.owner);
+        let grant = match record.subject.as_deref().and_then(chain_of) {
+            Some(chain) => self.grant(caller, &chain).await?,
+            None => None,
+        };
+        Ok(policy::authorize(caller, Action::Read, Resource::owned(Noun::Operation, own, grant)).is_ok())
+    }
+}
+
+/// The subject under which operations on a chain exclude each other.
+pub(crate) fn subject(chain: &ChainName) -> String {
+    format!("chain/{chain}")
+}
+
+/// The chain of a subject.
+pub(crate) fn chain_of(subject: &str) -> Option<ChainName> {
+    subject.strip_prefix("chain/").and_then(|name| ChainName::parse(name).ok())
+}
+
+pub(crate) fn log_error(error: LogError) -> Error {
+    match error {
+        LogError::NotFound { .. } => Error::not_found(),
+        other => internal("operation log", other),
+    }
+}
+
+fn verbs(record: &OperationRecord) -> Vec<OperationVerb> {
+    match record.state {
+        workflow::OperationState::Failed => vec![OperationVerb::Resume, OperationVerb::Undo],
+        workflow::OperationState::Pending
+        | workflow::OperationState::Running
+        | workflow::OperationState::Waiting
+            if !record.cancel_requested =>
+        {
+            vec![OperationVerb::Cancel]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn state_view(state: workflow::OperationState) -> OperationState {
+    match state {
+        workflow::OperationState::Pending => OperationState::Pending,
+        workflow::OperationState::Running => OperationState::Running,
+        workflow::OperationState::Waiting => OperationState::Waiting,
+        workflow::OperationState::Undoing => OperationState::Undoing,
+        workflow::OperationState::Done => OperationState::Done,
+        workflow::OperationState::Undone => OperationState::Undone,
+        workflow::OperationState::Failed => OperationState::Failed,
+    }
+}
+
+fn step_view(step: &workflow::StepRecord) -> StepView {
+    StepView {
+        name: step.name.clone(),
+        state: match step.state {
+            workflow::StepState::Pending => StepState::Pending,
+            workflow::StepState::Running => StepState::Running,
+            workflow::StepState::Waiting => StepState::Waiting,
+            workflow::StepState::Done => StepState::Done,
+            workflow::StepState::Undoing => StepState::Undoing,
+            workflow::StepState::Undone => StepState::Undone,
+            workflow::StepState::Failed => StepState::Failed,
+            workflow::StepState::Skipped => StepState::Skipped,
+        },
+        attempt: step.attempt,
+        started_ms: step.started_ms,
+        ended_ms: step.ended_ms,
+        progress: (step.total > 0).then_some((step.done, step.total)),
+    }
+}
+
+/// A record's line; state changes of steps come as the steps themselves.
+fn event_view(record: &EventRecord) -> Option<EventView> {
+    let (step, text) = match &record.body {
+        EventBody::Note { step, text, .. } => (Some(step.clone()), text.clone()),
+        EventBody::Progress { step, done, total } => (Some(step.clone()), format!("{done}/{total}")),
+        EventBody::Step { step, state, .. } => (Some(step.clone()), state.to_string()),
+        EventBody::State { state, .. } => (None, state.to_string()),
+    };
+    Some(EventView {
+        sequence: i64::try_from(record.sequence).ok()?,
+        operation: OperationId::new(record.operation.clone()),
+        at_ms: record.at_ms,
+        step,
+        text,
+    })
+}

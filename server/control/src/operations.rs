@@ -1,0 +1,183 @@
+//! Durable operations, one file each: parameters, plan, steps. What several of them need is here: reaching a chain,
+//! waiting on conditions, and turning errors into what the workflow and people understand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::name::ChainName;
+use domain::{Code, Error, ErrorKind};
+use fabric::error::{ErrorKind as FabricKind, FabricError};
+use futures::{StreamExt, TryStreamExt};
+use workflow::{Context, Operation, StepError};
+
+use crate::network::ChainLink;
+use crate::services::Services;
+use crate::topology::{ChainPlan, PlannedNode};
+
+pub mod chain_create;
+pub mod chain_delete;
+pub mod chain_start;
+pub mod chain_stop;
+pub mod chaincode_deploy;
+pub mod demo_create;
+
+/// Nodes that are worked on side by side.
+pub(crate) const SIDE_BY_SIDE: usize = 8;
+/// Longest wait for one condition, such as a node's health.
+const CONDITION_TIMEOUT_MS: i64 = 90_000;
+/// Pause between two looks at a condition.
+const CONDITION_PAUSE_MS: u64 = 40;
+/// Lines of a node's output that explain a failure.
+const EVIDENCE_LINES: u32 = 50;
+
+/// An error of the façade as a step's error: what may pass by itself is tried again.
+pub(crate) fn step_error(error: Error) -> StepError {
+    let (code, text) = (error.code.as_text(), error.to_string());
+    match error.kind {
+        ErrorKind::Unavailable if error.code != Code::ImageMissing => StepError::retry(code, text),
+        _ => StepError::stop(code, text),
+    }
+}
+
+/// A store error as a step's error.
+pub(crate) fn store_error(error: store::StoreError) -> StepError {
+    step_error(crate::error::store(error))
+}
+
+/// An agent's error as a step's error.
+pub(crate) fn agent_error(error: agents::AgentError) -> StepError {
+    let (retryable, text) = (error.is_retryable(), error.to_string());
+    let code = crate::error::agent(error).code.as_text();
+    if retryable { StepError::retry(code, text) } else { StepError::stop(code, text) }
+}
+
+/// The code under which the texts explain an error of a node.
+pub(crate) fn fabric_code(error: &FabricError) -> Code {
+    match error.kind() {
+        FabricKind::SequenceConflict { .. } => Code::SequenceConflict,
+        FabricKind::NoRaftLeader => Code::NoLeader,
+        FabricKind::NotApproved => Code::NotApproved,
+        FabricKind::NotInstalled => Code::NotInstalled,
+        FabricKind::ChaincodeNotDefined => Code::ChaincodeNotDefined,
+        FabricKind::NotInitialized => Code::ChaincodeNeedsInit,
+        FabricKind::MvccConflict => Code::MvccConflict,
+        FabricKind::PhantomConflict => Code::PhantomConflict,
+        FabricKind::EndorsementPolicyFailure => Code::EndorsementPolicyFailure,
+        FabricKind::EndorsementMismatch => Code::EndorsementMismatch,
+        FabricKind::ChaincodeError { .. } => Code::ChaincodeError,
+        FabricKind::ChaincodeUnreachable => Code::ChaincodeUnreachable,
+        FabricKind::NoPeers => Code::NoEndorsers,
+        FabricKind::Timeout => Code::TransactionTimeout,
+        FabricKind::AccessDenied => Code::AccessDenied,
+        FabricKind::CertificateExpired => Code::CertificateExpired,
+        FabricKind::ClockSkew => Code::ClockSkew,
+        FabricKind::Unavailable => Code::NodeUnavailable,
+        FabricKind::Overloaded => Code::Overloaded,
+        FabricKind::AlreadyInstalled
+        | FabricKind::AlreadyJoined
+        | FabricKind::UnchangedContent
+        | FabricKind::ChannelUnknown
+        | FabricKind::DuplicateTransaction
+        | FabricKind::BadRequest
+        | FabricKind::Other => Code::FabricOther,
+    }
+}
+
+/// The whole story of an error, causes included.
+pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// A node's error as a step's error.
+pub(crate) fn fabric_error(what: &str, error: &FabricError) -> StepError {
+    let code = fabric_code(error).as_text();
+    let text = format!("{what}: {}", full_text(error));
+    if error.is_retryable() { StepError::retry(code, text) } else { StepError::stop(code, text) }
+}
+
+/// A chain as its record says, ready to be spoken with.
+pub(crate) async fn link(services: &Services, chain: &ChainName) -> Result<ChainLink, Error> {
+    let record = services
+        .store
+        .chain_read(chain)
+        .await
+        .map_err(crate::error::store)?
+        .ok_or_else(Error::not_found)?;
+    let plan: ChainPlan =
+        serde_json::from_value(record.plan).map_err(|error| crate::error::internal("read a chain's plan", error))?;
+    link_of(services, plan).await
+}
+
+/// A planned chain, ready to be spoken with.
+pub(crate) async fn link_of(services: &Services, plan: ChainPlan) -> Result<ChainLink, Error> {
+    let agent = services.agent(&plan.host).await?;
+    let trust = services.trust(&plan).await?;
+    Ok(ChainLink {
+        agent,
+        installation: services.installation.clone(),
+        plan: Arc::new(plan),
+        trust: Arc::new(trust),
+    })
+}
+
+/// Waits until a look at something succeeds; the last error tells why it did not. Errors that no waiting cures end
+/// it at once.
+pub(crate) async fn until<P, T, F, Fut>(ctx: &Context<P>, what: &str, mut look: F) -> Result<T, StepError>
+where
+    P: Operation,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>, FabricError>>,
+{
+    let deadline = ctx.now_ms() + CONDITION_TIMEOUT_MS;
+    loop {
+        let last = match look().await {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => StepError::retry(Code::NodeNotHealthy.as_text(), format!("{what}: not yet")),
+            Err(error) if error.is_retryable() => fabric_error(what, &error),
+            Err(error) => return Err(fabric_error(what, &error)),
+        };
+        if ctx.now_ms() > deadline || ctx.cancelled() {
+            return Err(last);
+        }
+        ctx.sleep(CONDITION_PAUSE_MS).await;
+    }
+}
+
+/// Does something to every node, a bounded number at a time, and counts.
+pub(crate) async fn for_each_node<P, F, Fut>(ctx: &Context<P>, nodes: Vec<PlannedNode>, work: F) -> Result<(), StepError>
+where
+    P: Operation,
+    F: Fn(PlannedNode) -> Fut,
+    Fut: Future<Output = Result<(), StepError>>,
+{
+    let total = u64::try_from(nodes.len()).unwrap_or(u64::MAX);
+    let mut done = 0;
+    ctx.progress(0, total).await;
+    let mut running = futures::stream::iter(nodes.into_iter().map(work)).buffer_unordered(SIDE_BY_SIDE);
+    while running.try_next().await?.is_some() {
+        done += 1;
+        ctx.progress(done, total).await;
+    }
+    Ok(())
+}
+
+/// Adds the last lines of a node's output to an error.
+pub(crate) async fn with_logs(link: &ChainLink, node: &PlannedNode, error: StepError) -> StepError {
+    let lines = node_lines(link, node, EVIDENCE_LINES).await;
+    if lines.is_empty() { error } else { error.with_evidence(lines) }
+}
+
+/// The last lines of a node's output; none if the host does not answer.
+pub(crate) async fn node_lines(link: &ChainLink, node: &PlannedNode, tail: u32) -> Vec<String> {
+    let options = agents::LogOptions { tail: Some(tail), follow: false, since: None };
+    let Ok(stream) = link.agent.logs(&link.node_ref(node), &options).await else { return Vec::new() };
+    let limit = usize::try_from(tail).unwrap_or(usize::MAX);
+    let lines = stream.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).take(limit).collect();
+    tokio::time::timeout(Duration::from_secs(10), lines).await.unwrap_or_default()
+}

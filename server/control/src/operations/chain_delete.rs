@@ -1,0 +1,55 @@
+//! `chain-delete`: containers, volumes, networks, ports, keys and the record; nothing else on the host.
+
+use domain::chain::{ChainSpec, ChainState};
+use serde::{Deserialize, Serialize};
+use workflow::{Context, Operation, Plan, StepError, keep};
+
+use super::chain_create::{discard_secrets, forget_chain, remove_space, set_state};
+use super::store_error;
+use crate::services::Services;
+
+/// Parameters: the specification, since the record itself goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChainDelete {
+    pub spec: ChainSpec,
+}
+
+impl Operation for ChainDelete {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("chain-delete", 1)
+            .step("mark-deleting", mark_deleting, mark_failed)
+            .step("remove-nodes", remove_nodes, keep)
+            .timeout_ms(300_000)
+            .step("discard-identities", discard_identities, keep)
+            .step("release-ports", release_ports, keep)
+    }
+}
+
+async fn mark_deleting(ctx: Context<ChainDelete>) -> Result<(), StepError> {
+    let chain = &ctx.params().spec.name;
+    set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await
+}
+
+/// What was removed does not come back: the chain can only be deleted again.
+async fn mark_failed(ctx: Context<ChainDelete>) -> Result<(), StepError> {
+    let chain = &ctx.params().spec.name;
+    set_state(ctx.env(), chain, &[ChainState::Deleting, ChainState::Failed], ChainState::Failed).await
+}
+
+async fn remove_nodes(ctx: Context<ChainDelete>) -> Result<(), StepError> {
+    remove_space(&ctx.params().spec, ctx.env()).await
+}
+
+async fn discard_identities(ctx: Context<ChainDelete>) -> Result<(), StepError> {
+    discard_secrets(ctx.env(), &ctx.params().spec.name).await
+}
+
+async fn release_ports(ctx: Context<ChainDelete>) -> Result<(), StepError> {
+    let spec = &ctx.params().spec;
+    if ctx.env().store.chain_read(&spec.name).await.map_err(store_error)?.is_none() {
+        return Ok(());
+    }
+    forget_chain(ctx.env(), spec).await
+}

@@ -1,0 +1,143 @@
+//! What use cases and the steps of operations work with. Built once by the composition root; tests build it over
+//! an in-memory store, simulated hosts and a simulated network.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use agents::{Agent, AgentError, PullCredentials};
+use domain::Error;
+use domain::host::{HostSpec, TlsCredentials};
+use domain::id::HostId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::{SealedSecret, Store};
+use tokio::sync::broadcast;
+use zeroize::Zeroizing;
+
+use crate::network::Network;
+use crate::secrets::Vault;
+
+/// Time, passed in so that tests can move it.
+pub type SharedClock = Arc<dyn workflow::Clock>;
+
+/// Makes an agent for a host; the composition root decides which kinds exist.
+pub type Connector =
+    Arc<dyn Fn(&HostSpec, Option<&TlsCredentials>) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
+
+/// Something pages show has changed; they fetch it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Changed {
+    /// `chain`, `host`, `operation`.
+    pub noun: &'static str,
+    pub id: String,
+}
+
+/// Everything below the façade.
+pub struct Services {
+    pub store: Store,
+    pub vault: Vault,
+    pub clock: SharedClock,
+    /// Random id of this installation; part of every outside object's name.
+    pub installation: String,
+    pub network: Arc<dyn Network>,
+    /// Socket of the local engine, if it was allowed at start.
+    pub local_engine: Option<String>,
+    pub connector: Connector,
+    agents: Mutex<HashMap<HostId, Arc<dyn Agent>>>,
+    changes: broadcast::Sender<Changed>,
+}
+
+impl Services {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        vault: Vault,
+        clock: SharedClock,
+        network: Arc<dyn Network>,
+        connector: Connector,
+        local_engine: Option<String>,
+    ) -> Self {
+        let installation = store.installation().to_owned();
+        let (changes, _) = broadcast::channel(1_024);
+        let agents = Mutex::new(HashMap::new());
+        Self { store, vault, clock, installation, network, local_engine, connector, agents, changes }
+    }
+
+    /// Tells pages that something changed.
+    pub fn changed(&self, noun: &'static str, id: impl ToString) {
+        // Nobody may be listening.
+        let _listeners = self.changes.send(Changed { noun, id: id.to_string() });
+    }
+
+    /// What changes from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
+    }
+
+    /// The agent of a host, made when first needed.
+    pub async fn agent(&self, id: &HostId) -> Result<Arc<dyn Agent>, Error> {
+        if let Some(agent) = self.agents.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(agent.clone());
+        }
+        let host = self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
+        let credentials: Option<TlsCredentials> = self.secret(&credentials_key(id)).await?;
+        let agent = (self.connector)(&host.spec, credentials.as_ref()).map_err(crate::error::agent)?;
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), agent.clone());
+        Ok(agent)
+    }
+
+    /// Forgets the agent of a host that was changed or removed.
+    pub fn forget_agent(&self, id: &HostId) {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Credentials for the registry that an image comes from.
+    pub fn pull_credentials(&self, _host: &HostId, _image: &str) -> Option<PullCredentials> {
+        None
+    }
+
+    /// Opens a secret.
+    pub async fn secret<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let Some(sealed) = self.store.secret_read(key).await.map_err(crate::error::store)? else { return Ok(None) };
+        let opened =
+            self.vault.open(key, &sealed.sealed).map_err(|error| crate::error::internal("open a secret", error))?;
+        serde_json::from_slice(&opened)
+            .map(Some)
+            .map_err(|error| crate::error::internal("read a secret", error.classify_text()))
+    }
+
+    /// Seals a secret; the record is stored by the caller, alone or with others.
+    pub fn seal<T: Serialize>(&self, key: &str, content: &T) -> Result<SealedSecret, Error> {
+        let plain = Zeroizing::new(
+            serde_json::to_vec(content).map_err(|_| crate::error::internal("seal a secret", "not serialisable"))?,
+        );
+        let sealed = self.vault.seal(key, &plain).map_err(|error| crate::error::internal("seal a secret", error))?;
+        Ok(SealedSecret {
+            key: key.to_owned(),
+            sealed,
+            key_version: self.vault.version(),
+            created_ms: self.clock.now_ms(),
+        })
+    }
+}
+
+/// Where a host's credentials are kept.
+pub fn credentials_key(id: &HostId) -> String {
+    format!("host/{id}/tls")
+}
+
+/// The kind of a JSON error without the text, which could quote a secret.
+trait ClassifyText {
+    fn classify_text(&self) -> &'static str;
+}
+
+impl ClassifyText for serde_json::Error {
+    fn classify_text(&self) -> &'static str {
+        match self.classify() {
+            serde_json::error::Category::Io => "i/o",
+            serde_json::error::Category::Syntax => "syntax",
+            serde_json::error::Category::Data => "data",
+            serde_json::error::Category::Eof => "end of input",
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! From a chain's specification to its nodes, names, ports and addresses. Pure: the same specification and port
+//! block always give the same plan, which is stored with the chain and never worked out anew.
+
+use std::collections::BTreeMap;
+
+use domain::Error;
+use domain::chain::{ChainSpec, FabricVersion, NodeResources};
+use domain::host::HostSpec;
+use domain::id::HostId;
+use domain::name::{ChainName, NodeName, OrganizationName};
+use domain::node::NodeKind;
+use serde::{Deserialize, Serialize};
+
+/// MSP ID of the ordering organization.
+pub const ORDERER_MSP: &str = "OrdererMSP";
+/// Port of an orderer inside its network.
+pub const ORDERER_PORT: u16 = 7050;
+/// Port of a peer inside its network.
+pub const PEER_PORT: u16 = 7051;
+/// Orderer administration, reached by the portal alone.
+pub const ADMIN_PORT: u16 = 9443;
+/// Operations endpoint of an orderer, reached by the portal alone.
+pub const ORDERER_OPERATIONS_PORT: u16 = 8443;
+/// Operations endpoint of a peer, reached by the portal alone.
+pub const PEER_OPERATIONS_PORT: u16 = 9443;
+/// Port on which a chaincode server listens in the chaincode network.
+pub const CHAINCODE_PORT: u16 = 9999;
+
+const ORDERERS_OFFSET: u16 = 10;
+const PEERS_OFFSET: u16 = 20;
+const PORTS_PER_PEER: u16 = 3;
+
+/// One organization of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedOrganization {
+    /// None: the ordering organization.
+    pub name: Option<OrganizationName>,
+    pub msp_id: String,
+    /// `org1.demo`.
+    pub domain_name: String,
+}
+
+/// One node of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedNode {
+    pub name: NodeName,
+    pub kind: NodeKind,
+    pub organization: Option<OrganizationName>,
+    pub msp_id: String,
+    /// `peer0.org1.demo`: stands in certificates and in the channel configuration.
+    pub domain_name: String,
+    pub host: HostId,
+    /// Published port of its gRPC service.
+    pub port: u16,
+    /// Name by which users know the endpoint: `peer0_org1_grpc`.
+    pub endpoint_name: String,
+    /// Image by name, as the host's rules resolve it for this kind and version.
+    pub images: Vec<String>,
+}
+
+impl PlannedNode {
+    /// Port of its gRPC service inside its network.
+    pub fn inner_port(&self) -> u16 {
+        if self.kind == NodeKind::Orderer { ORDERER_PORT } else { PEER_PORT }
+    }
+
+    /// Port of its operations endpoint inside its network.
+    pub fn operations_port(&self) -> u16 {
+        if self.kind == NodeKind::Orderer { ORDERER_OPERATIONS_PORT } else { PEER_OPERATIONS_PORT }
+    }
+}
+
+/// A chain, worked out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainPlan {
+    pub chain: ChainName,
+    pub host: HostId,
+    pub version: FabricVersion,
+    pub port_block: u16,
+    pub client_address: String,
+    pub resources: NodeResources,
+    pub organizations: Vec<PlannedOrganization>,
+    pub nodes: Vec<PlannedNode>,
+}
+
+impl ChainPlan {
+    /// Nodes of one kind, in order.
+    pub fn of_kind(&self, kind: NodeKind) -> impl Iterator<Item = &PlannedNode> {
+        self.nodes.iter().filter(move |node| node.kind == kind)
+    }
+
+    /// Peers of one organization, in order.
+    pub fn peers_of<'a>(&'a self, organization: &'a OrganizationName) -> impl Iterator<Item = &'a PlannedNode> {
+        self.of_kind(NodeKind::Peer).filter(move |node| node.organization.as_ref() == Some(organization))
+    }
+
+    /// The node of a name.
+    pub fn node(&self, name: &NodeName) -> Option<&PlannedNode> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// Organizations that own peers.
+    pub fn members(&self) -> impl Iterator<Item = (&OrganizationName, &PlannedOrganization)> {
+        self.organizations.iter().filter_map(|o| o.name.as_ref().map(|name| (name, o)))
+    }
+
+    /// Endpoints under the names users know, with the address clients use.
+    pub fn endpoints(&self) -> BTreeMap<String, String> {
+        let address = |port: u16| format!("{}:{port}", self.client_address);
+        self.nodes.iter().map(|node| (node.endpoint_name.clone(), address(node.port))).collect()
+    }
+}
+
+/// Works a specification out on a port block. The specification must have passed its own checks.
+pub fn plan(spec: &ChainSpec, host: &HostSpec, port_block: u16) -> Result<ChainPlan, Error> {
+    spec.check()?;
+    let chain = spec.name.as_str();
+    let mut organizations = vec![PlannedOrganization {
+        name: None,
+        msp_id: ORDERER_MSP.to_owned(),
+        domain_name: format!("orderer.{chain}"),
+    }];
+    let mut nodes = Vec::new();
+    for index in 0..spec.orderers {
+        nodes.push(orderer(spec, host, port_block, index)?);
+    }
+    let mut peer_slot = 0;
+    for organization in &spec.organizations {
+        organizations.push(PlannedOrganization {
+            name: Some(organization.name.clone()),
+            msp_id: organization.name.msp_id(),
+            domain_name: format!("{}.{chain}", organization.name),
+        });
+        for index in 0..organization.peers {
+            nodes.push(peer(spec, host, &organization.name, index, port_block + PEERS_OFFSET + PORTS_PER_PEER * peer_slot)?);
+            peer_slot += 1;
+        }
+    }
+    Ok(ChainPlan {
+        chain: spec.name.clone(),
+        host: spec.host.clone(),
+        version: spec.version,
+        port_block,
+        client_address: host.client_address.clone(),
+        resources: spec.resources,
+        organizations,
+        nodes,
+    })
+}
+
+fn orderer(spec: &ChainSpec, host: &HostSpec, port_block: u16, index: u16) -> Result<PlannedNode, Error> {
+    let endpoint_name = if spec.orderers == 1 { "orderer".to_owned() } else { format!("orderer{index}") };
+    Ok(PlannedNode {
+        name: NodeName::parse(&format!("orderer{index}"))?,
+        kind: NodeKind::Orderer,
+        organization: None,
+        msp_id: ORDERER_MSP.to_owned(),
+        domain_name: format!("orderer{index}.orderer.{}", spec.name),
+        host: spec.host.clone(),
+        port: port_block + ORDERERS_OFFSET + index,
+        endpoint_name,
+        images: images(&host.images.orderer, spec.version),
+    })
+}
+
+fn peer(spec: &ChainSpec, host: &HostSpec, organization: &OrganizationName, index: u16, port: u16) -> Result<PlannedNode, Error> {
+    Ok(PlannedNode {
+        name: NodeName::parse(&format!("peer{index}-{organization}"))?,
+        kind: NodeKind::Peer,
+        organization: Some(organization.clone()),
+        msp_id: organization.msp_id(),
+        domain_name: format!("peer{index}.{organization}.{}", spec.name),
+        host: spec.host.clone(),
+        port,
+        endpoint_name: format!("peer{index}_{organization}_grpc"),
+        images: images(&host.images.peer, spec.version),
+    })
+}
+
+/// Image names of a version, in the order in which they are tried.
+pub fn images(names: &[String], version: FabricVersion) -> Vec<String> {
+    names.iter().map(|name| name.replace("{version}", version.image_tag())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::chain::{Consensus, OrganizationSpec};
+    use domain::name::{ChannelName, HostName};
+
+    use super::*;
+
+    fn spec(organizations: u16, peers: u16, orderers: u16) -> ChainSpec {
+        ChainSpec {
+            name: ChainName::parse("first").unwrap(),
+            host: HostId::new("h1"),
+            version: FabricVersion::V2_5,
+            consensus: Consensus::Raft,
+            orderers,
+            organizations: (1..=organizations)
+                .map(|n| OrganizationSpec { name: OrganizationName::parse(&format!("org{n}")).unwrap(), peers })
+                .collect(),
+            channel: ChannelName::parse("mychannel").unwrap(),
+            batch_timeout_ms: 200,
+            resources: NodeResources { cpu_milli: 1_000, memory_mib: 512 },
+        }
+    }
+
+    fn host() -> HostSpec {
+        HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock")
+    }
+
+    #[test]
+    fn scenario_two_ports_and_names() {
+        let plan = plan(&spec(2, 2, 1), &host(), 31_000).unwrap();
+        let endpoints = plan.endpoints();
+        assert_eq!(endpoints["orderer"], "127.0.0.1:31010");
+        assert_eq!(endpoints["peer0_org1_grpc"], "127.0.0.1:31020");
+        assert_eq!(endpoints["peer1_org1_grpc"], "127.0.0.1:31023");
+        assert_eq!(endpoints["peer0_org2_grpc"], "127.0.0.1:31026");
+        assert_eq!(endpoints["peer1_org2_grpc"], "127.0.0.1:31029");
+        assert_eq!(plan.nodes[1].domain_name, "peer0.org1.first");
+    }
+
+    #[test]
+    fn the_largest_chain_stays_in_its_block_without_two_of_a_port() {
+        let mut largest = spec(10, 2, 5);
+        largest.organizations[0].peers = 8;
+        let plan = plan(&largest, &host(), 31_900).unwrap();
+        let ports: BTreeSet<u16> = plan.nodes.iter().map(|n| n.port).collect();
+        assert_eq!(ports.len(), 31);
+        assert!(ports.iter().all(|p| (31_910..=31_999).contains(p)));
+    }
+}

@@ -1,0 +1,138 @@
+//! People: signing in, listing, creating.
+
+use domain::id::UserId;
+use domain::name::UserName;
+use domain::permission::{Action, Noun, Role};
+use domain::user::{NewUser, SessionView, UserView};
+use domain::{Code, Error, ErrorKind};
+use store::{StoreError, UserRecord};
+
+use crate::ControlPlane;
+use crate::caller::{Caller, CallerUser};
+use crate::policy::{self, Resource};
+use crate::secrets::random;
+
+/// Failures after which a wait begins.
+const FREE_FAILURES: u32 = 3;
+/// First wait; it doubles with every further failure.
+const DELAY_FIRST_MS: i64 = 1_000;
+/// Longest wait: nobody can lock somebody else out for good.
+const DELAY_LONGEST_MS: i64 = 60_000;
+
+/// A user's row with a fresh id.
+pub(crate) fn new_record(name: UserName, role: Role, hash: String, now_ms: i64) -> Result<UserRecord, Error> {
+    let id = random::<10>().map_err(|_| Error::internal())?;
+    Ok(UserRecord {
+        id: UserId::new(hex::encode(id)),
+        name,
+        role,
+        password_hash: hash,
+        enabled: true,
+        created_ms: now_ms,
+        last_sign_in_ms: None,
+    })
+}
+
+impl ControlPlane {
+    /// Checks name and password; one generic refusal, whatever was wrong.
+    pub async fn sign_in(&self, caller: &Caller, name: &str, password: String) -> Result<UserView, Error> {
+        let result = self.sign_in_checked(caller, name, password).await;
+        // The name that was tried is part of the record even if nobody has it; it is cut, since anybody may send anything.
+        let tried: String = name.chars().take(40).collect();
+        self.audit.record(caller, "sign-in", &format!("user/{tried}"), &result).await;
+        result
+    }
+
+    async fn sign_in_checked(&self, caller: &Caller, name: &str, password: String) -> Result<UserView, Error> {
+        policy::authorize(caller, Action::SignIn, Resource::any(Noun::Session))?;
+        let store = &self.services.store;
+        let now = self.services.clock.now_ms();
+        let folded = name.trim().to_lowercase();
+        let keys = [format!("account:{}", short(&folded)), format!("address:{}", caller.address)];
+        for key in &keys {
+            if let Some(delay) = store.delay_read(key).await.map_err(crate::error::store)?
+                && delay.until_ms > now
+            {
+                let seconds = (delay.until_ms - now + 999) / 1_000;
+                return Err(Error::new(ErrorKind::Forbidden, Code::SignInDelayed).with("seconds", seconds));
+            }
+        }
+        let record = store.user_by_name(&folded).await.map_err(crate::error::store)?.filter(|user| user.enabled);
+        let too_long = password.chars().count() > domain::user::PASSWORD_MAX;
+        let password = if too_long { String::new() } else { password };
+        let hash = record.as_ref().map(|user| user.password_hash.clone());
+        let fits = self.passwords.verify(password, hash).await?;
+        let Some(user) = record.filter(|_| fits) else {
+            for key in &keys {
+                store
+                    .delay_failed(key, now, FREE_FAILURES, DELAY_FIRST_MS, DELAY_LONGEST_MS)
+                    .await
+                    .map_err(crate::error::store)?;
+            }
+            return Err(Error::new(ErrorKind::Forbidden, Code::SignInFailed));
+        };
+        for key in &keys {
+            store.delay_clear(key).await.map_err(crate::error::store)?;
+        }
+        store.user_signed_in(&user.id, now).await.map_err(crate::error::store)?;
+        Ok(user.view())
+    }
+
+    /// Records that somebody signed out.
+    pub async fn sign_out(&self, caller: &Caller) {
+        if caller.user.is_some() {
+            self.audit.record(caller, "sign-out", "session", &Ok::<(), Error>(())).await;
+        }
+    }
+
+    /// The person behind a session, as they are now: a disabled or deleted one is nobody.
+    pub async fn session_user(&self, id: &UserId) -> Result<Option<CallerUser>, Error> {
+        let user = self.services.store.user_read(id).await.map_err(crate::error::store)?;
+        Ok(user
+            .filter(|user| user.enabled)
+            .map(|user| CallerUser { id: user.id.clone(), name: user.name.clone(), role: user.role }))
+    }
+
+    /// Who is signed in, and what pages may offer them.
+    pub async fn session(&self, caller: &Caller) -> Result<SessionView, Error> {
+        policy::authorize(caller, Action::Read, Resource::any(Noun::Profile))?;
+        let user = caller.require_user()?;
+        Ok(SessionView {
+            user: user.id.clone(),
+            name: user.name.clone(),
+            role: user.role,
+            offers: policy::offers(user.role),
+        })
+    }
+
+    /// Everybody who can sign in.
+    pub async fn user_list(&self, caller: &Caller) -> Result<Vec<UserView>, Error> {
+        policy::authorize(caller, Action::List, Resource::any(Noun::User))?;
+        let users = self.services.store.user_list().await.map_err(crate::error::store)?;
+        Ok(users.iter().map(UserRecord::view).collect())
+    }
+
+    /// Makes a further user.
+    pub async fn user_create(&self, caller: &Caller, new: NewUser) -> Result<UserView, Error> {
+        let object = format!("user/{}", new.name);
+        let result = self.user_create_checked(caller, new).await;
+        self.audit.record(caller, "user-create", &object, &result).await;
+        result
+    }
+
+    async fn user_create_checked(&self, caller: &Caller, new: NewUser) -> Result<UserView, Error> {
+        policy::authorize(caller, Action::Create, Resource::any(Noun::User))?;
+        let hash = self.passwords.hash(new.password, new.role).await?;
+        let record = new_record(new.name, new.role, hash, self.services.clock.now_ms())?;
+        match self.services.store.user_create(&record).await {
+            Ok(()) => Ok(record.view()),
+            Err(StoreError::Taken { .. }) => Err(Error::conflict(Code::UserNameTaken).on("name")),
+            Err(error) => Err(crate::error::store(error)),
+        }
+    }
+}
+
+/// A key of bounded length for whatever somebody typed.
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,195 @@
+//! Chains, grants on them, and their documents (genesis blocks).
+
+use domain::chain::{ChainSpec, ChainState, HealthView};
+use domain::id::{HostId, OperationId, UserId};
+use domain::name::ChainName;
+use domain::permission::Grant;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::database::{Query, decode, encode};
+use crate::{Store, StoreError};
+
+/// A chain as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChainRecord {
+    pub name: ChainName,
+    pub spec: ChainSpec,
+    /// The planner's result; null until ports are reserved.
+    pub plan: Value,
+    pub state: ChainState,
+    pub health: HealthView,
+    pub owner: Option<UserId>,
+    pub host: HostId,
+    pub created_ms: i64,
+    /// The operation that made it.
+    pub operation: Option<OperationId>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    name: ChainName,
+    spec: String,
+    plan: String,
+    state: ChainState,
+    health: String,
+    owner: Option<String>,
+    host: String,
+    created_ms: i64,
+    operation: Option<String>,
+}
+
+impl TryFrom<Row> for ChainRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            name: row.name,
+            spec: decode(&row.spec)?,
+            plan: decode(&row.plan)?,
+            state: row.state,
+            health: decode(&row.health)?,
+            owner: row.owner.map(UserId::new),
+            host: HostId::new(row.host),
+            created_ms: row.created_ms,
+            operation: row.operation.map(OperationId::new),
+        })
+    }
+}
+
+const CREATE: &str = "CREATE type::record('chain', $name) SET name = $name, spec = $spec, plan = $plan, state = $state,
+    health = $health, owner = $owner ?? NONE, host = $host, created_ms = $created_ms, operation = $operation ?? NONE";
+const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WHERE chain = $name;
+    DELETE document WHERE chain = $name; DELETE channel WHERE chain = $name;
+    DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name";
+
+impl Store {
+    /// Adds a chain; `Taken` if the name exists.
+    pub async fn chain_create(&self, chain: &ChainRecord) -> Result<(), StoreError> {
+        let bindings = json!({
+            "name": chain.name.as_str(),
+            "spec": encode(&chain.spec)?,
+            "plan": encode(&chain.plan)?,
+            "state": chain.state.as_str(),
+            "health": encode(&chain.health)?,
+            "owner": chain.owner.as_ref().map(UserId::as_str),
+            "host": chain.host.as_str(),
+            "created_ms": chain.created_ms,
+            "operation": chain.operation.as_ref().map(OperationId::as_str),
+        });
+        match self.write(Query::new(CREATE, bindings)).await {
+            Err(error) if error.is_existing() => Err(StoreError::Taken { what: "name" }),
+            other => other,
+        }
+    }
+
+    /// One chain.
+    pub async fn chain_read(&self, name: &ChainName) -> Result<Option<ChainRecord>, StoreError> {
+        let query = Query::new("SELECT * OMIT id FROM type::record('chain', $name)", json!({ "name": name.as_str() }));
+        self.read_one::<Row>(query).await?.map(ChainRecord::try_from).transpose()
+    }
+
+    /// Every chain, oldest first.
+    pub async fn chain_list(&self) -> Result<Vec<ChainRecord>, StoreError> {
+        let text = "SELECT * OMIT id FROM chain ORDER BY created_ms, name";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({}))).await?;
+        rows.into_iter().map(ChainRecord::try_from).collect()
+    }
+
+    /// Moves a chain from one of some states to another; `Conflict` names the state it is in.
+    pub async fn chain_state_save(
+        &self,
+        name: &ChainName,
+        from: &[ChainState],
+        to: ChainState,
+    ) -> Result<(), StoreError> {
+        let from: Vec<&str> = from.iter().map(|state| state.as_str()).collect();
+        let text = "LET $now = (SELECT VALUE state FROM type::record('chain', $name));
+            IF array::len($now) = 0 { THROW 'heddle:absent' };
+            IF $now[0] NOT IN $from { THROW 'heddle:state' };
+            UPDATE type::record('chain', $name) SET state = $to";
+        let bindings = json!({ "name": name.as_str(), "from": from, "to": to.as_str() });
+        match self.write(Query::new(text, bindings)).await {
+            Err(error) if error.thrown("absent") => Err(StoreError::NotFound),
+            Err(error) if error.thrown("state") => {
+                let now = self.chain_read(name).await?.map_or("gone", |chain| chain.state.as_str());
+                Err(StoreError::Conflict { reason: format!("the chain is {now}") })
+            }
+            other => other,
+        }
+    }
+
+    async fn chain_field(&self, text: &'static str, name: &ChainName, value: String) -> Result<(), StoreError> {
+        self.write(Query::new(text, json!({ "name": name.as_str(), "value": value }))).await
+    }
+
+    /// Saves how a chain is; a chain that is gone is no error.
+    pub async fn chain_health_save(&self, name: &ChainName, health: &HealthView) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $name) SET health = $value";
+        self.chain_field(text, name, encode(health)?).await
+    }
+
+    /// Saves a chain's plan.
+    pub async fn chain_plan_save(&self, name: &ChainName, plan: Value) -> Result<(), StoreError> {
+        self.chain_field("UPDATE type::record('chain', $name) SET plan = $value", name, encode(&plan)?).await
+    }
+
+    /// Removes a chain with everything that is kept for it, apart from secrets and claims.
+    pub async fn chain_delete(&self, name: &ChainName) -> Result<(), StoreError> {
+        self.write(Query::new(DELETE, json!({ "name": name.as_str() }))).await
+    }
+
+    /// What a person holds on a chain.
+    pub async fn grant_read(&self, chain: &ChainName, user: &UserId) -> Result<Option<Grant>, StoreError> {
+        #[derive(Deserialize)]
+        struct Level {
+            level: Grant,
+        }
+        let text = "SELECT level FROM type::record('chain_grant', $key)";
+        let row: Option<Level> =
+            self.read_one(Query::new(text, json!({ "key": format!("{chain}/{user}") }))).await?;
+        Ok(row.map(|row| row.level))
+    }
+
+    /// Grants a person a level on a chain, instead of what they held.
+    pub async fn grant_put(&self, chain: &ChainName, user: &UserId, level: Grant) -> Result<(), StoreError> {
+        let text = "UPSERT type::record('chain_grant', $key) SET chain = $chain, user = $user, level = $level";
+        let bindings = json!({
+            "key": format!("{chain}/{user}"),
+            "chain": chain.as_str(),
+            "user": user.as_str(),
+            "level": level,
+        });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// Keeps bytes for a chain under a name.
+    pub async fn document_put(&self, chain: &ChainName, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        let text = "UPSERT type::record('document', $key) SET chain = $chain, content = $content";
+        let bindings = json!({
+            "key": format!("{chain}/{name}"),
+            "chain": chain.as_str(),
+            "content": hex::encode(content),
+        });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// The bytes that are kept under a name.
+    pub async fn document_read(&self, chain: &ChainName, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        #[derive(Deserialize)]
+        struct Content {
+            content: String,
+        }
+        let text = "SELECT content FROM type::record('document', $key)";
+        let row: Option<Content> =
+            self.read_one(Query::new(text, json!({ "key": format!("{chain}/{name}") }))).await?;
+        row.map(|row| hex::decode(row.content).map_err(|error| StoreError::Unreadable(error.to_string())))
+            .transpose()
+    }
+
+    /// Removes what is kept under a name.
+    pub async fn document_delete(&self, chain: &ChainName, name: &str) -> Result<(), StoreError> {
+        let bindings = json!({ "key": format!("{chain}/{name}") });
+        self.write(Query::new("DELETE type::record('document', $key)", bindings)).await
+    }
+}

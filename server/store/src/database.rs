@@ -1,0 +1,231 @@
+//! Opening the database, migrating it, and running transactions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use surrealdb::Surreal;
+use surrealdb::engine::any::Any;
+use tokio::sync::Mutex;
+
+use crate::error::StoreError;
+
+/// Migrations in order; their numbers count from 1.
+const MIGRATIONS: [&str; 1] = [include_str!("../schema/001_base.surql")];
+/// Tries of a transaction that others keep overtaking.
+const TRIES: u32 = 8;
+/// First pause between two tries.
+const PAUSE_FIRST_MS: u64 = 10;
+/// Letters of an installation's id.
+const INSTALLATION_LETTERS: usize = 8;
+
+/// Handle on the database; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) database: Surreal<Any>,
+    /// Appending events takes turns, so that their numbers become visible in order and no counter is fought for.
+    pub(crate) events: Mutex<()>,
+    installation: String,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.inner.installation)
+    }
+}
+
+/// A transaction: statements and what is bound in them.
+pub(crate) struct Query {
+    text: &'static str,
+    bindings: Value,
+}
+
+impl Query {
+    /// Statements with their bindings, an object.
+    pub(crate) fn new(text: &'static str, bindings: Value) -> Self {
+        Self { text, bindings }
+    }
+}
+
+impl Store {
+    /// Opens `mem://` or `surrealkv://FOLDER` and brings its schema up to date. Nothing is ever wiped.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let database = surrealdb::engine::any::connect(url).await.map_err(|error| {
+            let text = error.to_string().to_lowercase();
+            if text.contains("lock") { StoreError::Locked } else { StoreError::from(error) }
+        })?;
+        database.use_ns("heddle").use_db("portal").await?;
+        let mut inner = Inner { database, events: Mutex::new(()), installation: String::new() };
+        inner.migrate().await?;
+        inner.installation = inner.ensure_installation().await?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Random id of this installation: eight lower-case letters and digits, made at the first start.
+    pub fn installation(&self) -> &str {
+        &self.inner.installation
+    }
+
+    /// Runs a transaction that returns nothing.
+    pub(crate) async fn write(&self, query: Query) -> Result<(), StoreError> {
+        self.inner.transact(&query).await.map(drop)
+    }
+
+    /// Runs a transaction and reads the rows of its last statement that returns some.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, StoreError> {
+        self.inner.rows(&query).await
+    }
+
+    /// The first row.
+    pub(crate) async fn read_one<T: DeserializeOwned>(&self, query: Query) -> Result<Option<T>, StoreError> {
+        Ok(self.read(query).await?.into_iter().next())
+    }
+}
+
+impl Inner {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.transact(&Query::new(
+            "DEFINE TABLE IF NOT EXISTS migration SCHEMAFULL;
+             DEFINE FIELD IF NOT EXISTS number ON migration TYPE int;
+             DEFINE FIELD IF NOT EXISTS checksum ON migration TYPE string;",
+            json!({}),
+        ))
+        .await?;
+        let applied: Vec<Migration> = self
+            .rows(&Query::new("SELECT number, checksum FROM migration ORDER BY number", json!({})))
+            .await?;
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        if let Some(last) = applied.last().filter(|last| last.number > known) {
+            return Err(StoreError::SchemaNewer { found: last.number, known });
+        }
+        for (number, text) in (1_i64..).zip(MIGRATIONS) {
+            let checksum = hex::encode(Sha256::digest(text));
+            match applied.iter().find(|migration| migration.number == number) {
+                Some(done) if done.checksum == checksum => {}
+                Some(_) => return Err(StoreError::SchemaChanged { number }),
+                None => self.apply(number, text, &checksum).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, number: i64, text: &'static str, checksum: &str) -> Result<(), StoreError> {
+        self.transact(&Query::new(text, json!({}))).await?;
+        self.transact(&Query::new(
+            "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum",
+            json!({ "number": number, "checksum": checksum }),
+        ))
+        .await
+        .map(drop)
+    }
+
+    async fn ensure_installation(&self) -> Result<String, StoreError> {
+        let read = Query::new("SELECT value FROM type::record('setting', 'installation')", json!({}));
+        if let Some(found) = self.rows::<Setting>(&read).await?.into_iter().next() {
+            return Ok(found.value);
+        }
+        let create = Query::new(
+            "CREATE type::record('setting', 'installation') SET value = rand::string($letters).lowercase()",
+            json!({ "letters": INSTALLATION_LETTERS }),
+        );
+        match self.transact(&create).await {
+            Ok(_) => {}
+            Err(error) if error.is_existing() => {}
+            Err(error) => return Err(error),
+        }
+        let found = self.rows::<Setting>(&read).await?.into_iter().next();
+        found.map(|setting| setting.value).ok_or(StoreError::NotFound)
+    }
+
+    pub(crate) async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
+        let results = self.transact(query).await?;
+        // The last list is the answer; what follows it, such as the end of the transaction, has none.
+        let values = results.into_iter().rev().find_map(|value| match value {
+            Value::Array(values) => Some(values),
+            _ => None,
+        });
+        values
+            .unwrap_or_default()
+            .into_iter()
+            .map(|value| serde_json::from_value(value).map_err(|error| StoreError::Unreadable(error.to_string())))
+            .collect()
+    }
+
+    /// Runs the statements as one transaction, again if another one was faster, and returns every result.
+    pub(crate) async fn transact(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+        let mut pause_ms = PAUSE_FIRST_MS;
+        let mut tried = 1;
+        loop {
+            match self.once(query).await {
+                Err(error) if error.is_conflict() && tried < TRIES => {
+                    tokio::time::sleep(Duration::from_millis(pause_ms + jitter_ms(pause_ms))).await;
+                    pause_ms *= 2;
+                    tried += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn once(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+        let text = format!("BEGIN; {}; COMMIT;", query.text.trim().trim_end_matches(';'));
+        let mut results = self.database.query(text).bind(query.bindings.clone()).await?;
+        let count = results.num_statements();
+        let errors = results.take_errors();
+        if !errors.is_empty() {
+            return Err(telling(errors));
+        }
+        let mut values = Vec::with_capacity(count);
+        for index in 0..count {
+            let value: surrealdb::types::Value = results.take(index)?;
+            values.push(value.into_json_value());
+        }
+        Ok(values)
+    }
+}
+
+/// Of the errors of a failed transaction, the one that made it fail: all other statements only say that it did.
+fn telling(errors: std::collections::HashMap<usize, surrealdb::Error>) -> StoreError {
+    let mut ordered: Vec<(usize, surrealdb::Error)> = errors.into_iter().collect();
+    ordered.sort_by_key(|(index, _)| *index);
+    let follows = |error: &surrealdb::Error| {
+        let text = error.to_string();
+        text.contains("not executed") || text.contains("cancelled")
+    };
+    let at = ordered.iter().position(|(_, error)| !follows(error)).unwrap_or(0);
+    StoreError::Database(Box::new(ordered.swap_remove(at).1))
+}
+
+/// A little randomness, so that two writers do not meet again.
+fn jitter_ms(up_to: u64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| u64::from(since.subsec_nanos()) % up_to.max(1))
+}
+
+/// A record as JSON, kept in one column where its shape is the caller's.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// Reads what [`encode`] wrote.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+#[derive(serde::Deserialize)]
+struct Migration {
+    number: i64,
+    checksum: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Setting {
+    value: String,
+}

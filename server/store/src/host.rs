@@ -1,0 +1,102 @@
+//! Hosts. A guard record per name and per endpoint keeps both unique.
+
+use domain::host::{HostSpec, HostStatus};
+use domain::id::HostId;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::database::{Query, decode, encode};
+use crate::{Store, StoreError};
+
+/// A host as it is kept; its credentials are a secret of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRecord {
+    pub id: HostId,
+    pub spec: HostSpec,
+    pub status: HostStatus,
+    pub created_ms: i64,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id_text: String,
+    spec: String,
+    status: String,
+    created_ms: i64,
+}
+
+impl TryFrom<Row> for HostRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: HostId::new(row.id_text),
+            spec: decode(&row.spec)?,
+            status: decode(&row.status)?,
+            created_ms: row.created_ms,
+        })
+    }
+}
+
+const CREATE: &str = "IF record::exists(type::record('host_guard', $endpoint)) { THROW 'heddle:endpoint' };
+    IF record::exists(type::record('host_guard', $name)) { THROW 'heddle:name' };
+    CREATE type::record('host_guard', $endpoint) SET host = $id;
+    CREATE type::record('host_guard', $name) SET host = $id;
+    CREATE type::record('host', $id) SET id_text = $id, spec = $spec, status = $status,
+        created_ms = $created_ms, claims = 0";
+const REMOVE: &str = "IF count(SELECT id FROM claim WHERE host = $id LIMIT 1) > 0 { THROW 'heddle:claims' };
+    UPDATE type::record('host', $id) SET claims += 1;
+    DELETE host_guard WHERE host = $id;
+    DELETE type::record('host', $id)";
+
+impl Store {
+    /// Adds a host; `Taken` tells whether its name or its endpoint exists.
+    pub async fn host_create(&self, host: &HostRecord) -> Result<(), StoreError> {
+        let bindings = json!({
+            "id": host.id.as_str(),
+            "name": format!("name {}", host.spec.name),
+            "endpoint": format!("endpoint {}", host.spec.endpoint.canonical()),
+            "spec": encode(&host.spec)?,
+            "status": encode(&host.status)?,
+            "created_ms": host.created_ms,
+        });
+        match self.write(Query::new(CREATE, bindings)).await {
+            Err(error) if error.thrown("endpoint") => Err(StoreError::Taken { what: "endpoint" }),
+            Err(error) if error.thrown("name") => Err(StoreError::Taken { what: "name" }),
+            Err(error) if error.is_existing() => Err(StoreError::Taken { what: "endpoint" }),
+            other => other,
+        }
+    }
+
+    /// One host.
+    pub async fn host_read(&self, id: &HostId) -> Result<Option<HostRecord>, StoreError> {
+        let query = Query::new("SELECT * OMIT id FROM type::record('host', $id)", json!({ "id": id.as_str() }));
+        self.read_one::<Row>(query).await?.map(HostRecord::try_from).transpose()
+    }
+
+    /// Every host, oldest first.
+    pub async fn host_list(&self) -> Result<Vec<HostRecord>, StoreError> {
+        let text = "SELECT * OMIT id FROM host ORDER BY created_ms, id_text";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({}))).await?;
+        rows.into_iter().map(HostRecord::try_from).collect()
+    }
+
+    /// Saves what was seen of a host.
+    pub async fn host_status_save(&self, id: &HostId, status: &HostStatus) -> Result<(), StoreError> {
+        let bindings = json!({ "id": id.as_str(), "status": encode(status)? });
+        self.write(Query::new("UPDATE type::record('host', $id) SET status = $status", bindings)).await
+    }
+
+    /// Removes a host; `Conflict` while a chain is on it.
+    pub async fn host_remove(&self, id: &HostId) -> Result<(), StoreError> {
+        if self.host_read(id).await?.is_none() {
+            return Err(StoreError::NotFound);
+        }
+        match self.write(Query::new(REMOVE, json!({ "id": id.as_str() }))).await {
+            Err(error) if error.thrown("claims") => {
+                Err(StoreError::Conflict { reason: "chains are on the host".to_owned() })
+            }
+            other => other,
+        }
+    }
+}

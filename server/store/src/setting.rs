@@ -1,0 +1,26 @@
+//! Settings: one JSON value per key.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::database::{Query, decode, encode};
+use crate::{Store, StoreError};
+
+#[derive(Deserialize)]
+struct Row {
+    value: String,
+}
+
+impl Store {
+    /// The value of a key, if it was ever set.
+    pub async fn setting_read(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        let query = Query::new("SELECT value FROM type::record('setting', $key)", json!({ "key": format!("s/{key}") }));
+        self.read_one::<Row>(query).await?.map(|row| decode(&row.value)).transpose()
+    }
+
+    /// Sets a key.
+    pub async fn setting_put(&self, key: &str, value: &Value) -> Result<(), StoreError> {
+        let bindings = json!({ "key": format!("s/{key}"), "value": encode(value)? });
+        self.write(Query::new("UPSERT type::record('setting', $key) SET value = $value", bindings)).await
+    }
+}

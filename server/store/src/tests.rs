@@ -1,0 +1,307 @@
+//! What the store promises, on the memory and on the disk engine.
+
+use std::sync::Arc;
+
+use domain::chain::{ChainState, HealthView};
+use domain::host::{HostSpec, HostStatus};
+use domain::id::{HostId, UserId};
+use domain::name::{ChainName, HostName, UserName};
+use domain::permission::Role;
+use serde_json::json;
+
+use crate::{AuditRecord, HostRecord, SealedSecret, SessionRecord, Store, StoreError, UserRecord};
+
+/// Runs a check on both engines.
+async fn on_both<F: AsyncFn(Store)>(check: F) {
+    check(Store::open("mem://").await.unwrap()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("surrealkv://{}", folder.path().join("db").display());
+    check(Store::open(&url).await.unwrap()).await;
+}
+
+fn user(name: &str) -> UserRecord {
+    UserRecord {
+        id: UserId::new(format!("id-{name}")),
+        name: UserName::parse(name).unwrap(),
+        role: Role::Admin,
+        password_hash: "$argon2id$".to_owned(),
+        enabled: true,
+        created_ms: 1,
+        last_sign_in_ms: None,
+    }
+}
+
+fn host(id: &str, name: &str, path: &str) -> HostRecord {
+    HostRecord {
+        id: HostId::new(id),
+        spec: HostSpec::local(HostName::parse(name).unwrap(), path),
+        status: HostStatus::default(),
+        created_ms: 1,
+    }
+}
+
+fn chain(name: &str) -> ChainName {
+    ChainName::parse(name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_first_users_one_wins() {
+    on_both(async |store| {
+        let tries = (0..8).map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.user_create_first(&user(&format!("u{n}"))).await.is_ok() })
+        });
+        let mut won = 0;
+        for handle in tries.collect::<Vec<_>>() {
+            won += i32::from(handle.await.unwrap());
+        }
+        assert_eq!((won, store.user_count().await.unwrap()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_is_taken_once_by_eight_writers() {
+    on_both(async |store| {
+        for round in 0..25 {
+            let tries = (0..8).map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.user_create(&user(&format!("r{round}"))).await })
+            });
+            let mut won = 0;
+            for handle in tries.collect::<Vec<_>>() {
+                match handle.await.unwrap() {
+                    Ok(()) => won += 1,
+                    Err(StoreError::Taken { what }) => assert_eq!(what, "name"),
+                    Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+                }
+            }
+            assert_eq!(won, 1, "round {round}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parallel_claims_fill_the_lowest_blocks_up_to_the_capacity() {
+    on_both(async |store| {
+        let here = host("h", "here", "/s");
+        store.host_create(&here).await.unwrap();
+        let blocks: Vec<u16> = here.spec.blocks().collect();
+        let tries = (0..11).map(|n| {
+            let (store, blocks) = (store.clone(), blocks.clone());
+            tokio::spawn(async move {
+                store.claim_block(&HostId::new("h"), &chain(&format!("c{n}")), 10, &blocks, &[]).await
+            })
+        });
+        let (mut claimed, mut refused) = (Vec::new(), 0);
+        for handle in tries.collect::<Vec<_>>() {
+            match handle.await.unwrap() {
+                Ok(block) => claimed.push(block),
+                Err(StoreError::HostFull) => refused += 1,
+                Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+            }
+        }
+        claimed.sort_unstable();
+        assert_eq!((claimed, refused), (blocks.clone(), 1));
+        let third = store.host_claims(&here.id).await.unwrap()[2].chain.clone();
+        store.release_block(&here.id, &chain(&third)).await.unwrap();
+        assert_eq!(store.claim_block(&here.id, &chain("again"), 10, &blocks, &[]).await.unwrap(), 31_200);
+        assert_eq!(store.claim_block(&here.id, &chain("again"), 10, &blocks, &[]).await.unwrap(), 31_200);
+        assert!(matches!(store.host_remove(&here.id).await, Err(StoreError::Conflict { .. })));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn blocks_with_foreign_ports_are_skipped() {
+    on_both(async |store| {
+        store.host_create(&host("h", "here", "/s")).await.unwrap();
+        let claimed = store.claim_block(&HostId::new("h"), &chain("a"), 10, &[100, 200], &[100]).await.unwrap();
+        assert_eq!(claimed, 200);
+        let none = store.claim_block(&HostId::new("h"), &chain("b"), 10, &[100, 200], &[100]).await;
+        assert!(matches!(none, Err(StoreError::NoBlock)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hosts_are_unique_by_name_and_by_endpoint() {
+    on_both(async |store| {
+        store.host_create(&host("a", "one", "/s1")).await.unwrap();
+        let taken = |result| match result {
+            Err(StoreError::Taken { what }) => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(taken(store.host_create(&host("b", "one", "/s2")).await), "name");
+        assert_eq!(taken(store.host_create(&host("c", "two", "/s1")).await), "endpoint");
+        assert_eq!(store.host_list().await.unwrap().len(), 1, "nothing of a refused host is left");
+        store.host_remove(&HostId::new("a")).await.unwrap();
+        store.host_create(&host("d", "one", "/s1")).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_ended_session_does_not_come_back() {
+    on_both(async |store| {
+        let session = SessionRecord {
+            id_hash: "ab".to_owned(),
+            user: Some(UserId::new("u")),
+            data: json!({ "user": "u" }),
+            created_ms: 1,
+            last_seen_ms: 1,
+            expires_ms: 100,
+            absolute_expires_ms: 200,
+            address: "127.0.0.1".to_owned(),
+            agent: "test".to_owned(),
+        };
+        store.session_create(&session).await.unwrap();
+        assert!(matches!(store.session_create(&session).await, Err(StoreError::Taken { .. })));
+        assert_eq!(store.session_read("ab", 50).await.unwrap(), Some(session.clone()));
+        assert_eq!(store.session_read("ab", 100).await.unwrap(), None);
+        store.session_delete("ab").await.unwrap();
+        store.session_save(&session).await.unwrap();
+        assert_eq!(store.session_read("ab", 50).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn secrets_go_by_prefix() {
+    on_both(async |store| {
+        let secret = |key: &str| SealedSecret {
+            key: key.to_owned(),
+            sealed: vec![0, 255, 7],
+            key_version: 1,
+            created_ms: 1,
+        };
+        store.secret_put_many(&[secret("chain/a/x"), secret("chain/a/y"), secret("chain/ab/x")]).await.unwrap();
+        assert_eq!(store.secret_read("chain/a/x").await.unwrap(), Some(secret("chain/a/x")));
+        assert_eq!(store.secret_list_prefix("chain/a/").await.unwrap().len(), 2);
+        store.secret_delete_prefix("chain/a/").await.unwrap();
+        assert_eq!(store.secret_list_prefix("chain/").await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_chains_state_moves_only_from_where_it_may() {
+    on_both(async |store| {
+        let record = crate::ChainRecord {
+            name: chain("demo"),
+            spec: spec(),
+            plan: serde_json::Value::Null,
+            state: ChainState::Creating,
+            health: HealthView::default(),
+            owner: None,
+            host: HostId::new("h"),
+            created_ms: 1,
+            operation: None,
+        };
+        store.chain_create(&record).await.unwrap();
+        assert!(matches!(store.chain_create(&record).await, Err(StoreError::Taken { .. })));
+        assert_eq!(store.chain_read(&chain("demo")).await.unwrap(), Some(record));
+        let name = chain("demo");
+        store.chain_state_save(&name, &[ChainState::Creating], ChainState::Running).await.unwrap();
+        let refused = store.chain_state_save(&name, &[ChainState::Stopped], ChainState::Starting).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })));
+        store.document_put(&name, "genesis", &[1, 2, 3]).await.unwrap();
+        assert_eq!(store.document_read(&name, "genesis").await.unwrap(), Some(vec![1, 2, 3]));
+        store.chain_delete(&name).await.unwrap();
+        assert_eq!(store.document_read(&name, "genesis").await.unwrap(), None);
+    })
+    .await;
+}
+
+fn spec() -> domain::chain::ChainSpec {
+    serde_json::from_value(json!({
+        "name": "demo", "host": "h", "version": "2.5", "consensus": "raft", "orderers": 1,
+        "organizations": [{ "name": "org1", "peers": 1 }], "channel": "mychannel", "batch_timeout_ms": 200,
+        "resources": { "cpu_milli": 1000, "memory_mib": 512 }
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn delays_double_and_stay_below_their_cap() {
+    on_both(async |store| {
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            waits.push(store.delay_failed("k", 1_000, 3, 1_000, 8_000).await.unwrap().until_ms);
+        }
+        assert_eq!(waits, [0, 0, 0, 2_000, 3_000, 5_000, 9_000, 9_000, 9_000]);
+        store.delay_clear("k").await.unwrap();
+        assert_eq!(store.delay_read("k").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_of_the_audit_is_given_once() {
+    on_both(async |store| {
+        let record = |sequence: i64| AuditRecord {
+            view: domain::audit::AuditView {
+                sequence,
+                at_ms: 1,
+                who: "ada".to_owned(),
+                what: "x".to_owned(),
+                object: "y".to_owned(),
+                result: "ok".to_owned(),
+                request_id: String::new(),
+                address: String::new(),
+            },
+            user: Some(UserId::new("u")),
+            hash: format!("h{sequence}"),
+        };
+        store.audit_append(vec![record(1), record(2)]).await.unwrap();
+        assert!(store.audit_append(vec![record(3), record(2)]).await.is_err());
+        assert_eq!(store.audit_last().await.unwrap(), Some((2, "h2".to_owned())), "all of a batch or nothing");
+        assert_eq!(store.audit_list(Some(2), Some(&UserId::new("u")), 10).await.unwrap().len(), 1);
+        assert_eq!(store.audit_list(None, Some(&UserId::new("other")), 10).await.unwrap().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_workflows_log_on_memory() {
+    let fresh = || async {
+        let log: Arc<dyn workflow::Log> = Arc::new(Store::open("mem://").await.unwrap());
+        log
+    };
+    workflow::testkit::log_suite::run(fresh).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_workflows_log_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::sync::atomic::AtomicU32::new(0);
+    let fresh = || async {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let url = format!("surrealkv://{}", folder.path().join(number.to_string()).display());
+        let log: Arc<dyn workflow::Log> = Arc::new(Store::open(&url).await.unwrap());
+        log
+    };
+    workflow::testkit::log_suite::run(fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_installation_keeps_its_id_and_a_second_opener_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("surrealkv://{}", folder.path().join("db").display());
+    let store = Store::open(&url).await.unwrap();
+    let id = store.installation().to_owned();
+    assert_eq!(id.len(), 8);
+    assert!(id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()), "{id}");
+    assert!(matches!(Store::open(&url).await, Err(StoreError::Locked)));
+    drop(store);
+    // The engine gives its lock back a moment after the last handle is gone.
+    let again = loop {
+        match Store::open(&url).await {
+            Ok(store) => break store,
+            Err(StoreError::Locked) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(again.installation(), id);
+}
