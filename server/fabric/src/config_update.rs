@@ -146,3 +146,6 @@ fn put(group: &mut ConfigGroup, key: &str, content: Vec<u8>) {
     let new = || ConfigValue { version: 0, value: Vec::new(), mod_policy: "Admins".into() };
     group.values.entry(key.to_owned()).or_insert_with(new).value = content;
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,6 @@ fn environment(logging_spec: &str) -> BTreeMap<String, String> {
 fn set(variables: &mut BTreeMap<String, String>, name: &str, value: impl Into<String>) {
     variables.insert(name.to_owned(), value.into());
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,3 +157,6 @@ pub(crate) const fn role_name(role: MspRoleType) -> &'static str {
 
 pub(crate) const ROLES: [MspRoleType; 5] =
     [MspRoleType::Member, MspRoleType::Admin, MspRoleType::Client, MspRoleType::Peer, MspRoleType::Orderer];
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,23 @@ fn blocks_that_nodes_would_refuse_are_found() {
     assert_eq!(genesis::verify(&[0xff, 1]).unwrap_err(), VerifyError::Decode("the block"));
 }
 
+#[test]
+fn the_export_has_the_layout_of_cryptogen() {
+    let files = Network::new(1).orderers.tree();
+    let node = "ordererOrganizations/example.com/orderers/orderer0.example.com";
+    for (path, secret) in [
+        ("ordererOrganizations/example.com/ca/ca.example.com-cert.pem".to_owned(), false),
+        ("ordererOrganizations/example.com/tlsca/priv_sk".to_owned(), true),
+        ("ordererOrganizations/example.com/msp/config.yaml".to_owned(), false),
+        (format!("{node}/msp/signcerts/orderer0.example.com-cert.pem"), false),
+        (format!("{node}/msp/keystore/priv_sk"), true),
+        (format!("{node}/tls/server.key"), true),
+    ] {
+        let file = files.iter().find(|file| file.path == path);
+        assert_eq!(file.map(|file| file.secret), Some(secret), "{path}");
+    }
+}
+
 fn bft(network: &Network) -> ChannelProfile {
     let consenters =
         (1..).zip(&network.orderers.nodes).map(|(id, (host, sign, tls))| genesis::BftConsenter {
