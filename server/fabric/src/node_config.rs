@@ -5,7 +5,7 @@
 //! Every listener has TLS; what administrates a node wants a client certificate of an authority that was made
 //! for nothing else. Builds text only and must never put a private key into it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
@@ -41,7 +41,7 @@ pub const ORDERER_OPERATIONS_PORT: u16 = 8443;
 pub const LOGGING_SPEC_DEFAULT: &str = "info";
 
 /// Where a peer keeps the current values; chosen before the first channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum StateDatabase {
     LevelDb,
     /// One server for each peer, reachable by it alone.
@@ -50,6 +50,18 @@ pub enum StateDatabase {
         username: String,
         password: Zeroizing<String>,
     },
+}
+
+/// Never prints the password.
+impl fmt::Debug for StateDatabase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LevelDb => out.write_str("LevelDb"),
+            Self::CouchDb { address, .. } => {
+                out.debug_struct("CouchDb").field("address", address).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// An absolute path below [`CONFIG_DIR`].

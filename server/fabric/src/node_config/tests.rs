@@ -82,6 +82,7 @@ fn a_password_cannot_break_out_of_the_file() {
     let password = Zeroizing::new("a\"\n  b: 'c".to_owned());
     let database =
         StateDatabase::CouchDb { address: "couch:5984".into(), username: "portal".into(), password };
+    assert_eq!(format!("{database:?}"), "CouchDb { address: \"couch:5984\", .. }");
     let text = core_yaml(&database);
     assert!(text.contains("      password: \"a\\\"\\n  b: 'c\"\n"), "{text}");
     assert!(text.contains("stateDatabase: CouchDB\n"));

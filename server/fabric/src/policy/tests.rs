@@ -1,4 +1,4 @@
-use proptest::prelude::*;
+use proptest::prelude::{BoxedStrategy, Just, ProptestConfig, Strategy, prop, prop_assert_eq, proptest};
 
 use super::*;
 
