@@ -1,5 +1,7 @@
 //! Genesis blocks: always the same bytes, what nodes check, and that broken profiles and blocks are refused.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a panic is how a test fails")]
+
 use fabric::{
     config_update::config_from_block,
     genesis::{self, ChannelProfile, Consensus, FabricVersion, GenesisError, VerifyError},

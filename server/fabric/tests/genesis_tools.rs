@@ -2,10 +2,11 @@
 //!
 //! Needs `configtxgen` and `configtxlator`; the environment variable `HEDDLE_FABRIC_BIN` names their folder.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "test code: a panic is how a test fails")]
+
 use std::{
     fmt::Write as _,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -123,7 +124,7 @@ struct Tools {
 impl Tools {
     fn find(test: &str) -> Option<Self> {
         let Some(bin) = std::env::var_os("HEDDLE_FABRIC_BIN") else {
-            writeln!(std::io::stderr(), "{test}: skipped, HEDDLE_FABRIC_BIN is not set").unwrap();
+            eprintln!("{test}: skipped, HEDDLE_FABRIC_BIN is not set");
             return None;
         };
         Some(Self { bin: bin.into(), folder: tempfile::tempdir().unwrap() })

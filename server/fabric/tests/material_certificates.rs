@@ -1,5 +1,7 @@
 //! Certificates, identities and MSP folders: what nodes demand of them, and that broken ones are only refused.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
+
 use fabric::{
     identity::{IdentityError, SigningIdentity},
     material::{Authority, Leaf, LeafKind, MaterialError, PemError, Role, Validity, describe},
