@@ -14,7 +14,7 @@ use super::{
 const JOIN_BYTES_MAX: u32 = 16 * 1024 * 1024;
 
 /// What is an ordering node's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrdererSettings {
     pub msp_id: String,
     /// Absolute path, inside the node, of the PEM of the authority for administrators; `None` = in its usual

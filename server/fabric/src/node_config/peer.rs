@@ -11,7 +11,7 @@ use super::{
 };
 
 /// What is a peer's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerSettings {
     /// Unique in the chain; the node's name.
     pub id: String,
