@@ -166,10 +166,13 @@ pub fn error_text(lang: Lang, error: &ApiError) -> String {
     }
 }
 
-/// The sentence of a refusal.
+/// The sentence of a refusal. What an engine or Fabric said stands behind it, in their own words.
 pub fn refusal_text(lang: Lang, error: &domain::Error) -> String {
     let values: Vec<(&str, &String)> = error.values.iter().map(|(k, v)| (k.as_str(), v)).collect();
-    without_holes(&fill(lang.code(error.code), &values))
+    let sentence = without_holes(&fill(lang.code(error.code), &values));
+    let unsaid = |value: &&String| !value.is_empty() && !sentence.contains(value.as_str());
+    let details: Vec<&str> = error.values.values().filter(unsaid).map(String::as_str).collect();
+    if details.is_empty() { sentence } else { format!("{sentence} ({})", details.join(" · ")) }
 }
 
 /// Drops place-holders that got no value, so that no brace is ever shown.

@@ -57,5 +57,7 @@ pub async fn sign_in(name: String, password: String, next: String) -> Result<(),
 /// Signs out.
 #[server(endpoint = "session_delete")]
 pub async fn sign_out() -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    plane.sign_out(&caller).await;
     super::request::end_session().await
 }

@@ -71,6 +71,12 @@ fn values_stand_in_the_sentence() {
 }
 
 #[test]
+fn what_the_sentence_does_not_name_stands_behind_it() {
+    let error = Error::unavailable(Code::HostEngine).with("why", "bad handshake");
+    assert!(refusal_text(Lang::En, &error).ends_with("(bad handshake)"));
+}
+
+#[test]
 fn the_language_follows_the_header() {
     for (header, lang) in [
         ("", Lang::En),

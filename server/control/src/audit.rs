@@ -153,9 +153,17 @@ pub fn link(key: &[u8], previous: &str, view: &AuditView) -> String {
     // HMAC takes keys of every length; the error cannot occur.
     let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else { return String::new() };
     let (sequence, at) = (view.sequence.to_string(), view.at_ms.to_string());
-    for field in
-        [previous, &sequence, &at, &view.who, &view.what, &view.object, &view.result, &view.request_id, &view.address]
-    {
+    for field in [
+        previous,
+        &sequence,
+        &at,
+        &view.who,
+        &view.what,
+        &view.object,
+        &view.result,
+        &view.request_id,
+        &view.address,
+    ] {
         mac.update(field.len().to_string().as_bytes());
         mac.update(b":");
         mac.update(field.as_bytes());
@@ -171,7 +179,8 @@ impl ControlPlane {
         let everything = policy::authorize(caller, Action::Read, Resource::any(Noun::Audit)).is_ok();
         let only = if everything { None } else { Some(&user.id) };
         self.audit.flush().await;
-        let records = self.services.store.audit_list(before, only, PAGE).await.map_err(crate::error::store)?;
+        let records =
+            self.services.store.audit_list(before, only, PAGE).await.map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! Chains: listing, planning, creating, and what is done to one as a whole.
 
 use domain::chain::{
-    ChainPlanView, ChainSpec, ChainState, ChainSummary, ChainVerb, ChainView, CheckKind, CheckView, PlannedNodeView,
+    ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView, CheckKind, CheckView, PlannedNodeView,
     Verdict,
 };
 use domain::host::PORTS_PER_CHAIN;
@@ -82,7 +82,8 @@ impl ControlPlane {
         let record = self.chain_for(caller, Action::Read, Noun::Chain, name).await?;
         let held = self.grant(caller, name).await?;
         let allowed = |action| {
-            let noun = if matches!(action, Action::Deploy | Action::Invoke) { Noun::Chaincode } else { Noun::Chain };
+            let noun =
+                if matches!(action, Action::Deploy | Action::Invoke) { Noun::Chaincode } else { Noun::Chain };
             policy::authorize(caller, action, Resource::of_chain(noun, held)).is_ok()
         };
         let verbs = VERBS
@@ -136,7 +137,8 @@ impl ControlPlane {
         let claims = self.services.store.host_claims(&host.id).await.map_err(crate::error::store)?;
         let mut checks = Vec::new();
         let taken = self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)?.is_some();
-        let refusal = taken.then(|| Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name"));
+        let refusal =
+            taken.then(|| Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name"));
         checks.push(check(CheckKind::Names, refusal, spec.name.as_str()));
         let full = claims.len() >= usize::from(host.spec.capacity);
         let refusal = full.then(|| Error::conflict(Code::HostFull).with("capacity", host.spec.capacity));
@@ -217,7 +219,8 @@ impl ControlPlane {
         let Some(id) = operation else { return Ok(None) };
         let stored = self.services.store.load(id.as_str()).await.map_err(log_error)?;
         let same = stored.is_some_and(|stored| {
-            stored.operation.owner == user.id.as_str() && stored.operation.idempotency_key.as_deref() == Some(key)
+            stored.operation.owner == user.id.as_str()
+                && stored.operation.idempotency_key.as_deref() == Some(key)
         });
         Ok(same.then_some(id))
     }
@@ -229,17 +232,22 @@ impl ControlPlane {
         result
     }
 
-    async fn chain_demo_checked(&self, caller: &Caller, idempotency_key: String) -> Result<OperationId, Error> {
+    async fn chain_demo_checked(
+        &self,
+        caller: &Caller,
+        idempotency_key: String,
+    ) -> Result<OperationId, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
         let key = bounded_key(idempotency_key)?;
-        let host = match self.services.store.host_list().await.map_err(crate::error::store)?.into_iter().next() {
-            Some(host) => host.id,
-            None => {
-                let offer = self.host_local_offer(caller).await?;
-                let spec = offer.ok_or_else(|| Error::invalid(Code::HostMissing))?;
-                self.host_add(caller, spec, None).await?.id
-            }
-        };
+        let host =
+            match self.services.store.host_list().await.map_err(crate::error::store)?.into_iter().next() {
+                Some(host) => host.id,
+                None => {
+                    let offer = self.host_local_offer(caller).await?;
+                    let spec = offer.ok_or_else(|| Error::invalid(Code::HostMissing))?;
+                    self.host_add(caller, spec, None).await?.id
+                }
+            };
         let params = DemoCreate::on(&self.services, host).await?;
         let name = params.spec.name.clone();
         self.start_operation(caller, Some(subject(&name)), Some(key), params).await
@@ -263,7 +271,12 @@ impl ControlPlane {
     }
 
     /// Deletes a chain with everything it has on its host; the name must be typed.
-    pub async fn chain_delete(&self, caller: &Caller, name: &ChainName, typed: &str) -> Result<OperationId, Error> {
+    pub async fn chain_delete(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        typed: &str,
+    ) -> Result<OperationId, Error> {
         let result = self.chain_delete_checked(caller, name, typed).await;
         self.audit.record(caller, "chain-delete", &subject(name), &result).await;
         result
@@ -284,7 +297,8 @@ impl ControlPlane {
         if failed.is_none() {
             ChainVerb::Delete.check(record.state)?;
         }
-        let start = Start::new(caller.require_user()?.id.as_str(), ChainDelete { spec: record.spec }).on(subject(name));
+        let start = Start::new(caller.require_user()?.id.as_str(), ChainDelete { spec: record.spec })
+            .on(subject(name));
         self.launch(match failed {
             Some(operation) => start.superseding(operation),
             None => start,
@@ -368,7 +382,10 @@ fn memory_check(spec: &ChainSpec, facts: &agents::EngineFacts) -> CheckView {
 }
 
 /// The nodes of a plan, and whether their images are there or can be had.
-async fn planned(plan: &ChainPlan, agent: &dyn agents::Agent) -> Result<(Vec<PlannedNodeView>, CheckView), Error> {
+async fn planned(
+    plan: &ChainPlan,
+    agent: &dyn agents::Agent,
+) -> Result<(Vec<PlannedNodeView>, CheckView), Error> {
     let mut nodes = Vec::new();
     let mut missing = None;
     let mut facts = Vec::new();

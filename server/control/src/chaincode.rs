@@ -18,7 +18,11 @@ use crate::operations::demo_create;
 
 impl ControlPlane {
     /// Every definition of a chain with its readiness.
-    pub async fn chaincode_list(&self, caller: &Caller, chain: &ChainName) -> Result<Vec<ChaincodeView>, Error> {
+    pub async fn chaincode_list(
+        &self,
+        caller: &Caller,
+        chain: &ChainName,
+    ) -> Result<Vec<ChaincodeView>, Error> {
         let record = self.chain_for(caller, Action::List, Noun::Chaincode, chain).await?;
         let link = if record.state == ChainState::Running { self.link(chain).await.ok() } else { None };
         let mut views = Vec::new();
@@ -64,10 +68,16 @@ impl ControlPlane {
             };
             for peer in link.plan.peers_of(name) {
                 let holds = network.installed(link, peer).await.is_ok_and(|ids| ids.contains(&package));
-                if holds { row.installed.push(peer.name.to_string()) } else { row.missing.push(peer.name.to_string()) }
+                if holds {
+                    row.installed.push(peer.name.to_string())
+                } else {
+                    row.missing.push(peer.name.to_string())
+                }
                 if !row.approved {
-                    row.approved =
-                        network.approved(link, peer, chaincode.channel.as_str(), &definition).await.unwrap_or(false);
+                    row.approved = network
+                        .approved(link, peer, chaincode.channel.as_str(), &definition)
+                        .await
+                        .unwrap_or(false);
                 }
             }
             board.push(row);
@@ -109,9 +119,8 @@ impl ControlPlane {
             return Err(Error::not_found().on("channel"));
         }
         if let Some(policy) = &spec.policy {
-            fabric::policy::parse(policy).map_err(|error| {
-                Error::invalid(Code::PolicyMalformed).with("why", error).on("policy")
-            })?;
+            fabric::policy::parse(policy)
+                .map_err(|error| Error::invalid(Code::PolicyMalformed).with("why", error).on("policy"))?;
         }
         let host = self.host_record(&record.host).await?;
         let mut rules = host.spec.image_rules.clone();

@@ -1,11 +1,11 @@
 //! Channels of a chain.
 
 use domain::Error;
+use domain::chain::ChainState;
 use domain::channel::ChannelView;
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
-use domain::chain::ChainState;
 
 use crate::ControlPlane;
 use crate::caller::Caller;

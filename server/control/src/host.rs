@@ -2,8 +2,8 @@
 
 use agents::{ProbeFailure, ProbeStage as AgentStage};
 use domain::host::{
-    Endpoint, HostFacts, HostSpec, HostState, HostStatus, HostView, ImageState, ImageView, ProbeStage, ProbeView,
-    TlsCredentials,
+    Endpoint, HostFacts, HostSpec, HostState, HostStatus, HostView, ImageState, ImageView, ProbeStage,
+    ProbeView, TlsCredentials,
 };
 use domain::id::HostId;
 use domain::name::HostName;
@@ -95,8 +95,12 @@ impl ControlPlane {
         }
         let now = self.services.clock.now_ms();
         let id = HostId::new(hex::encode(random::<8>().map_err(|_| Error::internal())?));
-        let status =
-            HostStatus { state: HostState::Active, reason: None, last_seen_ms: Some(now), facts: probe.facts };
+        let status = HostStatus {
+            state: HostState::Active,
+            reason: None,
+            last_seen_ms: Some(now),
+            facts: probe.facts,
+        };
         let record = HostRecord { id: id.clone(), spec, status, created_ms: now };
         // The credentials go first: a host without them would be of no use, a secret without a host is removed again.
         let key = credentials_key(&id);
@@ -194,7 +198,9 @@ impl ControlPlane {
             }
         };
         match agent.probe().await {
-            Ok(facts) => Ok(ProbeView { passed: STAGES.to_vec(), failed: None, facts: Some(facts_view(&facts)) }),
+            Ok(facts) => {
+                Ok(ProbeView { passed: STAGES.to_vec(), failed: None, facts: Some(facts_view(&facts)) })
+            }
             Err(failure) => {
                 let stage = stage_of(&failure);
                 Ok(failed_at(stage, probe_error(stage, &failure)))

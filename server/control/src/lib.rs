@@ -132,7 +132,10 @@ impl ControlPlane {
         self.launch(start).await
     }
 
-    pub(crate) async fn launch<P: Operation<Env = Services>>(&self, start: Start<P>) -> Result<OperationId, Error> {
+    pub(crate) async fn launch<P: Operation<Env = Services>>(
+        &self,
+        start: Start<P>,
+    ) -> Result<OperationId, Error> {
         match self.workflow.start(start).await {
             Ok(started) => {
                 self.services.changed("operation", &started.id);

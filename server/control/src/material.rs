@@ -114,8 +114,8 @@ fn issue_all(plan: &ChainPlan, now_ms: i64) -> Result<Vec<(String, CertifiedKey)
         made.push((places.authority(msp_id), authority_key(&ca)));
         made.push((places.tls_authority(msp_id), authority_key(&tls_ca)));
     }
-    let portal_ca =
-        Authority::generate(&format!("portal.{}", plan.chain), plan.chain.as_str(), &validity).map_err(fail)?;
+    let portal_ca = Authority::generate(&format!("portal.{}", plan.chain), plan.chain.as_str(), &validity)
+        .map_err(fail)?;
     let client = Leaf {
         common_name: "portal".to_owned(),
         kind: LeafKind::Tls,
@@ -235,7 +235,8 @@ impl Services {
                 let ca = self.key(&places.authority(msp_id)).await?;
                 let fail = |error: fabric::material::MaterialError| internal("issue a user identity", error);
                 let authority = Authority::from_pem(&ca.cert_pem, &ca.key_pem).map_err(fail)?;
-                let leaf = person(&format!("{}@{domain}", user.name), Role::Client, validity(self.clock.now_ms()));
+                let leaf =
+                    person(&format!("{}@{domain}", user.name), Role::Client, validity(self.clock.now_ms()));
                 let key: CertifiedKey = authority.issue(&leaf).map_err(fail)?.into();
                 let sealed: SealedSecret = self.seal(&place, &key)?;
                 self.store.secret_put(&sealed).await.map_err(crate::error::store)?;
@@ -259,7 +260,8 @@ impl Services {
     /// The TLS authority of an organization, which also issues for its chaincode.
     pub async fn tls_authority(&self, plan: &ChainPlan, msp_id: &str) -> Result<Authority, Error> {
         let key = self.key(&Places(&plan.chain).tls_authority(msp_id)).await?;
-        Authority::from_pem(&key.cert_pem, &key.key_pem).map_err(|error| internal("read a TLS authority", error))
+        Authority::from_pem(&key.cert_pem, &key.key_pem)
+            .map_err(|error| internal("read a TLS authority", error))
     }
 
     /// Everything below a node's configuration folder that is made of keys and certificates.
@@ -277,18 +279,10 @@ impl Services {
             key_pem: Zeroizing::new(key.key_pem.clone()),
         };
         let mut files: Vec<NodeFile> = msp.node_files(&issued(&sign)).into_iter().map(node_file).collect();
-        files.extend(msp.tls_files(&issued(&tls)).into_iter().map(node_file));
-        files.push(plain_file("portal-ca.crt", trust.portal_ca_pem.as_bytes()));
-        if node.kind == NodeKind::Orderer {
-            files.push(plain_file("cluster-ca.crt", cluster_roots(trust).as_bytes()));
-        }
+        files.extend(msp.tls_files(&issued(&tls), &[]).into_iter().map(node_file));
+        files.push(plain_file(fabric::node_config::ADMIN_CA_FILE, trust.portal_ca_pem.as_bytes()));
         Ok(files)
     }
-}
-
-/// TLS authorities that orderers trust in each other.
-fn cluster_roots(trust: &Trust) -> String {
-    trust.msps.get(crate::topology::ORDERER_MSP).map_or(String::new(), |msp| msp.tls_ca_cert_pem.clone())
 }
 
 fn node_file(file: MaterialFile) -> NodeFile {

@@ -1,5 +1,4 @@
 //! The portal's view of a running Fabric network: the verbs that operations and use cases need, each a single
-//! attempt. `native` speaks to real nodes; `simulated` keeps a ledger in memory, so that every operation can be
 //! crashed and undone in tests by the thousand.
 
 use std::collections::BTreeMap;
@@ -14,8 +13,6 @@ use crate::material::Trust;
 use crate::topology::{ChainPlan, PlannedNode};
 
 pub mod native;
-#[cfg(any(test, feature = "testkit"))]
-pub mod simulated;
 
 /// A chain within reach: its plan, its host's agent and the keys that the portal holds for it.
 #[derive(Clone)]
@@ -95,7 +92,12 @@ pub trait Network: Send + Sync {
     ) -> Result<(), FabricError>;
 
     /// Whether the orderer takes part in the channel and knows a leader.
-    async fn orderer_ready(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<bool, FabricError>;
+    async fn orderer_ready(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<bool, FabricError>;
 
     /// Joins a peer to a channel; joined before is joined.
     async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError>;
@@ -104,7 +106,12 @@ pub trait Network: Send + Sync {
     async fn height(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<u64, FabricError>;
 
     /// Installs a package; installed before is installed. Returns the package id.
-    async fn install(&self, link: &ChainLink, node: &PlannedNode, package: &[u8]) -> Result<String, FabricError>;
+    async fn install(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        package: &[u8],
+    ) -> Result<String, FabricError>;
 
     /// Ids of the packages that a peer holds.
     async fn installed(&self, link: &ChainLink, node: &PlannedNode) -> Result<Vec<String>, FabricError>;

@@ -27,12 +27,13 @@ impl ControlPlane {
         let by_name: BTreeMap<String, NodeStatus> =
             statuses.into_iter().map(|status| (status.node.node.clone(), status)).collect();
         // While keys are being made there is nobody to ask about heights.
-        let link = if record.state == ChainState::Running { self.link(&record.name).await.ok() } else { None };
+        let link =
+            if record.state == ChainState::Running { self.link(&record.name).await.ok() } else { None };
         let channel = record.spec.channel.as_str();
         let views = plan.nodes.iter().map(|node| {
             let (status, link) = (by_name.get(node.name.as_str()), link.as_ref());
+            let mut view = view(&plan, node, status);
             async move {
-                let mut view = view(&plan, node, status);
                 if let Some(link) = link
                     && view.state == NodeState::Running
                 {

@@ -2,7 +2,8 @@
 
 use domain::name::ChainName;
 use domain::operation::{
-    EventView, FailureView, OperationState, OperationSummary, OperationVerb, OperationView, StepState, StepView,
+    EventView, FailureView, OperationState, OperationSummary, OperationVerb, OperationView, StepState,
+    StepView,
 };
 use domain::permission::{Action, Noun};
 use domain::{Code, Error, id::OperationId};
@@ -84,13 +85,18 @@ impl ControlPlane {
         result
     }
 
-    async fn steer_checked(&self, caller: &Caller, id: &OperationId, verb: OperationVerb) -> Result<(), Error> {
+    async fn steer_checked(
+        &self,
+        caller: &Caller,
+        id: &OperationId,
+        verb: OperationVerb,
+    ) -> Result<(), Error> {
         caller.require_user()?;
         let stored = self.stored(id.as_str()).await?;
         self.operation_allows(caller, Action::Read, &stored.operation).await?;
         self.operation_allows(caller, Action::Steer, &stored.operation).await?;
         let steered = match verb {
-            OperationVerb::Cancel => self.workflow.cancel(id.as_str()).await,
+            OperationVerb::Cancel => self.workflow.cancel(id.as_str()).await.map(drop),
             OperationVerb::Resume => self.workflow.resume(id.as_str()).await,
             OperationVerb::Undo => self.workflow.undo(id.as_str()).await,
         };
@@ -138,6 +144,12 @@ impl ControlPlane {
             created_ms: record.created_ms,
             ended_ms: state.is_at_rest().then_some(record.updated_ms),
         })
+    }
+
+    /// Number of the newest line of all operations' records: where a new stream begins.
+    pub async fn last_event(&self, caller: &Caller) -> Result<u64, Error> {
+        caller.require_user()?;
+        self.services.store.last_sequence().await.map_err(log_error)
     }
 
     /// Lines of operations' records after a sequence number, as far as the caller may see them; and the number up to

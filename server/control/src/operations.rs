@@ -68,7 +68,7 @@ pub(crate) fn fabric_code(error: &FabricError) -> Code {
         FabricKind::ChaincodeUnreachable => Code::ChaincodeUnreachable,
         FabricKind::NoPeers => Code::NoEndorsers,
         FabricKind::Timeout => Code::TransactionTimeout,
-        FabricKind::AccessDenied => Code::AccessDenied,
+        FabricKind::AccessDenied | FabricKind::Untrusted => Code::AccessDenied,
         FabricKind::CertificateExpired => Code::CertificateExpired,
         FabricKind::ClockSkew => Code::ClockSkew,
         FabricKind::Unavailable => Code::NodeUnavailable,
@@ -103,14 +103,10 @@ pub(crate) fn fabric_error(what: &str, error: &FabricError) -> StepError {
 
 /// A chain as its record says, ready to be spoken with.
 pub(crate) async fn link(services: &Services, chain: &ChainName) -> Result<ChainLink, Error> {
-    let record = services
-        .store
-        .chain_read(chain)
-        .await
-        .map_err(crate::error::store)?
-        .ok_or_else(Error::not_found)?;
-    let plan: ChainPlan =
-        serde_json::from_value(record.plan).map_err(|error| crate::error::internal("read a chain's plan", error))?;
+    let record =
+        services.store.chain_read(chain).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
+    let plan: ChainPlan = serde_json::from_value(record.plan)
+        .map_err(|error| crate::error::internal("read a chain's plan", error))?;
     link_of(services, plan).await
 }
 
@@ -150,7 +146,11 @@ where
 }
 
 /// Does something to every node, a bounded number at a time, and counts.
-pub(crate) async fn for_each_node<P, F, Fut>(ctx: &Context<P>, nodes: Vec<PlannedNode>, work: F) -> Result<(), StepError>
+pub(crate) async fn for_each_node<P, F, Fut>(
+    ctx: &Context<P>,
+    nodes: Vec<PlannedNode>,
+    work: F,
+) -> Result<(), StepError>
 where
     P: Operation,
     F: Fn(PlannedNode) -> Fut,
@@ -178,6 +178,7 @@ pub(crate) async fn node_lines(link: &ChainLink, node: &PlannedNode, tail: u32) 
     let options = agents::LogOptions { tail: Some(tail), follow: false, since: None };
     let Ok(stream) = link.agent.logs(&link.node_ref(node), &options).await else { return Vec::new() };
     let limit = usize::try_from(tail).unwrap_or(usize::MAX);
-    let lines = stream.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).take(limit).collect();
+    let lines =
+        stream.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).take(limit).collect();
     tokio::time::timeout(Duration::from_secs(10), lines).await.unwrap_or_default()
 }

@@ -22,9 +22,30 @@ const PARALLEL: usize = 2;
 /// Passwords that everybody tries first, and this product's own words. Compared in lower case, as parts of the whole:
 /// a password that consists of one of these with digits around it is refused.
 const COMMON: [&str; 24] = [
-    "password", "passwort", "123456789", "qwertyuiop", "qwerty", "letmein", "administrator", "admin", "welcome", "iloveyou",
-    "heddle", "hyperledger", "fabric", "blockchain", "operator", "changeme", "secret", "baas", "cita", "portal", "docker",
-    "kubernetes", "monkey", "dragon",
+    "password",
+    "passwort",
+    "123456789",
+    "qwertyuiop",
+    "qwerty",
+    "letmein",
+    "administrator",
+    "admin",
+    "welcome",
+    "iloveyou",
+    "heddle",
+    "hyperledger",
+    "fabric",
+    "blockchain",
+    "operator",
+    "changeme",
+    "secret",
+    "baas",
+    "cita",
+    "portal",
+    "docker",
+    "kubernetes",
+    "monkey",
+    "dragon",
 ];
 
 /// Hashes and verifies passwords.
@@ -61,7 +82,10 @@ impl Passwords {
         Ok(fits && known)
     }
 
-    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let _permit = self.permits.acquire().await.map_err(|_| Error::internal())?;
         tokio::task::spawn_blocking(work).await.map_err(|_| Error::internal())
     }
@@ -95,7 +119,9 @@ fn is_common(password: &str) -> bool {
 
 /// `passwordpassword`, `adminadminadmin`.
 fn is_repeated_common(core: &str) -> bool {
-    COMMON.iter().any(|word| core.len() > word.len() && core.len() % word.len() == 0 && core.replace(word, "").is_empty())
+    COMMON.iter().any(|word| {
+        core.len() > word.len() && core.len() % word.len() == 0 && core.replace(word, "").is_empty()
+    })
 }
 
 #[cfg(test)]
@@ -104,10 +130,18 @@ mod tests {
 
     #[test]
     fn common_passwords_are_refused() {
-        for bad in ["password1234", "123456789012", "administrator99", "aaaaaaaaaaaaaaaa", "adminadminadmin", "Hyperledger2026!"] {
+        for bad in [
+            "password1234",
+            "123456789012",
+            "administrator99",
+            "aaaaaaaaaaaaaaaa",
+            "adminadminadmin",
+            "Hyperledger2026!",
+        ] {
             assert!(is_common(bad), "{bad}");
         }
-        for good in ["correct horse battery", "tie the heddle knot", "密码学是有趣的东西，你说呢"] {
+        for good in ["correct horse battery", "tie the heddle knot", "密码学是有趣的东西，你说呢"]
+        {
             assert!(!is_common(good), "{good}");
         }
     }

@@ -91,7 +91,13 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
 fn hidden(role: Role, resource: Resource) -> bool {
     let of_chain = matches!(
         resource.noun,
-        Noun::Chain | Noun::Node | Noun::Channel | Noun::Chaincode | Noun::Identity | Noun::AdminKey | Noun::Operation
+        Noun::Chain
+            | Noun::Node
+            | Noun::Channel
+            | Noun::Chaincode
+            | Noun::Identity
+            | Noun::AdminKey
+            | Noun::Operation
     );
     role == Role::User && of_chain && resource.grant.is_none() && !resource.own
 }
@@ -101,7 +107,9 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
     match decide(caller.role(), action, resource) {
         Decision::Allow => Ok(()),
         Decision::Hide => Err(Error::not_found()),
-        Decision::Forbid if caller.user.is_none() => Err(Error::new(ErrorKind::Forbidden, Code::SessionMissing)),
+        Decision::Forbid if caller.user.is_none() => {
+            Err(Error::new(ErrorKind::Forbidden, Code::SessionMissing))
+        }
         Decision::Forbid => Err(Error::forbidden()),
     }
 }
@@ -164,7 +172,8 @@ mod tests {
     fn nobody_can_do_nothing_but_sign_in() {
         for noun in Noun::ALL {
             for action in Action::ALL {
-                let open = (noun, action) == (Noun::Session, Action::SignIn) || (noun, action) == (Noun::Setup, Action::Create);
+                let open = (noun, action) == (Noun::Session, Action::SignIn)
+                    || (noun, action) == (Noun::Setup, Action::Create);
                 let allowed = decide(None, action, Resource::any(noun)) == Decision::Allow;
                 assert_eq!(allowed, open, "{noun:?} {action:?}");
             }

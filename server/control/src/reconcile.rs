@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agents::DataVolume;
+use domain::Error;
 use domain::chain::{ChainState, Health, HealthView};
 use domain::host::{HostState, HostStatus};
 use domain::node::NodeState;
-use domain::Error;
 use store::{ChainRecord, HostRecord};
 use tokio_util::sync::CancellationToken;
 
@@ -94,9 +94,10 @@ impl ControlPlane {
         let mut reason = None;
         for attempt in 1..=TRIES {
             let probed = match self.services.agent(&host.id).await {
-                Ok(agent) => agent.probe().await.map_err(|failure| {
-                    probe_error(domain::host::ProbeStage::Engine, &failure)
-                }),
+                Ok(agent) => agent
+                    .probe()
+                    .await
+                    .map_err(|failure| probe_error(domain::host::ProbeStage::Engine, &failure)),
                 Err(error) => Err(error),
             };
             match probed {
@@ -156,7 +157,12 @@ impl ControlPlane {
         self.save_health(chain, reachable, reasons).await
     }
 
-    async fn save_health(&self, chain: &ChainRecord, reachable: bool, reasons: Vec<String>) -> Result<(), Error> {
+    async fn save_health(
+        &self,
+        chain: &ChainRecord,
+        reachable: bool,
+        reasons: Vec<String>,
+    ) -> Result<(), Error> {
         let health = match (reachable, reasons.is_empty()) {
             (false, _) => Health::Unreachable,
             (true, true) => Health::Ok,

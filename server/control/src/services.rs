@@ -79,7 +79,8 @@ impl Services {
         if let Some(agent) = self.agents.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(agent.clone());
         }
-        let host = self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
+        let host =
+            self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
         let credentials: Option<TlsCredentials> = self.secret(&credentials_key(id)).await?;
         let agent = (self.connector)(&host.spec, credentials.as_ref()).map_err(crate::error::agent)?;
         self.agents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), agent.clone());
@@ -98,9 +99,13 @@ impl Services {
 
     /// Opens a secret.
     pub async fn secret<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let Some(sealed) = self.store.secret_read(key).await.map_err(crate::error::store)? else { return Ok(None) };
-        let opened =
-            self.vault.open(key, &sealed.sealed).map_err(|error| crate::error::internal("open a secret", error))?;
+        let Some(sealed) = self.store.secret_read(key).await.map_err(crate::error::store)? else {
+            return Ok(None);
+        };
+        let opened = self
+            .vault
+            .open(key, &sealed.sealed)
+            .map_err(|error| crate::error::internal("open a secret", error))?;
         serde_json::from_slice(&opened)
             .map(Some)
             .map_err(|error| crate::error::internal("read a secret", error.classify_text()))
@@ -109,9 +114,11 @@ impl Services {
     /// Seals a secret; the record is stored by the caller, alone or with others.
     pub fn seal<T: Serialize>(&self, key: &str, content: &T) -> Result<SealedSecret, Error> {
         let plain = Zeroizing::new(
-            serde_json::to_vec(content).map_err(|_| crate::error::internal("seal a secret", "not serialisable"))?,
+            serde_json::to_vec(content)
+                .map_err(|_| crate::error::internal("seal a secret", "not serialisable"))?,
         );
-        let sealed = self.vault.seal(key, &plain).map_err(|error| crate::error::internal("seal a secret", error))?;
+        let sealed =
+            self.vault.seal(key, &plain).map_err(|error| crate::error::internal("seal a secret", error))?;
         Ok(SealedSecret {
             key: key.to_owned(),
             sealed,

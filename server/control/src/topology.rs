@@ -90,7 +90,10 @@ impl ChainPlan {
     }
 
     /// Peers of one organization, in order.
-    pub fn peers_of<'a>(&'a self, organization: &'a OrganizationName) -> impl Iterator<Item = &'a PlannedNode> {
+    pub fn peers_of<'a>(
+        &'a self,
+        organization: &'a OrganizationName,
+    ) -> impl Iterator<Item = &'a PlannedNode> {
         self.of_kind(NodeKind::Peer).filter(move |node| node.organization.as_ref() == Some(organization))
     }
 
@@ -132,7 +135,13 @@ pub fn plan(spec: &ChainSpec, host: &HostSpec, port_block: u16) -> Result<ChainP
             domain_name: format!("{}.{chain}", organization.name),
         });
         for index in 0..organization.peers {
-            nodes.push(peer(spec, host, &organization.name, index, port_block + PEERS_OFFSET + PORTS_PER_PEER * peer_slot)?);
+            nodes.push(peer(
+                spec,
+                host,
+                &organization.name,
+                index,
+                port_block + PEERS_OFFSET + PORTS_PER_PEER * peer_slot,
+            )?);
             peer_slot += 1;
         }
     }
@@ -163,7 +172,13 @@ fn orderer(spec: &ChainSpec, host: &HostSpec, port_block: u16, index: u16) -> Re
     })
 }
 
-fn peer(spec: &ChainSpec, host: &HostSpec, organization: &OrganizationName, index: u16, port: u16) -> Result<PlannedNode, Error> {
+fn peer(
+    spec: &ChainSpec,
+    host: &HostSpec,
+    organization: &OrganizationName,
+    index: u16,
+    port: u16,
+) -> Result<PlannedNode, Error> {
     Ok(PlannedNode {
         name: NodeName::parse(&format!("peer{index}-{organization}"))?,
         kind: NodeKind::Peer,
@@ -199,7 +214,10 @@ mod tests {
             consensus: Consensus::Raft,
             orderers,
             organizations: (1..=organizations)
-                .map(|n| OrganizationSpec { name: OrganizationName::parse(&format!("org{n}")).unwrap(), peers })
+                .map(|n| OrganizationSpec {
+                    name: OrganizationName::parse(&format!("org{n}")).unwrap(),
+                    peers,
+                })
                 .collect(),
             channel: ChannelName::parse("mychannel").unwrap(),
             batch_timeout_ms: 200,

@@ -9,10 +9,14 @@ use domain::transaction::{
     BlockView, CallSpec, QueryView, ReadView, SubmitView, TransactionState, TransactionView, WriteView,
 };
 use domain::{Code, Error, ErrorKind};
-use fabric::block::{BlockView as FabricBlock, TransactionView as FabricTransaction, parse_block};
+use fabric::block::{
+    BlockView as FabricBlock, Party, TransactionKind, TransactionView as FabricTransaction, ValidationCode,
+    parse_block,
+};
 use fabric::error::{ErrorKind as FabricKind, FabricError};
 use fabric::identity::SigningIdentity;
 use store::{StoreError, TransactionRecord};
+use time::format_description::well_known::Rfc3339;
 
 use crate::ControlPlane;
 use crate::caller::Caller;
@@ -67,7 +71,8 @@ impl ControlPlane {
         let Prepared { link, peer, identity, call } = &prepared;
         let started = Instant::now();
         let network = &self.services.network;
-        let endorsed = network.endorse(link, peer, identity, call).await.map_err(|error| call_error(&error))?;
+        let endorsed =
+            network.endorse(link, peer, identity, call).await.map_err(|error| call_error(&error))?;
         let endorse_ms = millis(started.elapsed());
         let view = SubmitView {
             id: endorsed.tx_id.clone(),
@@ -151,7 +156,11 @@ impl ControlPlane {
     }
 
     /// The first peer of an organization whose operations endpoint answers; one that is down is passed over.
-    async fn answering_peer(&self, link: &ChainLink, organization: &OrganizationName) -> Result<PlannedNode, Error> {
+    async fn answering_peer(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+    ) -> Result<PlannedNode, Error> {
         let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
         if let [only] = peers.as_slice() {
             return Ok((*only).clone());
@@ -165,18 +174,23 @@ impl ControlPlane {
     }
 
     /// The caller's submitted transactions on a chain; staff see everybody's.
-    pub async fn transaction_history(&self, caller: &Caller, chain: &ChainName) -> Result<Vec<SubmitView>, Error> {
+    pub async fn transaction_history(
+        &self,
+        caller: &Caller,
+        chain: &ChainName,
+    ) -> Result<Vec<SubmitView>, Error> {
         self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
         let user = caller.require_user()?;
-        let everybody = crate::policy::authorize(
-            caller,
-            Action::Create,
-            crate::policy::Resource::any(Noun::Chain),
-        )
-        .is_ok();
+        let everybody =
+            crate::policy::authorize(caller, Action::Create, crate::policy::Resource::any(Noun::Chain))
+                .is_ok();
         let only = if everybody { None } else { Some(&user.id) };
-        let records =
-            self.services.store.transaction_list(chain, only, PAGE, None).await.map_err(crate::error::store)?;
+        let records = self
+            .services
+            .store
+            .transaction_list(chain, only, PAGE, None)
+            .await
+            .map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view).collect())
     }
 
@@ -254,7 +268,9 @@ impl ControlPlane {
                 continue;
             };
             let Ok(block) = parse_block(&bytes) else { continue };
-            let Some(found) = block.transactions.iter().find(|tx| tx.tx_id == record.view.id) else { continue };
+            let Some(found) = block.transactions.iter().find(|tx| tx.tx_id == record.view.id) else {
+                continue;
+            };
             let view = transaction_view(block.number, found);
             let committed =
                 crate::network::Committed { block: block.number, code: view.validation, valid: view.valid };
@@ -307,46 +323,62 @@ fn read_error(error: &FabricError) -> Error {
 fn block_view(block: &FabricBlock) -> BlockView {
     BlockView {
         number: block.number,
-        hash: block.hash.clone(),
-        previous_hash: block.previous_hash.clone(),
-        data_hash: block.data_hash.clone(),
-        data_hash_verified: block.data_hash_verified,
+        hash: hex::encode(block.hash),
+        previous_hash: hex::encode(&block.previous_hash),
+        data_hash: hex::encode(&block.data_hash),
+        data_hash_verified: block.is_data_hash_right,
         transactions: block.transactions.iter().map(|tx| transaction_view(block.number, tx)).collect(),
+    }
+}
+
+fn party(party: &Party) -> (String, String) {
+    (party.msp_id.clone(), party.name.clone())
+}
+
+fn kind(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::Endorser => "endorser",
+        TransactionKind::Config => "config",
+        TransactionKind::Orderer => "orderer",
+        TransactionKind::Other(_) | TransactionKind::Unreadable => "other",
     }
 }
 
 fn transaction_view(block: u64, transaction: &FabricTransaction) -> TransactionView {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
-    TransactionView {
+    let mut view = TransactionView {
         id: transaction.tx_id.clone(),
         block,
-        kind: transaction.kind.to_string(),
-        time: transaction.time.clone(),
-        creator: (transaction.creator.msp_id.clone(), transaction.creator.common_name.clone()),
-        endorsers: transaction.endorsers.iter().map(|who| (who.msp_id.clone(), who.common_name.clone())).collect(),
-        chaincode: transaction.chaincode.clone(),
-        arguments: transaction.arguments.iter().map(text).collect(),
-        reads: transaction
-            .reads
-            .iter()
-            .map(|read| ReadView {
-                namespace: read.namespace.clone(),
-                key: read.key.clone(),
-                version: read.version,
-            })
-            .collect(),
-        writes: transaction
-            .writes
-            .iter()
-            .map(|write| WriteView {
-                namespace: write.namespace.clone(),
-                key: write.key.clone(),
-                deleted: write.deleted,
-                value: text(&write.value),
-            })
-            .collect(),
-        event: transaction.event.as_ref().map(|event| (event.name.clone(), text(&event.payload))),
-        validation: transaction.validation.to_string(),
-        valid: transaction.valid,
+        kind: kind(transaction.kind).to_owned(),
+        time: transaction.time.and_then(|time| time.format(&Rfc3339).ok()),
+        creator: transaction.creator.as_ref().map(party).unwrap_or_default(),
+        endorsers: Vec::new(),
+        chaincode: None,
+        arguments: Vec::new(),
+        reads: Vec::new(),
+        writes: Vec::new(),
+        event: None,
+        validation: transaction.code.map_or("UNKNOWN", ValidationCode::name).to_owned(),
+        valid: transaction.code == Some(ValidationCode::Valid),
+    };
+    let Some(action) = &transaction.action else { return view };
+    view.endorsers = action.endorsers.iter().map(party).collect();
+    view.chaincode = Some(action.chaincode.clone());
+    view.arguments = std::iter::once(action.function.clone()).chain(action.args.iter().map(text)).collect();
+    view.event = action.event.as_ref().map(|event| (event.name.clone(), text(&event.payload)));
+    for namespace in &action.namespaces {
+        let name = &namespace.namespace;
+        view.reads.extend(namespace.reads.iter().map(|read| ReadView {
+            namespace: name.clone(),
+            key: read.key.clone(),
+            version: read.version,
+        }));
+        view.writes.extend(namespace.writes.iter().map(|write| WriteView {
+            namespace: name.clone(),
+            key: write.key.clone(),
+            deleted: write.is_delete,
+            value: text(&write.value),
+        }));
     }
+    view
 }

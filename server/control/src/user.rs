@@ -43,7 +43,12 @@ impl ControlPlane {
         result
     }
 
-    async fn sign_in_checked(&self, caller: &Caller, name: &str, password: String) -> Result<UserView, Error> {
+    async fn sign_in_checked(
+        &self,
+        caller: &Caller,
+        name: &str,
+        password: String,
+    ) -> Result<UserView, Error> {
         policy::authorize(caller, Action::SignIn, Resource::any(Noun::Session))?;
         let store = &self.services.store;
         let now = self.services.clock.now_ms();
@@ -57,7 +62,8 @@ impl ControlPlane {
                 return Err(Error::new(ErrorKind::Forbidden, Code::SignInDelayed).with("seconds", seconds));
             }
         }
-        let record = store.user_by_name(&folded).await.map_err(crate::error::store)?.filter(|user| user.enabled);
+        let record =
+            store.user_by_name(&folded).await.map_err(crate::error::store)?.filter(|user| user.enabled);
         let too_long = password.chars().count() > domain::user::PASSWORD_MAX;
         let password = if too_long { String::new() } else { password };
         let hash = record.as_ref().map(|user| user.password_hash.clone());
@@ -88,9 +94,11 @@ impl ControlPlane {
     /// The person behind a session, as they are now: a disabled or deleted one is nobody.
     pub async fn session_user(&self, id: &UserId) -> Result<Option<CallerUser>, Error> {
         let user = self.services.store.user_read(id).await.map_err(crate::error::store)?;
-        Ok(user
-            .filter(|user| user.enabled)
-            .map(|user| CallerUser { id: user.id.clone(), name: user.name.clone(), role: user.role }))
+        Ok(user.filter(|user| user.enabled).map(|user| CallerUser {
+            id: user.id.clone(),
+            name: user.name.clone(),
+            role: user.role,
+        }))
     }
 
     /// Who is signed in, and what pages may offer them.

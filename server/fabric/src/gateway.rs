@@ -121,6 +121,12 @@ impl Gateway {
         Ok(Committed { block: answer.block_number, code: ValidationCode::from_number(answer.result) })
     }
 
+    /// Hands an envelope that was kept as bytes to the orderers.
+    pub async fn submit_bytes(&self, channel: &str, tx_id: &str, envelope: &[u8]) -> Result<(), FabricError> {
+        let envelope = Envelope::decode(envelope).map_err(|_| FabricError::Decode("a kept envelope"))?;
+        self.submit_envelope(channel, tx_id, envelope).await
+    }
+
     /// Hands an already signed envelope (also a config update) to the orderers through the peer.
     pub async fn submit_envelope(
         &self,
@@ -189,9 +195,9 @@ impl Endorsed {
         &self.response
     }
 
-    /// The signed envelope, as the orderers get it.
-    pub fn envelope(&self) -> &Envelope {
-        &self.envelope
+    /// The signed envelope as the orderers get it, to be kept until [`Gateway::submit_bytes`].
+    pub fn envelope_bytes(&self) -> Vec<u8> {
+        self.envelope.encode_to_vec()
     }
 
     /// Sends the transaction to the orderers; success means accepted for ordering.

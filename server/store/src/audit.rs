@@ -47,7 +47,8 @@ fn row(record: &AuditRecord) -> Value {
     })
 }
 
-const APPEND: &str = "FOR $row IN $rows { CREATE type::record('audit', $row.sequence) SET sequence = $row.sequence,
+const APPEND: &str =
+    "FOR $row IN $rows { CREATE type::record('audit', $row.sequence) SET sequence = $row.sequence,
     at_ms = $row.at_ms, user = $row.user ?? NONE, who = $row.who, what = $row.what, object = $row.object,
     result = $row.result, request_id = $row.request_id, address = $row.address, hash = $row.hash }";
 

@@ -85,7 +85,10 @@ impl Store {
 
     /// One chain.
     pub async fn chain_read(&self, name: &ChainName) -> Result<Option<ChainRecord>, StoreError> {
-        let query = Query::new("SELECT * OMIT id FROM type::record('chain', $name)", json!({ "name": name.as_str() }));
+        let query = Query::new(
+            "SELECT * OMIT id FROM type::record('chain', $name)",
+            json!({ "name": name.as_str() }),
+        );
         self.read_one::<Row>(query).await?.map(ChainRecord::try_from).transpose()
     }
 
@@ -119,7 +122,12 @@ impl Store {
         }
     }
 
-    async fn chain_field(&self, text: &'static str, name: &ChainName, value: String) -> Result<(), StoreError> {
+    async fn chain_field(
+        &self,
+        text: &'static str,
+        name: &ChainName,
+        value: String,
+    ) -> Result<(), StoreError> {
         self.write(Query::new(text, json!({ "name": name.as_str(), "value": value }))).await
     }
 
@@ -153,7 +161,8 @@ impl Store {
 
     /// Grants a person a level on a chain, instead of what they held.
     pub async fn grant_put(&self, chain: &ChainName, user: &UserId, level: Grant) -> Result<(), StoreError> {
-        let text = "UPSERT type::record('chain_grant', $key) SET chain = $chain, user = $user, level = $level";
+        let text =
+            "UPSERT type::record('chain_grant', $key) SET chain = $chain, user = $user, level = $level";
         let bindings = json!({
             "key": format!("{chain}/{user}"),
             "chain": chain.as_str(),
@@ -164,7 +173,12 @@ impl Store {
     }
 
     /// Keeps bytes for a chain under a name.
-    pub async fn document_put(&self, chain: &ChainName, name: &str, content: &[u8]) -> Result<(), StoreError> {
+    pub async fn document_put(
+        &self,
+        chain: &ChainName,
+        name: &str,
+        content: &[u8],
+    ) -> Result<(), StoreError> {
         let text = "UPSERT type::record('document', $key) SET chain = $chain, content = $content";
         let bindings = json!({
             "key": format!("{chain}/{name}"),

@@ -60,7 +60,11 @@ impl Store {
     }
 
     /// Creates or replaces a chaincode's newest definition.
-    pub async fn chaincode_put(&self, chain: &ChainName, chaincode: &ChaincodeRecord) -> Result<(), StoreError> {
+    pub async fn chaincode_put(
+        &self,
+        chain: &ChainName,
+        chaincode: &ChaincodeRecord,
+    ) -> Result<(), StoreError> {
         let text = "UPSERT type::record('chaincode', $key) SET chain = $chain, record = $record";
         let bindings = json!({
             "key": format!("{chain}/{}/{}", chaincode.channel, chaincode.name),

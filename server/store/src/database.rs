@@ -154,7 +154,9 @@ impl Inner {
         values
             .unwrap_or_default()
             .into_iter()
-            .map(|value| serde_json::from_value(value).map_err(|error| StoreError::Unreadable(error.to_string())))
+            .map(|value| {
+                serde_json::from_value(value).map_err(|error| StoreError::Unreadable(error.to_string()))
+            })
             .collect()
     }
 

@@ -31,9 +31,11 @@ impl Store {
         longest_ms: i64,
     ) -> Result<DelayRecord, StoreError> {
         let bindings = json!({ "key": key });
-        let text = "UPSERT type::record('delay', $key) SET failures = (failures ?? 0) + 1, until_ms = until_ms ?? 0;
+        let text =
+            "UPSERT type::record('delay', $key) SET failures = (failures ?? 0) + 1, until_ms = until_ms ?? 0;
             SELECT failures, until_ms FROM type::record('delay', $key)";
-        let counted: DelayRecord = self.read_one(Query::new(text, bindings)).await?.ok_or(StoreError::NotFound)?;
+        let counted: DelayRecord =
+            self.read_one(Query::new(text, bindings)).await?.ok_or(StoreError::NotFound)?;
         if counted.failures <= free {
             return Ok(counted);
         }
@@ -41,7 +43,8 @@ impl Store {
         let wait_ms = first_ms.saturating_mul(1_i64 << doublings).min(longest_ms);
         let until_ms = now_ms.saturating_add(wait_ms);
         let bindings = json!({ "key": key, "until_ms": until_ms });
-        self.write(Query::new("UPDATE type::record('delay', $key) SET until_ms = $until_ms", bindings)).await?;
+        self.write(Query::new("UPDATE type::record('delay', $key) SET until_ms = $until_ms", bindings))
+            .await?;
         Ok(DelayRecord { failures: counted.failures, until_ms })
     }
 

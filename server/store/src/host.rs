@@ -70,7 +70,8 @@ impl Store {
 
     /// One host.
     pub async fn host_read(&self, id: &HostId) -> Result<Option<HostRecord>, StoreError> {
-        let query = Query::new("SELECT * OMIT id FROM type::record('host', $id)", json!({ "id": id.as_str() }));
+        let query =
+            Query::new("SELECT * OMIT id FROM type::record('host', $id)", json!({ "id": id.as_str() }));
         self.read_one::<Row>(query).await?.map(HostRecord::try_from).transpose()
     }
 

@@ -15,10 +15,10 @@ mod log;
 mod secret;
 mod session;
 mod setting;
-mod transaction;
-mod user;
 #[cfg(test)]
 mod tests;
+mod transaction;
+mod user;
 
 pub use audit::AuditRecord;
 pub use chain::ChainRecord;

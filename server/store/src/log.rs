@@ -202,8 +202,10 @@ impl Log for Store {
             _ => None,
         };
         // The owner's length in front keeps the keys of two owners apart.
-        let idempotency =
-            operation.idempotency_key.as_ref().map(|key| format!("{}/{}/{key}", operation.owner.len(), operation.owner));
+        let idempotency = operation
+            .idempotency_key
+            .as_ref()
+            .map(|key| format!("{}/{}/{key}", operation.owner.len(), operation.owner));
         let bindings = json!({
             "id": operation.id,
             "owner": operation.owner,
@@ -378,7 +380,8 @@ impl Log for Store {
     }
 
     async fn events_since(&self, after: u64, limit: u32) -> Result<Vec<EventRecord>, LogError> {
-        let text = "SELECT sequence, record FROM event WHERE sequence > $after ORDER BY sequence LIMIT $limit";
+        let text =
+            "SELECT sequence, record FROM event WHERE sequence > $after ORDER BY sequence LIMIT $limit";
         let bindings = json!({ "after": after, "limit": limit });
         let rows: Vec<EventRow> = self.read(Query::new(text, bindings)).await.map_err(failed)?;
         rows.iter().map(event_of).collect()

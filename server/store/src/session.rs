@@ -72,7 +72,11 @@ impl Store {
     }
 
     /// A session that has not expired.
-    pub async fn session_read(&self, id_hash: &str, now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
+    pub async fn session_read(
+        &self,
+        id_hash: &str,
+        now_ms: i64,
+    ) -> Result<Option<SessionRecord>, StoreError> {
         let text = "SELECT * OMIT id FROM type::record('session', $id_hash)
             WHERE expires_ms > $now_ms AND absolute_expires_ms > $now_ms";
         let query = Query::new(text, json!({ "id_hash": id_hash, "now_ms": now_ms }));
@@ -92,7 +96,8 @@ impl Store {
 
     /// Ends a session.
     pub async fn session_delete(&self, id_hash: &str) -> Result<(), StoreError> {
-        self.write(Query::new("DELETE type::record('session', $id_hash)", json!({ "id_hash": id_hash }))).await
+        self.write(Query::new("DELETE type::record('session', $id_hash)", json!({ "id_hash": id_hash })))
+            .await
     }
 
     /// Ends every session of a person.

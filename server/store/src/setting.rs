@@ -14,7 +14,10 @@ struct Row {
 impl Store {
     /// The value of a key, if it was ever set.
     pub async fn setting_read(&self, key: &str) -> Result<Option<Value>, StoreError> {
-        let query = Query::new("SELECT value FROM type::record('setting', $key)", json!({ "key": format!("s/{key}") }));
+        let query = Query::new(
+            "SELECT value FROM type::record('setting', $key)",
+            json!({ "key": format!("s/{key}") }),
+        );
         self.read_one::<Row>(query).await?.map(|row| decode(&row.value)).transpose()
     }
 

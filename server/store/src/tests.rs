@@ -117,7 +117,8 @@ async fn parallel_claims_fill_the_lowest_blocks_up_to_the_capacity() {
 async fn blocks_with_foreign_ports_are_skipped() {
     on_both(async |store| {
         store.host_create(&host("h", "here", "/s")).await.unwrap();
-        let claimed = store.claim_block(&HostId::new("h"), &chain("a"), 10, &[100, 200], &[100]).await.unwrap();
+        let claimed =
+            store.claim_block(&HostId::new("h"), &chain("a"), 10, &[100, 200], &[100]).await.unwrap();
         assert_eq!(claimed, 200);
         let none = store.claim_block(&HostId::new("h"), &chain("b"), 10, &[100, 200], &[100]).await;
         assert!(matches!(none, Err(StoreError::NoBlock)));
@@ -176,7 +177,10 @@ async fn secrets_go_by_prefix() {
             key_version: 1,
             created_ms: 1,
         };
-        store.secret_put_many(&[secret("chain/a/x"), secret("chain/a/y"), secret("chain/ab/x")]).await.unwrap();
+        store
+            .secret_put_many(&[secret("chain/a/x"), secret("chain/a/y"), secret("chain/ab/x")])
+            .await
+            .unwrap();
         assert_eq!(store.secret_read("chain/a/x").await.unwrap(), Some(secret("chain/a/x")));
         assert_eq!(store.secret_list_prefix("chain/a/").await.unwrap().len(), 2);
         store.secret_delete_prefix("chain/a/").await.unwrap();
@@ -256,7 +260,11 @@ async fn a_number_of_the_audit_is_given_once() {
         };
         store.audit_append(vec![record(1), record(2)]).await.unwrap();
         assert!(store.audit_append(vec![record(3), record(2)]).await.is_err());
-        assert_eq!(store.audit_last().await.unwrap(), Some((2, "h2".to_owned())), "all of a batch or nothing");
+        assert_eq!(
+            store.audit_last().await.unwrap(),
+            Some((2, "h2".to_owned())),
+            "all of a batch or nothing"
+        );
         assert_eq!(store.audit_list(Some(2), Some(&UserId::new("u")), 10).await.unwrap().len(), 1);
         assert_eq!(store.audit_list(None, Some(&UserId::new("other")), 10).await.unwrap().len(), 0);
     })

@@ -53,7 +53,8 @@ fn bindings(record: &TransactionRecord) -> Result<Value, StoreError> {
     }))
 }
 
-const CREATE: &str = "CREATE type::record('transaction', $key) SET chain = $chain, user = $user, tx_id = $tx_id,
+const CREATE: &str =
+    "CREATE type::record('transaction', $key) SET chain = $chain, user = $user, tx_id = $tx_id,
     state = $state, idempotency_key = $idempotency_key, created_ms = $created_ms, view = $view";
 
 impl Store {
@@ -64,7 +65,9 @@ impl Store {
     ) -> Result<Option<TransactionRecord>, StoreError> {
         match self.write(Query::new(CREATE, bindings(record)?)).await {
             Ok(()) => Ok(None),
-            Err(error) if error.is_existing() => self.transaction_by_key(&record.user, &record.idempotency_key).await,
+            Err(error) if error.is_existing() => {
+                self.transaction_by_key(&record.user, &record.idempotency_key).await
+            }
             Err(error) => Err(error),
         }
     }

@@ -107,13 +107,15 @@ impl Store {
 
     /// The person of an id.
     pub async fn user_read(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
-        let query = Query::new("SELECT * OMIT id FROM user WHERE id_text = $id", json!({ "id": id.as_str() }));
+        let query =
+            Query::new("SELECT * OMIT id FROM user WHERE id_text = $id", json!({ "id": id.as_str() }));
         Ok(self.read_one::<Row>(query).await?.map(UserRecord::from))
     }
 
     /// Everybody, by name.
     pub async fn user_list(&self) -> Result<Vec<UserRecord>, StoreError> {
-        let rows: Vec<Row> = self.read(Query::new("SELECT * OMIT id FROM user ORDER BY name", json!({}))).await?;
+        let rows: Vec<Row> =
+            self.read(Query::new("SELECT * OMIT id FROM user ORDER BY name", json!({}))).await?;
         Ok(rows.into_iter().map(UserRecord::from).collect())
     }
 

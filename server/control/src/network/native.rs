@@ -16,10 +16,8 @@ use fabric::gateway::Gateway;
 use fabric::identity::SigningIdentity;
 use fabric::lifecycle::{self, Definition, PolicyChoice};
 use fabric::participation::{self, Status};
-use fabric::proto::channel::Envelope;
 use fabric::{operations, policy};
 use futures::future::BoxFuture;
-use prost::Message;
 
 use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
 use crate::topology::{ADMIN_PORT, PlannedNode};
@@ -105,7 +103,8 @@ fn definition(spec: &DefinitionSpec) -> Result<Definition, FabricError> {
             PolicyChoice::Signature(parsed.map_err(|error| FabricError::Request(error.to_string()))?)
         }
     };
-    let sequence = u64::try_from(spec.sequence).map_err(|_| FabricError::Request("the sequence".to_owned()))?;
+    let sequence =
+        u64::try_from(spec.sequence).map_err(|_| FabricError::Request("the sequence".to_owned()))?;
     Ok(Definition {
         name: spec.name.clone(),
         version: spec.version.clone(),
@@ -146,7 +145,12 @@ impl Network for NativeNetwork {
         participation::join(&conn, block).await.map(drop)
     }
 
-    async fn orderer_ready(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<bool, FabricError> {
+    async fn orderer_ready(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<bool, FabricError> {
         let info = participation::info(&self.connect(link, node, ADMIN_PORT)?, channel).await?;
         if info.status != Status::Active {
             return Ok(false);
@@ -174,7 +178,12 @@ impl Network for NativeNetwork {
         Ok(info.height)
     }
 
-    async fn install(&self, link: &ChainLink, node: &PlannedNode, package: &[u8]) -> Result<String, FabricError> {
+    async fn install(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        package: &[u8],
+    ) -> Result<String, FabricError> {
         let installed = lifecycle::install(&self.grpc(link, node)?, admin(link, node)?, package).await?;
         Ok(installed.package_id)
     }
@@ -219,7 +228,8 @@ impl Network for NativeNetwork {
         let wanted = definition(spec)?;
         let conn = self.grpc(link, node)?;
         let admin = admin(link, node)?;
-        let found = lifecycle::query_approved(&conn, admin, channel, &spec.name, Some(wanted.sequence)).await?;
+        let found =
+            lifecycle::query_approved(&conn, admin, channel, &spec.name, Some(wanted.sequence)).await?;
         Ok(found.is_some_and(|approved| approved.definition.is_same(&wanted)))
     }
 
@@ -274,7 +284,7 @@ impl Network for NativeNetwork {
         Ok(Endorsed {
             tx_id: endorsed.tx_id().to_owned(),
             result: endorsed.response().payload.clone(),
-            envelope: endorsed.envelope().encode_to_vec(),
+            envelope: endorsed.envelope_bytes(),
         })
     }
 
@@ -285,10 +295,8 @@ impl Network for NativeNetwork {
         channel: &str,
         endorsed: &Endorsed,
     ) -> Result<(), FabricError> {
-        let envelope = Envelope::decode(endorsed.envelope.as_slice())
-            .map_err(|_| FabricError::Decode("the endorsed transaction"))?;
         let gateway = self.gateway(link, node, admin(link, node)?)?;
-        gateway.submit_envelope(channel, &endorsed.tx_id, envelope).await
+        gateway.submit_bytes(channel, &endorsed.tx_id, &endorsed.envelope).await
     }
 
     async fn commit_status(

@@ -23,9 +23,9 @@ use crate::services::Services;
 use crate::topology::{self, ChainPlan, PlannedNode};
 
 /// Where a node finds its configuration.
-pub const CONFIG_PATH: &str = "/etc/heddle";
-/// Where a node keeps its ledger.
-pub const DATA_PATH: &str = "/var/hyperledger/production";
+pub const CONFIG_PATH: &str = node_config::CONFIG_DIR;
+/// What a node's data volume covers: exactly the volume that public images declare, so that no second one appears.
+pub const DATA_PATH: &str = "/var/hyperledger";
 /// Name of the document that holds the first channel's genesis block.
 pub const GENESIS: &str = "genesis";
 /// Processes and threads a node may have.
@@ -210,7 +210,8 @@ async fn make_genesis<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError>
     }
     let trust = services.trust(&plan).await.map_err(step_error)?;
     let profile = profile(services, spec, &plan, &trust).await.map_err(step_error)?;
-    let nonce = crate::secrets::random::<24>().map_err(|error| step_error(internal("make a genesis block", error)))?;
+    let nonce = crate::secrets::random::<24>()
+        .map_err(|error| step_error(internal("make a genesis block", error)))?;
     let block = fabric::genesis::block(&profile, ctx.now_ms() / 1_000, nonce)
         .map_err(|error| step_error(internal("make a genesis block", error)))?;
     services.store.document_put(&spec.name, GENESIS, &block).await.map_err(store_error)
@@ -227,9 +228,12 @@ async fn profile(
     plan: &ChainPlan,
     trust: &Trust,
 ) -> Result<ChannelProfile, Error> {
-    let msp = |msp_id: &str| trust.msps.get(msp_id).cloned().ok_or_else(|| internal("make a genesis block", msp_id));
+    let msp = |msp_id: &str| {
+        trust.msps.get(msp_id).cloned().ok_or_else(|| internal("make a genesis block", msp_id))
+    };
     let orderers: Vec<&PlannedNode> = plan.of_kind(NodeKind::Orderer).collect();
-    let endpoints = orderers.iter().map(|node| format!("{}:{}", node.domain_name, node.inner_port())).collect();
+    let endpoints =
+        orderers.iter().map(|node| format!("{}:{}", node.domain_name, node.inner_port())).collect();
     let mut application_orgs = Vec::new();
     for (name, organization) in plan.members() {
         let anchor = plan.peers_of(name).next().map(|peer| (peer.domain_name.clone(), peer.inner_port()));
@@ -248,7 +252,7 @@ async fn profile(
         application_orgs,
         consensus: consenters(services, spec.consensus, plan, &orderers).await?,
         batch: Batch {
-            timeout_ms: u64::from(spec.batch_timeout_ms),
+            timeout_ms: spec.batch_timeout_ms,
             max_messages: BATCH_MESSAGES,
             absolute_max_bytes: BATCH_BYTES_MAX,
             preferred_max_bytes: BATCH_BYTES_PREFERRED,
@@ -266,7 +270,7 @@ async fn consenters(
     let mut bft = Vec::new();
     for (id, node) in (1..).zip(orderers) {
         let tls = services.node_tls(plan, node).await?.cert_pem.clone();
-        let (host, port) = (node.domain_name.clone(), u32::from(node.inner_port()));
+        let (host, port) = (node.domain_name.clone(), node.inner_port());
         match consensus {
             Consensus::Raft => {
                 raft.push(RaftConsenter { host, port, client_tls_pem: tls.clone(), server_tls_pem: tls });
@@ -297,7 +301,10 @@ async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<ImagesPinned,
 }
 
 /// The first of some images that is present, else the first that can be pulled.
-async fn ensure_first<P: CreatesChain>(ctx: &Context<P>, references: Vec<String>) -> Result<String, StepError> {
+async fn ensure_first<P: CreatesChain>(
+    ctx: &Context<P>,
+    references: Vec<String>,
+) -> Result<String, StepError> {
     let agent = ctx.env().agent(&ctx.params().chain_spec().host).await.map_err(step_error)?;
     for reference in &references {
         if let Some(facts) = agent.image(reference).await.map_err(agent_error)? {
@@ -368,18 +375,17 @@ pub(crate) async fn node_spec(
     let environment = if orderer {
         files.push(plain_file("orderer.yaml", node_config::orderer_yaml().as_bytes()));
         ports.push(PortSpec { container: topology::ADMIN_PORT, publish: Publish::Assigned });
-        node_config::orderer_environment(&node_config::OrdererSettings {
-            msp_id: node.msp_id.clone(),
-            listen_port: node.inner_port(),
-        })
+        let msp_id = node.msp_id.clone();
+        node_config::orderer_environment(&node_config::OrdererSettings { msp_id, ..Default::default() })
     } else {
-        files.push(plain_file("core.yaml", node_config::core_yaml().as_bytes()));
+        let yaml = node_config::core_yaml(&node_config::StateDatabase::LevelDb);
+        files.push(plain_file("core.yaml", yaml.as_bytes()));
         node_config::peer_environment(&node_config::PeerSettings {
             id: node.domain_name.clone(),
             msp_id: node.msp_id.clone(),
             address: format!("{}:{}", node.domain_name, node.inner_port()),
-            bootstrap: bootstrap(&link.plan, node),
-            cluster_delivery: false,
+            gossip_bootstrap: vec![bootstrap(&link.plan, node)],
+            ..Default::default()
         })
     };
     Ok(NodeSpec {
@@ -389,7 +395,11 @@ pub(crate) async fn node_spec(
         kind: node.kind.as_str().to_owned(),
         image: if orderer { images.orderer.clone() } else { images.peer.clone() },
         entrypoint: Vec::new(),
-        command: if orderer { vec!["orderer".to_owned()] } else { ["peer", "node", "start"].map(str::to_owned).to_vec() },
+        command: if orderer {
+            vec!["orderer".to_owned()]
+        } else {
+            ["peer", "node", "start"].map(str::to_owned).to_vec()
+        },
         environment,
         files,
         data_path: Some(DATA_PATH.to_owned()),
@@ -443,7 +453,9 @@ async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError>
         let joined = until(ctx_ref, node.name.as_str(), || async {
             let network = &ctx_ref.env().network;
             match node.kind {
-                NodeKind::Orderer => network.orderer_join(link_ref, &node, channel, block_ref).await.map(Some),
+                NodeKind::Orderer => {
+                    network.orderer_join(link_ref, &node, channel, block_ref).await.map(Some)
+                }
                 _ => network.peer_join(link_ref, &node, block_ref).await.map(Some),
             }
         });

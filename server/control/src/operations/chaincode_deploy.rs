@@ -109,7 +109,6 @@ struct PackageSecret {
 
 /// One organization's part in a deployment.
 struct Member {
-    organization: OrganizationName,
     msp_id: String,
     peers: Vec<PlannedNode>,
     /// Name of its chaincode container, by which its peers reach it.
@@ -198,7 +197,8 @@ async fn make_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<PackagesM
 fn make_package(spec: &DeploySpec, member: &Member, now_ms: i64) -> Result<PackageSecret, Error> {
     let fail = |error: fabric::material::MaterialError| internal("make a package", error);
     let validity = Validity::from_unix(now_ms / 1_000, VALIDITY_DAYS);
-    let authority = Authority::generate(&format!("ca.{}", member.server), &member.msp_id, &validity).map_err(fail)?;
+    let authority =
+        Authority::generate(&format!("ca.{}", member.server), &member.msp_id, &validity).map_err(fail)?;
     let leaf = |common_name: &str, dns_names: Vec<String>| Leaf {
         common_name: common_name.to_owned(),
         kind: LeafKind::Tls,
@@ -258,7 +258,13 @@ async fn start_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), Ste
 }
 
 /// The container of an organization's chaincode server.
-fn server_spec(link: &ChainLink, member: &Member, secret: &PackageSecret, image: &str, operation: &str) -> NodeSpec {
+fn server_spec(
+    link: &ChainLink,
+    member: &Member,
+    secret: &PackageSecret,
+    image: &str,
+    operation: &str,
+) -> NodeSpec {
     let path = |name: &str| format!("{CONFIG_PATH}/tls/{name}");
     let environment = BTreeMap::from([
         ("CHAINCODE_ID".to_owned(), secret.package_id.clone()),
@@ -362,8 +368,10 @@ async fn approve_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), 
     let packages = ctx.output::<PackagesMade>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let wanted = definition(spec, sequence);
-    let representatives: Vec<PlannedNode> =
-        members(&link, spec, sequence).into_iter().filter_map(|member| member.peers.into_iter().next()).collect();
+    let representatives: Vec<PlannedNode> = members(&link, spec, sequence)
+        .into_iter()
+        .filter_map(|member| member.peers.into_iter().next())
+        .collect();
     let (ctx_ref, link_ref, wanted_ref, packages_ref) = (&ctx, &link, &wanted, &packages);
     for_each_node(&ctx, representatives, |peer| async move {
         let id = packages_ref.ids.get(&peer.msp_id).map(String::as_str).unwrap_or_default();
@@ -386,7 +394,8 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
     let wanted = definition(spec, sequence);
     let peer = first_peer(&link)?;
     let channel = spec.channel.as_str();
-    let msp_ids: Vec<String> = link.plan.members().map(|(_, organization)| organization.msp_id.clone()).collect();
+    let msp_ids: Vec<String> =
+        link.plan.members().map(|(_, organization)| organization.msp_id.clone()).collect();
     // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
     until(&ctx, "approvals", || async {
         let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
@@ -447,8 +456,13 @@ async fn retire(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Result<()
 
 /// Refuses an image that the host's rules do not let users run.
 pub(crate) fn check_image(rules: &[String], image: &str, staff: bool) -> Result<(), Error> {
-    let allowed = staff || rules.iter().any(|prefix| !prefix.is_empty() && image.starts_with(prefix.as_str()));
-    if allowed { Ok(()) } else { Err(Error::new(domain::ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", image)) }
+    let allowed =
+        staff || rules.iter().any(|prefix| !prefix.is_empty() && image.starts_with(prefix.as_str()));
+    if allowed {
+        Ok(())
+    } else {
+        Err(Error::new(domain::ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", image))
+    }
 }
 
 #[cfg(test)]

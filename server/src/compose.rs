@@ -1,0 +1,165 @@
+//! The composition root: constructs store, agents, workflow and façade. The only place that knows all of them.
+
+use std::io::{ErrorKind, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
+use agents::{Agent, AgentError};
+use control::ControlPlane;
+use control::network::native::NativeNetwork;
+use control::secrets::{KEY_LEN, Vault};
+use control::services::{Connector, Services};
+use domain::host::{Endpoint, HostSpec, TlsCredentials};
+use sha2::{Digest, Sha256};
+use store::{Store, StoreError};
+use workflow::{Settings, SystemClock};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+
+/// Why the portal does not start, each with its way out.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("another portal has {0} open: stop it first, or choose another folder with --data")]
+    DataLocked(PathBuf),
+    #[error("the database in {0} cannot be opened: {1}")]
+    Data(PathBuf, StoreError),
+    #[error("the folder {0} cannot be used: {1}")]
+    Folder(PathBuf, std::io::Error),
+    #[error("the key file {0} cannot be used: {1}")]
+    Key(PathBuf, std::io::Error),
+    #[error("the key file {0} can be read by others: make it yours alone with chmod 600")]
+    KeyOpen(PathBuf),
+    #[error("the key file {0} does not hold 64 hexadecimal digits: restore it from your backup")]
+    KeyMalformed(PathBuf),
+    #[error("the data folder {data} has data, but its key file {key} is gone: restore it from your backup")]
+    KeyGone { data: PathBuf, key: PathBuf },
+    #[error("{0} is not a loopback address: without TLS of its own the portal listens on loopback only, for example behind a proxy on the same machine")]
+    NotLoopback(SocketAddr),
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("the portal cannot be put together: {0}")]
+    Build(#[from] control::BuildError),
+    #[error("serving ended: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Everything that serving needs.
+pub struct Portal {
+    pub plane: Arc<ControlPlane>,
+    pub store: Store,
+}
+
+/// Opens the database and puts the portal together.
+pub async fn build(config: &Config) -> Result<Portal, StartError> {
+    if !config.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.listen));
+    }
+    let key = read_key(&config.key_path(), &config.data)?;
+    std::fs::create_dir_all(&config.data).map_err(|error| StartError::Folder(config.data.clone(), error))?;
+    let url = format!("surrealkv://{}?sync=every", config.data.join("portal").display());
+    let store = Store::open(&url).await.map_err(|error| match error {
+        StoreError::Locked => StartError::DataLocked(config.data.clone()),
+        other => StartError::Data(config.data.clone(), other),
+    })?;
+    let services = Services::new(
+        store.clone(),
+        Vault::new(*key, 1),
+        Arc::new(SystemClock),
+        Arc::new(NativeNetwork::default()),
+        connector(),
+        config.local_socket(),
+    );
+    // A name of its own for each data folder: after a crash the portal takes its operations back at once.
+    let settings = Settings::new(format!("portal-{}", store.installation()));
+    let audit_key = Sha256::new().chain_update(b"audit").chain_update(*key).finalize().to_vec();
+    let plane = ControlPlane::new(Arc::new(services), settings, Zeroizing::new(audit_key))?;
+    Ok(Portal { plane: Arc::new(plane), store })
+}
+
+/// Makes agents: Docker engines by socket or by TCP with mutual TLS.
+fn connector() -> Connector {
+    Arc::new(|spec: &HostSpec, credentials: Option<&TlsCredentials>| {
+        let refused = |why: &str| AgentError::Refused(why.to_owned());
+        let endpoint = match (&spec.endpoint, credentials) {
+            (Endpoint::Local { path }, _) => DockerEndpoint::Unix { path: path.into() },
+            (Endpoint::Tcp { address, port }, Some(tls)) => DockerEndpoint::Tcp {
+                address: address.clone(),
+                port: *port,
+                ca_pem: tls.ca_pem.clone(),
+                client_cert_pem: tls.certificate_pem.clone(),
+                client_key_pem: Zeroizing::new(tls.key_pem.clone()),
+            },
+            (Endpoint::Tcp { .. }, None) => return Err(refused("an engine over TCP needs certificates")),
+        };
+        let bind: IpAddr = spec.bind_address.parse().map_err(|_| refused("the bind address is not an address"))?;
+        let options = DockerOptions { bind_address: bind, ..DockerOptions::default() };
+        let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
+        Ok(agent)
+    })
+}
+
+/// Reads the key, or makes it where nothing has been sealed yet.
+fn read_key(path: &Path, data: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, StartError> {
+    let fail = |error| StartError::Key(path.to_owned(), error);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if data.join("portal").exists() {
+                return Err(StartError::KeyGone { data: data.to_owned(), key: path.to_owned() });
+            }
+            return make_key(path);
+        }
+        Err(error) => return Err(fail(error)),
+    };
+    let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(StartError::KeyOpen(path.to_owned()));
+    }
+    let mut key = Zeroizing::new([0_u8; KEY_LEN]);
+    hex::decode_to_slice(text.trim(), &mut key[..]).map_err(|_| StartError::KeyMalformed(path.to_owned()))?;
+    Ok(key)
+}
+
+fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, StartError> {
+    let fail = |error| StartError::Key(path.to_owned(), error);
+    let mut key = Zeroizing::new([0_u8; KEY_LEN]);
+    getrandom::fill(&mut key[..]).map_err(|error| fail(std::io::Error::other(error)))?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(fail)?;
+    }
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
+    file.write_all(hex::encode(&key[..]).as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
+    tracing::info!(path = %path.display(), "a key for secrets was made: back this file up, apart from the data folder");
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_must_be_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, data) = (folder.path().join("d.key"), folder.path().join("d"));
+        let made = read_key(&path, &data).unwrap();
+        assert_eq!(*made, *read_key(&path, &data).unwrap());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(read_key(&path, &data), Err(StartError::KeyOpen(_))));
+    }
+
+    #[test]
+    fn a_lost_key_is_not_replaced_beside_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("d");
+        std::fs::create_dir_all(data.join("portal")).unwrap();
+        assert!(matches!(read_key(&folder.path().join("d.key"), &data), Err(StartError::KeyGone { .. })));
+        std::fs::write(folder.path().join("bad"), "xyz").unwrap();
+        std::fs::set_permissions(folder.path().join("bad"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(read_key(&folder.path().join("bad"), &data), Err(StartError::KeyMalformed(_))));
+    }
+}

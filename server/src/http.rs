@@ -1,0 +1,6 @@
+//! Adapters between HTTP and the façade. They translate; they decide nothing.
+
+pub mod caller;
+pub mod events;
+pub mod headers;
+pub mod session;

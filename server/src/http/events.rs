@@ -1,0 +1,97 @@
+//! One stream of server-sent events per browser: lines of operations' records, resumable by `Last-Event-ID`, and
+//! names of what has changed. Rights are asked for each line; the session is looked at again every few seconds.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use control::ControlPlane;
+use control::caller::Caller;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tower_sessions::Session;
+
+use super::caller::user_of;
+
+/// Events that may wait for a slow browser; then the stream ends and the browser connects again.
+const QUEUE: usize = 256;
+/// Pause between two looks at the session.
+const RECHECK: Duration = Duration::from_secs(5);
+/// Silence after which a comment keeps the connection open.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// `GET /events`
+pub async fn stream(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    session: Session,
+    headers: HeaderMap,
+) -> Response {
+    if caller.user.is_none() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
+    let after = match resumed {
+        Some(after) => after,
+        None => match plane.last_event(&caller).await {
+            Ok(last) => last,
+            Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        },
+    };
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(feed(plane, caller, session, after, sender));
+    Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+type Sender = mpsc::Sender<Result<Event, Infallible>>;
+
+/// Sends until the browser goes, the session ends, or the browser is too slow.
+async fn feed(plane: Arc<ControlPlane>, mut caller: Caller, session: Session, mut after: u64, sender: Sender) {
+    let mut events = plane.events();
+    let mut changes = plane.changes();
+    let mut recheck = tokio::time::interval(RECHECK);
+    loop {
+        // What is stored is the truth; the broadcast only says that there is something new.
+        match send_lines(&plane, &caller, after, &sender).await {
+            Some(last) => after = last,
+            None => return,
+        }
+        tokio::select! {
+            () = sender.closed() => return,
+            _ = recheck.tick() => {
+                let alive = session.load().await.is_ok();
+                match user_of(&plane, &session).await {
+                    Ok(Some(user)) if alive => caller.user = Some(user),
+                    _ => return,
+                }
+            }
+            event = events.recv() => if matches!(event, Err(RecvError::Closed)) { return },
+            change = changes.recv() => match change {
+                Ok(change) => {
+                    let Ok(data) = serde_json::to_string(&change) else { return };
+                    if sender.try_send(Ok(Event::default().event("changed").data(data))).is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+/// Sends stored lines after a number; returns the number reached, none when the browser is gone or too slow.
+async fn send_lines(plane: &ControlPlane, caller: &Caller, after: u64, sender: &Sender) -> Option<u64> {
+    let (lines, last) = plane.events_since(caller, after).await.ok()?;
+    for line in lines {
+        let data = serde_json::to_string(&line).ok()?;
+        let event = Event::default().event("operation").id(line.sequence.to_string()).data(data);
+        sender.send(Ok(event)).await.ok()?;
+    }
+    Some(last)
+}
