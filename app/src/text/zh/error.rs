@@ -25,7 +25,9 @@ pub fn code(code: Code) -> &'static str {
         Code::HostNameTaken => "该主机名称已存在，请换一个。",
         Code::HostEndpointTaken => "该引擎已添加，请使用现有的主机。",
         Code::HostLocalRefused => "门户启动时未获准使用本机引擎。请在启动时允许，或添加远程引擎。",
-        Code::HostPlainTcp => "未加密的 TCP 会让网络中的任何人控制该机器，因此被拒绝。请为引擎启用 TLS 并使用 2376 端口。",
+        Code::HostPlainTcp => {
+            "未加密的 TCP 会让网络中的任何人控制该机器，因此被拒绝。请为引擎启用 TLS 并使用 2376 端口。"
+        }
         Code::HostAddress => "地址无法使用。请检查拼写以及名称能否解析。",
         Code::HostTcp => "该地址和端口没有响应。请检查引擎是否在监听以及防火墙设置。",
         Code::HostTls => "TLS 连接失败。请检查 CA 证书是否属于该引擎，以及其证书是否包含此地址。",
@@ -61,11 +63,15 @@ pub fn code(code: Code) -> &'static str {
         Code::StepTimeout => "该步骤超时。请检查主机是否过载，然后继续。",
         Code::AttemptsUsedUp => "该步骤多次尝试均未成功。请根据记录修正原因后继续。",
         Code::UndoFailed => "撤销操作失败。请根据记录修正原因后再次撤销。",
-        Code::PlanVersionUnknown => "该操作由另一版本的门户发起，当前版本无法识别。请运行原版本，或撤销操作。",
+        Code::PlanVersionUnknown => {
+            "该操作由另一版本的门户发起，当前版本无法识别。请运行原版本，或撤销操作。"
+        }
         Code::ChannelExists => "该通道名称已存在，请换一个。",
         Code::ChaincodeNameReserved => "名称 {name} 由 Fabric 保留，请换一个。",
         Code::ChaincodeVersionMalformed => "版本只能包含字母、数字和 _ . + - 符号，最多 40 个字符，请修正。",
-        Code::PolicyMalformed => "背书策略无法解析。请写成 OR('Org1MSP.peer','Org2MSP.peer') 的形式，并使用本链的组织。",
+        Code::PolicyMalformed => {
+            "背书策略无法解析。请写成 OR('Org1MSP.peer','Org2MSP.peer') 的形式，并使用本链的组织。"
+        }
         Code::SequenceConflict => "期间他人已更改该链码。请刷新页面后重新部署。",
         Code::NotApproved => "批准该定义的组织不足。请按就绪情况表为缺少的组织批准。",
         Code::NotInstalled => "所需的节点上未安装链码包。请重新部署以安装。",
@@ -75,12 +81,16 @@ pub fn code(code: Code) -> &'static str {
         Code::ChaincodeNeedsInit => "链码需要先初始化，请先提交初始化调用。",
         Code::ArgumentsNotJson => "参数不是 JSON 数组。请写成 [\"a\",\"b\",\"10\"] 的形式。",
         Code::ArgumentsTooLarge => "参数过大，最多 {max} 字节。",
-        Code::EndorsementMismatch => "各节点的计算结果不一致，未提交任何内容。请检查链码中是否使用了时间或随机数，然后重试。",
+        Code::EndorsementMismatch => {
+            "各节点的计算结果不一致，未提交任何内容。请检查链码中是否使用了时间或随机数，然后重试。"
+        }
         Code::EndorsementPolicyFailure => "背书不满足策略，账本未改变。请检查所需组织的节点是否都在运行。",
         Code::MvccConflict => "另一交易同时修改了相同的键，本交易无效。请重新提交。",
         Code::PhantomConflict => "范围查询的结果期间发生变化，本交易无效。请重新提交。",
         Code::TransactionInvalid => "通道判定交易无效（{code}）。账本未改变，请检查后重新提交。",
-        Code::TransactionTimeout => "未能及时看到提交结果，交易仍可能生效。请先查看交易页面再决定是否重新提交。",
+        Code::TransactionTimeout => {
+            "未能及时看到提交结果，交易仍可能生效。请先查看交易页面再决定是否重新提交。"
+        }
         Code::NoEndorsers => "没有节点能为此调用背书。请检查所需组织的节点是否运行并已安装链码。",
         Code::NoLeader => "排序节点目前没有领导者。请稍候；若持续，请检查是否有多数节点在运行。",
         Code::AccessDenied => "链拒绝了该身份。请选择其他组织，或检查通道的访问规则。",
