@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use leptos_router::components::{A, Outlet};
 
 use crate::api::operation::operation_list;
-use crate::api::session::SignOut;
 use crate::components::icon::{Icon, icon};
 use crate::components::load::{load, with_session};
 use crate::components::menu::PreferenceMenus;
@@ -79,8 +78,8 @@ fn navigation(me: Me) -> AnyView {
     view! { <ul>{items}</ul> }.into_any()
 }
 
+/// Who is signed in, and the way out: a plain form, so that the whole page is new afterwards.
 fn person(me: Me) -> AnyView {
-    let leave = ServerAction::<SignOut>::new();
     let role = match me.0.role {
         domain::permission::Role::Admin => tr(|t| t.role_admin),
         domain::permission::Role::Operator => tr(|t| t.role_operator),
@@ -91,9 +90,9 @@ fn person(me: Me) -> AnyView {
             <summary aria-label=tr(|t| t.account)>{icon(Icon::Person)} <span>{me.0.name.to_string()}</span></summary>
             <div class="menu-panel">
                 <p class="muted small">{role}</p>
-                <ActionForm action=leave>
+                <form method="post" action="/api/session_delete">
                     <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
-                </ActionForm>
+                </form>
             </div>
         </details>
     }

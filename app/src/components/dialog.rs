@@ -19,11 +19,14 @@ pub fn Confirm(
     /// The name to type; none: a click is enough.
     #[prop(optional, into)]
     name: Option<String>,
+    /// What is typed; from outside where the button may be drawn anew while somebody types.
+    #[prop(optional)]
+    typed: Option<RwSignal<String>>,
     #[prop(optional)] danger: bool,
     confirm: Callback<String>,
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
-    let typed = RwSignal::new(String::new());
+    let typed = typed.unwrap_or_else(|| RwSignal::new(String::new()));
     let wanted = name.clone();
     let ready =
         Signal::derive(move || wanted.as_ref().is_none_or(|name| typed.read().as_str() == name.as_str()));

@@ -10,15 +10,35 @@ use crate::text::tr;
 /// Most lines drawn at once; the rest is counted, so that a page stays quick.
 const DRAWN_MAX: usize = 2_000;
 
+/// How somebody looks at a log. It belongs to the page, so that new lines never change it.
+#[derive(Clone, Copy)]
+pub struct LogState {
+    pub filter: RwSignal<String>,
+    pub follow: RwSignal<bool>,
+    pub wrap: RwSignal<bool>,
+}
+
+impl LogState {
+    /// Everything, wrapped, at the end.
+    pub fn new() -> Self {
+        Self { filter: RwSignal::new(String::new()), follow: RwSignal::new(true), wrap: RwSignal::new(true) }
+    }
+}
+
+impl Default for LogState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A log. While `follow` is on, the end stays in view.
 #[component]
 pub fn LogView(
     #[prop(into)] id: String,
     #[prop(into)] lines: Signal<Vec<String>>,
-    follow: RwSignal<bool>,
+    state: LogState,
 ) -> impl IntoView {
-    let filter = RwSignal::new(String::new());
-    let wrap = RwSignal::new(true);
+    let LogState { filter, follow, wrap } = state;
     let node = NodeRef::<html::Pre>::new();
     let shown = Memo::new(move |_| matching(&lines.read(), &filter.read()));
     Effect::new(move |_| {

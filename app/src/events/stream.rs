@@ -83,10 +83,28 @@ fn queue_for_lead() -> Option<()> {
     Some(())
 }
 
-/// Opens the stream. The browser reconnects by itself and then sends the last event's id.
+/// Shortest and longest wait before a stream that the server ended is opened again.
+const WAIT_MS: (u32, u32) = (2_000, 60_000);
+
+/// Opens the stream. The browser reconnects by itself and then sends the last event's id; where the server ended
+/// it, because the session is over, it is tried again now and then: somebody may have signed in.
 fn lead() {
+    lead_after(WAIT_MS.0);
+}
+
+fn lead_after(wait_ms: u32) {
     let Ok(source) = EventSource::new(ADDRESS) else { return };
     on(&source, "open", |_| Some(Message::Resync));
+    let watched = source.clone();
+    let failed = Closure::<dyn Fn()>::new(move || {
+        if watched.ready_state() == EventSource::CLOSED {
+            let longer = wait_ms.saturating_mul(2).min(WAIT_MS.1);
+            let wait = std::time::Duration::from_millis(u64::from(wait_ms));
+            leptos::prelude::set_timeout(move || lead_after(longer), wait);
+        }
+    });
+    source.set_onerror(Some(failed.as_ref().unchecked_ref()));
+    failed.forget();
     on(&source, "operation", |data| serde_json::from_str::<EventView>(data).ok().map(Message::Operation));
     on(&source, "changed", |data| {
         #[derive(serde::Deserialize)]

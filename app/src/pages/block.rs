@@ -24,14 +24,14 @@ pub fn Block() -> impl IntoView {
             block_read(chain_name(&chain)?, channel_name(&channel)?, number).await
         },
     );
-    let title = say(move |t| fill(t.block_n, &[("n", number.get())]));
-    let mut crumbs = chain_crumbs(&chain.get_untracked());
-    crumbs.push((words(|t| t.channels), format!("/chains/{}/channels", chain.get_untracked())));
-    view! {
-        <Page title=Signal::derive(title) crumbs=crumbs>
-            {load(data, move |block, _| body(&chain.get_untracked(), &channel.get_untracked(), block))}
-        </Page>
-    }
+    load(data, move |block, _| {
+        let (chain, channel) = (chain.get_untracked(), channel.get_untracked());
+        let mut crumbs = chain_crumbs(&chain);
+        crumbs.push((words(|t| t.channels), format!("/chains/{chain}/channels")));
+        let number = block.number.to_string();
+        let title = Signal::derive(say(move |t| fill(t.block_n, &[("n", number.clone())])));
+        view! { <Page title=title crumbs=crumbs>{body(&chain, &channel, block)}</Page> }.into_any()
+    })
 }
 
 fn body(chain: &str, channel: &str, block: BlockView) -> AnyView {

@@ -38,17 +38,22 @@ pub fn Chain() -> impl IntoView {
         async move { carry_out(verb, chain_name(&name)?, typed).await }
     });
     let refused = follow(action);
-    view! {
-        <Page
-            title=Signal::derive(move || name.get())
-            crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]
-            actions=load(chain, move |chain, _| buttons(&chain, action))
-        >
-            {move || chain_tabs(&name.read())}
-            <Notice error=refused/>
-            {load(chain, |chain, _| body(&chain))}
-        </Page>
-    }
+    let typed = RwSignal::new(String::new());
+    load(chain, move |chain, _| {
+        let name = chain.summary.name.to_string();
+        view! {
+            <Page
+                title=Signal::stored(name.clone())
+                crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]
+                actions=buttons(&chain, action, typed)
+            >
+                {chain_tabs(&name)}
+                <Notice error=refused/>
+                {body(&chain)}
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<OperationId, ApiError> {
@@ -61,7 +66,11 @@ async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<Op
     }
 }
 
-fn buttons(chain: &ChainView, action: Action<Wish, Result<OperationId, ApiError>>) -> AnyView {
+fn buttons(
+    chain: &ChainView,
+    action: Action<Wish, Result<OperationId, ApiError>>,
+    typed: RwSignal<String>,
+) -> AnyView {
     let has = |verb: ChainVerb| chain.verbs.contains(&verb);
     let act = move |verb: ChainVerb| {
         Callback::new(move |typed: String| {
@@ -99,7 +108,7 @@ fn buttons(chain: &ChainView, action: Action<Wish, Result<OperationId, ApiError>
     ];
     let delete = has(ChainVerb::Delete).then(|| {
         view! {
-            <Confirm label=words(|t| t.delete) impact=impact name=name.clone() danger=true
+            <Confirm label=words(|t| t.delete) impact=impact name=name.clone() typed=typed danger=true
                 confirm=act(ChainVerb::Delete)/>
         }
     });

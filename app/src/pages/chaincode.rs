@@ -2,6 +2,7 @@
 
 use domain::chain::{ChainVerb, ChainView};
 use domain::chaincode::{ChaincodeView, DeploySpec, ReadinessView};
+use domain::id::OperationId;
 use domain::name::{ChaincodeName, ChannelName};
 use leptos::prelude::*;
 
@@ -31,23 +32,29 @@ pub fn Chaincode() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
     let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
-    // The form outlives a refresh, so that what is typed stays.
+    // The form and its action outlive a refresh: what is typed stays, and an answer finds its page.
     let form = Form::empty();
-    view! {
-        <Page title=words(|t| t.chaincode) crumbs=chain_crumbs(&name.get_untracked())>
-            {move || chain_tabs(&name.read())}
-            {load(data, move |(chain, deployed, sample), _| {
-                form.fill_once(&sample, &deployed);
-                let may = chain.verbs.contains(&ChainVerb::Update);
-                let deploy = if may {
-                    view! { <Deploy form=form chain=chain.summary.name.to_string()/> }.into_any()
-                } else {
-                    view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }.into_any()
-                };
-                view! { {list(&chain.summary.name.to_string(), deployed, form)} {deploy} }.into_any()
-            })}
-        </Page>
-    }
+    let key = RwSignal::new(String::new());
+    let deploy = Action::new(move |spec: &DeploySpec| chaincode_deploy(spec.clone(), key.get_untracked()));
+    let refused = follow(deploy);
+    load(data, move |(chain, deployed, sample), _| {
+        form.fill_once(&sample, &deployed);
+        let name = chain.summary.name.to_string();
+        let fields = if chain.verbs.contains(&ChainVerb::Update) {
+            view! { <Deploy form=form chain=name.clone() deploy=deploy key=key/> }.into_any()
+        } else {
+            view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }.into_any()
+        };
+        view! {
+            <Page title=words(|t| t.chaincode) crumbs=chain_crumbs(&name)>
+                {chain_tabs(&name)}
+                {list(&name, deployed, form)}
+                {fields}
+                <Notice error=refused/>
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 async fn read(name: String) -> Result<Data, ApiError> {
@@ -204,19 +211,18 @@ fn next_version(version: &str) -> String {
     tail.parse::<u64>().map_or_else(|_| format!("{version}-2"), |n| format!("{head}{}", n.saturating_add(1)))
 }
 
+type Deployment = Action<DeploySpec, Result<OperationId, ApiError>>;
+
 #[component]
-fn Deploy(form: Form, chain: String) -> impl IntoView {
+fn Deploy(form: Form, chain: String, deploy: Deployment, key: RwSignal<String>) -> impl IntoView {
     let wrong = RwSignal::new(None::<domain::Error>);
-    // A key per attempt: what is clicked twice before the answer is one deployment.
-    let key = RwSignal::new(String::new());
-    let deploy = Action::new(move |spec: &DeploySpec| chaincode_deploy(spec.clone(), key.get_untracked()));
-    let refused = follow(deploy);
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match form.parse(&chain) {
             Ok(_) if deploy.pending().get_untracked() => {}
             Ok(spec) => {
                 wrong.set(None);
+                // A key per attempt: what is clicked twice before the answer is one deployment.
                 key.set(new_key());
                 deploy.dispatch(spec);
             }
@@ -243,7 +249,6 @@ fn Deploy(form: Form, chain: String) -> impl IntoView {
                     error=wrong_on(wrong, "policy")/>
                 <CheckField id="init_required" label=words(|t| t.init_required) value=form.init_required/>
             </details>
-            <Notice error=refused/>
             <div class="row end">
                 <button type="submit" class="button primary" disabled=move || deploy.pending().get()>
                     {tr(|t| t.deploy)}

@@ -20,12 +20,16 @@ pub fn Channels() -> impl IntoView {
         move || (name.get(), tick.get()),
         |(name, _)| async move { channel_list(chain_name(&name)?).await },
     );
-    view! {
-        <Page title=words(|t| t.channels) crumbs=chain_crumbs(&name.get_untracked())>
-            {move || chain_tabs(&name.read())}
-            {load(channels, move |channels, _| table(&name.get_untracked(), channels))}
-        </Page>
-    }
+    load(channels, move |channels, _| {
+        let chain = name.get_untracked();
+        view! {
+            <Page title=words(|t| t.channels) crumbs=chain_crumbs(&chain)>
+                {chain_tabs(&chain)}
+                {table(&chain, channels)}
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 fn table(chain: &str, channels: Vec<ChannelView>) -> AnyView {

@@ -35,24 +35,29 @@ pub fn Host() -> impl IntoView {
             navigate("/hosts", leptos_router::NavigateOptions::default());
         }
     });
-    let title = RwSignal::new(String::new());
-    view! {
-        <Page
-            title=Signal::derive(move || if title.read().is_empty() { id.get() } else { title.get() })
-            crumbs=vec![(words(|t| t.hosts), "/hosts".to_owned())]
-            actions=load(host, move |host, me| buttons(&host, &me, remove))
-        >
-            <Notice error=refusal(remove)/>
-            {load(host, move |host, _| {
-                title.set(host.spec.name.to_string());
-                facts(&host)
-            })}
-            {section(|t| t.images, images, |images, _| image_table(images))}
-        </Page>
-    }
+    let typed = RwSignal::new(String::new());
+    load(host, move |host, me| {
+        view! {
+            <Page
+                title=Signal::stored(host.spec.name.to_string())
+                crumbs=vec![(words(|t| t.hosts), "/hosts".to_owned())]
+                actions=buttons(&host, &me, remove, typed)
+            >
+                <Notice error=refusal(remove)/>
+                {facts(&host)}
+                {section(|t| t.images, images, |images, _| image_table(images))}
+            </Page>
+        }
+        .into_any()
+    })
 }
 
-fn buttons(host: &HostView, me: &Me, remove: Action<(), Result<(), crate::api::ApiError>>) -> AnyView {
+fn buttons(
+    host: &HostView,
+    me: &Me,
+    remove: Action<(), Result<(), crate::api::ApiError>>,
+    typed: RwSignal<String>,
+) -> AnyView {
     let may_create = me.can(Act::Create, Noun::Chain);
     let may_remove = me.can(Act::Delete, Noun::Host);
     let occupied = host.chains != 0;
@@ -68,7 +73,7 @@ fn buttons(host: &HostView, me: &Me, remove: Action<(), Result<(), crate::api::A
         } else {
             view! {
                 <Confirm label=words(|t| t.remove_host) impact=vec![words(|t| t.remove_host_impact)] name=name
-                    danger=true confirm=gone/>
+                    typed=typed danger=true confirm=gone/>
             }
             .into_any()
         }

@@ -44,12 +44,16 @@ pub fn Invoke() -> impl IntoView {
     let form = Form::empty();
     let query = Action::new(|call: &CallSpec| transaction_query(call.clone()));
     let submit = Action::new(|call: &CallSpec| transaction_submit(call.clone()));
-    view! {
-        <Page title=words(|t| t.invoke) crumbs=chain_crumbs(&name.get_untracked())>
-            {move || chain_tabs(&name.read())}
-            {load(data, move |(chain, deployed), _| body(&chain, &deployed, form, query, submit))}
-        </Page>
-    }
+    load(data, move |(chain, deployed), _| {
+        let name = name.get_untracked();
+        view! {
+            <Page title=words(|t| t.invoke) crumbs=chain_crumbs(&name)>
+                {chain_tabs(&name)}
+                {body(&chain, &deployed, form, query, submit)}
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 async fn read(name: String) -> Result<(ChainView, Vec<ChaincodeView>), ApiError> {

@@ -15,7 +15,7 @@ use crate::components::badge::{badge, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load;
-use crate::components::log_view::LogView;
+use crate::components::log_view::{LogState, LogView};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::bytes;
@@ -39,13 +39,15 @@ pub fn Node() -> impl IntoView {
         },
     );
     view! {
-        <Page title=Signal::derive(move || node.get()) crumbs=chain_crumbs(&chain.get_untracked())>
-            {load(data, |node, _| facts(&node))}
-            <section class="card">
-                <h2>{tr(|t| t.logs)}</h2>
-                <Logs chain=chain node=node/>
-            </section>
-        </Page>
+        {load(data, move |one, _| {
+            view! {
+                <Page title=Signal::derive(move || node.get()) crumbs=chain_crumbs(&chain.get_untracked())>
+                    {facts(&one)}
+                </Page>
+            }
+            .into_any()
+        })}
+        <Logs chain=chain node=node/>
     }
 }
 
@@ -89,7 +91,7 @@ fn facts(node: &NodeView) -> AnyView {
 #[component]
 fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
-    let follow = RwSignal::new(true);
+    let state = LogState::new();
     let lines = RwSignal::new(Vec::<String>::new());
     let read = Action::new(move |(): &()| {
         let (chain, node, tail) = (chain.get_untracked(), node.get_untracked(), tail.get_untracked());
@@ -110,7 +112,7 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     });
     Effect::new(move |_| {
         let again = move || {
-            if follow.get_untracked() && !read.pending().get_untracked() {
+            if state.follow.get_untracked() && !read.pending().get_untracked() {
                 read.dispatch(());
             }
         };
@@ -120,9 +122,16 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     });
     let choices: Vec<(String, String)> =
         ["50", "200", "1000", "5000"].map(|n| (n.to_owned(), n.to_owned())).into();
+    // A node that is not there has no log; the page above says so.
+    let there = move || refused.get().is_none_or(|error| error.status() != 404);
     view! {
-        <SelectField id="tail" label=words(|t| t.tail) value=tail options=Signal::stored(choices)/>
-        <Notice error=refused/>
-        <LogView id="node-log" lines=lines follow=follow/>
+        <Show when=there>
+            <section class="card">
+                <h2>{tr(|t| t.logs)}</h2>
+                <SelectField id="tail" label=words(|t| t.tail) value=tail options=Signal::stored(choices.clone())/>
+                <Notice error=refused/>
+                <LogView id="node-log" lines=lines state=state/>
+            </section>
+        </Show>
     }
 }

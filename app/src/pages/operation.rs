@@ -13,7 +13,7 @@ use crate::components::badge::{badge, operation_state, step_state};
 use crate::components::copy::CopyButton;
 use crate::components::dialog::Confirm;
 use crate::components::load::load;
-use crate::components::log_view::LogView;
+use crate::components::log_view::{LogState, LogView};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::{Time, iso, span};
@@ -44,36 +44,41 @@ pub fn Operation() -> impl IntoView {
             tick.update(|n| *n = n.wrapping_add(1));
         }
     });
-    let record = RwSignal::new(Vec::<EventView>::new());
+    // Lines that came after the page was read; the page itself brings those before.
+    let live = RwSignal::new(Vec::<EventView>::new());
     events::listen(move |message| {
         if let Message::Operation(event) = message
             && event.operation.as_str() == id.read_untracked().as_str()
         {
-            record.update(|all| merge(all, std::slice::from_ref(event)));
+            live.update(|all| merge(all, std::slice::from_ref(event)));
         }
     });
-    let name = RwSignal::new(String::new());
-    let title = say_in(move |lang| lang.operation(&name.read()).to_owned());
-    let follow = RwSignal::new(true);
-    let lines = Signal::derive(move || record.read().iter().map(line).collect::<Vec<_>>());
-    view! {
-        <Page
-            title=Signal::derive(title)
-            crumbs=vec![(words(|t| t.operations), "/operations".to_owned())]
-            actions=load(operation, move |operation, _| buttons(&operation, steering))
-        >
-            <Notice error=refusal(steering)/>
-            {load(operation, move |operation, _| {
-                name.set(operation.summary.name.clone());
-                record.update(|all| merge(all, &operation.events));
-                body(&operation)
-            })}
-            <section class="card">
-                <h2>{tr(|t| t.record)}</h2>
-                <LogView id="record" lines=lines follow=follow/>
-            </section>
-        </Page>
-    }
+    let state = LogState::new();
+    load(operation, move |operation, _| {
+        let name = operation.summary.name.clone();
+        let title = say_in(move |lang| lang.operation(&name).to_owned());
+        let before = operation.events.clone();
+        let lines = Signal::derive(move || {
+            let mut all = before.clone();
+            merge(&mut all, &live.read());
+            all.iter().map(line).collect::<Vec<_>>()
+        });
+        view! {
+            <Page
+                title=Signal::derive(title)
+                crumbs=vec![(words(|t| t.operations), "/operations".to_owned())]
+                actions=buttons(&operation, steering)
+            >
+                <Notice error=refusal(steering)/>
+                {body(&operation)}
+                <section class="card">
+                    <h2>{tr(|t| t.record)}</h2>
+                    <LogView id="record" lines=lines state=state/>
+                </section>
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 /// Adds what is new, in order, each sequence once.

@@ -1,12 +1,14 @@
 //! The first page after sign-in: what runs, what needs a look, and for an empty portal the one big button.
 
 use domain::chain::ChainSummary;
+use domain::id::OperationId;
 use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
 use super::chains::chain_cards;
 use super::follow;
 use super::operations::operation_table;
+use crate::api::ApiError;
 use crate::api::chain::{chain_demo, chain_list};
 use crate::api::operation::operation_list;
 use crate::browser::new_key;
@@ -28,9 +30,13 @@ pub fn Overview() -> impl IntoView {
     let chains = Resource::new(move || tick.get(), |_| chain_list());
     let operation_tick = events::ticks(|m| m.touches("operation", ""));
     let operations = Resource::new(move || operation_tick.get(), |_| operation_list());
+    // The action outlives the button, which goes away as soon as there is a chain.
+    let demo = Action::new(|(): &()| chain_demo(new_key()));
+    let refused = follow(demo);
     view! {
         <Page title=words(|t| t.overview)>
-            {load(chains, |chains, me| body(chains, &me))}
+            <Notice error=refused/>
+            {load(chains, move |chains, me| body(chains, &me, demo))}
             {section(|t| t.recent_operations, operations, |all, _| {
                 operation_table(all.into_iter().take(RECENT).collect())
             })}
@@ -38,10 +44,12 @@ pub fn Overview() -> impl IntoView {
     }
 }
 
-fn body(chains: Vec<ChainSummary>, me: &Me) -> AnyView {
+type Demonstration = Action<(), Result<OperationId, ApiError>>;
+
+fn body(chains: Vec<ChainSummary>, me: &Me, demo: Demonstration) -> AnyView {
     let may_create = me.can(Act::Create, Noun::Chain);
     match (chains.is_empty(), may_create) {
-        (true, true) => view! { <Demo/> }.into_any(),
+        (true, true) => view! { <Demo action=demo/> }.into_any(),
         (true, false) => empty(|t| t.no_chains, |t| t.no_chains_user_hint, None),
         (false, _) => chain_cards(chains),
     }
@@ -49,9 +57,7 @@ fn body(chains: Vec<ChainSummary>, me: &Me) -> AnyView {
 
 /// The big button: from nothing to a running chain with the sample deployed.
 #[component]
-fn Demo() -> impl IntoView {
-    let action = Action::new(|(): &()| chain_demo(new_key()));
-    let refused = follow(action);
+fn Demo(action: Demonstration) -> impl IntoView {
     view! {
         <section class="card hero">
             <h2>{tr(|t| t.demo_title)}</h2>
@@ -67,7 +73,6 @@ fn Demo() -> impl IntoView {
                 </button>
                 <a class="button big" href="/chains/new">{tr(|t| t.create_chain)}</a>
             </div>
-            <Notice error=refused/>
         </section>
     }
 }

@@ -22,13 +22,15 @@ pub fn Transaction() -> impl IntoView {
             transaction_read(chain_name(&chain)?, channel_name(&channel)?, id).await
         },
     );
-    let mut crumbs = chain_crumbs(&chain.get_untracked());
-    crumbs.push((words(|t| t.transactions), format!("/chains/{}/transactions", chain.get_untracked())));
-    view! {
-        <Page title=Signal::derive(move || middle_cut(&id.read())) crumbs=crumbs>
-            {load(data, move |one, _| body(&chain.get_untracked(), &channel.get_untracked(), &one))}
-        </Page>
-    }
+    load(data, move |one, _| {
+        let (chain, channel) = (chain.get_untracked(), channel.get_untracked());
+        let mut crumbs = chain_crumbs(&chain);
+        crumbs.push((words(|t| t.transactions), format!("/chains/{chain}/transactions")));
+        view! {
+            <Page title=Signal::stored(middle_cut(&one.id)) crumbs=crumbs>{body(&chain, &channel, &one)}</Page>
+        }
+        .into_any()
+    })
 }
 
 fn body(chain: &str, channel: &str, one: &TransactionView) -> AnyView {

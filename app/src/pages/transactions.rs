@@ -23,12 +23,16 @@ pub fn Transactions() -> impl IntoView {
         move || (name.get(), tick.get()),
         |(name, _)| async move { transaction_history(chain_name(&name)?).await },
     );
-    view! {
-        <Page title=words(|t| t.transactions) crumbs=chain_crumbs(&name.get_untracked())>
-            {move || chain_tabs(&name.read())}
-            {load(history, move |history, _| table(&name.get_untracked(), history))}
-        </Page>
-    }
+    load(history, move |history, _| {
+        let chain = name.get_untracked();
+        view! {
+            <Page title=words(|t| t.transactions) crumbs=chain_crumbs(&chain)>
+                {chain_tabs(&chain)}
+                {table(&chain, history)}
+            </Page>
+        }
+        .into_any()
+    })
 }
 
 fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {

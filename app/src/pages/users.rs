@@ -8,7 +8,7 @@ use super::host_new::wrong_on;
 use super::refusal;
 use crate::api::user::{user_create, user_list};
 use crate::components::field::{SelectField, TextField};
-use crate::components::load::load;
+use crate::components::load::{load, with_session};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
@@ -23,7 +23,8 @@ pub fn Users() -> impl IntoView {
     let users = Resource::new(move || tick.get(), |_| user_list());
     view! {
         <Page title=words(|t| t.users)>
-            {load(users, move |users, me| view! { {table(users)} {form_for(&me, tick)} }.into_any())}
+            {load(users, |users, _| table(users))}
+            {with_session(move |me| form_for(&me, tick).into_any())}
         </Page>
     }
 }

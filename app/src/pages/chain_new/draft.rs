@@ -6,14 +6,28 @@ use domain::name::{ChainName, ChannelName, OrganizationName};
 use domain::{Code, Error};
 use leptos::prelude::*;
 
+/// One organization's row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Never comes again, so that a removed row does not give its fields to another.
+    pub number: u32,
+    pub name: RwSignal<String>,
+    pub peers: RwSignal<String>,
+}
+
+impl Row {
+    fn new(number: u32) -> Self {
+        Self { number, name: RwSignal::new(format!("org{number}")), peers: RwSignal::new("2".to_owned()) }
+    }
+}
+
 /// The fields, as signals; they live as long as the wizard, so that "back" keeps them.
 #[derive(Clone, Copy)]
 pub struct Form {
     pub name: RwSignal<String>,
     pub host: RwSignal<String>,
     pub version: RwSignal<String>,
-    /// A number that never comes again, name, peers.
-    pub organizations: RwSignal<Vec<(u32, RwSignal<String>, RwSignal<String>)>>,
+    pub organizations: RwSignal<Vec<Row>>,
     pub consensus: RwSignal<String>,
     pub orderers: RwSignal<String>,
     pub channel: RwSignal<String>,
@@ -41,12 +55,11 @@ impl Form {
     /// The defaults: two organizations with two peers each, one orderer, one channel.
     pub fn new(host: String) -> Self {
         let text = |value: &str| RwSignal::new(value.to_owned());
-        let organization = |n: u32| (n, RwSignal::new(format!("org{n}")), text("2"));
         Self {
             name: text("first"),
             host: RwSignal::new(host),
             version: text(FabricVersion::V2_5.as_str()),
-            organizations: RwSignal::new(vec![organization(1), organization(2)]),
+            organizations: RwSignal::new(vec![Row::new(1), Row::new(2)]),
             consensus: text("raft"),
             orderers: text("1"),
             channel: text("mychannel"),
@@ -59,14 +72,13 @@ impl Form {
     /// Adds a row with the next free name.
     pub fn add_organization(self) {
         let rows = self.organizations.get_untracked();
-        let next = rows.iter().map(|(n, _, _)| *n).max().unwrap_or(0) + 1;
-        let row = (next, RwSignal::new(format!("org{next}")), RwSignal::new("2".to_owned()));
-        self.organizations.update(|rows| rows.push(row));
+        let next = rows.iter().map(|row| row.number).max().unwrap_or(0) + 1;
+        self.organizations.update(|rows| rows.push(Row::new(next)));
     }
 
     /// Takes a row away.
     pub fn remove_organization(self, number: u32) {
-        self.organizations.update(|rows| rows.retain(|(n, _, _)| *n != number));
+        self.organizations.update(|rows| rows.retain(|row| row.number != number));
     }
 
     /// Chooses how orderers agree, with the smallest number that fits.
@@ -87,7 +99,7 @@ impl Form {
             version: self.version.get_untracked(),
             organizations: organizations
                 .iter()
-                .map(|(_, name, peers)| (name.get_untracked(), peers.get_untracked()))
+                .map(|row| (row.name.get_untracked(), row.peers.get_untracked()))
                 .collect(),
             consensus: self.consensus.get_untracked(),
             orderers: self.orderers.get_untracked(),

@@ -3,7 +3,7 @@
 use domain::host::HostView;
 use leptos::prelude::*;
 
-use super::draft::Form;
+use super::draft::{Form, Row};
 use super::field_error;
 use crate::components::field::{SelectField, TextField};
 use crate::text::{fill, say, tr, words};
@@ -36,7 +36,7 @@ pub fn NameStep(form: Form, wrong: Wrong, hosts: Vec<HostView>) -> impl IntoView
 /// Organizations and their peers.
 #[component]
 pub fn OrganizationStep(form: Form, wrong: Wrong) -> impl IntoView {
-    let row = move |(number, name, peers): (u32, RwSignal<String>, RwSignal<String>)| {
+    let row = move |Row { number, name, peers }: Row| {
         let label = say(move |t| fill(t.organization_n, &[("n", number.to_string())]));
         let remove = say(move |t| fill(t.remove_organization_n, &[("n", number.to_string())]));
         let alone = move || form.organizations.read().len() == 1;
@@ -53,7 +53,7 @@ pub fn OrganizationStep(form: Form, wrong: Wrong) -> impl IntoView {
     };
     view! {
         <p class="muted">{tr(|t| t.organizations_hint)}</p>
-        <For each=move || form.organizations.get() key=|(number, _, _)| *number children=row/>
+        <For each=move || form.organizations.get() key=|row| row.number children=row/>
         <p class="field-error" aria-live="polite">{move || field_error(wrong, "organizations").get()}</p>
         <button type="button" class="button" on:click=move |_| form.add_organization()>
             {tr(|t| t.add_organization)}
