@@ -29,8 +29,8 @@ pub enum StoreError {
     /// A stored row cannot be read.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
-    #[error("the database failed")]
-    Database(#[source] Box<surrealdb::Error>),
+    #[error("the database failed: {0}")]
+    Database(Box<surrealdb::Error>),
 }
 
 /// Texts by which the engine tells that another transaction was faster.

@@ -117,7 +117,6 @@ struct Member {
 
 fn members(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Vec<Member> {
     let members = link.plan.members().map(|(name, organization)| Member {
-        organization: name.clone(),
         msp_id: organization.msp_id.clone(),
         peers: link.plan.peers_of(name).cloned().collect(),
         server: server_name(spec, sequence, name),
