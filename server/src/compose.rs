@@ -37,7 +37,9 @@ pub enum StartError {
     KeyMalformed(PathBuf),
     #[error("the data folder {data} has data, but its key file {key} is gone: restore it from your backup")]
     KeyGone { data: PathBuf, key: PathBuf },
-    #[error("{0} is not a loopback address: without TLS of its own the portal listens on loopback only, for example behind a proxy on the same machine")]
+    #[error(
+        "{0} is not a loopback address: without TLS of its own the portal listens on loopback only, for example behind a proxy on the same machine"
+    )]
     NotLoopback(SocketAddr),
     #[error("{0} cannot be listened on: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -95,7 +97,8 @@ fn connector() -> Connector {
             },
             (Endpoint::Tcp { .. }, None) => return Err(refused("an engine over TCP needs certificates")),
         };
-        let bind: IpAddr = spec.bind_address.parse().map_err(|_| refused("the bind address is not an address"))?;
+        let bind: IpAddr =
+            spec.bind_address.parse().map_err(|_| refused("the bind address is not an address"))?;
         let options = DockerOptions { bind_address: bind, ..DockerOptions::default() };
         let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
         Ok(agent)

@@ -17,7 +17,8 @@ fn main() -> ExitCode {
     let config = Config::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("HEDDLE_LOG").unwrap_or_else(|_| "info,surrealdb=warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("HEDDLE_LOG")
+                .unwrap_or_else(|_| "info,surrealdb=warn".into()),
         )
         .with_writer(std::io::stderr)
         .init();

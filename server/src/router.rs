@@ -108,6 +108,10 @@ pub async fn serve(config: &Config, portal: Portal) -> Result<(), StartError> {
 async fn announce(config: &Config, plane: &ControlPlane) {
     tracing::info!("listening on http://{}", config.listen);
     if plane.setup_open().await.unwrap_or(false) {
-        tracing::info!("no admin yet: open http://{}/setup with the one-time setup token {}", config.listen, plane.setup_token());
+        tracing::info!(
+            "no admin yet: open http://{}/setup with the one-time setup token {}",
+            config.listen,
+            plane.setup_token()
+        );
     }
 }

@@ -35,7 +35,8 @@ pub async fn stream(
     if caller.user.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
+    let resumed =
+        headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|id| id.parse().ok());
     let after = match resumed {
         Some(after) => after,
         None => match plane.last_event(&caller).await {
@@ -51,7 +52,13 @@ pub async fn stream(
 type Sender = mpsc::Sender<Result<Event, Infallible>>;
 
 /// Sends until the browser goes, the session ends, or the browser is too slow.
-async fn feed(plane: Arc<ControlPlane>, mut caller: Caller, session: Session, mut after: u64, sender: Sender) {
+async fn feed(
+    plane: Arc<ControlPlane>,
+    mut caller: Caller,
+    session: Session,
+    mut after: u64,
+    sender: Sender,
+) {
     let mut events = plane.events();
     let mut changes = plane.changes();
     let mut recheck = tokio::time::interval(RECHECK);

@@ -10,7 +10,10 @@ const FIXED: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 ];
 
 /// Policy for answers that set none of their own: nothing may be loaded by them or frame them.
@@ -41,7 +44,9 @@ pub async fn known_host(State(port): State<u16>, request: Request, next: Next) -
 
 fn is_known(host: &str, port: u16) -> bool {
     let (name, given) = match host.rsplit_once(':') {
-        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => (name, digits.parse().ok()),
+        Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, digits.parse().ok())
+        }
         _ => (host, Some(80)),
     };
     matches!(name, "localhost" | "127.0.0.1" | "[::1]") && given == Some(port)

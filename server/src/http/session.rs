@@ -6,9 +6,9 @@ use domain::id::UserId;
 use sha2::{Digest, Sha256};
 use store::{SessionRecord, Store, StoreError};
 use time::OffsetDateTime;
+use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
-use tower_sessions::SessionStore;
 
 /// Key under which a session holds the signed-in user's id.
 pub const USER: &str = "user";

@@ -127,12 +127,12 @@ impl Inner {
     }
 
     async fn ensure_installation(&self) -> Result<String, StoreError> {
-        let read = Query::new("SELECT value FROM type::record('setting', 'installation')", json!({}));
+        let read = Query::new("SELECT content FROM type::record('setting', 'installation')", json!({}));
         if let Some(found) = self.rows::<Setting>(&read).await?.into_iter().next() {
-            return Ok(found.value);
+            return Ok(found.content);
         }
         let create = Query::new(
-            "CREATE type::record('setting', 'installation') SET value = rand::string($letters).lowercase()",
+            "CREATE type::record('setting', 'installation') SET content = string::lowercase(rand::string($letters))",
             json!({ "letters": INSTALLATION_LETTERS }),
         );
         match self.transact(&create).await {
@@ -141,7 +141,7 @@ impl Inner {
             Err(error) => return Err(error),
         }
         let found = self.rows::<Setting>(&read).await?.into_iter().next();
-        found.map(|setting| setting.value).ok_or(StoreError::NotFound)
+        found.map(|setting| setting.content).ok_or(StoreError::NotFound)
     }
 
     pub(crate) async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
@@ -229,5 +229,5 @@ struct Migration {
 
 #[derive(serde::Deserialize)]
 struct Setting {
-    value: String,
+    content: String,
 }

@@ -29,11 +29,11 @@ const CREATE: &str = "
         replica = $replica ?? NONE, lease_until_ms = $lease_until_ms, revision = 0, record = $record;
     FOR $step IN $steps { UPSERT type::record('operation_step', $step.key)
         SET operation = $id, number = $step.number, record = $step.record };
-    UPSERT type::record('counter', 'event') SET value = (value ?? 0) + $count;
-    LET $last = (SELECT VALUE value FROM type::record('counter', 'event'))[0];
+    UPSERT type::record('counter', 'event') SET amount = (amount ?? 0) + $count;
+    LET $last = (SELECT VALUE amount FROM type::record('counter', 'event'))[0];
     FOR $event IN $events { CREATE type::record('event', $last - $count + $event.offset)
         SET sequence = $last - $count + $event.offset, operation = $id, record = $event.record };
-    SELECT value FROM type::record('counter', 'event')";
+    SELECT amount FROM type::record('counter', 'event')";
 
 const ALTER: &str = "
     IF (SELECT VALUE revision FROM type::record('operation', $id))[0] != $revision { THROW 'heddle:stale' };
@@ -42,11 +42,11 @@ const ALTER: &str = "
     IF $free != NULL { DELETE type::record('subject', $free) WHERE operation = $id };
     FOR $step IN $steps { UPSERT type::record('operation_step', $step.key)
         SET operation = $id, number = $step.number, record = $step.record };
-    IF $count > 0 { UPSERT type::record('counter', 'event') SET value = (value ?? 0) + $count };
-    LET $last = (SELECT VALUE value FROM type::record('counter', 'event'))[0];
+    IF $count > 0 { UPSERT type::record('counter', 'event') SET amount = (amount ?? 0) + $count };
+    LET $last = (SELECT VALUE amount FROM type::record('counter', 'event'))[0];
     FOR $event IN $events { CREATE type::record('event', $last - $count + $event.offset)
         SET sequence = $last - $count + $event.offset, operation = $id, record = $event.record };
-    SELECT value FROM type::record('counter', 'event')";
+    SELECT amount FROM type::record('counter', 'event')";
 
 #[derive(Deserialize)]
 struct Row {
@@ -67,7 +67,7 @@ struct EventRow {
 
 #[derive(Deserialize)]
 struct Counter {
-    value: u64,
+    amount: u64,
 }
 
 /// What a change leaves to be written beside the operation's row.
@@ -174,7 +174,10 @@ impl Store {
             drop(turn);
             match written {
                 Ok(counter) => {
-                    return Ok((record, numbered(beside.events, counter.map_or(0, |counter| counter.value))));
+                    return Ok((
+                        record,
+                        numbered(beside.events, counter.map_or(0, |counter| counter.amount)),
+                    ));
                 }
                 Err(error) if error.thrown("stale") => {}
                 Err(error) => return Err(failed(error)),
@@ -224,7 +227,7 @@ impl Log for Store {
         let written = self.read_one::<Counter>(Query::new(CREATE, bindings)).await;
         drop(turn);
         let counter = match written {
-            Ok(counter) => counter.map_or(0, |counter| counter.value),
+            Ok(counter) => counter.map_or(0, |counter| counter.amount),
             Err(error) => {
                 if let Some(id) = thrown_id(&error, "existing") {
                     return Ok(Created::Existing(Box::new(self.row(&id).await?.0)));
@@ -396,8 +399,8 @@ impl Log for Store {
     }
 
     async fn last_sequence(&self) -> Result<u64, LogError> {
-        let text = "SELECT value FROM type::record('counter', 'event')";
+        let text = "SELECT amount FROM type::record('counter', 'event')";
         let counter: Option<Counter> = self.read_one(Query::new(text, json!({}))).await.map_err(failed)?;
-        Ok(counter.map_or(0, |counter| counter.value))
+        Ok(counter.map_or(0, |counter| counter.amount))
     }
 }

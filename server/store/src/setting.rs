@@ -8,22 +8,22 @@ use crate::{Store, StoreError};
 
 #[derive(Deserialize)]
 struct Row {
-    value: String,
+    content: String,
 }
 
 impl Store {
     /// The value of a key, if it was ever set.
     pub async fn setting_read(&self, key: &str) -> Result<Option<Value>, StoreError> {
         let query = Query::new(
-            "SELECT value FROM type::record('setting', $key)",
+            "SELECT content FROM type::record('setting', $key)",
             json!({ "key": format!("s/{key}") }),
         );
-        self.read_one::<Row>(query).await?.map(|row| decode(&row.value)).transpose()
+        self.read_one::<Row>(query).await?.map(|row| decode(&row.content)).transpose()
     }
 
     /// Sets a key.
     pub async fn setting_put(&self, key: &str, value: &Value) -> Result<(), StoreError> {
         let bindings = json!({ "key": format!("s/{key}"), "value": encode(value)? });
-        self.write(Query::new("UPSERT type::record('setting', $key) SET value = $value", bindings)).await
+        self.write(Query::new("UPSERT type::record('setting', $key) SET content = $value", bindings)).await
     }
 }

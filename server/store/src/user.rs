@@ -65,7 +65,7 @@ impl From<Row> for UserRecord {
 const CREATE: &str = "CREATE type::record('user', $key) SET id_text = $id, name = $name, role = $role,
     password_hash = $hash, enabled = $enabled, created_ms = $created_ms";
 const CREATE_FIRST: &str = "IF count(SELECT id FROM user LIMIT 1) > 0 { THROW 'heddle:not-first' };
-    CREATE type::record('counter', 'first-user') SET value = 1;
+    CREATE type::record('counter', 'first-user') SET amount = 1;
     CREATE type::record('user', $key) SET id_text = $id, name = $name, role = $role,
         password_hash = $hash, enabled = $enabled, created_ms = $created_ms";
 
