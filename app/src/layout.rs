@@ -7,7 +7,7 @@ use leptos_router::components::{A, Outlet};
 use crate::api::operation::operation_list;
 use crate::components::icon::{Icon, icon};
 use crate::components::load::{load, with_session};
-use crate::components::menu::PreferenceMenus;
+use crate::components::menu::{Menu, PreferenceMenus};
 use crate::components::toast::ToastPlace;
 use crate::events;
 use crate::session::{Me, provide_session};
@@ -86,15 +86,12 @@ fn person(me: Me) -> AnyView {
         domain::permission::Role::User => tr(|t| t.role_user),
     };
     view! {
-        <details class="menu" name="menu">
-            <summary aria-label=tr(|t| t.account)>{icon(Icon::Person)} <span>{me.0.name.to_string()}</span></summary>
-            <div class="menu-panel">
-                <p class="muted small">{role}</p>
-                <form method="post" action="/api/session_delete">
-                    <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
-                </form>
-            </div>
-        </details>
+        <Menu id="menu-account" label=words(|t| t.account) picture=Icon::Person text=me.0.name.to_string()>
+            <p class="muted small">{role}</p>
+            <form method="post" action="/api/session_delete">
+                <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
+            </form>
+        </Menu>
     }
     .into_any()
 }

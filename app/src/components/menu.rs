@@ -1,10 +1,29 @@
-//! Menus for language and theme. Both are plain groups of buttons in a `<details>`, reachable by keyboard.
+//! Menus: a button and a panel that the browser opens, closes and keeps on top by itself (`popover`); they work
+//! before WebAssembly has arrived.
 
 use leptos::prelude::*;
 
 use super::icon::{Icon, icon};
 use crate::preferences::{Preferences, Theme};
-use crate::text::{Lang, tr};
+use crate::text::{Lang, tr, words};
+
+/// A menu. Its label names the button; `text` stands beside the icon.
+#[component]
+pub fn Menu(
+    id: &'static str,
+    #[prop(into)] label: Signal<String>,
+    picture: Icon,
+    #[prop(optional, into)] text: Option<String>,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <button type="button" class="menu" popovertarget=id aria-label=label title=label>
+            {icon(picture)}
+            {text.map(|text| view! { <span>{text}</span> })}
+        </button>
+        <div id=id class="menu-panel" popover="auto">{children()}</div>
+    }
+}
 
 /// Language and theme, side by side.
 #[component]
@@ -18,6 +37,8 @@ pub fn PreferenceMenus() -> impl IntoView {
                     type="button"
                     class="menu-item"
                     lang=lang.tag()
+                    popovertarget="menu-language"
+                    popovertargetaction="hide"
                     aria-pressed=move || (preferences.lang.get() == lang).to_string()
                     on:click=move |_| preferences.lang.set(lang)
                 >
@@ -38,6 +59,8 @@ pub fn PreferenceMenus() -> impl IntoView {
                 <button
                     type="button"
                     class="menu-item"
+                    popovertarget="menu-theme"
+                    popovertargetaction="hide"
                     aria-pressed=move || (preferences.theme.get() == theme).to_string()
                     on:click=move |_| preferences.theme.set(theme)
                 >
@@ -47,14 +70,8 @@ pub fn PreferenceMenus() -> impl IntoView {
         })
         .collect_view();
     view! {
-        <details class="menu" name="menu">
-            <summary aria-label=tr(|t| t.language) title=tr(|t| t.language)>{icon(Icon::Language)}</summary>
-            <div class="menu-panel">{languages}</div>
-        </details>
-        <details class="menu" name="menu">
-            <summary aria-label=tr(|t| t.theme) title=tr(|t| t.theme)>{icon(Icon::Theme)}</summary>
-            <div class="menu-panel">{themes}</div>
-        </details>
+        <Menu id="menu-language" label=words(|t| t.language) picture=Icon::Language>{languages}</Menu>
+        <Menu id="menu-theme" label=words(|t| t.theme) picture=Icon::Theme>{themes}</Menu>
     }
     .into_any()
 }

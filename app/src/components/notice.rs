@@ -1,6 +1,7 @@
 //! Problems in plain words: the sentence with its remedy, the code and the request's id for whoever reads logs.
 
 use leptos::prelude::*;
+use leptos_meta::Title;
 
 use super::copy::Copyable;
 use crate::api::{ApiError, Problem};
@@ -25,6 +26,7 @@ pub fn problem_card(error: ApiError) -> AnyView {
         _ => tr(|t| t.error_title),
     };
     view! {
+        <Title text=move || format!("{} · Heddle", title())/>
         <section class="card problem" role="alert">
             <h1>{title}</h1>
             {body(error)}

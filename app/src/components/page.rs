@@ -14,27 +14,37 @@ pub fn Page(
     #[prop(into)] title: Signal<String>,
     #[prop(optional)] crumbs: Vec<Crumb>,
     #[prop(optional, into)] actions: Option<AnyView>,
+    /// The first page has nothing above it.
+    #[prop(optional)]
+    is_first: bool,
     children: Children,
 ) -> impl IntoView {
-    let trail = crumbs
-        .into_iter()
-        .map(|(words, address)| view! { <li><a href=address>{words}</a></li> })
-        .collect_view();
     view! {
         <Title text=move || format!("{} · Heddle", title.get())/>
-        <nav class="crumbs" aria-label=tr(|t| t.crumbs)>
-            <ol>
-                <li><a href="/">{tr(|t| t.overview)}</a></li>
-                {trail}
-                <li aria-current="page">{title}</li>
-            </ol>
-        </nav>
+        {(!is_first).then(|| trail(crumbs, title))}
         <header class="page-head">
             <h1>{title}</h1>
             <div class="row">{actions}</div>
         </header>
         {children()}
     }
+}
+
+fn trail(crumbs: Vec<Crumb>, title: Signal<String>) -> AnyView {
+    let items = crumbs
+        .into_iter()
+        .map(|(words, address)| view! { <li><a href=address>{words}</a></li> })
+        .collect_view();
+    view! {
+        <nav class="crumbs" aria-label=tr(|t| t.crumbs)>
+            <ol>
+                <li><a href="/">{tr(|t| t.overview)}</a></li>
+                {items}
+                <li aria-current="page">{title}</li>
+            </ol>
+        </nav>
+    }
+    .into_any()
 }
 
 /// What a list shows while it holds nothing: what it is, and the one next step.

@@ -34,7 +34,7 @@ pub fn Overview() -> impl IntoView {
     let demo = Action::new(|(): &()| chain_demo(new_key()));
     let refused = follow(demo);
     view! {
-        <Page title=words(|t| t.overview)>
+        <Page title=words(|t| t.overview) is_first=true>
             <Notice error=refused/>
             {load(chains, move |chains, me| body(chains, &me, demo))}
             {section(|t| t.recent_operations, operations, |all, _| {

@@ -87,7 +87,8 @@ fn UserForm(tick: RwSignal<u32>) -> impl IntoView {
             name.set(String::new());
             password.set(String::new());
             tick.update(|n| *n = n.wrapping_add(1));
-            toasts.say(made().to_owned());
+            // Untracked, or a change of language would say it again.
+            toasts.say(untrack(made).to_owned());
         }
     });
     let parse = move || {
