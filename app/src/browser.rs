@@ -65,9 +65,9 @@ fn float(ms: i64) -> Option<f64> {
     Some(f64::from(i32::try_from(high).ok()?) * 1e9 + f64::from(i32::try_from(low).ok()?))
 }
 
-/// Opens a `<dialog>` over everything else.
+/// Opens a `<dialog>` over everything else. An element that is gone by now is left alone, here and below.
 pub fn show_dialog(node: NodeRef<leptos::html::Dialog>) {
-    if let Some(dialog) = node.get_untracked() {
+    if let Some(dialog) = node.try_get_untracked().flatten() {
         // It is open already when the browser refuses.
         let _ = dialog.show_modal();
     }
@@ -75,14 +75,14 @@ pub fn show_dialog(node: NodeRef<leptos::html::Dialog>) {
 
 /// Closes a `<dialog>`.
 pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
-    if let Some(dialog) = node.get_untracked() {
+    if let Some(dialog) = node.try_get_untracked().flatten() {
         dialog.close();
     }
 }
 
 /// Scrolls an element to its end.
 pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
-    if let Some(element) = node.get_untracked() {
+    if let Some(element) = node.try_get_untracked().flatten() {
         element.set_scroll_top(element.scroll_height());
     }
 }

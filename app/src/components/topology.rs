@@ -34,7 +34,13 @@ pub fn topology(chain: &ChainView) -> AnyView {
     let boxes = groups.into_iter().map(|group| drawn(group, &chain_name)).collect_view();
     view! {
         <figure class="topology">
-            <svg viewBox=format!("0 0 {width} {height}") role="group" aria-label=label>
+            <svg
+                viewBox=format!("0 0 {width} {height}")
+                width=width.to_string()
+                height=height.to_string()
+                role="group"
+                aria-label=label
+            >
                 {boxes}
             </svg>
             <figcaption class="muted small">{tr(|t| t.topology_hint)}</figcaption>

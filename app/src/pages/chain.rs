@@ -1,6 +1,6 @@
 //! One chain: its health, its picture, its nodes, and what may be done to it as a whole.
 
-use domain::chain::{ChainVerb, ChainView};
+use domain::chain::{ChainState, ChainVerb, ChainView};
 use domain::id::OperationId;
 use domain::name::ChainName;
 use leptos::prelude::*;
@@ -121,7 +121,9 @@ fn body(chain: &ChainView) -> AnyView {
     let checked = summary.health.checked_ms.map(|ms| {
         view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
     });
-    let operation = summary.operation.as_ref().map(|id| {
+    // A chain at rest names its last operation among its facts.
+    let at_rest = matches!(summary.state, ChainState::Running | ChainState::Stopped);
+    let operation = summary.operation.as_ref().filter(|_| !at_rest).map(|id| {
         view! {
             <p class="notice">
                 {tr(|t| t.chain_is_busy)} " " <a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a>
@@ -181,6 +183,10 @@ fn facts(chain: &ChainView) -> AnyView {
             <dd>{spec.batch_timeout_ms.to_string()} " ms"</dd>
             <dt>{tr(|t| t.created)}</dt>
             <dd><Time ms=summary.created_ms/></dd>
+            {summary.operation.as_ref().map(|id| view! {
+                <dt>{tr(|t| t.last_operation)}</dt>
+                <dd><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></dd>
+            })}
         </dl>
     }
     .into_any()

@@ -128,7 +128,10 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
         <Show when=there>
             <section class="card">
                 <h2>{tr(|t| t.logs)}</h2>
-                <SelectField id="tail" label=words(|t| t.tail) value=tail options=Signal::stored(choices.clone())/>
+                <div class="narrow">
+                    <SelectField id="tail" label=words(|t| t.tail) value=tail
+                        options=Signal::stored(choices.clone())/>
+                </div>
                 <Notice error=refused/>
                 <LogView id="node-log" lines=lines state=state/>
             </section>

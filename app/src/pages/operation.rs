@@ -185,17 +185,16 @@ fn step_line(step: &StepView) -> AnyView {
     };
     let attempt = step.attempt;
     let again = (attempt > 1).then(|| say(move |t| fill(t.attempt_n, &[("n", attempt.to_string())])));
-    let progress = step.progress.map(|(done, all)| {
+    let progress = step.progress.filter(|_| took.is_none()).map(|(done, all)| {
         view! { <progress max=all.max(1).to_string() value=done.to_string()></progress> }
     });
     view! {
         <li class="step">
             <span class="step-name">{words}</span>
-            {badge(step_state(step.state))}
-            {progress}
-            <span class="muted small">{again}</span>
+            <span>{badge(step_state(step.state))}</span>
+            <span class="muted small">{progress} {again}</span>
             <span class="muted small">{step.started_ms.map(|ms| view! { <Time ms=ms/> })}</span>
-            <span class="step-time">{took}</span>
+            <span class="number">{took}</span>
         </li>
     }
     .into_any()

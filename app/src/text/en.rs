@@ -70,6 +70,7 @@ pub static TEXT: Text = Text {
     no_chains_hint: "A chain is a network of organizations that share ledgers. Create one to see it here.",
     no_chains_user_hint: "No chain has been given to you yet. Ask an operator for one.",
     chain_size: "{organizations} organizations, {peers} peers, {orderers} orderers",
+    last_operation: "Last operation",
     see_operation: "See the operation",
     // Words for columns and facts
     name: "Name",

@@ -31,7 +31,7 @@ texts! {
     setup_token, setup_token_hint, setup_button,
     // Overview
     recent_operations, demo_title, demo_hint, demo_button, create_chain, no_chains, no_chains_hint,
-    no_chains_user_hint, chain_size, see_operation,
+    no_chains_user_hint, chain_size, last_operation, see_operation,
     // Words for columns and facts
     name, state, health, host, version, kind, organization, organizations, peers, orderers,
     created, endpoint, height, cpu, memory, image, images, ports, domain_name, time, who, what,

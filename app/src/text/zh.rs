@@ -70,6 +70,7 @@ pub static TEXT: Text = Text {
     no_chains_hint: "链是由共享账本的组织构成的网络。创建后会显示在这里。",
     no_chains_user_hint: "还没有分配给您的链，请联系运维人员。",
     chain_size: "{organizations} 个组织，{peers} 个 Peer 节点，{orderers} 个排序节点",
+    last_operation: "最近的操作",
     see_operation: "查看操作",
     // Words for columns and facts
     name: "名称",

@@ -35,7 +35,8 @@ pub fn submit_outcome(submit: Submit) -> AnyView {
         <div aria-live="polite">
             {move || {
                 submit.value().get().and_then(Result::ok).map(|done| {
-                    let result = done.result.clone();
+                    // Many calls answer nothing; there is nothing to show then.
+                    let result = done.result.clone().filter(|text| !text.is_empty());
                     view! {
                         <section class="card outcome">
                             <h2>{tr(|t| t.submit_outcome)}</h2>
