@@ -17,6 +17,19 @@ macro_rules! texts {
     };
 }
 
+/// Writes the match of every code to its sentence: a code without one does not compile.
+macro_rules! sentences {
+    ($($code:ident => $sentence:literal),* $(,)?) => {
+        /// The sentence of a code, with place-holders for its values.
+        pub fn code(code: domain::Code) -> &'static str {
+            match code {
+                $(domain::Code::$code => $sentence,)*
+            }
+        }
+    };
+}
+pub(crate) use sentences;
+
 texts! {
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
