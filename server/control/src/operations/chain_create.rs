@@ -308,19 +308,15 @@ async fn ensure_first<P: CreatesChain>(
     let agent = ctx.env().agent(&ctx.params().chain_spec().host).await.map_err(step_error)?;
     for reference in &references {
         if let Some(facts) = agent.image(reference).await.map_err(agent_error)? {
-            ctx.note(format!("image {reference} {}", facts.id)).await;
+            super::host_prepare::note(ctx, &facts).await;
             return Ok(facts.id);
         }
     }
     let mut last = step_error(Error::unavailable(Code::ImageMissing));
     for reference in &references {
-        let credentials = ctx.env().pull_credentials(&ctx.params().chain_spec().host, reference);
-        match agent.ensure_image(reference, credentials.as_ref(), &mut |_| {}).await {
-            Ok(facts) => {
-                ctx.note(format!("image {reference} {}", facts.id)).await;
-                return Ok(facts.id);
-            }
-            Err(error) => last = agent_error(error),
+        match super::host_prepare::pull(ctx, &ctx.params().chain_spec().host, agent.as_ref(), reference).await {
+            Ok(facts) => return Ok(facts.id),
+            Err(error) => last = error,
         }
     }
     Err(last)
