@@ -12,9 +12,11 @@ mod events;
 mod failure;
 mod files;
 mod images;
+mod load;
 mod logs;
 mod names;
 mod nodes;
+mod ports;
 mod probe;
 mod remove;
 mod space;
@@ -34,7 +36,7 @@ use futures::stream::BoxStream;
 use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
-    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
     NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
 };
 
@@ -85,6 +87,18 @@ impl Agent for DockerAgent {
 
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
         images::find(&self.client, reference).await
+    }
+
+    async fn ask_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&PullCredentials>,
+    ) -> Result<(), AgentError> {
+        images::ask_registry(&self.client, reference, credentials).await
+    }
+
+    async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
+        load::load(&self.client, archive).await
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
@@ -146,5 +160,9 @@ impl Agent for DockerAgent {
 
     async fn used_ports(&self) -> Result<BTreeSet<u16>, AgentError> {
         status::used_ports(&self.client).await
+    }
+
+    async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError> {
+        Ok(ports::answering(&self.client, ports).await)
     }
 }

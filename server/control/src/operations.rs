@@ -23,6 +23,7 @@ pub mod chain_start;
 pub mod chain_stop;
 pub mod chaincode_deploy;
 pub mod demo_create;
+pub mod host_prepare;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;
