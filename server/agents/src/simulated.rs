@@ -3,6 +3,7 @@
 //! It passes the same conformance suite as the real ones, is the same for the same calls, fails where it is told
 //! to, and shows afterwards what is left on it. Several agents may share one host, like two portals one engine.
 
+mod disk;
 mod fault;
 mod world;
 

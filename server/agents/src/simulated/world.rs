@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::broadcast;
 
+use super::disk::Data;
 use super::fault::{Fault, Faults, Verb, When};
 use crate::{
     AgentError, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef,
@@ -50,11 +51,6 @@ pub(crate) struct Container {
     pub(crate) exit_code: Option<i64>,
     pub(crate) ports: BTreeMap<u16, u16>,
     pub(crate) lines: Vec<LogLine>,
-}
-
-/// A node's data: only how often it was started with it.
-pub(crate) struct Data {
-    pub(crate) boots: u32,
 }
 
 /// A node's files: only whether there was data beside them.
@@ -175,7 +171,7 @@ impl World {
             self.tell(&node, NodeChange::Created);
         }
         if spec.data_path.is_some() {
-            self.data.entry(node.clone()).or_insert(Data { boots: 0 });
+            self.data.entry(node.clone()).or_default();
         }
         self.config.insert(node.clone(), Config { keeps_data: spec.data_path.is_some() });
         if !only_part {
