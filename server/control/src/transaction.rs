@@ -133,11 +133,12 @@ impl ControlPlane {
             record.view.error = Some(call_error(&error));
         }
         record.view.order_ms = Some(millis(started.elapsed()));
-        self.awaited(prepared, record).await
+        let record = self.awaited(prepared, record).await;
+        self.saved(record).await
     }
 
     /// Waits until a transaction stands in a block of the peer; one that does not stays pending.
-    async fn awaited(&self, prepared: &Prepared, mut record: TransactionRecord) -> Result<SubmitView, Error> {
+    async fn awaited(&self, prepared: &Prepared, mut record: TransactionRecord) -> TransactionRecord {
         let Prepared { link, peer, identity, call } = prepared;
         let started = Instant::now();
         let status =
@@ -155,7 +156,7 @@ impl ControlPlane {
                 record.view.error = Some(Error::unavailable(Code::TransactionTimeout));
             }
         }
-        self.saved(record).await
+        record
     }
 
     /// Answers a key that was used before: with what became of that call, if it is the same one.
@@ -177,7 +178,14 @@ impl ControlPlane {
         if view.state != TransactionState::Pending {
             return Ok(record.view);
         }
-        self.awaited(prepared, record).await
+        let record = self.awaited(prepared, record).await;
+        if record.view.state != TransactionState::Pending {
+            return self.saved(record).await;
+        }
+        // Not seen from here: whoever sent it first may have seen it meanwhile, and their row stands.
+        let key = &record.idempotency_key;
+        let newest = self.services.store.transaction_by_key(&record.user, key).await;
+        Ok(newest.map_err(crate::error::store)?.unwrap_or(record).view)
     }
 
     async fn saved(&self, record: TransactionRecord) -> Result<SubmitView, Error> {

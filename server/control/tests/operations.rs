@@ -11,7 +11,6 @@ use control::operations::chain_create::ChainCreate;
 use domain::chain::ChainState;
 use workflow::testkit::{self, Expect, Options, Trial, World};
 
-
 #[tokio::test]
 async fn timing() {
     let at = std::time::Instant::now();

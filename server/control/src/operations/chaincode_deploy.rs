@@ -228,11 +228,11 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
         Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
     })
     .await?;
-    services
-        .network
-        .commit(&link, peer, channel, &wanted, &msp_ids)
-        .await
-        .map_err(|error| node_error(peer, &error))
+    // Right after the chain was made the peers of one organization may not have found those of the others yet.
+    until(&ctx, peer.name.as_str(), || async {
+        services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
+    })
+    .await
 }
 
 async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
