@@ -241,11 +241,11 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
         })
         .await?;
     }
-    services
-        .network
-        .commit(&link, peer, channel, &wanted, &msp_ids)
-        .await
-        .map_err(|error| node_error(peer, &error))
+    // Right after the chain was made the peers of one organization may not have found those of the others yet.
+    until(&ctx, peer.name.as_str(), || async {
+        services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
+    })
+    .await
 }
 
 /// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
