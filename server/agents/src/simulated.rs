@@ -22,9 +22,9 @@ pub use self::fault::{Fault, Verb, When};
 use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
-    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage, PullCredentials, Remedy,
-    Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
+    PullCredentials, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.

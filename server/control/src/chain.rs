@@ -171,7 +171,12 @@ impl ControlPlane {
         checks.push(memory_check(spec, &facts));
         let (nodes, image_check) = planned(&plan, agent.as_ref()).await?;
         checks.push(image_check);
-        Ok(ChainPlanView { port_block: block, nodes, checks, facts: Some(crate::host::probe::facts_view(&facts)) })
+        Ok(ChainPlanView {
+            port_block: block,
+            nodes,
+            checks,
+            facts: Some(crate::host::probe::facts_view(&facts)),
+        })
     }
 
     /// Creates a chain and returns the operation that builds it.

@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use super::disk::Data;
 use super::fault::{Fault, Faults, Verb, When};
 use crate::{
-    AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef,
-    NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
+    AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
 };
 
 /// Ports that the host chooses begin here, as on Linux.
@@ -176,7 +176,8 @@ impl World {
                     return Err(AgentError::Conflict(format!("another image is called {name}")));
                 }
             }
-            let names = if image.names.is_empty() { vec![image.config_id.clone()] } else { image.names.clone() };
+            let names =
+                if image.names.is_empty() { vec![image.config_id.clone()] } else { image.names.clone() };
             for name in names {
                 let facts = ImageFacts {
                     reference: name.clone(),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::Error;
 use domain::chaincode::DeploySpec;
 use domain::name::OrganizationName;
 use domain::node::NodeKind;
-use domain::Error;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::ChaincodeRecord;
