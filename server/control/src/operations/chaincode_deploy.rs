@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::Error;
 use domain::chaincode::DeploySpec;
 use domain::name::OrganizationName;
 use domain::node::NodeKind;
@@ -16,7 +15,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
 use super::host_prepare::pull;
-use super::{agent_error, for_each_node, link, step_error, store_error, until};
+use super::{for_each_node, link, step_error, store_error, until};
 use crate::error::internal;
 use crate::host::images::no_volumes;
 use crate::network::{ChainLink, DefinitionSpec};
