@@ -75,7 +75,7 @@ test('the chain page shows its nodes', async () => {
   await page.getByRole('link', { name: 'Open chain' }).click();
   await expect(page.getByText('running').first()).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Topology' })).toBeVisible();
-  await expect(page.getByRole('table').getByText('orderer1')).toBeVisible();
+  await expect(page.getByRole('table').getByText('orderer0')).toBeVisible();
 });
 
 test('the sample is deployed as it is filled in', async () => {
