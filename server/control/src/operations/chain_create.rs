@@ -21,9 +21,9 @@ mod nodes;
 pub use genesis::GENESIS;
 use genesis::{discard_genesis, make_genesis};
 use join::join_channel;
-pub(crate) use nodes::remove_space;
 pub use nodes::{CONFIG_PATH, DATA_PATH, ImagesPinned};
 use nodes::{ensure_images, remove_nodes, start_nodes};
+pub(crate) use nodes::{node_spec, remove_space};
 
 /// Parameters: the specification. The first step makes the chain's record, which holds the name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
