@@ -1,7 +1,11 @@
 //! What survives a process that dies at any moment. The test binary runs itself again as the process that is killed;
 //! what that one was told to be stored goes over a pipe and is remembered here, outside of the database.
 //! `HEDDLE_TEST_FULL` plays a thousand rounds.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking and tells what it did")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what it did"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};

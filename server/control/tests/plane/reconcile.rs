@@ -1,9 +1,4 @@
 //! The reconcilers on a simulated host: what shall run is brought back, what must not be is left alone.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[path = "operations/bed.rs"]
-#[expect(dead_code, reason = "shared with the tests of the operations")]
-mod bed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +6,13 @@ use std::time::{Duration, Instant};
 
 use agents::simulated::{Delay, SimulatedAgent, Verb};
 use agents::{Agent, NodeRef, NodeState, Selector};
-use bed::Bed;
-use control::ControlPlane;
 use control::operations::chain_create::ChainCreate;
 use control::services::Services;
 use domain::chain::{ChainState, Health};
 use store::Store;
-use workflow::Settings;
-use zeroize::Zeroizing;
 
-fn plane(services: Arc<Services>) -> Arc<ControlPlane> {
-    let key = Zeroizing::new(vec![1; 32]);
-    Arc::new(ControlPlane::new(services, Settings::new("test"), key).unwrap())
-}
+use crate::bed::Bed;
+use crate::plane;
 
 async fn running() -> Bed {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
