@@ -6,7 +6,7 @@
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
-use leptos_router::{MatchNestedRoutes, SsrMode, path};
+use leptos_router::{SsrMode, path};
 
 pub mod api;
 pub mod browser;
@@ -70,7 +70,7 @@ pub fn App() -> impl IntoView {
 }
 
 #[component(transparent)]
-fn HostRoutes() -> impl MatchNestedRoutes + Clone {
+fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("/hosts") view=layout::Through>
             <Route path=path!("") view=pages::hosts::Hosts/>
@@ -83,7 +83,7 @@ fn HostRoutes() -> impl MatchNestedRoutes + Clone {
 }
 
 #[component(transparent)]
-fn ChainRoutes() -> impl MatchNestedRoutes + Clone {
+fn ChainRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("/chains") view=layout::Through>
             <Route path=path!("") view=pages::chains::Chains/>

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::refusal;
-use crate::api::{ApiError, Problem};
 use crate::api::host::{host_add, host_local_offer, host_probe};
+use crate::api::{ApiError, Problem};
 use crate::components::field::{LongField, TextField};
 use crate::components::load::load;
 use crate::components::notice::Notice;

@@ -11,8 +11,8 @@ use futures::stream::BoxStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    AgentError, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent, NodeRef, NodeSpec,
-    NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    AgentError, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
+    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
 };
 
 /// A byte stream in both directions.

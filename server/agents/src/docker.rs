@@ -36,8 +36,9 @@ use futures::stream::BoxStream;
 use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
-    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
+    Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.

@@ -3,6 +3,7 @@
 //! It passes the same conformance suite as the real ones, is the same for the same calls, fails where it is told
 //! to, and shows afterwards what is left on it. Several agents may share one host, like two portals one engine.
 
+mod disk;
 mod fault;
 mod world;
 
@@ -21,9 +22,9 @@ pub use self::fault::{Fault, Verb, When};
 use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
-    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage, PullCredentials, Remedy,
-    Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
+    PullCredentials, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.

@@ -14,8 +14,17 @@ mod endpoint;
 #[path = "docker_engine/isolation.rs"]
 mod isolation;
 #[cfg(test)]
+#[path = "docker_engine/load.rs"]
+mod load;
+#[cfg(test)]
+#[path = "docker_engine/networks.rs"]
+mod networks;
+#[cfg(test)]
 #[path = "docker_engine/nodes.rs"]
 mod nodes;
+#[cfg(test)]
+#[path = "docker_engine/registry.rs"]
+mod registry;
 #[cfg(test)]
 #[path = "docker_engine/strangers.rs"]
 mod strangers;

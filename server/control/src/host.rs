@@ -1,9 +1,9 @@
 //! Hosts: adding, changing, removing, and what is on them. Credentials go in and never come out.
 
+use domain::host::image::check_registry;
 use domain::host::{
     Endpoint, HostSpec, HostState, HostStatus, HostView, RegistryCredentials, TlsCredentials,
 };
-use domain::host::image::check_registry;
 use domain::id::HostId;
 use domain::name::HostName;
 use domain::permission::{Action, Noun};
@@ -20,7 +20,7 @@ pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Most registries with credentials on one host.
 const REGISTRIES_MAX: usize = 50;
@@ -129,7 +129,8 @@ impl ControlPlane {
         spec.check()?;
         check_pem(credentials.as_ref())?;
         let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
-        let engine = if moved { Some(self.engine_behind(id, &spec, credentials.as_ref()).await?) } else { None };
+        let engine =
+            if moved { Some(self.engine_behind(id, &spec, credentials.as_ref()).await?) } else { None };
         let known = before.status.facts.map(|facts| facts.engine_id).filter(|known| !known.is_empty());
         let check = |held: &[ClaimRecord]| {
             let other = engine.as_ref().zip(known.as_ref()).is_some_and(|(found, known)| found != known);
@@ -294,11 +295,9 @@ pub(crate) fn endpoint_field(endpoint: &Endpoint) -> &'static str {
 
 fn check_pem(credentials: Option<&TlsCredentials>) -> Result<(), Error> {
     let Some(given) = credentials else { return Ok(()) };
-    for (field, text) in [
-        ("ca_pem", &given.ca_pem),
-        ("certificate_pem", &given.certificate_pem),
-        ("key_pem", &given.key_pem),
-    ] {
+    for (field, text) in
+        [("ca_pem", &given.ca_pem), ("certificate_pem", &given.certificate_pem), ("key_pem", &given.key_pem)]
+    {
         if text.trim().is_empty() {
             return Err(Error::invalid(Code::FieldMissing).on(field));
         }

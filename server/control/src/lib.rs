@@ -25,6 +25,7 @@ pub mod operation;
 pub mod operations;
 pub mod password;
 pub mod policy;
+mod preflight;
 pub mod reconcile;
 pub mod secrets;
 pub mod services;

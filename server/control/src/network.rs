@@ -1,4 +1,5 @@
 //! The portal's view of a running Fabric network: the verbs that operations and use cases need, each a single
+//! declarative call. Two networks know them: the one of real nodes, and a simulated one on which operations are run,
 //! crashed and undone in tests by the thousand.
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use crate::material::Trust;
 use crate::topology::{ChainPlan, PlannedNode};
 
 pub mod native;
+#[cfg(any(test, feature = "testkit"))]
+pub mod simulated;
 
 /// A chain within reach: its plan, its host's agent and the keys that the portal holds for it.
 #[derive(Clone)]

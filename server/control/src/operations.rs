@@ -2,12 +2,13 @@
 //! waiting on conditions, and turning errors into what the workflow and people understand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::name::ChainName;
 use domain::{Code, Error, ErrorKind};
 use fabric::error::{ErrorKind as FabricKind, FabricError};
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use workflow::{Context, Operation, StepError};
 
 use crate::network::ChainLink;
@@ -24,6 +25,8 @@ pub mod host_prepare;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;
+/// Time that nodes under work get after another one failed.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for one condition, such as a node's health.
 const CONDITION_TIMEOUT_MS: i64 = 90_000;
 /// Pause between two looks at a condition.
@@ -112,7 +115,7 @@ pub(crate) async fn link(services: &Services, chain: &ChainName) -> Result<Chain
 }
 
 /// A planned chain, ready to be spoken with.
-pub(crate) async fn link_of(services: &Services, plan: ChainPlan) -> Result<ChainLink, Error> {
+pub async fn link_of(services: &Services, plan: ChainPlan) -> Result<ChainLink, Error> {
     let agent = services.agent(&plan.host).await?;
     let trust = services.trust(&plan).await?;
     Ok(ChainLink {
@@ -146,24 +149,42 @@ where
     }
 }
 
-/// Does something to every node, a bounded number at a time, and counts.
-pub(crate) async fn for_each_node<P, F, Fut>(
+/// Does something to every node, a bounded number at a time, and counts. The first error counts; nodes that are being
+/// worked on then may finish, so that no host acts behind the back of whoever retries or undoes.
+pub(crate) async fn for_each_node<P, F, Fut, E>(
     ctx: &Context<P>,
     nodes: Vec<PlannedNode>,
     work: F,
-) -> Result<(), StepError>
+) -> Result<(), E>
 where
     P: Operation,
     F: Fn(PlannedNode) -> Fut,
-    Fut: Future<Output = Result<(), StepError>>,
+    Fut: Future<Output = Result<(), E>>,
 {
     let total = u64::try_from(nodes.len()).unwrap_or(u64::MAX);
-    let mut done = 0;
+    let (done, failed) = (AtomicU64::new(0), AtomicBool::new(false));
     ctx.progress(0, total).await;
-    let mut running = futures::stream::iter(nodes.into_iter().map(work)).buffer_unordered(SIDE_BY_SIDE);
-    while running.try_next().await?.is_some() {
-        done += 1;
-        ctx.progress(done, total).await;
+    let (done, failed, work) = (&done, &failed, &work);
+    // Reporting is part of each node's future: nothing may wait outside while these futures are not polled, for one
+    // of them may hold what the outside waits for.
+    let each = nodes.into_iter().map(|node| async move {
+        if failed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let result = work(node).await;
+        match &result {
+            Ok(()) => ctx.progress(done.fetch_add(1, Ordering::AcqRel) + 1, total).await,
+            Err(_) => failed.store(true, Ordering::Release),
+        }
+        result
+    });
+    let mut running = futures::stream::iter(each).buffer_unordered(SIDE_BY_SIDE);
+    while let Some(result) = running.next().await {
+        if result.is_err() {
+            let rest = running.for_each(|_| std::future::ready(()));
+            let _in_time = tokio::time::timeout(FINISH_TIMEOUT, rest).await.is_ok();
+            return result;
+        }
     }
     Ok(())
 }

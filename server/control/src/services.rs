@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agents::{Agent, ProbeFailure, PullCredentials};
 use domain::Error;
-use domain::host::{HostSpec, RegistryCredentials, TlsCredentials};
 use domain::host::image::registry_of;
+use domain::host::{HostSpec, RegistryCredentials, TlsCredentials};
 use domain::id::HostId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,10 +107,8 @@ impl Services {
     ) -> Result<Option<PullCredentials>, Error> {
         let key = registry_key(host, registry_of(image));
         let found: Option<RegistryCredentials> = self.secret(&key).await?;
-        Ok(found.map(|found| PullCredentials {
-            username: found.user,
-            password: Zeroizing::new(found.password),
-        }))
+        Ok(found
+            .map(|found| PullCredentials { username: found.user, password: Zeroizing::new(found.password) }))
     }
 
     /// Opens a secret.

@@ -339,9 +339,15 @@ pub struct ProbeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum ImageState {
-    Present { id: String, local_only: bool },
+    Present {
+        id: String,
+        local_only: bool,
+    },
     /// It is being pulled; bytes, as far as they are known.
-    Preparing { done: u64, total: u64 },
+    Preparing {
+        done: u64,
+        total: u64,
+    },
     /// It can be pulled.
     Missing,
     /// No registry serves it: it is built, or its archive is uploaded.

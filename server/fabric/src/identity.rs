@@ -5,7 +5,6 @@
 
 use std::{fmt, sync::Arc};
 
-use p256::ecdsa::SigningKey;
 use prost::Message;
 
 use crate::{
@@ -39,7 +38,7 @@ struct Inner {
     cert_pem: String,
     creator: Vec<u8>,
     /// Overwrites itself when dropped.
-    key: SigningKey,
+    key: key::PrivateKey,
 }
 
 impl SigningIdentity {
@@ -74,8 +73,9 @@ impl SigningIdentity {
     }
 
     /// Signs SHA-256 of the message: ECDSA, DER, S in the lower half of the group order (Fabric refuses others).
+    /// Should the operating system ever give no random bytes, the result is empty, which every node refuses.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        key::sign(&self.inner.key, message)
+        key::sign(&self.inner.key, message).unwrap_or_default()
     }
 }
 

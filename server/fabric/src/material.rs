@@ -7,10 +7,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use p256::{
-    ecdsa::{SigningKey, VerifyingKey},
-    pkcs8::DecodePublicKey,
-};
+use p256::{ecdsa::VerifyingKey, pkcs8::DecodePublicKey};
 use x509_cert::name::Name;
 use zeroize::Zeroizing;
 
@@ -140,7 +137,7 @@ pub struct Authority {
     validity: Validity,
     cert_pem: String,
     key_pem: Zeroizing<String>,
-    key: SigningKey,
+    key: key::PrivateKey,
 }
 
 impl fmt::Debug for Authority {

@@ -287,7 +287,7 @@ impl<E: Send + Sync + 'static> Run<E> {
             attempt: record.attempt,
             notes_max: self.engine.settings.notes_max,
             cancel: self.cancel.clone(),
-            reports: Arc::new(Mutex::new(Reports { record, closed: false, notes: 0, progress_ms: None })),
+            reports: Mutex::new(Reports { record, closed: false, notes: 0, progress_ms: None }),
         }
     }
 }

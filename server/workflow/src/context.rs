@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, watch};
 
 use crate::clock::Clock;
 use crate::error::{StepError, bounded, codes};
@@ -151,7 +151,7 @@ pub(crate) struct Live {
     pub(crate) attempt: u32,
     pub(crate) notes_max: u32,
     pub(crate) cancel: watch::Receiver<bool>,
-    pub(crate) reports: Arc<Mutex<Reports>>,
+    pub(crate) reports: Mutex<Reports>,
 }
 
 /// What changes while the attempt runs.
@@ -165,34 +165,39 @@ pub(crate) struct Reports {
 }
 
 impl Live {
-    async fn note(&self, text: String) {
-        let mut reports = Arc::clone(&self.reports).lock_owned().await;
-        if reports.closed || reports.notes > self.notes_max {
-            return;
-        }
-        reports.notes += 1;
-        let text = if reports.notes > self.notes_max {
-            "Further lines of this attempt are not kept.".to_owned()
-        } else {
-            bounded(text)
-        };
-        let body = EventBody::Note { step: self.step.clone(), attempt: self.attempt, text };
-        self.write(reports, body, Vec::new()).await;
+    async fn note(self: &Arc<Self>, text: String) {
+        self.report(move |live, reports| {
+            if reports.notes > live.notes_max {
+                return None;
+            }
+            reports.notes += 1;
+            let text = if reports.notes > live.notes_max {
+                "Further lines of this attempt are not kept.".to_owned()
+            } else {
+                bounded(text)
+            };
+            let body = EventBody::Note { step: live.step.clone(), attempt: live.attempt, text };
+            Some((body, Vec::new()))
+        })
+        .await;
     }
 
-    async fn progress(&self, done: u64, total: u64) {
-        let mut reports = Arc::clone(&self.reports).lock_owned().await;
-        let now_ms = self.clock.now_ms();
-        let complete = total > 0 && done >= total;
-        let soon = reports.progress_ms.is_some_and(|last| now_ms.saturating_sub(last) < PROGRESS_EVERY_MS);
-        if reports.closed || (soon && !complete) {
-            return;
-        }
-        reports.progress_ms = Some(now_ms);
-        reports.record.done = done;
-        reports.record.total = total;
-        let record = reports.record.clone();
-        self.write(reports, EventBody::Progress { step: self.step.clone(), done, total }, vec![record]).await;
+    async fn progress(self: &Arc<Self>, done: u64, total: u64) {
+        self.report(move |live, reports| {
+            let now_ms = live.clock.now_ms();
+            let complete = total > 0 && done >= total;
+            let soon =
+                reports.progress_ms.is_some_and(|last| now_ms.saturating_sub(last) < PROGRESS_EVERY_MS);
+            if soon && !complete {
+                return None;
+            }
+            reports.progress_ms = Some(now_ms);
+            reports.record.done = done;
+            reports.record.total = total;
+            let body = EventBody::Progress { step: live.step.clone(), done, total };
+            Some((body, vec![reports.record.clone()]))
+        })
+        .await;
     }
 
     /// Ends reporting, after a write under way, and returns the step's row.
@@ -202,9 +207,28 @@ impl Live {
         reports.record.clone()
     }
 
-    /// Stores a report in a task of its own that keeps the reports locked: a step that is dropped in the middle leaves
-    /// no write behind that could overtake what the engine stores next.
-    async fn write(&self, reports: OwnedMutexGuard<Reports>, body: EventBody, steps: Vec<StepRecord>) {
+    /// Takes its turn and stores a report, in a task of its own: a step may poll one of several reports only, and the
+    /// lock would go to one that it does not poll. A step that is dropped in the middle leaves no write behind that
+    /// could overtake what the engine stores next, because closing waits for the lock, too.
+    async fn report(
+        self: &Arc<Self>,
+        make: impl FnOnce(&Self, &mut Reports) -> Option<(EventBody, Vec<StepRecord>)> + Send + 'static,
+    ) {
+        let live = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let mut reports = live.reports.lock().await;
+            if reports.closed {
+                return;
+            }
+            if let Some((body, steps)) = make(&live, &mut reports) {
+                live.write(body, steps).await;
+            }
+        });
+        // It cannot panic by itself; if the runtime shuts down, the step goes too.
+        let _ended = task.await;
+    }
+
+    async fn write(&self, body: EventBody, steps: Vec<StepRecord>) {
         let now_ms = self.clock.now_ms();
         let event = NewEvent {
             operation: self.fence.operation.clone(),
@@ -213,19 +237,13 @@ impl Live {
             at_ms: now_ms,
             body,
         };
-        let change = Change { now_ms, state: None, steps, events: vec![event] };
-        let (log, fence, publisher) =
-            (Arc::clone(&self.log), self.fence.clone(), Arc::clone(&self.publisher));
-        let write = tokio::spawn(async move {
-            let _reports = reports;
-            match log.save(&fence, change).await {
-                Ok(_events) => publisher.wake(),
-                // The keeper of the lease notices the same and drops the run.
-                Err(LogError::Fenced { .. }) => {}
-                Err(error) => tracing::warn!(operation = %fence.operation, %error, "a report was not stored"),
+        match self.log.save(&self.fence, Change { now_ms, state: None, steps, events: vec![event] }).await {
+            Ok(_events) => self.publisher.wake(),
+            // The keeper of the lease notices the same and drops the run.
+            Err(LogError::Fenced { .. }) => {}
+            Err(error) => {
+                tracing::warn!(operation = %self.fence.operation, %error, "a report was not stored")
             }
-        });
-        // It cannot panic by itself; if the runtime shuts down, the step goes too.
-        let _ended = write.await;
+        }
     }
 }

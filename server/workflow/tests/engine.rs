@@ -28,6 +28,16 @@ async fn steps_run_in_order_and_hand_on_their_outputs() {
 }
 
 #[tokio::test]
+async fn a_report_that_nobody_polls_does_not_hold_up_the_others() {
+    let bench = Bench::new();
+    let id = bench.start("side by side").await;
+    let stored = finished(&bench.workflow, &id).await;
+    assert_eq!(stored.operation.state, OperationState::Done);
+    let events = bench.log.events_of(&id, 0, 100).await.unwrap();
+    assert_eq!(notes(&events), ["begin one", "begin two", "first", "second", "begin three"]);
+}
+
+#[tokio::test]
 async fn events_tell_the_whole_story_in_order_and_only_after_they_are_stored() {
     let bench = Bench::new();
     let mut live = bench.workflow.subscribe();

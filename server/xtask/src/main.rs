@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, checks and starts the project. Each command prepares whatever it needs on a fresh machine.
 
+mod bench;
 mod engine;
 mod engine_api;
 mod fingerprint;
@@ -75,6 +76,11 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Measures what the project promises about speed
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Starts, uses or ends the project's own container engine for tests
     Engine {
         #[command(subcommand)]
@@ -112,6 +118,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Engine { action } => return engine(&paths, action),
         Task::Run { dev, flags } => return run::run(&paths, quality(false, dev), &flags),
         Task::Test { full, only } => return test::run(&paths, full, only.as_deref()),
+        Task::Bench { bench } => bench::run(&paths, bench)?,
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {
             let _claim = sources::claim(&paths)?;

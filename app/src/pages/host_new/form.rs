@@ -264,11 +264,8 @@ mod tests {
     fn stored_credentials_are_kept_when_none_are_given_and_replaced_as_a_whole() {
         let mut kept = draft(Place::Remote);
         kept.has_credentials = true;
-        kept.credentials = TlsCredentials {
-            ca_pem: String::new(),
-            certificate_pem: String::new(),
-            key_pem: " ".to_owned(),
-        };
+        kept.credentials =
+            TlsCredentials { ca_pem: String::new(), certificate_pem: String::new(), key_pem: " ".to_owned() };
         assert!(kept.clone().parse().unwrap().1.is_none());
         kept.credentials.ca_pem = "-----BEGIN X-----".to_owned();
         assert_eq!(kept.parse().unwrap_err().field.unwrap(), "certificate_pem");

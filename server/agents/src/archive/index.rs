@@ -181,8 +181,7 @@ fn blob(digest: &str) -> Result<String, ArchiveError> {
     let hex = digest.strip_prefix("sha256:").filter(|hex| {
         hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     });
-    hex.map(|hex| format!("blobs/sha256/{hex}"))
-        .ok_or_else(|| broken(format!("{digest:?} is not a digest")))
+    hex.map(|hex| format!("blobs/sha256/{hex}")).ok_or_else(|| broken(format!("{digest:?} is not a digest")))
 }
 
 /// Reads a description and its digest.

@@ -96,7 +96,10 @@ async fn both_kinds_of_archives_are_read() {
     for items in [saved(b"layer".to_vec(), false), saved(gzip(b"layer"), false), layout(gzip(b"layer"))] {
         let checked = receive(archive(&items)).await.unwrap();
         let image = &checked.images()[0];
-        assert_eq!((image.config_id.as_str(), image.names.as_slice()), (id.as_str(), &["team/basic:1".to_owned()][..]));
+        assert_eq!(
+            (image.config_id.as_str(), image.names.as_slice()),
+            (id.as_str(), &["team/basic:1".to_owned()][..])
+        );
         assert_eq!((image.architecture.as_str(), image.volumes.len()), ("amd64", 0));
         assert!(image.is(&id) && !image.is("sha256:00"));
         let mut again = Vec::new();
@@ -180,7 +183,8 @@ async fn bombs_are_refused() {
     let limits = check::Limits { unpacked: 5_000, ..check::Limits::default() };
     assert!(matches!(checked(file, limits), Err(ArchiveError::TooLarge(5_000))));
     let mut file = unnamed().unwrap();
-    let random: Vec<u8> = (0..60_000_u32).flat_map(|n| Sha256::digest(n.to_be_bytes())[..2].to_vec()).collect();
+    let random: Vec<u8> =
+        (0..60_000_u32).flat_map(|n| Sha256::digest(n.to_be_bytes())[..2].to_vec()).collect();
     file.write_all(&archive(&saved(gzip(&random), false))).unwrap();
     let limits = check::Limits { unpacked: 150_000, ..check::Limits::default() };
     assert!(matches!(checked(file, limits), Err(ArchiveError::TooLarge(150_000))));

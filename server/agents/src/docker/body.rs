@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount, MountType, MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount,
+    MountType, MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use domain::host::Subnet;
 
@@ -183,10 +185,7 @@ pub(crate) fn network(space: &SpaceSpec, purpose: &str, subnet: Subnet) -> Netwo
         enable_ipv6: Some(false),
         ipam: Some(Ipam {
             driver: Some("default".to_owned()),
-            config: Some(vec![IpamConfig {
-                subnet: Some(subnet.to_string()),
-                ..IpamConfig::default()
-            }]),
+            config: Some(vec![IpamConfig { subnet: Some(subnet.to_string()), ..IpamConfig::default() }]),
             ..Ipam::default()
         }),
         options: internal.then_some(options),

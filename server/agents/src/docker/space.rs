@@ -67,9 +67,15 @@ fn is_overlap(error: &AgentError) -> bool {
     else {
         return false;
     };
-    ["Pool overlaps", "pool overlaps", "cannot overlap", "overlaps with existing routes", "conflicts with network"]
-        .iter()
-        .any(|words| said.contains(words))
+    [
+        "Pool overlaps",
+        "pool overlaps",
+        "cannot overlap",
+        "overlaps with existing routes",
+        "conflicts with network",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }
 
 /// The IPv4 ranges of a network.
@@ -142,7 +148,9 @@ mod tests {
         };
         assert!(says("network x: Pool overlaps with other one on this address space"));
         assert!(says("invalid pool request: Pool overlaps with other one on this address space"));
-        assert!(says("cannot create network 5f (br-5f): conflicts with network 7a (br-7a): networks have overlapping IPv4"));
+        assert!(says(
+            "cannot create network 5f (br-5f): conflicts with network 7a (br-7a): networks have overlapping IPv4"
+        ));
         assert!(!says("network with name x already exists"));
         assert!(!is_overlap(&AgentError::PortTaken(1)));
     }

@@ -10,10 +10,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::broadcast;
 
+use super::disk::Data;
 use super::fault::{Fault, Faults, Verb, When};
 use crate::{
-    AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef,
-    NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
+    AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
 };
 
 /// Ports that the host chooses begin here, as on Linux.
@@ -56,11 +57,6 @@ pub(crate) struct Container {
     pub(crate) exit_code: Option<i64>,
     pub(crate) ports: BTreeMap<u16, u16>,
     pub(crate) lines: Vec<LogLine>,
-}
-
-/// A node's data: only how often it was started with it.
-pub(crate) struct Data {
-    pub(crate) boots: u32,
 }
 
 /// A node's files: only whether there was data beside them.
@@ -165,7 +161,8 @@ impl World {
                     return Err(AgentError::Conflict(format!("another image is called {name}")));
                 }
             }
-            let names = if image.names.is_empty() { vec![image.config_id.clone()] } else { image.names.clone() };
+            let names =
+                if image.names.is_empty() { vec![image.config_id.clone()] } else { image.names.clone() };
             for name in names {
                 let facts = ImageFacts {
                     reference: name.clone(),
@@ -224,7 +221,7 @@ impl World {
             self.tell(&node, NodeChange::Created);
         }
         if spec.data_path.is_some() {
-            self.data.entry(node.clone()).or_insert(Data { boots: 0 });
+            self.data.entry(node.clone()).or_default();
         }
         self.config.insert(node.clone(), Config { keeps_data: spec.data_path.is_some() });
         if !only_part {

@@ -93,6 +93,7 @@ impl Client<'_> {
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             client_address: "host.example".into(),
             allow_loopback: self.allow_loopback,
+            ..DockerOptions::default()
         };
         DockerAgent::connect(endpoint, options).unwrap()
     }

@@ -143,7 +143,10 @@ mod tests {
             let shown = view(Err(ProbeFailure::at(stage, remedy, "seen")));
             let (failed, error) = shown.failed.unwrap();
             assert_eq!((shown.passed.len(), failed), (passed, stage_of(stage)));
-            assert_eq!((error.code, error.field.as_deref(), error.values["why"].as_str()), (code, Some(field), "seen"));
+            assert_eq!(
+                (error.code, error.field.as_deref(), error.values["why"].as_str()),
+                (code, Some(field), "seen")
+            );
         };
         use AgentStage as S;
         check(S::Address, Remedy::CheckName, 0, Code::HostNameUnresolved, "address");
@@ -153,7 +156,13 @@ mod tests {
         check(S::Tls, Remedy::EnableEngineTls, 2, Code::HostNoTls, "port");
         check(S::Tls, Remedy::CheckAuthority, 2, Code::HostTls, "ca_pem");
         check(S::Authentication, Remedy::CheckClientMaterial, 3, Code::HostClientMaterial, "key_pem");
-        check(S::Authentication, Remedy::CheckClientCertificate, 3, Code::HostAuthentication, "certificate_pem");
+        check(
+            S::Authentication,
+            Remedy::CheckClientCertificate,
+            3,
+            Code::HostAuthentication,
+            "certificate_pem",
+        );
         check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::HostApiVersion, "address");
         check(S::Engine, Remedy::InspectEngine, 5, Code::HostEngine, "address");
     }

@@ -19,9 +19,9 @@ use crate::secrets::{KEY_LEN, Vault};
 use crate::services::Services;
 
 /// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, and the local one is a third.
-struct Bed {
-    plane: Arc<ControlPlane>,
-    local: SimulatedAgent,
+pub(crate) struct Bed {
+    pub(crate) plane: Arc<ControlPlane>,
+    pub(crate) local: SimulatedAgent,
 }
 
 const SOCKET: &str = "/run/engine.sock";
@@ -41,7 +41,7 @@ impl workflow::Clock for NoWait {
 }
 
 impl Bed {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_clock(Arc::new(SystemClock)).await
     }
 
@@ -77,7 +77,7 @@ impl Bed {
         Self { plane: Arc::new(plane), local }
     }
 
-    async fn host(&self) -> HostView {
+    pub(crate) async fn host(&self) -> HostView {
         self.plane.host_add(&admin(), local_spec(), None).await.unwrap()
     }
 
@@ -85,7 +85,7 @@ impl Bed {
         self.plane.host_add(&admin(), remote_spec(name, address), Some(credentials())).await
     }
 
-    async fn claim(&self, host: &HostView, chain: &str) {
+    pub(crate) async fn claim(&self, host: &HostView, chain: &str) {
         let blocks: Vec<u16> = host.spec.blocks().collect();
         let chain = ChainName::parse(chain).unwrap();
         self.plane.services.store.claim_block(&host.id, &chain, 99, &blocks, &[]).await.unwrap();
@@ -100,11 +100,11 @@ fn caller(role: Role) -> Caller {
     }
 }
 
-fn admin() -> Caller {
+pub(crate) fn admin() -> Caller {
     caller(Role::Admin)
 }
 
-fn local_spec() -> HostSpec {
+pub(crate) fn local_spec() -> HostSpec {
     HostSpec::local(HostName::parse("local").unwrap(), SOCKET)
 }
 
@@ -118,7 +118,11 @@ fn remote_spec(name: &str, address: &str) -> HostSpec {
 
 fn credentials() -> TlsCredentials {
     let text = |text: &str| text.to_owned();
-    TlsCredentials { ca_pem: text("ca"), certificate_pem: text("certificate"), key_pem: text("top-secret-key") }
+    TlsCredentials {
+        ca_pem: text("ca"),
+        certificate_pem: text("certificate"),
+        key_pem: text("top-secret-key"),
+    }
 }
 
 fn registry() -> RegistryCredentials {
@@ -191,8 +195,12 @@ async fn wrong_values_are_refused_on_their_field_and_change_nothing() {
     check(|s| s.port_first = 31_050, Code::PortRangeOverlap, "port_first").await;
     check(|s| s.bind_address = "everywhere".to_owned(), Code::BindAddressMalformed, "bind_address").await;
     check(|s| s.image_rules = vec!["a b".to_owned()], Code::ImageRuleMalformed, "image_rules").await;
-    check(|s| s.endpoint = Endpoint::Local { path: "/etc/passwd".to_owned() }, Code::HostLocalRefused, "path")
-        .await;
+    check(
+        |s| s.endpoint = Endpoint::Local { path: "/etc/passwd".to_owned() },
+        Code::HostLocalRefused,
+        "path",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -248,7 +256,8 @@ async fn credentials_are_sealed_used_and_never_shown() {
     for text in [format!("{shown:?}"), serde_json::to_string(&shown).unwrap()] {
         assert!(!text.contains("top-secret"), "{text}");
     }
-    let found = services.pull_credentials(&host.id, "registry.example:5000/team/basic:1").await.unwrap().unwrap();
+    let found =
+        services.pull_credentials(&host.id, "registry.example:5000/team/basic:1").await.unwrap().unwrap();
     assert_eq!((found.username.as_str(), found.password.as_str()), ("ada", "top-secret-password"));
     assert!(services.pull_credentials(&host.id, "registry.example/team/basic:1").await.unwrap().is_none());
     assert!(services.pull_credentials(&host.id, "hyperledger/fabric-peer:2.5").await.unwrap().is_none());
@@ -272,7 +281,8 @@ async fn a_test_names_the_stage_and_the_host_that_was_down_comes_back() {
     let view = bed.plane.host_test(&admin(), &host.id).await.unwrap();
     let (stage, error) = view.failed.unwrap();
     assert_eq!((stage, error.code, view.passed), (ProbeStage::Tcp, Code::HostTcp, vec![ProbeStage::Address]));
-    let probe = bed.plane.host_probe(&admin(), remote_spec("far", "no-tls"), Some(credentials())).await.unwrap();
+    let probe =
+        bed.plane.host_probe(&admin(), remote_spec("far", "no-tls"), Some(credentials())).await.unwrap();
     let (stage, error) = probe.failed.unwrap();
     assert_eq!((stage, error.code), (ProbeStage::Tls, Code::HostNoTls));
     let plain = bed.plane.host_probe(&admin(), remote_spec("far", "engine-a"), None).await.unwrap_err();
@@ -285,7 +295,8 @@ async fn a_test_names_the_stage_and_the_host_that_was_down_comes_back() {
 async fn three_tries_decide_that_a_host_is_inactive() {
     let bed = Bed::with_clock(Arc::new(NoWait)).await;
     let host = bed.host().await;
-    let calls = || bed.local.calls().iter().filter(|(verb, _)| *verb == agents::simulated::Verb::Probe).count();
+    let calls =
+        || bed.local.calls().iter().filter(|(verb, _)| *verb == agents::simulated::Verb::Probe).count();
     let state = async || bed.plane.host_read(&admin(), &host.id).await.unwrap().status;
     assert_eq!(state().await.state, HostState::Active);
     bed.local.cut_off();

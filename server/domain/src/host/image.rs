@@ -170,9 +170,21 @@ mod tests {
         ] {
             assert!(is_image_name(name), "{name}");
         }
-        for name in
-            ["", "A", "a b", "-a", "a/", "/a", "a//b", "a:", "a:b:c", "a@sha256:12", "http://a/b", "a/../b", "r:0/x"]
-        {
+        for name in [
+            "",
+            "A",
+            "a b",
+            "-a",
+            "a/",
+            "/a",
+            "a//b",
+            "a:",
+            "a:b:c",
+            "a@sha256:12",
+            "http://a/b",
+            "a/../b",
+            "r:0/x",
+        ] {
             assert!(!is_image_name(name), "{name}");
         }
     }
@@ -201,7 +213,8 @@ mod tests {
         for registry in ["r.example", "r.example:5000", "127.0.0.1:5000", "localhost", "docker.io"] {
             assert!(check_registry(registry).is_ok(), "{registry}");
         }
-        for registry in ["", "r", "https://r.example", "r.example/x", "r.example:0", "r.example:x", "-r.example", "a b.c"]
+        for registry in
+            ["", "r", "https://r.example", "r.example/x", "r.example:0", "r.example:x", "-r.example", "a b.c"]
         {
             assert!(check_registry(registry).is_err(), "{registry}");
         }

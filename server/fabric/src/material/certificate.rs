@@ -13,7 +13,7 @@ use const_oid::{
     },
 };
 use p256::{
-    ecdsa::{SigningKey, VerifyingKey},
+    ecdsa::VerifyingKey,
     pkcs8::{DecodePublicKey, EncodePublicKey},
 };
 use sha2::{Digest, Sha256};
@@ -38,7 +38,11 @@ use x509_cert::{
     time::Time,
 };
 
-use super::{Authority, COMMON_NAME_CHARS_MAX, KeyError, Leaf, LeafKind, MaterialError, Validity, key, pem};
+use super::{
+    Authority, COMMON_NAME_CHARS_MAX, KeyError, Leaf, LeafKind, MaterialError, Validity,
+    key::{self, PrivateKey},
+    pem,
+};
 
 /// A DNS name in a certificate.
 const DNS_NAME_CHARS_MAX: usize = 253;
@@ -48,7 +52,7 @@ pub(super) fn authority(
     common_name: &str,
     organization: &str,
     validity: &Validity,
-    key: &SigningKey,
+    key: &PrivateKey,
 ) -> Result<String, MaterialError> {
     let name = name(&[(ORGANIZATION_NAME, organization), (COMMON_NAME, common_name)])?;
     let usage = KeyUsages::DigitalSignature
@@ -174,8 +178,8 @@ fn body(
     })
 }
 
-fn sign(body: TbsCertificate, key: &SigningKey) -> Result<String, MaterialError> {
-    let signature = key::sign(key, &body.to_der().map_err(|_| MaterialError::Encode)?);
+fn sign(body: TbsCertificate, key: &PrivateKey) -> Result<String, MaterialError> {
+    let signature = key::sign(key, &body.to_der().map_err(|_| MaterialError::Encode)?)?;
     let certificate = Certificate {
         tbs_certificate: body,
         signature_algorithm: signature_algorithm(),

@@ -24,7 +24,10 @@ fn chain(name: &str) -> ChainName {
 }
 
 async fn update(store: &Store, id: &str, spec: &HostSpec) -> Result<(), StoreError> {
-    store.host_update(&HostId::new(id), spec, None, |_| Ok::<(), ()>(())).await.map(|checked| checked.unwrap())
+    store
+        .host_update(&HostId::new(id), spec, None, |_| Ok::<(), ()>(()))
+        .await
+        .map(|checked| checked.unwrap())
 }
 
 #[tokio::test]
@@ -61,8 +64,10 @@ async fn a_refusal_of_the_check_changes_nothing() {
         store.host_create(&here).await.unwrap();
         store.claim_block(&here.id, &chain("c"), 10, &[100, 200], &[]).await.unwrap();
         let changed = HostSpec { capacity: 7, ..here.spec.clone() };
-        let secret = SealedSecret { key: "host/a/tls".into(), sealed: vec![1], key_version: 1, created_ms: 1 };
-        let refused = store.host_update(&here.id, &changed, Some(&secret), |held| Err::<(), usize>(held.len())).await;
+        let secret =
+            SealedSecret { key: "host/a/tls".into(), sealed: vec![1], key_version: 1, created_ms: 1 };
+        let refused =
+            store.host_update(&here.id, &changed, Some(&secret), |held| Err::<(), usize>(held.len())).await;
         assert_eq!(refused.unwrap(), Err(1));
         assert_eq!(store.host_read(&here.id).await.unwrap().unwrap().spec, here.spec);
         assert_eq!(store.secret_read("host/a/tls").await.unwrap(), None);

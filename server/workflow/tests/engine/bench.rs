@@ -115,6 +115,15 @@ async fn two(context: Context<Job>) -> Result<(), StepError> {
         "panic" => panic!("planted"),
         "hang once" if context.attempt() == 1 => std::future::pending().await,
         "until cancelled" => context.until_cancelled().await,
+        // One task with two reports that it does not poll while it makes a third.
+        "side by side" => {
+            let mut first = Box::pin(context.note("first"));
+            let mut second = Box::pin(context.note("second"));
+            assert!(futures::poll!(&mut first).is_pending());
+            assert!(futures::poll!(&mut second).is_pending());
+            context.progress(1, 2).await;
+            futures::join!(first, second);
+        }
         "gate" => drop(context.env().gate.subscribe().wait_for(|open| *open).await.unwrap()),
         _ => {}
     }

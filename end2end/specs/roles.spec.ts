@@ -1,0 +1,78 @@
+/** Role walls: what an operator and a user are offered, and what they get when they ask for more. */
+import { Portal } from '../portal.ts';
+import { expect, open, setUp, signIn, test } from '../visit.ts';
+import type { Page } from '@playwright/test';
+
+test.describe.configure({ mode: 'serial' });
+
+const PASSWORD = 'a few plain words together';
+let portal: Portal;
+let admin: Page;
+
+test.beforeAll(async ({ browser }) => {
+  portal = await Portal.start();
+  admin = await (await browser.newContext({ locale: 'en-US' })).newPage();
+});
+
+test.afterAll(async () => {
+  await admin?.context().close();
+  await portal?.stop();
+});
+
+test('an admin makes an operator and a user', async () => {
+  await setUp(admin, portal);
+  for (const [name, role] of [
+    ['otto', 'Operator'],
+    ['uma', 'User'],
+  ] as const) {
+    await open(admin, `${portal.url}/users`);
+    await admin.getByLabel('User name').fill(name);
+    await admin.getByLabel('Password').fill(PASSWORD);
+    await admin.getByLabel('Role').selectOption({ label: role });
+    await admin.getByRole('button', { name: 'Create user' }).click();
+    await expect(admin.getByRole('row').filter({ hasText: name })).toContainText(role);
+  }
+});
+
+test('a name is given once', async () => {
+  await open(admin, `${portal.url}/users`);
+  await admin.getByLabel('User name').fill('uma');
+  await admin.getByLabel('Password').fill(PASSWORD);
+  await admin.getByRole('button', { name: 'Create user' }).click();
+  await expect(admin.getByText('There is a user with this name already.').first()).toBeVisible();
+});
+
+for (const [name, allowed, walls] of [
+  ['otto', ['/', '/hosts', '/chains', '/chains/new', '/operations', '/audit'], ['/users']],
+  ['uma', ['/', '/chains', '/operations', '/audit'], ['/users', '/hosts', '/hosts/new']],
+] as const) {
+  test(`${name} gets what the role allows and no more`, async ({ browser }) => {
+    const context = await browser.newContext({ locale: 'en-US' });
+    const page = await context.newPage();
+    await signIn(page, portal, name, PASSWORD);
+    for (const address of allowed) {
+      const answer = await page.goto(portal.url + address);
+      expect(answer?.status(), `${name} ${address}`).toBe(200);
+    }
+    for (const address of walls) {
+      const answer = await page.goto(portal.url + address);
+      expect(answer?.status(), `${name} ${address}`).toBe(403);
+      await expect(page.getByRole('heading', { name: 'You may not do this' })).toBeVisible();
+      await expect(page.getByRole('navigation', { name: 'Main navigation' }).locator(`a[href="${address}"]`)).toHaveCount(0);
+    }
+    await context.close();
+  });
+}
+
+test('signing out ends it, also in another tab', async ({ browser }) => {
+  const context = await browser.newContext({ locale: 'en-US' });
+  const [first, second] = [await context.newPage(), await context.newPage()];
+  await signIn(first, portal, 'otto', PASSWORD);
+  await open(second, `${portal.url}/chains`);
+  await first.getByRole('button', { name: 'Account' }).click();
+  await first.getByRole('button', { name: 'Sign out' }).click();
+  await expect(first).toHaveURL(/\/login/);
+  await second.goto(`${portal.url}/operations`);
+  await expect(second).toHaveURL(/\/login\?next=/);
+  await context.close();
+});

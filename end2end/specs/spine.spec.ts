@@ -1,0 +1,157 @@
+/**
+ * The main job, by hand in a browser: set-up, host, wizard, live progress, deploy, submit, query, transaction, upgrade,
+ * stop and start with the state kept, delete. Real nodes on a real engine.
+ */
+import { Portal } from '../portal.ts';
+import { expect, open, operationDone, ready, setUp, test } from '../visit.ts';
+import type { Page } from '@playwright/test';
+
+test.describe.configure({ mode: 'serial' });
+
+let portal: Portal;
+let page: Page;
+
+test.beforeAll(async ({ browser }) => {
+  portal = await Portal.start();
+  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+});
+
+test.afterAll(async () => {
+  await page?.context().close();
+  await portal?.stop();
+});
+
+/** Calls by the form; returns what the page answers. */
+async function call(kind: 'Query' | 'Submit', name: string, args: readonly string[]): Promise<void> {
+  await page.getByLabel('Function').fill(name);
+  await page.getByRole('textbox', { name: 'Arguments' }).fill(args.join('\n'));
+  await page.getByRole('button', { name: kind, exact: true }).click();
+}
+
+async function holds(account: string, amount: string): Promise<void> {
+  await call('Query', 'query', [account]);
+  const answer = page.getByRole('region', { name: 'Answer of the query' });
+  await expect(answer).toContainText(amount);
+}
+
+test('the first admin is made with the token', async () => {
+  await setUp(page, portal);
+});
+
+test('the set-up page is gone afterwards', async () => {
+  const answer = await page.request.get(`${portal.url}/setup`);
+  expect(answer.status()).toBe(404);
+});
+
+test('the local engine becomes a host after a test of the connection', async () => {
+  await page.getByRole('link', { name: 'Hosts' }).click();
+  await page.getByRole('link', { name: 'Add host' }).first().click();
+  await page.getByRole('button', { name: 'Test connection' }).click();
+  await expect(page.getByText('The engine answers.')).toBeVisible();
+  await page.getByRole('button', { name: 'Add host' }).click();
+  await expect(page).toHaveURL(/\/hosts\/[^/]+$/);
+  await expect(page.getByText('active').first()).toBeVisible();
+});
+
+test('the wizard creates a chain, and its progress survives a reload', async () => {
+  await page.getByRole('link', { name: 'Chains' }).click();
+  await page.getByRole('link', { name: 'Create chain' }).first().click();
+  await page.getByLabel('Chain name').fill('trade');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Back' }).click();
+  await expect(page.getByLabel('Chain name')).toHaveValue('trade');
+  for (let step = 0; step < 3; step += 1) {
+    await page.getByRole('button', { name: 'Next' }).click();
+  }
+  await expect(page.getByRole('heading', { name: 'Pre-flight checks' })).toBeVisible();
+  await page.getByRole('button', { name: 'Create chain' }).click();
+  await expect(page).toHaveURL(/\/operations\//);
+  await page.reload();
+  await ready(page);
+  await operationDone(page);
+});
+
+test('the chain page shows its nodes', async () => {
+  await page.getByRole('link', { name: 'Open chain' }).click();
+  await expect(page.getByText('running').first()).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Topology' })).toBeVisible();
+  await expect(page.getByRole('table').getByText('orderer1')).toBeVisible();
+});
+
+test('the sample is deployed as it is filled in', async () => {
+  await page.getByRole('navigation', { name: 'Pages of this chain' }).getByRole('link', { name: 'Chaincode' }).click();
+  await page.getByRole('button', { name: 'Deploy' }).click();
+  await operationDone(page);
+});
+
+test('init, move and query: 90 and 210', async () => {
+  await page.getByRole('link', { name: 'Invoke' }).click();
+  await call('Submit', 'init', ['a', '100', 'b', '200']);
+  const outcome = page.getByRole('region', { name: 'Transaction submitted' });
+  await expect(outcome).toContainText('VALID');
+  await call('Submit', 'move', ['a', 'b', '10']);
+  await expect(outcome).toContainText('VALID');
+  await holds('a', '90');
+  await holds('b', '210');
+});
+
+test('a refusal of the chaincode is told as one', async () => {
+  await call('Query', 'query', ['nobody']);
+  await expect(page.getByRole('alert').filter({ hasText: 'nobody' })).toBeVisible();
+});
+
+test('the transaction and its block are shown as the peer has them', async () => {
+  const tabs = page.getByRole('navigation', { name: 'Pages of this chain' });
+  await tabs.getByRole('link', { name: 'Transactions' }).click();
+  await page.getByRole('table').getByRole('link').first().click();
+  await expect(page).toHaveURL(/\/transactions\/[^/]+\/[0-9a-f]{64}$/);
+  await expect(page.getByText('move').first()).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Read and write set' })).toBeVisible();
+  await page.getByRole('link', { name: /Block/ }).first().click();
+  await expect(page).toHaveURL(/\/blocks\//);
+  await expect(page.getByText('verified').first()).toBeVisible();
+});
+
+test('an upgrade keeps the state', async () => {
+  await open(page, `${portal.url}/chains/trade/chaincode`);
+  await page.getByRole('link', { name: 'Upgrade' }).click();
+  const image = page.getByLabel('Image', { exact: true });
+  await image.fill((await image.inputValue()).replace(/:1$/, ':2'));
+  await page.getByRole('button', { name: 'Deploy' }).click();
+  await operationDone(page);
+  await page.getByRole('link', { name: 'Invoke' }).click();
+  await holds('a', '90');
+});
+
+test('stop and start keep the ledger', async () => {
+  await open(page, `${portal.url}/chains/trade`);
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop', exact: true }).click();
+  await operationDone(page);
+  await open(page, `${portal.url}/chains/trade/invoke`);
+  await expect(page.getByText('Calls are possible while the chain is running.')).toBeVisible();
+  await open(page, `${portal.url}/chains/trade`);
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await operationDone(page);
+  await open(page, `${portal.url}/chains/trade/invoke`);
+  await holds('b', '210');
+});
+
+test('the portal comes back from a kill with everything', async () => {
+  await portal.kill();
+  await portal.resume();
+  await open(page, `${portal.url}/chains/trade/invoke`);
+  await holds('a', '90');
+});
+
+test('delete asks for the name and takes everything along', async () => {
+  await open(page, `${portal.url}/chains/trade`);
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('button', { name: 'Delete', exact: true })).toBeDisabled();
+  await dialog.getByLabel('Type trade to confirm').fill('trade');
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await operationDone(page);
+  await open(page, `${portal.url}/chains`);
+  await expect(page.getByText('No chains yet')).toBeVisible();
+});

@@ -1,0 +1,106 @@
+/**
+ * What every browser test does alike: set-up and sign-in, waiting until the page acts, and watching for what must
+ * never happen on any page: a violation of the content policy, an uncaught error, an answer of 5xx.
+ */
+import AxeBuilder from '@axe-core/playwright';
+import { test as base, expect, type Page } from '@playwright/test';
+
+import type { Portal } from './portal.ts';
+
+export const ADMIN = { name: 'ada', password: 'correct horse battery staple' } as const;
+
+interface Watching {
+  /** What went wrong in the browser; tests that provoke an error take it out again. */
+  troubles: string[];
+}
+
+export const test = base.extend<Watching>({
+  troubles: [
+    async ({ context }, use) => {
+      const troubles: string[] = [];
+      context.on('page', (page) => watch(page, troubles));
+      await use(troubles);
+      expect(troubles, 'errors in the browser').toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };
+
+function watch(page: Page, troubles: string[]): void {
+  page.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    // Refusals (4xx) are answers like others; the browser reports each as a failed resource.
+    const refused = /the server responded with a status of 4\d\d/.test(text);
+    if (message.type() === 'error' && !refused) {
+      troubles.push(`console: ${text}`);
+    }
+    if (/hydration|panicked/i.test(text)) {
+      troubles.push(`hydration: ${text}`);
+    }
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 500) {
+      troubles.push(`${response.status()} from ${response.url()}`);
+    }
+  });
+}
+
+/** Opens an address of the portal and waits until its buttons act. */
+export async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await ready(page);
+}
+
+/** Waits until the page has come to life. */
+export async function ready(page: Page): Promise<void> {
+  await expect(page.locator('html[data-ready="true"]')).toBeAttached();
+}
+
+/** Makes the first admin by the page a new user sees. */
+export async function setUp(page: Page, portal: Portal): Promise<void> {
+  await open(page, portal.url);
+  await expect(page).toHaveURL(/\/setup$/);
+  await page.getByLabel('One-time token').fill(await portal.setupToken());
+  await page.getByLabel('User name').fill(ADMIN.name);
+  await page.getByLabel('Password').fill(ADMIN.password);
+  await page.getByRole('button', { name: 'Create administrator' }).click();
+  await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
+  await ready(page);
+}
+
+/** Signs in by the form. */
+export async function signIn(page: Page, portal: Portal, name: string, password: string): Promise<void> {
+  await open(page, `${portal.url}/login`);
+  await page.getByLabel('User name').fill(name);
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('navigation', { name: 'Main navigation' })).toBeVisible();
+  await ready(page);
+}
+
+/** The operation on the page has come to its end, and well. */
+export async function operationDone(page: Page): Promise<void> {
+  await expect(page).toHaveURL(/\/operations\//);
+  const state = page.locator('main [role=status]').first();
+  await expect(state).toContainText(/done|failed|undone/, { timeout: 90_000 });
+  await expect(state, await page.locator('main').innerText()).toContainText('done');
+}
+
+/** No serious finding of axe on the page as it is. */
+export async function accessible(page: Page): Promise<void> {
+  const found = await new AxeBuilder({ page }).analyze();
+  const serious = found.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
+  const words = serious.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(' | ')}`);
+  expect(words, `axe on ${page.url()}`).toEqual([]);
+}
+
+/** Nothing is wider than the window. */
+export async function fits(page: Page): Promise<void> {
+  const over = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(over, `${page.url()} is wider than the window`).toBeLessThanOrEqual(0);
+}

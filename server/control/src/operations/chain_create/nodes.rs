@@ -1,0 +1,162 @@
+//! The nodes of a new chain: their images, what each of them shall be, starting and removing them.
+
+use agents::{Limits, NodeNetwork, NodeSpec, PortSpec, Publish, SpaceSpec};
+use domain::chain::ChainSpec;
+use domain::node::NodeKind;
+use domain::{Code, Error};
+use fabric::node_config;
+use serde::{Deserialize, Serialize};
+use workflow::{Context, StepError, StepOutput};
+
+use super::{CreatesChain, PortsReserved};
+use crate::material::plain_file;
+use crate::network::ChainLink;
+use crate::operations::host_prepare::ensure_first;
+use crate::operations::{agent_error, for_each_node, link_of, step_error, until, with_logs};
+use crate::services::Services;
+use crate::topology::{self, ChainPlan, PlannedNode};
+
+/// Where a node finds its configuration.
+pub const CONFIG_PATH: &str = node_config::CONFIG_DIR;
+/// What a node's data volume covers: exactly the volume that public images declare, so that no second one appears.
+pub const DATA_PATH: &str = "/var/hyperledger";
+/// Processes and threads a node may have.
+const PIDS_MAX: u32 = 2_048;
+
+/// Images by their ids, so that a later pull of the same name changes nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImagesPinned {
+    pub peer: String,
+    pub orderer: String,
+}
+
+impl StepOutput for ImagesPinned {
+    const STEP: &'static str = "ensure-images";
+}
+
+pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<ImagesPinned, StepError> {
+    let plan = ctx.output::<PortsReserved>()?.plan;
+    let host = &ctx.params().chain_spec().host;
+    let agent = ctx.env().agent(host).await.map_err(step_error)?;
+    let mut pinned = Vec::new();
+    for kind in [NodeKind::Peer, NodeKind::Orderer] {
+        let names = plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
+        let found = ensure_first(&ctx, host, agent.as_ref(), names).await?;
+        pinned.push(found.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id);
+    }
+    let [peer, orderer] =
+        pinned.try_into().map_err(|_| step_error(Error::unavailable(Code::ImageMissing)))?;
+    Ok(ImagesPinned { peer, orderer })
+}
+
+pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
+    let services = ctx.env();
+    let plan = ctx.output::<PortsReserved>()?.plan;
+    let images = ctx.output::<ImagesPinned>()?;
+    let link = link_of(services, plan).await.map_err(step_error)?;
+    let space = SpaceSpec {
+        installation: services.installation.clone(),
+        chain: link.plan.chain.to_string(),
+        operation: ctx.operation_id().to_owned(),
+    };
+    link.agent.ensure_space(&space).await.map_err(agent_error)?;
+    let nodes = link.plan.nodes.clone();
+    let (ctx_ref, link_ref, images_ref) = (&ctx, &link, &images);
+    for_each_node(&ctx, nodes, |node| async move {
+        let spec = node_spec(ctx_ref.env(), link_ref, &node, images_ref, ctx_ref.operation_id(), true)
+            .await
+            .map_err(step_error)?;
+        link_ref.agent.ensure_node(&spec).await.map_err(agent_error)?;
+        let healthy = until(ctx_ref, node.name.as_str(), || async {
+            ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
+        });
+        match healthy.await {
+            Ok(()) => {
+                ctx_ref.note(format!("{} is up", node.name)).await;
+                Ok(())
+            }
+            Err(error) => Err(with_logs(link_ref, &node, error).await),
+        }
+    })
+    .await
+}
+
+/// What a node of a chain shall be, as its host's agent understands it.
+pub(crate) async fn node_spec(
+    services: &Services,
+    link: &ChainLink,
+    node: &PlannedNode,
+    images: &ImagesPinned,
+    operation: &str,
+    allow_new_data: bool,
+) -> Result<NodeSpec, Error> {
+    let mut files = services.node_files(&link.plan, &link.trust, node).await?;
+    let published = PortSpec { container: node.inner_port(), publish: Publish::Fixed(node.port) };
+    let mut ports =
+        vec![published, PortSpec { container: node.operations_port(), publish: Publish::Assigned }];
+    let orderer = node.kind == NodeKind::Orderer;
+    let environment = if orderer {
+        files.push(plain_file("orderer.yaml", node_config::orderer_yaml().as_bytes()));
+        ports.push(PortSpec { container: topology::ADMIN_PORT, publish: Publish::Assigned });
+        let msp_id = node.msp_id.clone();
+        node_config::orderer_environment(&node_config::OrdererSettings { msp_id, ..Default::default() })
+    } else {
+        let yaml = node_config::core_yaml(&node_config::StateDatabase::LevelDb);
+        files.push(plain_file("core.yaml", yaml.as_bytes()));
+        node_config::peer_environment(&node_config::PeerSettings {
+            id: node.domain_name.clone(),
+            msp_id: node.msp_id.clone(),
+            address: format!("{}:{}", node.domain_name, node.inner_port()),
+            gossip_bootstrap: vec![bootstrap(&link.plan, node)],
+            ..Default::default()
+        })
+    };
+    Ok(NodeSpec {
+        installation: link.installation.clone(),
+        chain: link.plan.chain.to_string(),
+        node: node.name.to_string(),
+        kind: node.kind.as_str().to_owned(),
+        image: if orderer { images.orderer.clone() } else { images.peer.clone() },
+        entrypoint: Vec::new(),
+        command: if orderer {
+            vec!["orderer".to_owned()]
+        } else {
+            ["peer", "node", "start"].map(str::to_owned).to_vec()
+        },
+        environment,
+        files,
+        data_path: Some(DATA_PATH.to_owned()),
+        config_path: CONFIG_PATH.to_owned(),
+        working_dir: None,
+        ports,
+        aliases: vec![node.domain_name.clone(), node.name.to_string()],
+        network: if orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode },
+        limits: Limits {
+            memory_mib: link.plan.resources.memory_mib,
+            cpu_milli: link.plan.resources.cpu_milli,
+            pids: PIDS_MAX,
+        },
+        operation: operation.to_owned(),
+        user: None,
+        read_only_root: false,
+        refuse_image_volumes: false,
+        allow_new_data,
+    })
+}
+
+/// The peer of the same organization that a peer looks for first; the first one looks for itself.
+fn bootstrap(plan: &ChainPlan, node: &PlannedNode) -> String {
+    let first = plan.of_kind(NodeKind::Peer).find(|peer| peer.organization == node.organization);
+    first.map_or(String::new(), |peer| format!("{}:{}", peer.domain_name, peer.inner_port()))
+}
+
+pub(super) async fn remove_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
+    remove_space(ctx.params().chain_spec(), ctx.env()).await
+}
+
+/// Removes everything of a chain from its host.
+pub(crate) async fn remove_space(spec: &ChainSpec, services: &Services) -> Result<(), StepError> {
+    let agent = services.agent(&spec.host).await.map_err(step_error)?;
+    agent.remove_space(&services.installation, spec.name.as_str()).await.map_err(agent_error)?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The containers that serve a chaincode: one per organization and sequence, cut off from everything but their peers.
+
+use std::collections::BTreeMap;
+
+use agents::{Limits, NodeFile, NodeNetwork, NodeRef, NodeSpec, PortSpec, Publish};
+use domain::chaincode::DeploySpec;
+use domain::node::NodeKind;
+use workflow::{Context, StepError};
+use zeroize::Zeroizing;
+
+use super::package::{PackageSecret, package_secret};
+use super::{DeploysChaincode, ImageResolved, Member, members, place};
+use crate::material::plain_file;
+use crate::network::ChainLink;
+use crate::operations::chain_create::CONFIG_PATH;
+use crate::operations::{agent_error, link, step_error};
+use crate::topology::CHAINCODE_PORT;
+
+/// The user that chaincode runs as, whatever its image says: never root.
+const CHAINCODE_USER: &str = "65532:65532";
+/// Processes and threads a chaincode may have.
+const PIDS_MAX: u32 = 256;
+
+pub(super) async fn start_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
+    let resolved = ctx.output::<ImageResolved>()?;
+    let link = link(services, &spec.chain).await.map_err(step_error)?;
+    for member in members(&link, spec, resolved.sequence) {
+        let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
+        let node = server_spec(&link, &member, &secret, &resolved.image_id, ctx.operation_id());
+        link.agent.ensure_node(&node).await.map_err(agent_error)?;
+        ctx.note(format!("{} is up", member.server)).await;
+    }
+    Ok(())
+}
+
+/// The container of an organization's chaincode server.
+fn server_spec(
+    link: &ChainLink,
+    member: &Member,
+    secret: &PackageSecret,
+    image: &str,
+    operation: &str,
+) -> NodeSpec {
+    let path = |name: &str| format!("{CONFIG_PATH}/tls/{name}");
+    let environment = BTreeMap::from([
+        ("CHAINCODE_ID".to_owned(), secret.package_id.clone()),
+        ("CORE_CHAINCODE_ID_NAME".to_owned(), secret.package_id.clone()),
+        ("CHAINCODE_SERVER_ADDRESS".to_owned(), format!("0.0.0.0:{CHAINCODE_PORT}")),
+        ("CHAINCODE_TLS_DISABLED".to_owned(), "false".to_owned()),
+        ("CHAINCODE_TLS_KEY".to_owned(), path("server.key")),
+        ("CHAINCODE_TLS_CERT".to_owned(), path("server.crt")),
+        ("CHAINCODE_CLIENT_CA_CERT".to_owned(), path("ca.crt")),
+    ]);
+    let key = NodeFile {
+        path: "tls/server.key".to_owned(),
+        content: Zeroizing::new(secret.server_key_pem.as_bytes().to_vec()),
+        mode: 0o600,
+        secret: true,
+    };
+    NodeSpec {
+        installation: link.installation.clone(),
+        chain: link.plan.chain.to_string(),
+        node: member.server.clone(),
+        kind: NodeKind::Chaincode.as_str().to_owned(),
+        image: image.to_owned(),
+        entrypoint: Vec::new(),
+        command: Vec::new(),
+        environment,
+        files: vec![
+            plain_file("tls/server.crt", secret.server_cert_pem.as_bytes()),
+            plain_file("tls/ca.crt", secret.authority_pem.as_bytes()),
+            key,
+        ],
+        data_path: None,
+        config_path: CONFIG_PATH.to_owned(),
+        working_dir: None,
+        ports: vec![PortSpec { container: CHAINCODE_PORT, publish: Publish::Internal }],
+        aliases: vec![member.server.clone()],
+        network: NodeNetwork::ChaincodeOnly,
+        limits: Limits {
+            memory_mib: link.plan.resources.memory_mib,
+            cpu_milli: link.plan.resources.cpu_milli,
+            pids: PIDS_MAX,
+        },
+        operation: operation.to_owned(),
+        user: Some(CHAINCODE_USER.to_owned()),
+        read_only_root: true,
+        refuse_image_volumes: true,
+        allow_new_data: true,
+    }
+}
+
+/// Removes the containers of this sequence, unless the definition was committed: then they serve it.
+pub(super) async fn remove_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
+    let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
+    for member in members(&link, spec, resolved.sequence) {
+        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
+        match link.agent.remove_node(&node, false).await {
+            Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
+            Err(error) => return Err(agent_error(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Removes the containers of the sequence before: no definition names their packages any more.
+pub(super) async fn retire(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Result<(), StepError> {
+    if sequence < 2 {
+        return Ok(());
+    }
+    for member in members(link, spec, sequence - 1) {
+        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
+        match link.agent.remove_node(&node, false).await {
+            Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
+            Err(error) => return Err(agent_error(error)),
+        }
+    }
+    Ok(())
+}

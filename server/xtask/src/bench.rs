@@ -1,0 +1,64 @@
+//! `cargo xtask bench`: what the project promises about speed, measured against what people would use instead.
+//!
+//! Every bench takes both sides in turn on the same machine and compares medians, because a machine that is busy is
+//! busy for both. A figure that misses its promise fails the command. Nothing here is part of `cargo xtask test`.
+
+mod figures;
+mod http;
+mod material;
+mod network;
+mod portal;
+mod start;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use self::network::Judged;
+use crate::paths::Paths;
+
+/// One promise each.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Certificates for 10 organizations with 26 peers each, and genesis, against cryptogen and configtxgen
+    Material {
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+    },
+    /// From the request to a channel that every node has joined, against a script of the official tools
+    ChainCreate {
+        #[command(flatten)]
+        engine: OnEngine,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// From the request to the first answer of a chaincode, against a script of the official tools
+    Deploy {
+        #[command(flatten)]
+        engine: OnEngine,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Time until an empty portal is ready, and its memory when idle
+    Start {
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+}
+
+/// Where networks are raised.
+#[derive(Args)]
+pub struct OnEngine {
+    /// Address of the engine's socket
+    #[arg(long, value_name = "unix:///PATH", env = "DOCKER_HOST", default_value = network::DEFAULT_ENGINE)]
+    engine: String,
+}
+
+/// Measures one promise and fails when it is not kept.
+pub fn run(paths: &Paths, bench: Bench) -> Result<()> {
+    match bench {
+        Bench::Material { rounds } => material::run(paths, rounds),
+        Bench::ChainCreate { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Create),
+        Bench::Deploy { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Deploy),
+        Bench::Start { rounds } => start::run(paths, rounds),
+    }
+}
