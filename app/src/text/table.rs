@@ -58,6 +58,7 @@ texts! {
     // Chain
     topology, topology_hint, nodes, checked, chain_is_busy, fabric_version, consensus,
     first_channel, batch_timeout, profiles, profiles_hint, start, stop, restart, delete,
+    profile, material, material_hint, material_own, material_admin, material_admin_warning, password_again,
     stop_impact, restart_impact, delete_impact_nodes, delete_impact_data, delete_impact_keys,
     type_the_name,
     // Channels and nodes
@@ -96,6 +97,7 @@ texts! {
     submit, submit_hint, query_or_submit, query_answer, submit_outcome, answer, hexadecimal,
     transact_not_now, call, transaction, transactions, open_transaction, no_transactions,
     no_transactions_hint, endorse_time, commit_time,
+    order_time, is_init, transient, transient_hint, endorsing, endorsing_hint,
     // Ledger
     block, block_n, previous_block, next_block, hash, previous_hash, data_hash, hash_verified,
     hash_differs, validation, creator, endorsers, event, read_write_set, reads, writes, namespace,

@@ -20,6 +20,12 @@ use crate::policy::{self, Resource};
 use crate::services::Services;
 use crate::topology::ChainPlan;
 
+mod export;
+mod profile;
+mod yaml;
+
+pub use export::{ORDERING, exported_name};
+
 /// Most lines of a node's output at once.
 const LOG_LINES_MAX: u32 = 10_000;
 /// Every verb a chain's page may offer.

@@ -17,6 +17,7 @@ pub mod chain;
 pub mod chaincode;
 pub mod channel;
 mod error;
+mod explain;
 pub mod host;
 pub mod material;
 pub mod network;

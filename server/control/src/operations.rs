@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use agents::{NodeRef, Selector};
 use domain::name::ChainName;
+use domain::node::NodeKind;
 use domain::{Code, Error, ErrorKind};
-use fabric::error::{ErrorKind as FabricKind, FabricError};
+use fabric::error::FabricError;
 use futures::StreamExt;
 use workflow::{Context, Operation, StepError};
 
+pub(crate) use crate::explain::{fabric_code, full_text};
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode};
@@ -53,49 +56,6 @@ pub(crate) fn agent_error(error: agents::AgentError) -> StepError {
     let (retryable, text) = (error.is_retryable(), error.to_string());
     let code = crate::error::agent(error).code.as_text();
     if retryable { StepError::retry(code, text) } else { StepError::stop(code, text) }
-}
-
-/// The code under which the texts explain an error of a node.
-pub(crate) fn fabric_code(error: &FabricError) -> Code {
-    match error.kind() {
-        FabricKind::SequenceConflict { .. } => Code::SequenceConflict,
-        FabricKind::NoRaftLeader => Code::NoLeader,
-        FabricKind::NotApproved => Code::NotApproved,
-        FabricKind::NotInstalled => Code::NotInstalled,
-        FabricKind::ChaincodeNotDefined => Code::ChaincodeNotDefined,
-        FabricKind::NotInitialized => Code::ChaincodeNeedsInit,
-        FabricKind::MvccConflict => Code::MvccConflict,
-        FabricKind::PhantomConflict => Code::PhantomConflict,
-        FabricKind::EndorsementPolicyFailure => Code::EndorsementPolicyFailure,
-        FabricKind::EndorsementMismatch => Code::EndorsementMismatch,
-        FabricKind::ChaincodeError { .. } => Code::ChaincodeError,
-        FabricKind::ChaincodeUnreachable => Code::ChaincodeUnreachable,
-        FabricKind::NoPeers => Code::NoEndorsers,
-        FabricKind::Timeout => Code::TransactionTimeout,
-        FabricKind::AccessDenied | FabricKind::Untrusted => Code::AccessDenied,
-        FabricKind::CertificateExpired => Code::CertificateExpired,
-        FabricKind::ClockSkew => Code::ClockSkew,
-        FabricKind::Unavailable => Code::NodeUnavailable,
-        FabricKind::Overloaded => Code::Overloaded,
-        FabricKind::AlreadyInstalled
-        | FabricKind::AlreadyJoined
-        | FabricKind::UnchangedContent
-        | FabricKind::ChannelUnknown
-        | FabricKind::DuplicateTransaction
-        | FabricKind::BadRequest
-        | FabricKind::Other => Code::FabricOther,
-    }
-}
-
-/// The whole story of an error, causes included.
-pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// A node's error as a step's error.
@@ -187,6 +147,15 @@ where
         }
     }
     Ok(())
+}
+
+/// The chaincode containers of a chain that are on its host; they are not part of its plan.
+pub(crate) async fn chaincode_nodes(link: &ChainLink) -> Result<Vec<NodeRef>, StepError> {
+    let chain = Some(link.plan.chain.to_string());
+    let selector = Selector { installation: link.installation.clone(), chain };
+    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
+    let chaincode = present.into_iter().filter(|status| status.kind == NodeKind::Chaincode.as_str());
+    Ok(chaincode.map(|status| status.node).collect())
 }
 
 /// Adds the last lines of a node's output to an error.

@@ -50,6 +50,7 @@ pub(crate) struct World {
 }
 
 /// A node's process and what the host knows of it.
+#[derive(Clone)]
 pub(crate) struct Container {
     pub(crate) spec: NodeSpec,
     pub(crate) state: NodeState,
@@ -60,6 +61,7 @@ pub(crate) struct Container {
 }
 
 /// A node's files: only whether there was data beside them.
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) keeps_data: bool,
 }
@@ -86,6 +88,19 @@ impl World {
             ticks: 0,
             assigned_next: ASSIGNED_FIRST,
         }
+    }
+
+    /// Makes another host equal to this one.
+    pub(crate) fn copy_to(&self, other: &mut Self) {
+        other.images = self.images.clone();
+        other.offered = self.offered.clone();
+        other.spaces = self.spaces.clone();
+        other.nodes = self.nodes.clone();
+        other.data = self.data.clone();
+        other.config = self.config.clone();
+        other.foreign_ports = self.foreign_ports.clone();
+        other.ticks = self.ticks;
+        other.assigned_next = self.assigned_next;
     }
 
     /// Runs one verb with the failures that are planned for it.

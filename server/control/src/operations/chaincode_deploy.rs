@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::Error;
 use domain::chaincode::DeploySpec;
 use domain::name::OrganizationName;
 use domain::node::NodeKind;
@@ -25,8 +26,8 @@ use crate::topology::PlannedNode;
 mod package;
 mod server;
 
-use package::{discard_packages, make_packages, package_secret};
-use server::{remove_chaincode, retire, start_chaincode};
+use package::{discard_packages, make_packages, package_secret, retire_packages};
+use server::{remove_chaincode, retire_servers, start_chaincode};
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(600_000)
         .step("approve-definition", approve_definition, keep)
         .timeout_ms(300_000)
-        .step("commit-definition", commit_definition, keep)
+        .step("commit-definition", commit_definition, keep_committed)
         .timeout_ms(300_000)
         .step("await-definition", await_definition, keep)
         .timeout_ms(300_000)
@@ -111,13 +112,18 @@ fn members(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Vec<Member> {
 }
 
 /// `cc-1f2e3d4c-org1`: short enough for every name, and the same on every try.
-pub(crate) fn server_name(spec: &DeploySpec, sequence: i64, organization: &OrganizationName) -> String {
+pub fn server_name(spec: &DeploySpec, sequence: i64, organization: &OrganizationName) -> String {
     let digest = Sha256::digest(format!("{}/{}/{sequence}", spec.channel, spec.name));
     format!("cc-{}-{organization}", &hex::encode(digest)[..8])
 }
 
 fn place(spec: &DeploySpec, sequence: i64, msp_id: &str) -> String {
-    format!("chain/{}/{msp_id}/chaincode/{}/{}/{sequence}", spec.chain, spec.channel, spec.name)
+    format!("{}{sequence}", places(spec, msp_id))
+}
+
+/// Beginning of the places of an organization's packages of a chaincode.
+fn places(spec: &DeploySpec, msp_id: &str) -> String {
+    format!("chain/{}/{msp_id}/chaincode/{}/{}/", spec.chain, spec.channel, spec.name)
 }
 
 fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
@@ -218,20 +224,53 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let wanted = definition(spec, sequence);
     let peer = first_peer(&link)?;
-    let channel = spec.channel.as_str();
+    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let msp_ids: Vec<String> =
         link.plan.members().map(|(_, organization)| organization.msp_id.clone()).collect();
-    // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
-    until(&ctx, "approvals", || async {
-        let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
-        Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
-    })
-    .await?;
-    services
+    let in_force = services
         .network
-        .commit(&link, peer, channel, &wanted, &msp_ids)
+        .committed(&link, peer, channel, name)
         .await
-        .map_err(|error| node_error(peer, &error))
+        .map_err(|error| node_error(peer, &error))?;
+    // After an earlier try that got through, peers refuse the question who has approved: the sequence is used up.
+    if in_force.is_none_or(|definition| definition.sequence < sequence) {
+        // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
+        until(&ctx, "approvals", || async {
+            let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
+            Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
+        })
+        .await?;
+    }
+    // Right after the chain was made the peers of one organization may not have found those of the others yet.
+    until(&ctx, peer.name.as_str(), || async {
+        services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
+    })
+    .await
+}
+
+/// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
+/// out of force.
+async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
+    let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
+    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
+    let mut unanswered = None;
+    for peer in link.plan.of_kind(NodeKind::Peer) {
+        match ctx.env().network.committed(&link, peer, channel, name).await {
+            Err(error) => unanswered = Some(node_error(peer, &error)),
+            Ok(Some(found)) if found.sequence == resolved.sequence => {
+                let (version, sequence) = (&spec.version, resolved.sequence);
+                ctx.note(format!(
+                    "left behind: definition {name} {version}, sequence {sequence}, with what serves it (Fabric cannot take it back)"
+                ))
+                .await;
+                return record_definition(&ctx, &link, resolved).await;
+            }
+            Ok(_) => return Ok(()),
+        }
+    }
+    unanswered.map_or(Ok(()), Err)
 }
 
 async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
@@ -246,11 +285,22 @@ async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), St
         })
         .await?;
     }
+    record_definition(&ctx, &link, resolved).await
+}
+
+/// Keeps what is in force now, and removes what served the sequences before.
+async fn record_definition<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    resolved: ImageResolved,
+) -> Result<(), StepError> {
+    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
+    let sequence = resolved.sequence;
     let record = ChaincodeRecord {
         channel: spec.channel.clone(),
         name: spec.name.clone(),
         version: spec.version.clone(),
-        sequence: resolved.sequence,
+        sequence,
         image: spec.image.clone(),
         image_id: resolved.image_id,
         policy: spec.policy.clone(),
@@ -259,9 +309,18 @@ async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), St
         package_ids: ctx.output::<PackagesMade>()?.ids,
     };
     services.store.chaincode_put(&spec.chain, &record).await.map_err(store_error)?;
-    retire(&link, spec, resolved.sequence).await?;
+    retire_servers(link, spec, sequence).await?;
+    retire_packages(services, link, spec, sequence).await?;
     services.changed("chain", &spec.chain);
     Ok(())
+}
+
+/// Whether a sequence, or a later one, is recorded as in force: then what serves it is no longer this deployment's to
+/// remove.
+async fn in_force(services: &Services, spec: &DeploySpec, sequence: i64) -> Result<bool, StepError> {
+    let records = services.store.chaincode_list(&spec.chain).await.map_err(store_error)?;
+    let same = |record: &&ChaincodeRecord| record.channel == spec.channel && record.name == spec.name;
+    Ok(records.iter().find(same).is_some_and(|record| record.sequence >= sequence))
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ use workflow::{Context, StepError, StepOutput};
 use super::{CreatesChain, PortsReserved};
 use crate::material::plain_file;
 use crate::network::ChainLink;
-use crate::operations::host_prepare::ensure_first;
-use crate::operations::{agent_error, for_each_node, link_of, step_error, until, with_logs};
+use crate::operations::{agent_error, for_each_node, host_prepare, link_of, step_error, until, with_logs};
 use crate::services::Services;
 use crate::topology::{self, ChainPlan, PlannedNode};
 
@@ -36,17 +35,21 @@ impl StepOutput for ImagesPinned {
 
 pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<ImagesPinned, StepError> {
     let plan = ctx.output::<PortsReserved>()?.plan;
+    let of = |kind| plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
+    let peer = ensure_first(&ctx, of(NodeKind::Peer)).await?;
+    let orderer = ensure_first(&ctx, of(NodeKind::Orderer)).await?;
+    Ok(ImagesPinned { peer, orderer })
+}
+
+/// The id of the first of some images that is present, else of the first that can be pulled.
+async fn ensure_first<P: CreatesChain>(
+    ctx: &Context<P>,
+    references: Vec<String>,
+) -> Result<String, StepError> {
     let host = &ctx.params().chain_spec().host;
     let agent = ctx.env().agent(host).await.map_err(step_error)?;
-    let mut pinned = Vec::new();
-    for kind in [NodeKind::Peer, NodeKind::Orderer] {
-        let names = plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
-        let found = ensure_first(&ctx, host, agent.as_ref(), names).await?;
-        pinned.push(found.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id);
-    }
-    let [peer, orderer] =
-        pinned.try_into().map_err(|_| step_error(Error::unavailable(Code::ImageMissing)))?;
-    Ok(ImagesPinned { peer, orderer })
+    let facts = host_prepare::ensure_first(ctx, host, agent.as_ref(), references).await?;
+    Ok(facts.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id)
 }
 
 pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
