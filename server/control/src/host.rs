@@ -21,6 +21,7 @@ pub(crate) mod probe;
 pub(crate) mod status;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod upload;
 
 /// Most registries with credentials on one host.
 const REGISTRIES_MAX: usize = 50;

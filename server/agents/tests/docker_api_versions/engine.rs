@@ -61,7 +61,8 @@ async fn answer(
 fn behaviour(line: &str, log: &[(String, Value)], version: Value) -> Option<Value> {
     let (method, path) = line.split_once(' ').unwrap();
     let path = path.split('?').next().unwrap();
-    let made = |kind: &str| log.iter().rev().find(|(line, _)| line.contains(kind)).map(|(_, body)| body.clone());
+    let made =
+        |kind: &str| log.iter().rev().find(|(line, _)| line.contains(kind)).map(|(_, body)| body.clone());
     let last = path.rsplit('/').next().unwrap();
     match (method, path) {
         (_, "/version") => Some(version),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::Error;
 use domain::chaincode::DeploySpec;
 use domain::name::OrganizationName;
 use domain::node::NodeKind;
