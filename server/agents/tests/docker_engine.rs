@@ -8,6 +8,9 @@
 #[path = "docker_engine/bed.rs"]
 mod bed;
 #[cfg(test)]
+#[path = "docker_probe/door.rs"]
+mod door;
+#[cfg(test)]
 #[path = "docker_engine/endpoint.rs"]
 mod endpoint;
 #[cfg(test)]

@@ -92,6 +92,7 @@ impl Upload {
             let names = names.collect::<Vec<_>>().join(", ");
             Some(view! { <p class="notice notice-good">{tr(|t| t.uploaded)} " " <code>{names}</code></p> })
         };
+        let uploading = tr(|t| t.uploading);
         let form = view! {
             <section class="card">
                 <h2>{tr(|t| t.upload_image)}</h2>
@@ -100,7 +101,7 @@ impl Upload {
                     <input type="file" id="archive" accept=".tar,application/x-tar"/>
                 </div>
                 <div class="row end">
-                    <span role="status">{move || busy.get().then(|| tr(|t| t.uploading)())}</span>
+                    <span role="status">{move || busy.get().then(uploading)}</span>
                     <button type="button" class="button" disabled=move || busy.get() on:click=send>
                         {tr(|t| t.upload_image_button)}
                     </button>
