@@ -73,7 +73,7 @@ fn admin_keys(address: &str, organization: &str) -> AnyView {
     view! {
         <details>
             <summary>{tr(|t| t.material_admin)}</summary>
-            <form method="post" action=address.to_owned() rel="external">
+            <form method="post" action=address.to_owned()>
                 <p class="notice notice-bad">{tr(|t| t.material_admin_warning)}</p>
                 // The name "password" is what the server reads; several forms share it.
                 <PasswordField id=format!("password-{organization}")/>

@@ -19,6 +19,7 @@ mod join;
 mod nodes;
 
 pub use genesis::GENESIS;
+pub(crate) use genesis::genesis_block;
 use genesis::{discard_genesis, make_genesis};
 use join::join_channel;
 pub(crate) use nodes::remove_space;

@@ -9,7 +9,7 @@ use workflow::{Context, StepError};
 use zeroize::Zeroizing;
 
 use super::package::{PackageSecret, package_secret};
-use super::{DeploysChaincode, ImageResolved, Member, members, place};
+use super::{DeploysChaincode, ImageResolved, Member, members, place, possible_members};
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
@@ -21,11 +21,13 @@ const CHAINCODE_USER: &str = "65532:65532";
 /// Processes and threads a chaincode may have.
 const PIDS_MAX: u32 = 256;
 
-pub(super) async fn start_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    for member in members(&link, spec, resolved.sequence) {
+    for member in members(services, &link, spec, resolved.sequence).await? {
         let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
         let node = server_spec(&link, &member, &secret, &resolved.image_id, ctx.operation_id());
         link.agent.ensure_node(&node).await.map_err(agent_error)?;
@@ -92,11 +94,13 @@ fn server_spec(
 }
 
 /// Removes the containers of this sequence, unless the definition was committed: then they serve it.
-pub(super) async fn remove_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    for member in members(&link, spec, resolved.sequence) {
+    for member in possible_members(&link, spec, resolved.sequence) {
         let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
         match link.agent.remove_node(&node, false).await {
             Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
@@ -111,7 +115,7 @@ pub(super) async fn retire(link: &ChainLink, spec: &DeploySpec, sequence: i64) -
     if sequence < 2 {
         return Ok(());
     }
-    for member in members(link, spec, sequence - 1) {
+    for member in possible_members(link, spec, sequence - 1) {
         let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
         match link.agent.remove_node(&node, false).await {
             Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
