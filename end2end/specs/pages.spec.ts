@@ -63,6 +63,7 @@ for (const [theme, tag] of [
     const visitor = await context.newPage();
     for (const address of ADDRESSES) {
       await open(visitor, portal.url + address);
+      await expect(visitor).toHaveURL(portal.url + address);
       await expect(visitor.locator('html')).toHaveAttribute('lang', tag);
       for (const width of WIDTHS) {
         await visitor.setViewportSize({ width, height: 900 });

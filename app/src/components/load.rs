@@ -2,6 +2,7 @@
 //! session leads to the sign-in page and back.
 
 use leptos::prelude::*;
+use leptos::tachys::reactive_graph::OwnedView;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_location;
 
@@ -20,10 +21,11 @@ where
     T: Clone + Send + Sync + 'static,
 {
     let session = use_context::<Session>();
+    let parent = Owner::current();
     view! {
         <Transition fallback=waiting>
             {move || {
-                let view = view.clone();
+                let (view, parent) = (view.clone(), parent.clone());
                 Suspend::new(async move {
                     let entry = match session {
                         Some(session) => session.0.await,
@@ -32,7 +34,7 @@ where
                     // Both are awaited before a look at either, so that they travel side by side.
                     let data = data.await;
                     match entry {
-                        Ok(Entry::SignedIn(user)) => shown(data.map(|data| view(data, Me(user)))),
+                        Ok(Entry::SignedIn(user)) => shown(data.map(|data| lasting(parent, || view(data, Me(user))))),
                         Ok(other) => elsewhere(&other),
                         Err(error) => shown(Err(error)),
                     }
@@ -46,17 +48,18 @@ where
 /// Shows what depends on the session alone.
 pub fn with_session(view: impl Fn(Me) -> AnyView + Clone + Send + Sync + 'static) -> AnyView {
     let session = use_context::<Session>();
+    let parent = Owner::current();
     view! {
         <Transition fallback=waiting>
             {move || {
-                let view = view.clone();
+                let (view, parent) = (view.clone(), parent.clone());
                 Suspend::new(async move {
                     let entry = match session {
                         Some(session) => session.0.await,
                         None => Ok(Entry::Anonymous),
                     };
                     match entry {
-                        Ok(Entry::SignedIn(user)) => view(Me(user)),
+                        Ok(Entry::SignedIn(user)) => lasting(parent, || view(Me(user))),
                         Ok(other) => elsewhere(&other),
                         Err(error) => shown(Err(error)),
                     }
@@ -65,6 +68,14 @@ pub fn with_session(view: impl Fn(Me) -> AnyView + Clone + Send + Sync + 'static
         </Transition>
     }
     .into_any()
+}
+
+/// Keeps what a view makes for itself, such as signals, for as long as the view is on the page. Otherwise it would end
+/// as soon as the data are read again, while the view from before is still there and looks at it.
+fn lasting(parent: Option<Owner>, view: impl FnOnce() -> AnyView) -> AnyView {
+    let owner = parent.map_or_else(Owner::new, |parent| parent.child());
+    let view = owner.with(view);
+    OwnedView::new_with_owner(view, owner).into_any()
 }
 
 fn shown(result: Result<AnyView, ApiError>) -> AnyView {

@@ -16,8 +16,14 @@ pub fn Menu(
     #[prop(optional, into)] text: Option<String>,
     children: Children,
 ) -> impl IntoView {
+    let shown = text.clone();
+    // What is read out holds what is seen, so that speech control finds the button by it.
+    let spoken = move || match &shown {
+        Some(text) => format!("{} {text}", label.get()),
+        None => label.get(),
+    };
     view! {
-        <button type="button" class="menu" popovertarget=id aria-label=label title=label>
+        <button type="button" class="menu" popovertarget=id aria-label=spoken title=label>
             {icon(picture)}
             {text.map(|text| view! { <span>{text}</span> })}
         </button>

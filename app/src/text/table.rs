@@ -73,7 +73,11 @@ texts! {
     port_hint, ca_pem, certificate_pem, key_pem, pem_hint, secret_hint, images_peer,
     images_orderer, images_sample, images_hint, image_rules, image_rules_hint, test_connection,
     connection_fine, stage_address, stage_tcp, stage_tls, stage_authentication, stage_api_version,
-    stage_engine,
+    stage_engine, edit_host, save, saved, network_range, network_range_hint, credentials_keep_hint,
+    registries, registries_hint, registry, registry_user, registry_password, registry_add,
+    no_registries, image_purpose, purpose_peer, purpose_orderer, purpose_sample,
+    purpose_chaincode, image_pull, image_missing_local, images_prepare, disk_free, engine_says,
+    upload_image, upload_image_hint, upload_image_button, uploading, uploaded, mib_of_mib,
     // Wizard
     step_name, review, chain_name, organizations_hint, organization_n, add_organization,
     remove_organization_n, consensus_hint, batch_timeout_ms, batch_timeout_hint, resources,

@@ -5,7 +5,7 @@ use domain::chaincode::{ChaincodeView, DeploySpec, PackageView, ReadinessView};
 use domain::id::OperationId;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::NodeKind;
-use domain::permission::{Action, Noun, Role};
+use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use fabric::package::{self, Limits, PackageError, TYPE_CCAAS};
 use store::ChaincodeRecord;
@@ -16,7 +16,7 @@ use crate::chain::{bounded_key, plan_of};
 use crate::error::internal;
 use crate::network::{ChainLink, DefinitionSpec};
 use crate::operation::subject;
-use crate::operations::chaincode_deploy::{ChaincodeDeploy, check_image, drafts};
+use crate::operations::chaincode_deploy::{ChaincodeDeploy, drafts};
 use crate::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
 use crate::operations::demo_create;
 use crate::topology::ChainPlan;
@@ -148,10 +148,7 @@ impl ControlPlane {
                 .map_err(|error| Error::invalid(Code::PolicyMalformed).with("why", error).on("policy"))?;
         }
         let host = self.host_record(&record.host).await?;
-        let mut rules = host.spec.image_rules.clone();
-        rules.extend(host.spec.images.sample.clone());
-        let staff = caller.role().is_some_and(|role| role >= Role::Operator);
-        check_image(&rules, &spec.image, staff)?;
+        self.chaincode_image_check(caller, &host, &spec.image).await?;
         plan_of(&record)?.ok_or_else(Error::not_found)
     }
 

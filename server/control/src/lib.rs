@@ -48,6 +48,8 @@ pub struct ControlPlane {
     audit: AuditLog,
     passwords: Passwords,
     setup: SetupGuard,
+    /// Held while the list of approved images is changed.
+    approving: tokio::sync::Mutex<()>,
 }
 
 /// Why the façade could not be built.
@@ -81,11 +83,13 @@ impl ControlPlane {
             .register::<operations::channel_create::ChannelCreate>()?
             .register::<operations::channel_join::ChannelJoin>()?
             .register::<operations::channel_anchors::ChannelAnchors>()?
-            .register::<operations::demo_create::DemoCreate>()?;
+            .register::<operations::demo_create::DemoCreate>()?
+            .register::<operations::host_prepare::HostPrepare>()?;
         Ok(Self {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
             setup: SetupGuard::new()?,
+            approving: tokio::sync::Mutex::default(),
             workflow: Arc::new(workflow),
             services,
         })

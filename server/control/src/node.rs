@@ -1,6 +1,7 @@
 //! Nodes of a chain, as they are: what the plan wants beside what the host and the nodes themselves say.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use agents::{DataVolume, NodeState as AgentState, NodeStatus, Selector};
 use domain::chain::ChainState;
@@ -13,6 +14,9 @@ use crate::chain::plan_of;
 use crate::network::ChainLink;
 use crate::operations::SIDE_BY_SIDE;
 use crate::topology::{ChainPlan, PlannedNode};
+
+/// How long a page waits for what a node uses.
+const USAGE_WAIT: Duration = Duration::from_millis(300);
 
 impl ControlPlane {
     /// Every planned node with its state; `unknown` where the host does not answer.
@@ -49,12 +53,17 @@ impl ControlPlane {
     /// Height, CPU and memory; what does not answer stays unknown.
     async fn measure(&self, link: &ChainLink, node: &PlannedNode, channel: &str, view: &mut NodeView) {
         let place = link.node_ref(node);
-        let (height, stats) =
-            futures::join!(self.services.network.height(link, node, channel), link.agent.stats(&place));
+        // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer.
+        let agent = link.agent.clone();
+        let look = tokio::spawn(async move { agent.stats(&place).await });
+        let (height, stats) = futures::join!(
+            self.services.network.height(link, node, channel),
+            tokio::time::timeout(USAGE_WAIT, look)
+        );
         if let Ok(height) = height {
             view.heights.push((channel.to_owned(), height));
         }
-        if let Ok(stats) = stats {
+        if let Ok(Ok(Ok(stats))) = stats {
             view.cpu_milli = Some(u64::from(stats.cpu_milli));
             view.memory_bytes = Some(stats.memory_bytes);
         }

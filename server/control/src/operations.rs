@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use agents::{NodeRef, Selector};
 use domain::name::ChainName;
+use domain::node::NodeKind;
 use domain::{Code, Error, ErrorKind};
 use fabric::error::FabricError;
 use futures::StreamExt;
@@ -26,6 +28,7 @@ pub mod channel_anchors;
 pub mod channel_create;
 pub mod channel_join;
 pub mod demo_create;
+pub mod host_prepare;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;
@@ -148,6 +151,15 @@ where
         }
     }
     Ok(())
+}
+
+/// The chaincode containers of a chain that are on its host; they are not part of its plan.
+pub(crate) async fn chaincode_nodes(link: &ChainLink) -> Result<Vec<NodeRef>, StepError> {
+    let chain = Some(link.plan.chain.to_string());
+    let selector = Selector { installation: link.installation.clone(), chain };
+    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
+    let chaincode = present.into_iter().filter(|status| status.kind == NodeKind::Chaincode.as_str());
+    Ok(chaincode.map(|status| status.node).collect())
 }
 
 /// Adds the last lines of a node's output to an error.

@@ -7,23 +7,16 @@ use std::time::Duration;
 use agents::DataVolume;
 use domain::Error;
 use domain::chain::{ChainState, Health, HealthView};
-use domain::host::{HostState, HostStatus};
 use domain::node::NodeState;
-use store::{ChainRecord, HostRecord};
+use store::ChainRecord;
 use tokio_util::sync::CancellationToken;
 
 use crate::ControlPlane;
 use crate::chain::plan_of;
-use crate::host::{facts_view, probe_error};
 use crate::node::state_of;
 
 /// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
-/// Tries before a host counts as inactive.
-const TRIES: u32 = 3;
-/// Pause between two tries.
-const TRY_PAUSE: Duration = Duration::from_secs(3);
-
 /// Runs the reconcilers until it is dropped.
 pub struct Driver {
     stop: CancellationToken,
@@ -56,14 +49,7 @@ impl Driver {
 impl ControlPlane {
     /// One round over hosts, chains and pending transactions.
     pub(crate) async fn reconcile(&self) {
-        match self.services.store.host_list().await {
-            Ok(hosts) => {
-                for host in hosts {
-                    self.reconcile_host(host).await;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "hosts cannot be read"),
-        }
+        self.reconcile_hosts().await;
         match self.services.store.chain_list().await {
             Ok(chains) => {
                 for chain in chains.into_iter().filter(|chain| chain.state == ChainState::Running) {
@@ -76,50 +62,6 @@ impl ControlPlane {
         }
         if let Err(error) = self.settle_pending().await {
             tracing::warn!(%error, "pending transactions cannot be settled");
-        }
-    }
-
-    async fn reconcile_host(&self, host: HostRecord) {
-        let status = self.host_status(&host).await;
-        let same_state = status.state == host.status.state;
-        if let Err(error) = self.services.store.host_status_save(&host.id, &status).await {
-            tracing::warn!(%error, host = %host.spec.name, "a host's status cannot be stored");
-        }
-        if !same_state {
-            self.services.changed("host", &host.id);
-        }
-    }
-
-    async fn host_status(&self, host: &HostRecord) -> HostStatus {
-        let mut reason = None;
-        for attempt in 1..=TRIES {
-            let probed = match self.services.agent(&host.id).await {
-                Ok(agent) => agent
-                    .probe()
-                    .await
-                    .map_err(|failure| probe_error(domain::host::ProbeStage::Engine, &failure)),
-                Err(error) => Err(error),
-            };
-            match probed {
-                Ok(facts) => {
-                    return HostStatus {
-                        state: HostState::Active,
-                        reason: None,
-                        last_seen_ms: Some(self.services.clock.now_ms()),
-                        facts: Some(facts_view(&facts)),
-                    };
-                }
-                Err(error) => reason = Some(error),
-            }
-            if attempt < TRIES {
-                self.services.clock.sleep(u64::try_from(TRY_PAUSE.as_millis()).unwrap_or(0)).await;
-            }
-        }
-        HostStatus {
-            state: HostState::Inactive,
-            reason,
-            last_seen_ms: host.status.last_seen_ms,
-            facts: host.status.facts.clone(),
         }
     }
 

@@ -213,7 +213,8 @@ async fn a_further_channel_is_its_members_alone() {
     let consensus = &tree["groups"]["Orderer"]["values"]["ConsensusType"]["value"];
     assert_eq!(consensus["metadata"]["consenters"][0]["host"], "orderer0.orderer.demo");
     assert_eq!(tree["groups"]["Application"]["policies"]["Admins"]["policy"], "MAJORITY Admins");
-    let again = plane.channel_create(&ann, spec(vec![member("org1", "peer0-org1")]), "key-of-third".to_owned());
+    let again =
+        plane.channel_create(&ann, spec(vec![member("org1", "peer0-org1")]), "key-of-third".to_owned());
     assert_eq!(again.await.unwrap_err().code, Code::ChannelExists);
     // What is deployed there concerns its one organization only.
     let deploy = DeploySpec { channel: second.clone(), ..bed.deploy_spec() };

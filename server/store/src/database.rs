@@ -1,5 +1,6 @@
 //! Opening the database, migrating it, and running transactions.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,19 @@ use surrealdb::engine::any::Any;
 use tokio::sync::Mutex;
 
 use crate::error::StoreError;
+use crate::folder::FolderLock;
 
 /// Migrations in order; their numbers count from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../schema/001_base.surql")];
+/// Notes an applied migration.
+const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";
 /// Tries of a transaction that others keep overtaking.
 const TRIES: u32 = 8;
 /// First pause between two tries.
 const PAUSE_FIRST_MS: u64 = 10;
+/// Tries to open a folder that is ours, and the pause between two.
+const OPEN_TRIES: u32 = 60;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// Letters of an installation's id.
 const INSTALLATION_LETTERS: usize = 8;
 
@@ -33,6 +40,8 @@ pub(crate) struct Inner {
     /// Appending events takes turns, so that their numbers become visible in order and no counter is fought for.
     pub(crate) events: Mutex<()>,
     installation: String,
+    // Last, so that it is given back after the database.
+    _lock: Option<FolderLock>,
 }
 
 impl std::fmt::Debug for Store {
@@ -43,26 +52,27 @@ impl std::fmt::Debug for Store {
 
 /// A transaction: statements and what is bound in them.
 pub(crate) struct Query {
-    text: &'static str,
+    text: Cow<'static, str>,
     bindings: Value,
 }
 
 impl Query {
     /// Statements with their bindings, an object.
-    pub(crate) fn new(text: &'static str, bindings: Value) -> Self {
-        Self { text, bindings }
+    pub(crate) fn new(text: impl Into<Cow<'static, str>>, bindings: Value) -> Self {
+        Self { text: text.into(), bindings }
     }
 }
 
 impl Store {
     /// Opens `mem://` or `surrealkv://FOLDER` and brings its schema up to date. Nothing is ever wiped.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] at once while another process, or another handle of this one, has the folder open.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let database = surrealdb::engine::any::connect(url).await.map_err(|error| {
-            let text = error.to_string().to_lowercase();
-            if text.contains("lock") { StoreError::Locked } else { StoreError::from(error) }
-        })?;
+        let lock = FolderLock::take(url)?;
+        let database = connect(url, lock.is_some()).await?;
         database.use_ns("heddle").use_db("portal").await?;
-        let mut inner = Inner { database, events: Mutex::new(()), installation: String::new() };
+        let mut inner = Inner { database, events: Mutex::new(()), installation: String::new(), _lock: lock };
         inner.migrate().await?;
         inner.installation = inner.ensure_installation().await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -86,6 +96,20 @@ impl Store {
     /// The first row.
     pub(crate) async fn read_one<T: DeserializeOwned>(&self, query: Query) -> Result<Option<T>, StoreError> {
         Ok(self.read(query).await?.into_iter().next())
+    }
+}
+
+/// Connects. Whoever holds our lock may still meet a database of this process that is not closed yet: the engine closes
+/// it a moment after its last handle is gone.
+async fn connect(url: &str, locked: bool) -> Result<Surreal<Any>, StoreError> {
+    let mut tries = if locked { OPEN_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        match surrealdb::engine::any::connect(url).await {
+            Ok(database) => return Ok(database),
+            Err(_) if tries > 0 => tokio::time::sleep(OPEN_PAUSE).await,
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 
@@ -116,14 +140,11 @@ impl Inner {
         Ok(())
     }
 
+    /// A migration and its mark in one transaction: a crash leaves both or none.
     async fn apply(&self, number: i64, text: &'static str, checksum: &str) -> Result<(), StoreError> {
-        self.transact(&Query::new(text, json!({}))).await?;
-        self.transact(&Query::new(
-            "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum",
-            json!({ "number": number, "checksum": checksum }),
-        ))
-        .await
-        .map(drop)
+        let marked = format!("{}; {MARK}", text.trim().trim_end_matches(';'));
+        let bindings = json!({ "number": number, "checksum": checksum });
+        self.transact(&Query::new(marked, bindings)).await.map(drop)
     }
 
     async fn ensure_installation(&self) -> Result<String, StoreError> {
@@ -230,4 +251,21 @@ struct Migration {
 #[derive(serde::Deserialize)]
 struct Setting {
     content: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_migration_is_applied_with_its_mark_or_not_at_all() {
+        let store = Store::open("mem://").await.unwrap();
+        let apply = |number, text| store.inner.apply(number, text, "sum");
+        apply(100, "DEFINE TABLE first SCHEMAFULL;").await.unwrap();
+        assert!(apply(100, "DEFINE TABLE second SCHEMAFULL;").await.is_err(), "the number is used up");
+        let info = store.inner.transact(&Query::new("INFO FOR DB", json!({}))).await.unwrap();
+        let tables = info.iter().find_map(|value| value.get("tables")).unwrap();
+        assert!(tables.get("first").is_some());
+        assert!(tables.get("second").is_none(), "a migration is half applied");
+    }
 }

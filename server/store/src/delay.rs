@@ -13,6 +13,16 @@ pub struct DelayRecord {
     pub until_ms: i64,
 }
 
+/// Doublings after which a wait grows no more; every cap is reached before.
+const DOUBLINGS_MAX: u32 = 20;
+const FAILED: &str = "LET $before = (SELECT VALUE failures FROM type::record('delay', $key))[0] ?? 0;
+    LET $kept = (SELECT VALUE until_ms FROM type::record('delay', $key))[0] ?? 0;
+    LET $over = $before - $free;
+    LET $until = IF $over < 0 { $kept } ELSE {
+        math::max([$kept, $now_ms + array::at($waits, math::min([$over, $doublings_max]))]) };
+    UPSERT type::record('delay', $key) SET failures = $before + 1, until_ms = $until;
+    SELECT failures, until_ms FROM type::record('delay', $key)";
+
 impl Store {
     /// The wait of a key.
     pub async fn delay_read(&self, key: &str) -> Result<Option<DelayRecord>, StoreError> {
@@ -21,7 +31,8 @@ impl Store {
         self.read_one(query).await
     }
 
-    /// Counts a failure: after `free` ones the wait begins with `first_ms` and doubles up to `longest_ms`.
+    /// Counts a failure: after `free` ones the wait begins with `first_ms` and doubles up to `longest_ms`. Count and
+    /// wait change together, so that no crash and no other failure at the same moment shortens a wait.
     pub async fn delay_failed(
         &self,
         key: &str,
@@ -30,22 +41,16 @@ impl Store {
         first_ms: i64,
         longest_ms: i64,
     ) -> Result<DelayRecord, StoreError> {
-        let bindings = json!({ "key": key });
-        let text =
-            "UPSERT type::record('delay', $key) SET failures = (failures ?? 0) + 1, until_ms = until_ms ?? 0;
-            SELECT failures, until_ms FROM type::record('delay', $key)";
-        let counted: DelayRecord =
-            self.read_one(Query::new(text, bindings)).await?.ok_or(StoreError::NotFound)?;
-        if counted.failures <= free {
-            return Ok(counted);
-        }
-        let doublings = (counted.failures - free - 1).min(20);
-        let wait_ms = first_ms.saturating_mul(1_i64 << doublings).min(longest_ms);
-        let until_ms = now_ms.saturating_add(wait_ms);
-        let bindings = json!({ "key": key, "until_ms": until_ms });
-        self.write(Query::new("UPDATE type::record('delay', $key) SET until_ms = $until_ms", bindings))
-            .await?;
-        Ok(DelayRecord { failures: counted.failures, until_ms })
+        let waits: Vec<i64> =
+            (0..=DOUBLINGS_MAX).map(|n| first_ms.saturating_mul(1_i64 << n).min(longest_ms)).collect();
+        let bindings = json!({
+            "key": key,
+            "now_ms": now_ms,
+            "free": free,
+            "waits": waits,
+            "doublings_max": DOUBLINGS_MAX,
+        });
+        self.read_one(Query::new(FAILED, bindings)).await?.ok_or(StoreError::NotFound)
     }
 
     /// Forgets the failures of a key.

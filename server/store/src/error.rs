@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Another process has the data folder open.
     #[error("another process has the data folder open")]
     Locked,
+    /// The data folder cannot be made or locked.
+    #[error("the data folder cannot be used: {0}")]
+    Folder(std::io::Error),
     /// The data were written by a newer version.
     #[error("the data have schema {found}, this version knows {known}")]
     SchemaNewer { found: i64, known: i64 },

@@ -10,6 +10,7 @@ mod claim;
 mod database;
 mod delay;
 mod error;
+mod folder;
 mod host;
 mod log;
 mod secret;

@@ -23,6 +23,10 @@ const CREATE: &str = "
     IF array::len($known) > 0 { THROW 'heddle:existing ' + $known[0] };
     LET $holder = IF $subject = NULL { [] } ELSE { (SELECT VALUE operation FROM type::record('subject', $subject)) };
     IF array::len($holder) > 0 AND $holder[0] != $supersede { THROW 'heddle:busy ' + $holder[0] };
+    IF $before != NULL AND array::len($holder) > 0 {
+        IF (SELECT VALUE revision FROM type::record('operation', $supersede))[0] != $before.revision { THROW 'heddle:stale' };
+        UPDATE type::record('operation', $supersede) SET revision = $before.revision + 1, record = $before.record
+    };
     IF $idempotency != NULL { CREATE type::record('idempotency', $idempotency) SET operation = $id };
     IF $subject != NULL { UPSERT type::record('subject', $subject) SET operation = $id };
     CREATE type::record('operation', $id) SET id_text = $id, owner = $owner, subject = $subject ?? NONE, open = $open,
@@ -186,13 +190,19 @@ impl Store {
         Err(LogError::Unavailable("the operation is changed by too many at once".into()))
     }
 
-    /// Whether the operation that a new one wants to take the place of may be: only a failed one.
-    async fn may_supersede(&self, id: &str) -> Result<bool, LogError> {
-        match self.row(id).await {
-            Ok((record, _)) => Ok(record.state == OperationState::Failed),
-            Err(LogError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
+    /// The row of the operation whose place a new one takes, marked as superseded, with the revision that it had. Only
+    /// a failed one on the same subject gives way.
+    async fn superseded(&self, id: &str, by: &OperationRecord) -> Result<Option<Value>, LogError> {
+        let (mut record, revision) = match self.row(id).await {
+            Ok(row) => row,
+            Err(LogError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if record.state != OperationState::Failed || by.subject.is_none() || record.subject != by.subject {
+            return Ok(None);
         }
+        record.superseded_by = Some(by.id.clone());
+        Ok(Some(json!({ "revision": revision, "record": encode(&record).map_err(failed)? })))
     }
 }
 
@@ -200,21 +210,16 @@ impl Store {
 impl Log for Store {
     async fn create(&self, new: NewOperation) -> Result<Created, LogError> {
         let NewOperation { operation, steps, events, supersede } = new;
-        let superseded = match &supersede {
-            Some(id) if self.may_supersede(id).await? => Some(id.clone()),
-            _ => None,
-        };
         // The owner's length in front keeps the keys of two owners apart.
         let idempotency = operation
             .idempotency_key
             .as_ref()
             .map(|key| format!("{}/{}/{key}", operation.owner.len(), operation.owner));
-        let bindings = json!({
+        let mut bindings = json!({
             "id": operation.id,
             "owner": operation.owner,
             "subject": operation.subject,
             "idempotency": idempotency,
-            "supersede": superseded.as_deref().unwrap_or(""),
             "open": operation.state.is_open(),
             "replica": operation.replica,
             "lease_until_ms": operation.lease_until_ms,
@@ -223,31 +228,35 @@ impl Log for Store {
             "events": event_rows(&events).map_err(failed)?,
             "count": events.len(),
         });
-        let turn = self.inner.events.lock().await;
-        let written = self.read_one::<Counter>(Query::new(CREATE, bindings)).await;
-        drop(turn);
-        let counter = match written {
-            Ok(counter) => counter.map_or(0, |counter| counter.amount),
-            Err(error) => {
-                if let Some(id) = thrown_id(&error, "existing") {
-                    return Ok(Created::Existing(Box::new(self.row(&id).await?.0)));
+        for _ in 0..TRIES {
+            let before = match &supersede {
+                Some(id) => self.superseded(id, &operation).await?,
+                None => None,
+            };
+            bindings["supersede"] = before.as_ref().and(supersede.as_deref()).unwrap_or("").into();
+            bindings["before"] = before.unwrap_or(Value::Null);
+            let turn = self.inner.events.lock().await;
+            let written = self.read_one::<Counter>(Query::new(CREATE, bindings.clone())).await;
+            drop(turn);
+            let error = match written {
+                Ok(counter) => {
+                    let last = counter.map_or(0, |counter| counter.amount);
+                    return Ok(Created::Fresh(numbered(events, last)));
                 }
-                if let Some(by) = thrown_id(&error, "busy") {
-                    return Ok(Created::Busy { by });
-                }
-                return Err(failed(error));
+                Err(error) => error,
+            };
+            if error.thrown("stale") {
+                continue;
             }
-        };
-        if let (Some(before), Some(_)) = (superseded, &operation.subject) {
-            self.alter(&before, |record| {
-                if record.subject == operation.subject {
-                    record.superseded_by = Some(operation.id.clone());
-                }
-                Ok(Beside::default())
-            })
-            .await?;
+            if let Some(id) = thrown_id(&error, "existing") {
+                return Ok(Created::Existing(Box::new(self.row(&id).await?.0)));
+            }
+            return match thrown_id(&error, "busy") {
+                Some(by) => Ok(Created::Busy { by }),
+                None => Err(failed(error)),
+            };
         }
-        Ok(Created::Fresh(numbered(events, counter)))
+        Err(LogError::Unavailable("the superseded operation is changed by too many at once".into()))
     }
 
     async fn load(&self, id: &str) -> Result<Option<Stored>, LogError> {

@@ -8,13 +8,20 @@ use super::SimulatedAgent;
 use crate::{NodeRef, NodeState};
 
 /// A node's data: how often it was started with it, and what its process wrote.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Data {
     pub(crate) boots: u32,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
 impl SimulatedAgent {
+    /// Another host on which everything is as on this one now; planned failures are not taken over.
+    pub fn fork(&self) -> Self {
+        let other = Self::new();
+        self.world().copy_to(&mut other.world());
+        other
+    }
+
     /// Whether a node's process runs and the host can be reached.
     pub fn runs(&self, node: &NodeRef) -> bool {
         let world = self.world();

@@ -29,13 +29,27 @@ impl Operation for ChainDelete {
 
 async fn mark_deleting(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     let chain = &ctx.params().spec.name;
-    set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await
+    // A deletion that was started again after it had ended finds nothing to mark.
+    match state_of(&ctx).await? {
+        Some(_) => set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await,
+        None => Ok(()),
+    }
 }
 
-/// What was removed does not come back: the chain can only be deleted again.
+/// What was removed does not come back: a chain whose deletion began can only be deleted again.
 async fn mark_failed(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     let chain = &ctx.params().spec.name;
-    set_state(ctx.env(), chain, &[ChainState::Deleting, ChainState::Failed], ChainState::Failed).await
+    match state_of(&ctx).await? {
+        Some(ChainState::Deleting) => {
+            set_state(ctx.env(), chain, &[ChainState::Deleting], ChainState::Failed).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn state_of(ctx: &Context<ChainDelete>) -> Result<Option<ChainState>, StepError> {
+    let record = ctx.env().store.chain_read(&ctx.params().spec.name).await.map_err(store_error)?;
+    Ok(record.map(|record| record.state))
 }
 
 async fn remove_nodes(ctx: Context<ChainDelete>) -> Result<(), StepError> {

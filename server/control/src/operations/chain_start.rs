@@ -1,12 +1,14 @@
 //! `chain-start`: starts the nodes of a stopped chain and waits until they are well.
 
+use agents::{AgentError, NodeRef};
 use domain::chain::ChainState;
 use domain::name::ChainName;
 use serde::{Deserialize, Serialize};
-use workflow::{Context, Operation, Plan, StepError, keep};
+use workflow::{Context, Operation, Plan, StepError};
 
 use super::chain_create::set_state;
-use super::{agent_error, for_each_node, link, step_error, until, with_logs};
+use super::chain_stop::stop_everything;
+use super::{agent_error, chaincode_nodes, for_each_node, link, step_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
 
@@ -22,8 +24,8 @@ impl Operation for ChainStart {
 
     fn plan() -> Plan<Self> {
         Plan::named("chain-start", 1)
-            .step("mark-starting", mark_starting, keep)
-            .step("start-nodes", start_nodes, stop_again)
+            .step("mark-starting", mark_starting, unmark)
+            .step("start-nodes", start_nodes, as_before)
             .timeout_ms(600_000)
     }
 }
@@ -63,20 +65,50 @@ async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
 
 /// Chaincode containers are not part of the plan; whatever of them is on the host is started.
 async fn start_chaincode(link: &ChainLink) -> Result<(), StepError> {
-    let chain = link.plan.chain.to_string();
-    let selector = agents::Selector { installation: link.installation.clone(), chain: Some(chain) };
-    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
-    for status in present.iter().filter(|status| status.kind == "chaincode") {
-        link.agent.start(&status.node).await.map_err(agent_error)?;
+    for node in chaincode_nodes(link).await? {
+        link.agent.start(&node).await.map_err(agent_error)?;
     }
     Ok(())
 }
 
-async fn stop_again(ctx: Context<ChainStart>) -> Result<(), StepError> {
+/// Starts whatever can be started, for an undo: a node that is gone or has lost its data is the reconciler's to show.
+pub(super) async fn start_everything<P: Operation>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+) -> Result<(), StepError> {
+    let mut nodes: Vec<NodeRef> = link.plan.nodes.iter().map(|node| link.node_ref(node)).collect();
+    nodes.extend(chaincode_nodes(link).await?);
+    for node in nodes {
+        match link.agent.start(&node).await {
+            Ok(()) => {}
+            Err(error @ (AgentError::NotFound(_) | AgentError::DataLost(_))) => {
+                ctx.note(format!("{} cannot be started: {error}", node.node)).await;
+            }
+            Err(error) => return Err(agent_error(error)),
+        }
+    }
+    Ok(())
+}
+
+/// A chain that was stopped is stopped again; one that was to be restarted runs on.
+async fn as_before(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let chain = &ctx.params().chain;
     let link = link(ctx.env(), chain).await.map_err(step_error)?;
-    for node in &link.plan.nodes {
-        link.agent.stop(&link.node_ref(node), super::chain_stop::GRACE).await.map_err(agent_error)?;
+    if ctx.params().restart {
+        return start_everything(&ctx, &link).await;
     }
-    set_state(ctx.env(), chain, &[ChainState::Starting, ChainState::Stopped], ChainState::Stopped).await
+    // Not `running` while nodes are stopped: the reconciler would start them again.
+    let from = [ChainState::Starting, ChainState::Running, ChainState::Stopping, ChainState::Stopped];
+    set_state(ctx.env(), chain, &from, ChainState::Stopping).await?;
+    stop_everything(&ctx, &link).await
+}
+
+async fn unmark(ctx: Context<ChainStart>) -> Result<(), StepError> {
+    let (own, before) = if ctx.params().restart {
+        ([ChainState::Starting, ChainState::Running], ChainState::Running)
+    } else {
+        ([ChainState::Starting, ChainState::Stopping], ChainState::Stopped)
+    };
+    let from = [own[0], own[1], before];
+    set_state(ctx.env(), &ctx.params().chain, &from, before).await
 }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use agents::{AgentError, NodeRef};
 use domain::chain::ChainState;
 use domain::name::ChainName;
 use serde::{Deserialize, Serialize};
-use workflow::{Context, Operation, Plan, StepError, keep};
+use workflow::{Context, Operation, Plan, StepError};
 
 use super::chain_create::set_state;
-use super::{agent_error, for_each_node, link, step_error};
+use super::chain_start::start_everything;
+use super::{agent_error, chaincode_nodes, for_each_node, link, step_error};
+use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::PlannedNode;
 
@@ -27,7 +30,7 @@ impl Operation for ChainStop {
     fn plan() -> Plan<Self> {
         Plan::named("chain-stop", 1)
             .step("mark-stopping", mark_stopping, unmark)
-            .step("stop-nodes", stop_nodes, keep)
+            .step("stop-nodes", stop_nodes, start_again)
             .timeout_ms(300_000)
     }
 }
@@ -37,10 +40,14 @@ async fn mark_stopping(ctx: Context<ChainStop>) -> Result<(), StepError> {
     set_state(ctx.env(), &ctx.params().chain, &from, ChainState::Stopping).await
 }
 
-/// After an undo some nodes may be down: the reconciler starts what should run.
 async fn unmark(ctx: Context<ChainStop>) -> Result<(), StepError> {
-    let from = [ChainState::Running, ChainState::Stopping];
+    let from = [ChainState::Running, ChainState::Stopping, ChainState::Stopped];
     set_state(ctx.env(), &ctx.params().chain, &from, ChainState::Running).await
+}
+
+async fn start_again(ctx: Context<ChainStop>) -> Result<(), StepError> {
+    let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
+    start_everything(&ctx, &link).await
 }
 
 async fn stop_nodes(ctx: Context<ChainStop>) -> Result<(), StepError> {
@@ -50,24 +57,22 @@ async fn stop_nodes(ctx: Context<ChainStop>) -> Result<(), StepError> {
     set_state(ctx.env(), &ctx.params().chain, &from, ChainState::Stopped).await
 }
 
-/// Peers and chaincode first, so that no transaction is cut by a missing orderer.
-async fn stop_everything(
-    ctx: &Context<ChainStop>,
-    link: &crate::network::ChainLink,
+/// Peers and chaincode first, so that no transaction is cut by a missing orderer. What is gone is stopped.
+pub(super) async fn stop_everything<P: Operation>(
+    ctx: &Context<P>,
+    link: &ChainLink,
 ) -> Result<(), StepError> {
-    let chain = link.plan.chain.to_string();
-    let selector = agents::Selector { installation: link.installation.clone(), chain: Some(chain) };
-    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
-    for status in present.iter().filter(|status| status.kind == "chaincode") {
-        link.agent.stop(&status.node, GRACE).await.map_err(agent_error)?;
+    for node in chaincode_nodes(link).await? {
+        stop(link, &node).await?;
     }
     let mut nodes: Vec<PlannedNode> = link.plan.nodes.clone();
     nodes.reverse();
-    for_each_node(ctx, nodes, |node| async move {
-        match link.agent.stop(&link.node_ref(&node), GRACE).await {
-            Ok(()) | Err(agents::AgentError::NotFound(_)) => Ok(()),
-            Err(error) => Err(agent_error(error)),
-        }
-    })
-    .await
+    for_each_node(ctx, nodes, |node| async move { stop(link, &link.node_ref(&node)).await }).await
+}
+
+async fn stop(link: &ChainLink, node: &NodeRef) -> Result<(), StepError> {
+    match link.agent.stop(node, GRACE).await {
+        Ok(()) | Err(AgentError::NotFound(_)) => Ok(()),
+        Err(error) => Err(agent_error(error)),
+    }
 }

@@ -15,8 +15,10 @@ use store::ChaincodeRecord;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
-use super::{agent_error, for_each_node, link, step_error, store_error, until};
+use super::host_prepare::pull;
+use super::{for_each_node, link, step_error, store_error, until};
 use crate::error::internal;
+use crate::host::images::no_volumes;
 use crate::network::{ChainLink, DefinitionSpec};
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -25,9 +27,9 @@ pub(crate) mod drafts;
 mod package;
 mod server;
 
-use package::package_secret;
 pub(super) use package::{discard_packages, make_packages};
-use server::retire;
+use package::{package_secret, retire_packages};
+use server::retire_servers;
 pub(super) use server::{remove_chaincode, start_chaincode};
 
 /// Parameters.
@@ -77,7 +79,7 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(600_000)
         .step("approve-definition", approve_definition, keep)
         .timeout_ms(300_000)
-        .step("commit-definition", commit_definition, keep)
+        .step("commit-definition", commit_definition, keep_committed)
         .timeout_ms(300_000)
         .step("await-definition", await_definition, keep)
         .timeout_ms(300_000)
@@ -158,13 +160,18 @@ async fn members(
 }
 
 /// `cc-1f2e3d4c-org1`: short enough for every name, and the same on every try.
-pub(crate) fn server_name(spec: &DeploySpec, sequence: i64, organization: &OrganizationName) -> String {
+pub fn server_name(spec: &DeploySpec, sequence: i64, organization: &OrganizationName) -> String {
     let digest = Sha256::digest(format!("{}/{}/{sequence}", spec.channel, spec.name));
     format!("cc-{}-{organization}", &hex::encode(digest)[..8])
 }
 
 fn place(spec: &DeploySpec, sequence: i64, msp_id: &str) -> String {
-    format!("chain/{}/{msp_id}/chaincode/{}/{}/{sequence}", spec.chain, spec.channel, spec.name)
+    format!("{}{sequence}", places(spec, msp_id))
+}
+
+/// Beginning of the places of an organization's packages of a chaincode.
+fn places(spec: &DeploySpec, msp_id: &str) -> String {
+    format!("chain/{}/{msp_id}/chaincode/{}/{}/", spec.chain, spec.channel, spec.name)
 }
 
 fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
@@ -180,10 +187,8 @@ fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
 pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageResolved, StepError> {
     let spec = ctx.params().deploy_spec();
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    let credentials = ctx.env().pull_credentials(&link.plan.host, &spec.image);
-    let facts =
-        link.agent.ensure_image(&spec.image, credentials.as_ref(), &mut |_| {}).await.map_err(agent_error)?;
-    ctx.note(format!("image {} {}", spec.image, facts.id)).await;
+    let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
+    no_volumes(&facts).map_err(step_error)?;
     let before = ctx.env().store.chaincode_list(&spec.chain).await.map_err(store_error)?;
     let before = before.into_iter().find(|one| one.channel == spec.channel && one.name == spec.name);
     if let Some(before) = before {
@@ -279,19 +284,53 @@ pub(super) async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> R
     let wanted = definition(spec, sequence);
     let members = members(services, &link, spec, sequence).await?;
     let peer = first_peer(&members)?;
-    let channel = spec.channel.as_str();
+    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let msp_ids: Vec<String> = members.iter().map(|member| member.msp_id.clone()).collect();
-    // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
-    until(&ctx, "approvals", || async {
-        let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
-        Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
-    })
-    .await?;
+    let in_force = services
+        .network
+        .committed(&link, peer, channel, name)
+        .await
+        .map_err(|error| node_error(peer, &error))?;
+    // After an earlier try that got through, peers refuse the question who has approved: the sequence is used up.
+    if in_force.is_none_or(|definition| definition.sequence < sequence) {
+        // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
+        until(&ctx, "approvals", || async {
+            let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
+            Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
+        })
+        .await?;
+    }
     // Right after the chain was made the peers of one organization may not have found those of the others yet.
     until(&ctx, peer.name.as_str(), || async {
         services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
     })
     .await
+}
+
+/// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
+/// out of force.
+pub(super) async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
+    let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
+    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
+    let mut unanswered = None;
+    let members = members(ctx.env(), &link, spec, resolved.sequence).await?;
+    for peer in members.iter().flat_map(|member| &member.peers) {
+        match ctx.env().network.committed(&link, peer, channel, name).await {
+            Err(error) => unanswered = Some(node_error(peer, &error)),
+            Ok(Some(found)) if found.sequence == resolved.sequence => {
+                let (version, sequence) = (&spec.version, resolved.sequence);
+                ctx.note(format!(
+                    "left behind: definition {name} {version}, sequence {sequence}, with what serves it (Fabric cannot take it back)"
+                ))
+                .await;
+                return record_definition(&ctx, &link, resolved).await;
+            }
+            Ok(_) => return Ok(()),
+        }
+    }
+    unanswered.map_or(Ok(()), Err)
 }
 
 pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
@@ -307,11 +346,22 @@ pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Re
         })
         .await?;
     }
+    record_definition(&ctx, &link, resolved).await
+}
+
+/// Keeps what is in force now, and removes what served the sequences before.
+async fn record_definition<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    resolved: ImageResolved,
+) -> Result<(), StepError> {
+    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
+    let sequence = resolved.sequence;
     let record = ChaincodeRecord {
         channel: spec.channel.clone(),
         name: spec.name.clone(),
         version: spec.version.clone(),
-        sequence: resolved.sequence,
+        sequence,
         image: spec.image.clone(),
         image_id: resolved.image_id,
         policy: spec.policy.clone(),
@@ -320,21 +370,19 @@ pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Re
         package_ids: ctx.output::<PackagesMade>()?.ids,
     };
     services.store.chaincode_put(&spec.chain, &record).await.map_err(store_error)?;
-    retire(&link, spec, resolved.sequence).await?;
+    retire_servers(link, spec, sequence).await?;
+    retire_packages(services, link, spec, sequence).await?;
     drafts::remove(services, spec).await?;
     services.changed("chain", &spec.chain);
     Ok(())
 }
 
-/// Refuses an image that the host's rules do not let users run.
-pub(crate) fn check_image(rules: &[String], image: &str, staff: bool) -> Result<(), Error> {
-    let allowed =
-        staff || rules.iter().any(|prefix| !prefix.is_empty() && image.starts_with(prefix.as_str()));
-    if allowed {
-        Ok(())
-    } else {
-        Err(Error::new(domain::ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", image))
-    }
+/// Whether a sequence, or a later one, is recorded as in force: then what serves it is no longer this deployment's to
+/// remove.
+async fn in_force(services: &Services, spec: &DeploySpec, sequence: i64) -> Result<bool, StepError> {
+    let records = services.store.chaincode_list(&spec.chain).await.map_err(store_error)?;
+    let same = |record: &&ChaincodeRecord| record.channel == spec.channel && record.name == spec.name;
+    Ok(records.iter().find(same).is_some_and(|record| record.sequence >= sequence))
 }
 
 #[cfg(test)]
@@ -363,14 +411,5 @@ mod tests {
         assert_eq!(first, server_name(&spec(), 1, &organization));
         assert_ne!(first, server_name(&spec(), 2, &organization));
         assert!(domain::name::NodeName::parse(&first).is_ok(), "{first}");
-    }
-
-    #[test]
-    fn only_staff_and_rules_let_an_image_run() {
-        let rules = vec!["registry.example/approved/".to_owned(), String::new()];
-        assert!(check_image(&rules, "registry.example/approved/cc:1", false).is_ok());
-        assert!(check_image(&rules, "docker.io/miner:1", false).is_err());
-        assert!(check_image(&[], "docker.io/miner:1", false).is_err());
-        assert!(check_image(&[], "docker.io/any:1", true).is_ok());
     }
 }

@@ -11,8 +11,8 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chaincode_deploy::{
     DeploysChaincode, ImageResolved, PackagesMade, approve_definition, await_definition, commit_definition,
-    discard_packages, drafts, install_packages, list_installed, make_packages, remove_chaincode,
-    resolve_image, start_chaincode,
+    discard_packages, drafts, install_packages, keep_committed, list_installed, make_packages,
+    remove_chaincode, resolve_image, start_chaincode,
 };
 use super::step_error;
 use crate::services::Services;
@@ -101,7 +101,7 @@ impl Operation for ChaincodeCommit {
             .timeout_ms(1_800_000)
             .step("check-image", check_image, keep)
             .step("make-packages", make_packages, discard_new_packages)
-            .step("commit-definition", commit_definition, keep)
+            .step("commit-definition", commit_definition, keep_committed)
             .timeout_ms(300_000)
             .step("await-definition", await_definition, keep)
             .timeout_ms(300_000)

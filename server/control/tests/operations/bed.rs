@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agents::simulated::{Delay, SimulatedAgent};
 use agents::{Agent, Selector};
 use control::network::simulated::SimulatedNetwork;
+use control::operations::chaincode_deploy::server_name;
 use control::operations::demo_create::{default_spec, sample};
 use control::secrets::{KEY_LEN, Vault};
 use control::services::Services;
@@ -15,7 +16,7 @@ use domain::host::{HostSpec, HostStatus};
 use domain::id::HostId;
 use domain::name::{ChainName, HostName, OrganizationName};
 use domain::node::NodeKind;
-use store::{HostRecord, Store};
+use store::{ChainRecord, ChaincodeRecord, ChannelRecord, HostRecord, SealedSecret, Store, StoreError};
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
@@ -28,6 +29,24 @@ pub struct Bed {
     pub agent: SimulatedAgent,
     pub network: Arc<SimulatedNetwork>,
     pub host: HostId,
+    seed: u64,
+}
+
+/// The image of an upgrade.
+pub const SECOND_IMAGE: &str = "heddle.local/chaincode-example02:2";
+
+/// Removes what an earlier world left in the store, so that the next one begins without another database.
+async fn wipe(store: &Store, host: &HostId) {
+    let spec = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
+    let record = HostRecord { id: host.clone(), spec, status: HostStatus::default(), created_ms: BEGIN_MS };
+    match store.host_create(&record).await {
+        Ok(()) | Err(StoreError::Taken { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+    let name = ChainName::parse("demo").unwrap();
+    store.release_block(host, &name).await.unwrap();
+    store.chain_delete(&name).await.unwrap();
+    store.secret_delete_prefix("chain/").await.unwrap();
 }
 
 /// Gives way to other tasks, differently often for each seed and call.
@@ -43,38 +62,91 @@ fn delays(seed: u64) -> Delay {
     })
 }
 
+/// A chain as it stands, to begin many worlds with.
+pub struct Template {
+    agent: SimulatedAgent,
+    installation: String,
+    chain: ChainRecord,
+    block: u16,
+    secrets: Vec<SealedSecret>,
+    genesis: Vec<u8>,
+    channels: Vec<ChannelRecord>,
+    chaincodes: Vec<ChaincodeRecord>,
+}
+
 impl Bed {
-    /// An empty portal; the seed steers delays.
-    pub async fn new(seed: u64) -> Self {
+    /// An empty portal on a store; the seed steers delays.
+    pub async fn new(store: &Store, seed: u64) -> Self {
         let agent = SimulatedAgent::new();
-        let network = Arc::new(SimulatedNetwork::with_seed(seed));
         let spec = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
         for image in spec.images.peer.iter().chain(&spec.images.orderer).chain(&spec.images.sample) {
             agent.add_image(&image.replace("{version}", "2.5.0"));
         }
+        agent.add_image(SECOND_IMAGE);
+        Self::on(store, seed, agent, store.installation().to_owned()).await
+    }
+
+    async fn on(store: &Store, seed: u64, agent: SimulatedAgent, installation: String) -> Self {
+        let host = HostId::new("host0001");
+        wipe(store, &host).await;
+        let network = Arc::new(SimulatedNetwork::with_seed(seed));
         let connected = agent.with_delay(delays(seed));
-        let services = Services::new(
-            Store::open("mem://").await.unwrap(),
+        let mut services = Services::new(
+            store.clone(),
             Vault::new([7; KEY_LEN], 1),
             Arc::new(JumpClock::new(BEGIN_MS)),
             network.clone(),
             Arc::new(move |_, _| Ok(Arc::new(connected.clone()) as Arc<dyn Agent>)),
             None,
         );
-        let host = HostId::new("host0001");
-        let record =
-            HostRecord { id: host.clone(), spec, status: HostStatus::default(), created_ms: BEGIN_MS };
-        services.store.host_create(&record).await.unwrap();
+        services.installation = installation;
         network.add_host(host.clone(), agent.clone());
-        Self { services: Arc::new(services), agent, network, host }
+        Self { services: Arc::new(services), agent, network, host, seed }
     }
 
-    /// A small chain: one orderer, two organizations with one peer each.
+    /// A portal in which everything is as it was when the template was taken.
+    pub async fn from(store: &Store, seed: u64, template: &Template) -> Self {
+        let bed = Self::on(store, seed, template.agent.fork(), template.installation.clone()).await;
+        let (store, name) = (&bed.services.store, &template.chain.name);
+        store.chain_create(&template.chain).await.unwrap();
+        store.claim_block(&bed.host, name, 1, &[template.block], &[]).await.unwrap();
+        store.secret_put_many(&template.secrets).await.unwrap();
+        store.document_put(name, "genesis", &template.genesis).await.unwrap();
+        for channel in &template.channels {
+            store.channel_put(name, channel).await.unwrap();
+        }
+        for chaincode in &template.chaincodes {
+            store.chaincode_put(name, chaincode).await.unwrap();
+        }
+        bed
+    }
+
+    /// Takes a template.
+    pub async fn template(&self) -> Template {
+        let (store, name) = (&self.services.store, self.chain_spec().name);
+        let chain = store.chain_read(&name).await.unwrap().unwrap();
+        Template {
+            agent: self.agent.fork(),
+            installation: self.services.installation.clone(),
+            chain,
+            block: store.host_claims(&self.host).await.unwrap()[0].block,
+            secrets: store.secret_list_prefix("chain/").await.unwrap(),
+            genesis: store.document_read(&name, "genesis").await.unwrap().unwrap(),
+            channels: store.channel_list(&name).await.unwrap(),
+            chaincodes: store.chaincode_list(&name).await.unwrap(),
+        }
+    }
+
+    /// A small chain: every other seed has two organizations of one peer, the others one of two.
     pub fn chain_spec(&self) -> ChainSpec {
         let mut spec = default_spec(ChainName::parse("demo").unwrap(), self.host.clone()).unwrap();
         let organization =
-            |name: &str| OrganizationSpec { name: OrganizationName::parse(name).unwrap(), peers: 1 };
-        spec.organizations = vec![organization("org1"), organization("org2")];
+            |name: &str, peers| OrganizationSpec { name: OrganizationName::parse(name).unwrap(), peers };
+        spec.organizations = if self.seed % 2 == 0 {
+            vec![organization("org1", 1), organization("org2", 1)]
+        } else {
+            vec![organization("org1", 2)]
+        };
         spec
     }
 
@@ -148,7 +220,55 @@ impl Bed {
             let running = node.state == agents::NodeState::Running;
             same(&format!("{} runs", node.node), running, runs)?;
         }
+        self.check_objects(&plan, &nodes)?;
         if runs { self.check_ledgers(&plan).await } else { Ok(()) }
+    }
+
+    /// Nothing carries the installation's label but the nodes that are listed and what belongs to them.
+    fn check_objects(&self, plan: &ChainPlan, nodes: &[agents::NodeStatus]) -> Result<(), String> {
+        let mut wanted = vec![format!("space {}", plan.chain)];
+        for node in nodes {
+            wanted.extend([format!("node {}", node.node), format!("config {}", node.node)]);
+            if node.kind != "chaincode" {
+                wanted.push(format!("data {}", node.node));
+            }
+        }
+        let mut objects = self.agent.objects(&self.services.installation);
+        objects.sort();
+        wanted.sort();
+        same("objects on the host", objects, wanted)
+    }
+
+    /// Tells what is wrong with the chaincode: one that is committed is recorded and served by one container for each
+    /// organization, with its package sealed; of everything else there is nothing. Returns the sequence in force.
+    pub async fn check_chaincode(&self) -> Result<i64, String> {
+        let (plan, spec) = (self.plan().await?, self.deploy_spec());
+        let link = control::operations::link_of(&self.services, plan.clone()).await.unwrap();
+        let sequence = self.network.sequence(&link, "mychannel", spec.name.as_str()).unwrap();
+        let members: Vec<_> = plan.members().collect();
+        let (mut servers, mut places) = (Vec::new(), Vec::new());
+        if sequence > 0 {
+            for (name, organization) in &members {
+                servers.push(server_name(&spec, sequence, name));
+                let place = format!("chain/demo/{}/chaincode/mychannel/example02/", organization.msp_id);
+                places.push(format!("{place}{sequence}"));
+            }
+        }
+        let selector = Selector { installation: self.services.installation.clone(), chain: None };
+        let nodes = self.agent.list_nodes(&selector).await.map_err(|error| error.to_string())?;
+        let chaincode = nodes.iter().filter(|node| node.kind != "peer" && node.kind != "orderer");
+        let mut names: Vec<_> = chaincode.map(|node| node.node.node.clone()).collect();
+        (names.sort(), servers.sort(), places.sort());
+        same("chaincode containers", names, servers)?;
+        let secrets = self.services.store.secret_list_prefix("chain/").await.unwrap();
+        let keys = secrets.into_iter().map(|secret| secret.key).filter(|key| key.contains("/chaincode/"));
+        let mut keys: Vec<String> = keys.collect();
+        keys.sort();
+        same("packages", keys, places)?;
+        let records = self.services.store.chaincode_list(&plan.chain).await.unwrap();
+        let recorded = records.first().map_or(0, |record| record.sequence);
+        same("recorded sequence", (records.len(), recorded), (usize::from(sequence > 0), sequence))?;
+        Ok(sequence)
     }
 
     async fn check_ledgers(&self, plan: &ChainPlan) -> Result<(), String> {

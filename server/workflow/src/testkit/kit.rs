@@ -60,15 +60,17 @@ pub trait Trial: Send + Sync {
 /// How much to try.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Every crash is tried with this many seeds.
+    /// Every crash in a step or an undo is tried with this many seeds.
     pub seeds: u64,
+    /// Every crash at a write of the log is tried with this many seeds.
+    pub write_seeds: u64,
     /// Longest real time for one case; then it counts as stuck.
     pub case_timeout_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seeds: 3, case_timeout_ms: 30_000 }
+        Self { seeds: 3, write_seeds: 3, case_timeout_ms: 30_000 }
     }
 }
 
@@ -148,6 +150,8 @@ pub async fn run<T: Trial>(trial: &T, options: Options) -> Report {
         for case in crash_cases(&steps, seed) {
             play_one(trial, &options, case, &mut report).await;
         }
+    }
+    for seed in 0..options.write_seeds {
         for then in [Then::Resume, Then::Undo, Then::Cancel] {
             crash_at_each_write(trial, &options, &steps, (seed, then), &mut report).await;
         }

@@ -27,7 +27,7 @@ type Broken = String;
 type Case = fn(Arc<dyn Log>) -> BoxFuture<'static, Result<(), Broken>>;
 
 /// Every case by name.
-const CASES: [(&str, Case); 17] = [
+const CASES: [(&str, Case); 18] = [
     ("rows come back as they were stored", |log| rows::round_trip(log).boxed()),
     ("lists filter, order and bound", |log| rows::lists(log).boxed()),
     ("a change is stored as a whole", |log| rows::changes(log).boxed()),
@@ -37,6 +37,7 @@ const CASES: [(&str, Case); 17] = [
     ("a subject is locked until a final state", |log| subjects::locks(log).boxed()),
     ("50 parallel creates on one subject", |log| subjects::parallel_subjects(log).boxed()),
     ("a failed operation can be superseded", |log| subjects::supersedes(log).boxed()),
+    ("superseding and reopening exclude each other", |log| subjects::supersede_or_reopen(log).boxed()),
     ("claims respect leases and raise the epoch", |log| claims::leases(log).boxed()),
     ("one of many parallel claims wins", |log| claims::parallel(log).boxed()),
     ("what is claimable is listed in order", |log| claims::claimable(log).boxed()),

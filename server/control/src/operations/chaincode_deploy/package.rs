@@ -11,8 +11,11 @@ use fabric::package::{self, Connection};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError};
 
-use super::{DeploysChaincode, ImageResolved, Member, PackagesMade, members, place, possible_members};
+use super::{
+    DeploysChaincode, ImageResolved, Member, PackagesMade, in_force, members, place, places, possible_members,
+};
 use crate::error::internal;
+use crate::network::ChainLink;
 use crate::operations::{link, step_error, store_error};
 use crate::services::Services;
 use crate::topology::CHAINCODE_PORT;
@@ -99,10 +102,32 @@ pub(in crate::operations) async fn discard_packages<P: DeploysChaincode>(
 ) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
+    if in_force(services, spec, resolved.sequence).await? {
+        return Ok(());
+    }
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     for member in possible_members(&link, spec, resolved.sequence) {
         let place = place(spec, resolved.sequence, &member.msp_id);
         services.store.secret_delete(&place).await.map_err(store_error)?;
+    }
+    Ok(())
+}
+
+/// Removes the packages of the sequences before, with the keys in them.
+pub(super) async fn retire_packages(
+    services: &Services,
+    link: &ChainLink,
+    spec: &DeploySpec,
+    sequence: i64,
+) -> Result<(), StepError> {
+    for (_, organization) in link.plan.members() {
+        let beginning = places(spec, &organization.msp_id);
+        for secret in services.store.secret_list_prefix(&beginning).await.map_err(store_error)? {
+            let number = secret.key.strip_prefix(&beginning).and_then(|number| number.parse::<i64>().ok());
+            if number.is_some_and(|number| number < sequence) {
+                services.store.secret_delete(&secret.key).await.map_err(store_error)?;
+            }
+        }
     }
     Ok(())
 }

@@ -1,19 +1,19 @@
 //! The containers that serve a chaincode: one per organization and sequence, cut off from everything but their peers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use agents::{Limits, NodeFile, NodeNetwork, NodeRef, NodeSpec, PortSpec, Publish};
+use agents::{AgentError, Limits, NodeFile, NodeNetwork, NodeRef, NodeSpec, PortSpec, Publish};
 use domain::chaincode::DeploySpec;
 use domain::node::NodeKind;
 use workflow::{Context, StepError};
 use zeroize::Zeroizing;
 
 use super::package::{PackageSecret, package_secret};
-use super::{DeploysChaincode, ImageResolved, Member, members, place, possible_members};
+use super::{DeploysChaincode, ImageResolved, Member, in_force, members, place, possible_members};
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
-use crate::operations::{agent_error, link, step_error};
+use crate::operations::{agent_error, chaincode_nodes, link, step_error};
 use crate::topology::CHAINCODE_PORT;
 
 /// The user that chaincode runs as, whatever its image says: never root.
@@ -99,28 +99,37 @@ pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
 ) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
+    if in_force(ctx.env(), spec, resolved.sequence).await? {
+        return Ok(());
+    }
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
     for member in possible_members(&link, spec, resolved.sequence) {
         let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
-        match link.agent.remove_node(&node, false).await {
-            Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
-            Err(error) => return Err(agent_error(error)),
-        }
+        remove(&link, &node).await?;
     }
     Ok(())
 }
 
-/// Removes the containers of the sequence before: no definition names their packages any more.
-pub(super) async fn retire(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Result<(), StepError> {
-    if sequence < 2 {
-        return Ok(());
-    }
-    for member in possible_members(link, spec, sequence - 1) {
-        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
-        match link.agent.remove_node(&node, false).await {
-            Ok(_) | Err(agents::AgentError::NotFound(_)) => {}
-            Err(error) => return Err(agent_error(error)),
-        }
+/// Removes the containers of the sequences before: no definition names their packages any more. All of them, for a
+/// deployment that was undone after its commit leaves two behind.
+pub(super) async fn retire_servers(
+    link: &ChainLink,
+    spec: &DeploySpec,
+    sequence: i64,
+) -> Result<(), StepError> {
+    let earlier: BTreeSet<String> = (1..sequence)
+        .flat_map(|before| possible_members(link, spec, before))
+        .map(|member| member.server)
+        .collect();
+    for node in chaincode_nodes(link).await?.into_iter().filter(|node| earlier.contains(&node.node)) {
+        remove(link, &node).await?;
     }
     Ok(())
+}
+
+async fn remove(link: &ChainLink, node: &NodeRef) -> Result<(), StepError> {
+    match link.agent.remove_node(node, false).await {
+        Ok(_) | Err(AgentError::NotFound(_)) => Ok(()),
+        Err(error) => Err(agent_error(error)),
+    }
 }

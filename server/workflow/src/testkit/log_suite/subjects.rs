@@ -124,3 +124,40 @@ pub(super) async fn supersedes(log: Arc<dyn Log>) -> Result<(), Broken> {
     same(&busy(&third), &Some(new.as_str()), "the holder after superseding")?;
     claimed(&*log, &new, "one", NOW).await.map(drop)
 }
+
+/// Whoever wants to go on with a failed operation and whoever wants to take its place cannot both succeed.
+pub(super) async fn supersede_or_reopen(log: Arc<dyn Log>) -> Result<(), Broken> {
+    for round in 0..40_u32 {
+        let subject = format!("chain:round-{round}");
+        let old = created(&*log, on(2 * round, &subject)).await?;
+        settle(&*log, &old, OperationState::Failed).await?;
+        let mut new = on(2 * round + 1, &subject);
+        new.supersede = Some(old.clone());
+        let creating = tokio::spawn({
+            let log = Arc::clone(&log);
+            async move { log.create(new).await }
+        });
+        let reopening = tokio::spawn({
+            let (log, old) = (Arc::clone(&log), old.clone());
+            async move { log.reopen(&old, Wanted::Undo, NOW, Vec::new()).await }
+        });
+        let superseded = match creating.await.map_err(|error| error.to_string())?.map_err(failed)? {
+            Created::Fresh(_) => true,
+            other => {
+                same(&busy(&other), &Some(old.as_str()), "the holder that was reopened")?;
+                false
+            }
+        };
+        let reopened = reopening.await.map_err(|error| error.to_string())?;
+        let state = loaded(&*log, &old).await?.operation;
+        same(
+            &(superseded, state.superseded_by.is_some()),
+            &(!reopened.is_ok(), superseded),
+            "round's winner",
+        )?;
+        if superseded {
+            same(&state.state, &OperationState::Failed, "the state of the superseded operation")?;
+        }
+    }
+    Ok(())
+}

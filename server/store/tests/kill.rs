@@ -1,0 +1,246 @@
+//! What survives a process that dies at any moment. The test binary runs itself again as the process that is killed;
+//! what that one was told to be stored goes over a pipe and is remembered here, outside of the database.
+//! `HEDDLE_TEST_FULL` plays a thousand rounds.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and tells what it did"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use domain::id::UserId;
+use domain::name::UserName;
+use domain::permission::Role;
+use serde_json::json;
+use store::{Store, StoreError, UserRecord};
+use workflow::{EventBody, Log, NewEvent, NewOperation, OperationRecord, OperationState, Wanted};
+
+/// The folder that a child process opens.
+const FOLDER: &str = "HEDDLE_STORE_CHILD_FOLDER";
+/// The round that a child process writes for.
+const ROUND: &str = "HEDDLE_STORE_CHILD_ROUND";
+/// Writers of a child process; each writes one thing after the other.
+const WRITERS: u32 = 4;
+/// Longest time for opening a folder that a killed process left.
+const OPEN_MAX: Duration = Duration::from_secs(5);
+
+fn address(folder: &Path) -> String {
+    format!("surrealkv://{}?sync=every", folder.join("portal").display())
+}
+
+/// Runs one of the tests below as a process of its own.
+fn child(test: &str, folder: &Path, round: u32) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .env(ROUND, round.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Reads lines until one begins so, and returns its rest.
+fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, beginning: &str) -> String {
+    loop {
+        let line = lines.next().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once(beginning) {
+            return rest.to_owned();
+        }
+    }
+}
+
+/// Says something to the parent.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("\n{text}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+fn key(round: u32, writer: u32, number: u32) -> String {
+    format!("r{round}-w{writer}-n{number}")
+}
+
+fn user(name: &str) -> UserRecord {
+    UserRecord {
+        id: UserId::new(format!("id-{name}")),
+        name: UserName::parse(name).unwrap(),
+        role: Role::User,
+        password_hash: String::new(),
+        enabled: true,
+        created_ms: 1,
+        last_sign_in_ms: None,
+    }
+}
+
+fn operation(key: &str) -> NewOperation {
+    let operation = OperationRecord {
+        id: hex::encode(key),
+        name: "test".to_owned(),
+        version: 1,
+        owner: "ada".to_owned(),
+        subject: Some(format!("chain/{key}")),
+        idempotency_key: Some(key.to_owned()),
+        params: json!({ "key": key }),
+        state: OperationState::Pending,
+        epoch: 0,
+        lease_until_ms: 0,
+        replica: None,
+        created_ms: 1,
+        updated_ms: 1,
+        error: None,
+        cancel_requested: false,
+        wanted: Wanted::Run,
+        superseded_by: None,
+    };
+    let event = |at_ms| NewEvent {
+        operation: operation.id.clone(),
+        owner: operation.owner.clone(),
+        subject: operation.subject.clone(),
+        at_ms,
+        body: EventBody::State { state: OperationState::Pending, error: None },
+    };
+    let events = vec![event(1), event(2)];
+    NewOperation { operation, steps: Vec::new(), events, supersede: None }
+}
+
+/// What each writer writes: settings, people, and operations with their events and guards in one transaction.
+async fn write(store: &Store, writer: u32, key: &str) {
+    match writer {
+        0 | 1 => store.setting_put(key, &json!(key)).await.unwrap(),
+        2 => store.user_create(&user(key)).await.unwrap(),
+        _ => drop(store.create(operation(key)).await.unwrap()),
+    }
+}
+
+async fn is_there(store: &Store, writer: u32, key: &str) -> bool {
+    match writer {
+        0 | 1 => store.setting_read(key).await.unwrap() == Some(json!(key)),
+        2 => store.user_by_name(key).await.unwrap().is_some(),
+        _ => store.load(&hex::encode(key)).await.unwrap().is_some(),
+    }
+}
+
+/// The process that is killed: writes as fast as it can and says what was acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writer_process() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let round: u32 = std::env::var(ROUND).unwrap().parse().unwrap();
+    let at = Instant::now();
+    let store = Store::open(&address(Path::new(&folder))).await.unwrap();
+    say(&format!("open {}", at.elapsed().as_millis()));
+    let writers = (0..WRITERS).map(|writer| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for number in 0.. {
+                write(&store, writer, &key(round, writer, number)).await;
+                say(&format!("ack {writer} {number}"));
+            }
+        })
+    });
+    for running in writers.collect::<Vec<_>>() {
+        running.await.unwrap();
+    }
+}
+
+/// A process that holds a folder until its input ends.
+#[tokio::test]
+async fn holder_process() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let _store = Store::open(&address(Path::new(&folder))).await.unwrap();
+    say("open");
+    let _end = std::io::stdin().read_line(&mut String::new());
+}
+
+/// Lets a child write for a while, kills it, and returns the last acknowledged number of each writer.
+fn write_and_kill(folder: &Path, round: u32) -> BTreeMap<u32, u32> {
+    let mut process = child("writer_process", folder, round);
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let opened: u128 = wait_for(&mut lines, "open ").parse().unwrap();
+    assert!(opened < OPEN_MAX.as_millis(), "round {round}: opened after {opened} ms");
+    let listening = std::thread::spawn(move || acknowledged(lines));
+    // Between nothing at all and a few dozen writes, differently in each round.
+    std::thread::sleep(Duration::from_millis(u64::from(round.wrapping_mul(2_654_435_761) >> 16) % 120));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    listening.join().unwrap()
+}
+
+/// Every line that came through before the pipe broke; a half one was not acknowledged.
+fn acknowledged(lines: std::io::Lines<BufReader<ChildStdout>>) -> BTreeMap<u32, u32> {
+    let mut last = BTreeMap::new();
+    for line in lines.map_while(Result::ok) {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let ["ack", writer, number] = words.as_slice() {
+            last.insert(writer.parse().unwrap(), number.parse().unwrap());
+        }
+    }
+    last
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_when_the_process_is_killed() {
+    let full = std::env::var_os("HEDDLE_TEST_FULL").is_some();
+    let rounds = if full { 1_000 } else { 100 };
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        let path = folder.path().to_owned();
+        all.push(tokio::task::spawn_blocking(move || write_and_kill(&path, round)).await.unwrap());
+    }
+    let store = Store::open(&address(folder.path())).await.unwrap();
+    let mut count = 0_u32;
+    for (round, last) in (0..).zip(&all) {
+        for (writer, last) in last {
+            for number in 0..=*last {
+                let key = key(round, *writer, number);
+                assert!(is_there(&store, *writer, &key).await, "{key} was acknowledged and is lost");
+                count += 1;
+            }
+        }
+    }
+    println!("{count} acknowledged writes in {rounds} rounds");
+    assert!(count > rounds, "too few writes to mean anything: {count}");
+    whole(&store).await;
+}
+
+/// Operations are there with all of their events, numbered without a gap, or not at all.
+async fn whole(store: &Store) {
+    let (mut after, mut of) = (0, BTreeMap::<String, u32>::new());
+    loop {
+        let events = store.events_since(after, 1_000).await.unwrap();
+        let Some(last) = events.last().map(|event| event.sequence) else { break };
+        let numbers: BTreeSet<u64> = events.iter().map(|event| event.sequence).collect();
+        assert_eq!(numbers, (after + 1..=last).collect(), "events are numbered without a gap");
+        for event in events {
+            *of.entry(event.operation).or_default() += 1;
+        }
+        after = last;
+    }
+    assert_eq!(store.last_sequence().await.unwrap(), after);
+    for (operation, events) in of {
+        assert_eq!(events, 2, "events of {operation}");
+        assert!(store.load(&operation).await.unwrap().is_some(), "{operation} has events only");
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_on_a_folder_is_refused_until_the_first_one_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = child("holder_process", folder.path(), 0);
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    wait_for(&mut lines, "open");
+    let at = Instant::now();
+    let refused = Store::open(&address(folder.path())).await;
+    assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
+    assert!(at.elapsed() < Duration::from_secs(1), "the refusal comes at once");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    Store::open(&address(folder.path())).await.unwrap();
+}
