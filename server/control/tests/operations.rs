@@ -5,6 +5,8 @@
 
 #[path = "operations/bed.rs"]
 mod bed;
+#[path = "operations/further.rs"]
+mod further;
 
 use std::sync::{Arc, Mutex};
 
