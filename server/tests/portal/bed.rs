@@ -1,0 +1,265 @@
+//! A portal as a process of its own, and a client that speaks plain HTTP to it: what the tests of the binary share.
+//! The client is small on purpose, so that a test sees exactly what went over the wire.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// For whatever has to happen; machines are slow at times.
+const PATIENCE: Duration = Duration::from_secs(60);
+pub const PASSWORD: &str = "a few plain words together";
+
+/// A running portal with a data folder that is thrown away.
+pub struct Portal {
+    child: Child,
+    folder: TempDir,
+    port: u16,
+    flags: Vec<String>,
+    output: Arc<Mutex<String>>,
+}
+
+impl Portal {
+    /// Starts one and waits until it is ready.
+    pub fn start(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let (child, output) = spawn(&folder, port, &flags);
+        let mut portal = Self { child, folder, port, flags, output };
+        portal.wait();
+        portal
+    }
+
+    /// Ends it as a power cut would, and starts it again on the same data.
+    pub fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.output) = spawn(&self.folder, self.port, &self.flags);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        let end = Instant::now() + PATIENCE;
+        while Call::get("/readyz").try_send(self.port).is_none_or(|answer| answer.status != 200) {
+            let exit = self.child.try_wait().unwrap();
+            assert!(exit.is_none() && Instant::now() < end, "not ready ({exit:?}): {}", self.said());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to end, and tells how it ended and how long that took.
+    pub fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let begin = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        (self.child.wait().unwrap(), begin.elapsed())
+    }
+
+    /// Another portal on the same data folder; returns how it ended and what it said.
+    pub fn second(&self) -> (ExitStatus, String) {
+        let (mut child, output) = spawn(&self.folder, free_port(), &self.flags);
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > end {
+                child.kill().unwrap();
+                panic!("the second portal goes on: {}", output.lock().unwrap());
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
+        // The reader ends with the process; what it read last may be a moment behind.
+        let text = until(|| Some(output.lock().unwrap().clone()).filter(|text| !text.is_empty()));
+        (status, text)
+    }
+
+    pub fn said(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// The one-time token that it printed.
+    pub fn token(&self) -> String {
+        until(|| {
+            let said = self.said();
+            let rest = said.split_once("setup token ")?.1;
+            let token: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+            (token.len() >= 16).then_some(token)
+        })
+    }
+
+    /// Makes the first admin and returns their cookie.
+    pub fn set_up(&self) -> String {
+        let form = format!("token={}&name=ada&password={}", self.token(), PASSWORD.replace(' ', "+"));
+        let answer = self.send(Call::post("/api/setup_admin").form(&form));
+        assert!(answer.status < 400, "{answer:?}");
+        answer.cookie().expect("a session")
+    }
+
+    /// Signs somebody in and returns their cookie.
+    pub fn sign_in(&self, name: &str) -> String {
+        let form = format!("name={name}&password={}&next=/", PASSWORD.replace(' ', "+"));
+        let answer = self.send(Call::post("/api/session_create").form(&form));
+        answer.cookie().unwrap_or_else(|| panic!("{answer:?}"))
+    }
+
+    pub fn send(&self, call: Call) -> Answer {
+        call.try_send(self.port).expect("an answer")
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        // One that has ended already needs no ending.
+        let _ended = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < end, "it did not happen");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn spawn(folder: &TempDir, port: u16, flags: &[String]) -> (Child, Arc<Mutex<String>>) {
+    let data: PathBuf = folder.path().join("data");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_heddle"))
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .arg(&data)
+        .args(flags)
+        .env("LEPTOS_OUTPUT_NAME", "heddle")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = Arc::new(Mutex::new(String::new()));
+    let (stderr, kept) = (child.stderr.take().unwrap(), Arc::clone(&output));
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    });
+    (child, output)
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: &'static str,
+    path: String,
+    headers: Vec<(String, String)>,
+    /// Replaced by the portal's own where a test does not say otherwise.
+    host: Option<String>,
+    body: String,
+}
+
+impl Call {
+    pub fn get(path: &str) -> Self {
+        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), host: None, body: String::new() }
+    }
+
+    pub fn post(path: &str) -> Self {
+        Self { method: "POST", ..Self::get(path) }
+    }
+
+    pub fn form(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }.header("content-type", "application/x-www-form-urlencoded")
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        Self { body: body.to_string(), ..self }.header("content-type", "application/json")
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn cookie(self, cookie: &str) -> Self {
+        if cookie.is_empty() { self } else { self.header("cookie", cookie) }
+    }
+
+    pub fn host(self, host: &str) -> Self {
+        Self { host: Some(host.to_owned()), ..self }
+    }
+
+    fn try_send(&self, port: u16) -> Option<Answer> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let own = format!("127.0.0.1:{port}");
+        let host = self.host.as_deref().unwrap_or(&own);
+        let mut text = format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", self.method, self.path);
+        if !self.headers.iter().any(|(name, _)| name == "origin") {
+            text.push_str(&format!("origin: http://{own}\r\n"));
+        }
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("content-length: {}\r\n\r\n{}", self.body.len(), self.body));
+        stream.write_all(text.as_bytes()).ok()?;
+        Answer::read(stream)
+    }
+}
+
+/// What came back. A stream of events is read up to its head only.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    fn read(stream: TcpStream) -> Option<Self> {
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Self { status, headers, body: String::new() };
+        if answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            return Some(answer);
+        }
+        let mut body = Vec::new();
+        reader.read_to_end(&mut body).ok()?;
+        answer.body = String::from_utf8_lossy(&body).into_owned();
+        Some(answer)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The session's cookie, as it is sent back.
+    pub fn cookie(&self) -> Option<String> {
+        let cookie = self.header("set-cookie")?;
+        cookie.split(';').next().map(str::to_owned)
+    }
+}
