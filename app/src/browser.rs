@@ -21,6 +21,13 @@ pub fn set_root_attribute(name: &str, value: &str) {
     }
 }
 
+/// Sets the title of the window.
+pub fn set_title(title: &str) {
+    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        document.set_title(title);
+    }
+}
+
 /// Remembers a preference for a year.
 pub fn set_cookie(name: &str, value: &str) {
     let document = web_sys::window().and_then(|w| w.document()).and_then(|d| d.dyn_into().ok());

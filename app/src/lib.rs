@@ -76,6 +76,7 @@ fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
             <Route path=path!("") view=pages::hosts::Hosts/>
             <Route path=path!("new") view=pages::host_new::HostNew/>
             <Route path=path!(":id") view=pages::host::Host/>
+            <Route path=path!(":id/edit") view=pages::host_edit::HostEdit/>
         </ParentRoute>
     }
     .into_inner()

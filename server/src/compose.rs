@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
-use agents::{Agent, AgentError};
+use agents::{Agent, ProbeFailure, ProbeStage, Remedy};
 use control::ControlPlane;
 use control::network::native::NativeNetwork;
 use control::secrets::{KEY_LEN, Vault};
@@ -85,7 +85,6 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
 /// Makes agents: Docker engines by socket or by TCP with mutual TLS.
 fn connector() -> Connector {
     Arc::new(|spec: &HostSpec, credentials: Option<&TlsCredentials>| {
-        let refused = |why: &str| AgentError::Refused(why.to_owned());
         let endpoint = match (&spec.endpoint, credentials) {
             (Endpoint::Local { path }, _) => DockerEndpoint::Unix { path: path.into() },
             (Endpoint::Tcp { address, port }, Some(tls)) => DockerEndpoint::Tcp {
@@ -95,11 +94,21 @@ fn connector() -> Connector {
                 client_cert_pem: tls.certificate_pem.clone(),
                 client_key_pem: Zeroizing::new(tls.key_pem.clone()),
             },
-            (Endpoint::Tcp { .. }, None) => return Err(refused("an engine over TCP needs certificates")),
+            (Endpoint::Tcp { .. }, None) => {
+                let why = "an engine over TCP needs certificates";
+                return Err(ProbeFailure::at(ProbeStage::Tls, Remedy::EnableEngineTls, why));
+            }
         };
-        let bind: IpAddr =
-            spec.bind_address.parse().map_err(|_| refused("the bind address is not an address"))?;
-        let options = DockerOptions { bind_address: bind, ..DockerOptions::default() };
+        let bind_address: IpAddr = spec.bind_address.parse().map_err(|_| {
+            let why = "the bind address is not an address";
+            ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, why)
+        })?;
+        let options = DockerOptions {
+            bind_address,
+            client_address: spec.client_address.clone(),
+            network_range: spec.network_range,
+            ..DockerOptions::default()
+        };
         let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
         Ok(agent)
     })

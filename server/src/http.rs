@@ -1,6 +1,7 @@
 //! Adapters between HTTP and the façade. They translate; they decide nothing.
 
 pub mod caller;
+pub mod downloads;
 pub mod events;
 pub mod headers;
 pub mod session;

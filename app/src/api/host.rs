@@ -1,7 +1,7 @@
-//! Hosts: list, test, add, remove.
+//! Hosts: list, test, add, edit, remove, and their images.
 
-use domain::host::{HostSpec, HostView, ImageView, ProbeView, TlsCredentials};
-use domain::id::HostId;
+use domain::host::{HostSpec, HostView, ImageView, ProbeView, RegistryCredentials, TlsCredentials};
+use domain::id::{HostId, OperationId};
 use leptos::prelude::*;
 
 use super::ApiError;
@@ -53,4 +53,43 @@ pub async fn host_remove(id: HostId) -> Result<(), ApiError> {
 pub async fn host_images(id: HostId) -> Result<Vec<ImageView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_images(&caller, &id).await, &caller)
+}
+
+/// Tests the connection to a host as it is stored.
+#[server(endpoint = "host_test", input = leptos::server_fn::codec::Json)]
+pub async fn host_test(id: HostId) -> Result<ProbeView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_test(&caller, &id).await, &caller)
+}
+
+/// Changes a host; without credentials the stored ones stay.
+#[server(endpoint = "host_edit", input = leptos::server_fn::codec::Json)]
+pub async fn host_edit(
+    id: HostId,
+    spec: HostSpec,
+    credentials: Option<TlsCredentials>,
+) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_edit(&caller, &id, spec, credentials).await, &caller)
+}
+
+/// Stores credentials for a registry.
+#[server(endpoint = "host_registry_set", input = leptos::server_fn::codec::Json)]
+pub async fn host_registry_set(id: HostId, credentials: RegistryCredentials) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_registry_set(&caller, &id, credentials).await, &caller)
+}
+
+/// Forgets the credentials for a registry.
+#[server(endpoint = "host_registry_remove", input = leptos::server_fn::codec::Json)]
+pub async fn host_registry_remove(id: HostId, registry: String) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_registry_remove(&caller, &id, &registry).await, &caller)
+}
+
+/// Pulls one image ahead of time, or all that the first chain needs.
+#[server(endpoint = "host_prepare", input = leptos::server_fn::codec::Json)]
+pub async fn host_prepare(id: HostId, image: Option<String>) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_prepare(&caller, &id, image).await, &caller)
 }

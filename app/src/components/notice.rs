@@ -1,9 +1,9 @@
 //! Problems in plain words: the sentence with its remedy, the code and the request's id for whoever reads logs.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::copy::Copyable;
+use super::page::Titled;
 use crate::api::{ApiError, Problem};
 use crate::text::{error_text, say_in, tr};
 
@@ -26,7 +26,7 @@ pub fn problem_card(error: ApiError) -> AnyView {
         _ => tr(|t| t.error_title),
     };
     view! {
-        <Title text=move || format!("{} · Heddle", title())/>
+        <Titled text=Signal::derive(title)/>
         <section class="card problem" role="alert">
             <h1>{title}</h1>
             {body(error)}

@@ -1,12 +1,25 @@
 //! The frame of a page: title, bread crumbs, actions, content.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 
+use crate::browser;
 use crate::text::tr;
 
 /// One crumb: words and address.
 pub type Crumb = (Signal<String>, String);
+
+/// The document's title. The server writes it into the head; in the browser it is set as it changes. (leptos_meta would
+/// keep the title of every rebuilt page for ever, and read it after the page is gone.)
+#[component]
+pub fn Titled(#[prop(into)] text: Signal<String>) -> impl IntoView {
+    Effect::new(move |_| browser::set_title(&titled(&text.read())));
+    #[cfg(feature = "ssr")]
+    view! { <leptos_meta::Title text=move || titled(&text.read())/> }
+}
+
+fn titled(text: &str) -> String {
+    format!("{text} · Heddle")
+}
 
 /// A page. The last crumb is the page itself and stands as its heading.
 #[component]
@@ -20,7 +33,7 @@ pub fn Page(
     children: Children,
 ) -> impl IntoView {
     view! {
-        <Title text=move || format!("{} · Heddle", title.get())/>
+        <Titled text=title/>
         {(!is_first).then(|| trail(crumbs, title))}
         <header class="page-head">
             <h1>{title}</h1>

@@ -3,10 +3,9 @@
 use domain::transaction::BlockView;
 use leptos::prelude::*;
 
-use super::transaction::validation;
+use super::transaction::{hash_mark, validation};
 use super::{chain_name, channel_name, not_found, parameter};
 use crate::api::transaction::block_read;
-use crate::components::badge::{Tone, badge};
 use crate::components::copy::{Copyable, middle_cut};
 use crate::components::load::load;
 use crate::components::page::Page;
@@ -58,11 +57,7 @@ fn body(chain: &str, channel: &str, block: BlockView) -> AnyView {
             }
         })
         .collect_view();
-    let verified = if block.data_hash_verified {
-        badge((Tone::Good, |t| t.hash_verified))
-    } else {
-        badge((Tone::Bad, |t| t.hash_differs))
-    };
+    let verified = hash_mark(block.data_hash_verified);
     let neighbour = |number: u64| format!("/chains/{chain}/blocks/{channel}/{number}");
     let previous = block.number.checked_sub(1).map(|number| {
         view! { <a class="button" href=neighbour(number)>{tr(|t| t.previous_block)}</a> }
@@ -77,7 +72,9 @@ fn body(chain: &str, channel: &str, block: BlockView) -> AnyView {
                 <dt>{tr(|t| t.hash)}</dt>
                 <dd><Copyable text=block.hash.clone()/></dd>
                 <dt>{tr(|t| t.previous_hash)}</dt>
-                <dd><Copyable text=block.previous_hash.clone()/></dd>
+                <dd>
+                    <Copyable text=block.previous_hash.clone()/> " " {block.previous_hash_verified.map(hash_mark)}
+                </dd>
                 <dt>{tr(|t| t.data_hash)}</dt>
                 <dd><Copyable text=block.data_hash.clone()/> " " {verified}</dd>
             </dl>

@@ -20,6 +20,8 @@ use crate::events;
 use crate::layout::chain_tabs;
 use crate::text::{say, tr, words};
 
+mod downloads;
+
 /// A wish about the chain as a whole, with what was typed for it.
 type Wish = (ChainVerb, String);
 
@@ -130,15 +132,6 @@ fn body(chain: &ChainView) -> AnyView {
             </p>
         }
     });
-    let profiles = chain
-        .spec
-        .organizations
-        .iter()
-        .map(|o| {
-            let address = format!("/chains/{}/profile/{}.json", summary.name, o.name);
-            view! { <li><a href=address rel="external" download="">{o.name.to_string()}</a></li> }
-        })
-        .collect_view();
     view! {
         {operation}
         <section class="card">
@@ -154,11 +147,7 @@ fn body(chain: &ChainView) -> AnyView {
             <h2>{tr(|t| t.nodes)}</h2>
             {node_table(chain)}
         </section>
-        <section class="card">
-            <h2>{tr(|t| t.profiles)}</h2>
-            <p class="muted">{tr(|t| t.profiles_hint)}</p>
-            <ul class="inline">{profiles}</ul>
-        </section>
+        {downloads::downloads(chain)}
     }
     .into_any()
 }

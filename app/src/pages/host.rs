@@ -1,25 +1,36 @@
-//! One host: what its engine says, its images, and removing it.
+//! One host: whether it answers, what its engine says, its images, and removing it.
 
-use domain::host::{HostView, ImageState, ImageView};
+use domain::host::HostView;
 use domain::id::HostId;
 use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
+use super::host_new::Outcome;
 use super::hosts::endpoint;
 use super::{parameter, refusal};
-use crate::api::host::{host_images, host_read, host_remove};
-use crate::components::badge::{Tone, badge, host_state};
+use crate::api::host::{host_images, host_read, host_remove, host_test};
+use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
 use crate::components::load::load;
 use crate::components::notice::Notice;
-use crate::components::page::{Page, empty};
+use crate::components::page::Page;
 use crate::components::time::Time;
 use crate::events;
 use crate::layout::section;
 use crate::session::Me;
 use crate::text::{refusal_text, say_in, tr, words};
+
+mod images;
+
+/// What may be done with a host; made once, so that a refresh of the page loses nothing.
+#[derive(Clone, Copy)]
+struct Buttons {
+    remove: Action<(), Result<(), crate::api::ApiError>>,
+    test: Action<(), Result<domain::host::ProbeView, crate::api::ApiError>>,
+    typed: RwSignal<String>,
+}
 
 /// The page.
 #[component]
@@ -28,57 +39,69 @@ pub fn Host() -> impl IntoView {
     let tick = events::ticks(move |m| m.touches("host", &id.read_untracked()));
     let host = Resource::new(move || (id.get(), tick.get()), |(id, _)| host_read(HostId::new(id)));
     let images = Resource::new(move || (id.get(), tick.get()), |(id, _)| host_images(HostId::new(id)));
-    let remove = Action::new(move |(): &()| host_remove(HostId::new(id.get_untracked())));
+    let buttons = Buttons {
+        remove: Action::new(move |(): &()| host_remove(HostId::new(id.get_untracked()))),
+        test: Action::new(move |(): &()| host_test(HostId::new(id.get_untracked()))),
+        typed: RwSignal::new(String::new()),
+    };
     let navigate = use_navigate();
     Effect::new(move |_| {
-        if let Some(Ok(())) = remove.value().get() {
+        if let Some(Ok(())) = buttons.remove.value().get() {
             navigate("/hosts", leptos_router::NavigateOptions::default());
         }
     });
-    let typed = RwSignal::new(String::new());
+    let pulls = images::Pulls::new(id);
     load(host, move |host, me| {
         view! {
             <Page
                 title=Signal::stored(host.spec.name.to_string())
                 crumbs=vec![(words(|t| t.hosts), "/hosts".to_owned())]
-                actions=buttons(&host, &me, remove, typed)
+                actions=actions(&host, &me, buttons)
             >
-                <Notice error=refusal(remove)/>
+                <Notice error=refusal(buttons.remove)/>
+                <Notice error=refusal(buttons.test)/>
+                <Outcome test=buttons.test/>
                 {facts(&host)}
-                {section(|t| t.images, images, |images, _| image_table(images))}
+                {pulls.head(&me)}
+                {section(|t| t.images, images, move |list, me| images::table(list, &me, pulls))}
             </Page>
         }
         .into_any()
     })
 }
 
-fn buttons(
-    host: &HostView,
-    me: &Me,
-    remove: Action<(), Result<(), crate::api::ApiError>>,
-    typed: RwSignal<String>,
-) -> AnyView {
-    let may_create = me.can(Act::Create, Noun::Chain);
-    let may_remove = me.can(Act::Delete, Noun::Host);
+fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {
     let occupied = host.chains != 0;
     let name = host.spec.name.to_string();
-    let create =
-        may_create.then(|| view! { <a class="button" href="/chains/new">{tr(|t| t.create_chain)}</a> });
-    let gone = Callback::new(move |_: String| {
-        remove.dispatch(());
+    let test = me.can(Act::Probe, Noun::Host).then(|| {
+        view! {
+            <button type="button" class="button" disabled=move || buttons.test.pending().get()
+                on:click=move |_| { buttons.test.dispatch(()); }>
+                {tr(|t| t.test_connection)}
+            </button>
+        }
     });
-    let button = may_remove.then(|| {
+    let edit = me.can(Act::Edit, Noun::Host).then(
+        || view! { <a class="button" href=format!("/hosts/{}/edit", host.id)>{tr(|t| t.edit_host)}</a> },
+    );
+    let create = me
+        .can(Act::Create, Noun::Chain)
+        .then(|| view! { <a class="button" href="/chains/new">{tr(|t| t.create_chain)}</a> });
+    let gone = Callback::new(move |_: String| {
+        buttons.remove.dispatch(());
+    });
+    let remove = me.can(Act::Delete, Noun::Host).then(|| {
         if occupied {
             view! { <span class="muted small">{tr(|t| t.host_in_use)}</span> }.into_any()
         } else {
             view! {
                 <Confirm label=words(|t| t.remove_host) impact=vec![words(|t| t.remove_host_impact)] name=name
-                    typed=typed danger=true confirm=gone/>
+                    typed=buttons.typed danger=true confirm=gone/>
             }
             .into_any()
         }
     });
-    view! { {create} {button} }.into_any()
+    view! { {test} {edit} {create} {remove} }.into_any()
 }
 
 fn facts(host: &HostView) -> AnyView {
@@ -87,18 +110,16 @@ fn facts(host: &HostView) -> AnyView {
         let text = say_in(move |lang| refusal_text(lang, &reason));
         view! { <p class="notice notice-bad">{text}</p> }
     });
-    let engine = status.facts.clone().map(|facts| {
+    let rules = (!spec.image_rules.is_empty()).then(|| {
         view! {
-            <dt>{tr(|t| t.engine)}</dt>
-            <dd>{facts.engine} " " {facts.version}</dd>
-            <dt>{tr(|t| t.api_version)}</dt>
-            <dd>{facts.api_version}</dd>
-            <dt>{tr(|t| t.operating_system)}</dt>
-            <dd>{facts.operating_system} " (" {facts.architecture} ")"</dd>
-            <dt>{tr(|t| t.cpus)}</dt>
-            <dd>{facts.cpus.to_string()}</dd>
-            <dt>{tr(|t| t.memory)}</dt>
-            <dd>{facts.memory_mib.to_string()} " MiB"</dd>
+            <dt>{tr(|t| t.image_rules)}</dt>
+            <dd><code>{spec.image_rules.join(" ")}</code></dd>
+        }
+    });
+    let registries = (!host.registries.is_empty()).then(|| {
+        view! {
+            <dt>{tr(|t| t.registries)}</dt>
+            <dd><code>{host.registries.join(" ")}</code></dd>
         }
     });
     view! {
@@ -119,45 +140,47 @@ fn facts(host: &HostView) -> AnyView {
                 <dd>{spec.bind_address.clone()}</dd>
                 <dt>{tr(|t| t.client_address)}</dt>
                 <dd>{spec.client_address.clone()}</dd>
-                {engine}
+                <dt>{tr(|t| t.network_range)}</dt>
+                <dd>{spec.network_range.to_string()}</dd>
+                {rules}
+                {registries}
+                {engine(host)}
             </dl>
         </section>
     }
     .into_any()
 }
 
-fn image_table(images: Vec<ImageView>) -> AnyView {
-    if images.is_empty() {
-        return empty(|t| t.no_images, |t| t.no_images_hint, None);
-    }
-    let rows = images
-        .into_iter()
-        .map(|image| {
-            let state = match image.state {
-                ImageState::Present { id, local_only } => view! {
-                    {badge((Tone::Good, |t| t.image_present))} " "
-                    {local_only.then(|| badge((Tone::Quiet, |t| t.image_local)))} " " <Copyable text=id/>
-                }
-                .into_any(),
-                ImageState::Preparing { done, total } => view! {
-                    {badge((Tone::Busy, |t| t.image_preparing))} " "
-                    <progress max=total.max(1).to_string() value=done.to_string()></progress>
-                }
-                .into_any(),
-                ImageState::Missing => badge((Tone::Warn, |t| t.image_missing)),
-            };
-            view! { <tr><th scope="row"><code>{image.reference}</code></th><td>{state}</td></tr> }
-        })
-        .collect_view();
-    view! {
-        <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.images)>
-            <table>
-                <thead>
-                    <tr><th scope="col">{tr(|t| t.image)}</th><th scope="col">{tr(|t| t.state)}</th></tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
-    }
-    .into_any()
+/// What the engine said of itself when it last answered.
+fn engine(host: &HostView) -> Option<AnyView> {
+    let facts = host.status.facts.clone()?;
+    let disk = match facts.disk_free_mib {
+        Some(mib) => view! { {mib.to_string()} " MiB" }.into_any(),
+        None => view! { {tr(|t| t.state_unknown)} }.into_any(),
+    };
+    let warnings = (!facts.warnings.is_empty()).then(|| {
+        let lines = facts.warnings.into_iter().map(|line| view! { <div>{line}</div> }).collect_view();
+        view! {
+            <dt>{tr(|t| t.engine_says)}</dt>
+            <dd class="small">{lines}</dd>
+        }
+    });
+    Some(
+        view! {
+            <dt>{tr(|t| t.engine)}</dt>
+            <dd>{facts.engine} " " {facts.version}</dd>
+            <dt>{tr(|t| t.api_version)}</dt>
+            <dd>{facts.api_version}</dd>
+            <dt>{tr(|t| t.operating_system)}</dt>
+            <dd>{facts.operating_system} " (" {facts.architecture} ")"</dd>
+            <dt>{tr(|t| t.cpus)}</dt>
+            <dd>{facts.cpus.to_string()}</dd>
+            <dt>{tr(|t| t.memory)}</dt>
+            <dd>{facts.memory_mib.to_string()} " MiB"</dd>
+            <dt>{tr(|t| t.disk_free)}</dt>
+            <dd>{disk}</dd>
+            {warnings}
+        }
+        .into_any(),
+    )
 }

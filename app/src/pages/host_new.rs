@@ -6,20 +6,20 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::refusal;
-use crate::api::ApiError;
 use crate::api::host::{host_add, host_local_offer, host_probe};
+use crate::api::{ApiError, Problem};
 use crate::components::field::{LongField, TextField};
 use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::text::{Lang, Text, refusal_text, say_in, tr, use_lang, words};
 
-mod form;
+pub mod form;
 
 use form::{Form, Place};
 
 /// What is sent to test or to add.
-type Wanted = (HostSpec, Option<TlsCredentials>);
+pub type Wanted = (HostSpec, Option<TlsCredentials>);
 
 /// The page.
 #[component]
@@ -59,6 +59,8 @@ fn Fields(offer: Option<HostSpec>) -> impl IntoView {
         add.dispatch(wanted);
     });
     go_to_host(add);
+    show_on_field(add, wrong);
+    show_on_field(test, wrong);
     let busy = move || test.pending().get() || add.pending().get();
     view! {
         <form class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
@@ -66,7 +68,10 @@ fn Fields(offer: Option<HostSpec>) -> impl IntoView {
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>
             <Connection form=form wrong=wrong/>
-            <Advanced form=form wrong=wrong/>
+            <details class="advanced">
+                <summary>{tr(|t| t.advanced)}</summary>
+                <Limits form=form wrong=wrong/>
+            </details>
             <Outcome test=test/>
             <Notice error=refusal(test)/>
             <Notice error=refusal(add)/>
@@ -85,6 +90,20 @@ fn go_to_host(add: Action<Wanted, Result<HostView, ApiError>>) {
     Effect::new(move |_| {
         if let Some(Ok(host)) = add.value().get() {
             navigate(&format!("/hosts/{}", host.id), leptos_router::NavigateOptions::default());
+        }
+    });
+}
+
+/// Puts a refusal that names a field under that field.
+pub fn show_on_field<I: Send + Sync + 'static, O: Clone + Send + Sync + 'static>(
+    action: Action<I, Result<O, ApiError>>,
+    wrong: RwSignal<Option<domain::Error>>,
+) {
+    Effect::new(move |_| {
+        if let Some(Err(ApiError { problem: Problem::Refused(error), .. })) = action.value().get()
+            && error.field.is_some()
+        {
+            wrong.set(Some(error));
         }
     });
 }
@@ -123,8 +142,9 @@ fn PlaceChoice(form: Form, has_local: bool) -> impl IntoView {
     }
 }
 
+/// How the engine is reached.
 #[component]
-fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+pub fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     view! {
         <Show when=move || form.place.get() == Place::Local fallback=move || {
             view! {
@@ -145,36 +165,38 @@ fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVi
     }
 }
 
+/// What an admin decides about a host besides its address.
 #[component]
-fn Advanced(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     view! {
-        <details class="advanced">
-            <summary>{tr(|t| t.advanced)}</summary>
-            <div class="columns">
-                <TextField id="capacity" label=words(|t| t.capacity) value=form.capacity
-                    hint=words(|t| t.capacity_hint) error=wrong_on(wrong, "capacity")/>
-                <TextField id="bind_address" label=words(|t| t.bind_address) value=form.bind_address
-                    hint=words(|t| t.bind_address_hint) error=wrong_on(wrong, "bind_address")/>
-                <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
-                    hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
-                <TextField id="port_first" label=words(|t| t.port_first) value=form.port_first
-                    error=wrong_on(wrong, "port_first")/>
-                <TextField id="port_last" label=words(|t| t.port_last) value=form.port_last
-                    error=wrong_on(wrong, "port_last")/>
-            </div>
-            <LongField id="images_peer" label=words(|t| t.images_peer) value=form.images_peer
-                hint=words(|t| t.images_hint) rows=2/>
-            <LongField id="images_orderer" label=words(|t| t.images_orderer) value=form.images_orderer rows=2/>
-            <LongField id="images_sample" label=words(|t| t.images_sample) value=form.images_sample rows=2/>
-            <LongField id="image_rules" label=words(|t| t.image_rules) value=form.image_rules
-                hint=words(|t| t.image_rules_hint) rows=2/>
-        </details>
+        <div class="columns">
+            <TextField id="capacity" label=words(|t| t.capacity) value=form.capacity
+                hint=words(|t| t.capacity_hint) error=wrong_on(wrong, "capacity")/>
+            <TextField id="bind_address" label=words(|t| t.bind_address) value=form.bind_address
+                hint=words(|t| t.bind_address_hint) error=wrong_on(wrong, "bind_address")/>
+            <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
+                hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
+            <TextField id="port_first" label=words(|t| t.port_first) value=form.port_first
+                error=wrong_on(wrong, "port_first")/>
+            <TextField id="port_last" label=words(|t| t.port_last) value=form.port_last
+                error=wrong_on(wrong, "port_last")/>
+            <TextField id="network_range" label=words(|t| t.network_range) value=form.network_range
+                hint=words(|t| t.network_range_hint) error=wrong_on(wrong, "network_range")/>
+        </div>
+        <LongField id="images_peer" label=words(|t| t.images_peer) value=form.images_peer
+            hint=words(|t| t.images_hint) rows=2 error=wrong_on(wrong, "images_peer")/>
+        <LongField id="images_orderer" label=words(|t| t.images_orderer) value=form.images_orderer rows=2
+            error=wrong_on(wrong, "images_orderer")/>
+        <LongField id="images_sample" label=words(|t| t.images_sample) value=form.images_sample rows=2
+            error=wrong_on(wrong, "images_sample")/>
+        <LongField id="image_rules" label=words(|t| t.image_rules) value=form.image_rules
+            hint=words(|t| t.image_rules_hint) rows=2 error=wrong_on(wrong, "image_rules")/>
     }
 }
 
 /// The stages of a test, in order, with the one that failed and why.
 #[component]
-fn Outcome(test: Action<Wanted, Result<ProbeView, ApiError>>) -> impl IntoView {
+pub fn Outcome<I: Send + Sync + 'static>(test: Action<I, Result<ProbeView, ApiError>>) -> impl IntoView {
     view! {
         <div aria-live="polite">
             {move || match test.value().get() {

@@ -8,12 +8,12 @@ use leptos::prelude::*;
 
 use super::host_new::wrong_on;
 use super::{chain_name, parameter, refusal};
-use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::chaincode::chaincode_list;
 use crate::api::transaction::{transaction_query, transaction_submit};
+use crate::api::{ApiError, Problem};
 use crate::browser::new_key;
-use crate::components::field::{LongField, SelectField, TextField};
+use crate::components::field::{CheckField, LongField, SelectField, TextField};
 use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
@@ -90,15 +90,19 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
     let wrong = RwSignal::new(None::<domain::Error>);
     let busy = move || query.pending().get() || submit.pending().get();
     let chain = StoredValue::new(chain);
+    let keys = StoredValue::new(None::<CallSpec>);
     let send = move |call: Callback<CallSpec>| {
-        if busy() {
+        if untrack(busy) {
             return;
         }
-        match form.parse(&chain.get_value(), new_key()) {
+        let lost = submit.value().with_untracked(is_lost);
+        let parsed = form.parse(&chain.get_value(), new_key());
+        match parsed.map(|spec| keyed(spec, keys.get_value().filter(|_| lost))) {
             Ok(spec) => {
                 wrong.set(None);
                 query.value().set(None);
                 submit.value().set(None);
+                keys.set_value(Some(spec.clone()));
                 call.run(spec);
             }
             Err(error) => wrong.set(Some(error)),
@@ -123,6 +127,15 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
             <TextField id="function" label=words(|t| t.function) value=form.function autocomplete="off"
                 error=wrong_on(wrong, "function")/>
             <Arguments form=form wrong=wrong/>
+            <Show when=move || form.needs_init()>
+                <CheckField id="is_init" label=words(|t| t.is_init) value=form.is_init/>
+            </Show>
+            <details class="advanced">
+                <summary>{tr(|t| t.advanced)}</summary>
+                <LongField id="transient" label=words(|t| t.transient) value=form.transient
+                    hint=words(|t| t.transient_hint) error=wrong_on(wrong, "transient") rows=2/>
+                <Endorsers form=form/>
+            </details>
             <div class="row end">
                 <button type="submit" class="button" disabled=move || busy() || !may title=tr(|t| t.query_hint)>
                     {tr(|t| t.query)}
@@ -134,6 +147,56 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
             </div>
             <p class="field-hint">{tr(|t| t.query_or_submit)}</p>
         </form>
+    }
+}
+
+/// Whether the last submit got no answer, so that nobody here knows whether it arrived.
+fn is_lost(answer: &Option<Result<SubmitView, ApiError>>) -> bool {
+    matches!(answer, Some(Err(ApiError { problem: Problem::Lost, .. })))
+}
+
+/// The same call after a lost answer goes under the same key: it counts once, whether or not it had arrived.
+fn keyed(spec: CallSpec, lost: Option<CallSpec>) -> CallSpec {
+    match lost {
+        Some(before)
+            if CallSpec { idempotency_key: before.idempotency_key.clone(), ..spec.clone() } == before =>
+        {
+            before
+        }
+        _ => spec,
+    }
+}
+
+/// Which organizations must endorse.
+#[component]
+fn Endorsers(form: Form) -> impl IntoView {
+    let choices = move || {
+        form.organizations
+            .get()
+            .into_iter()
+            .map(|(name, word)| {
+                let (key, same) = (name.clone(), name.clone());
+                view! {
+                    <label class="check">
+                        <input
+                            type="checkbox"
+                            name="endorsers"
+                            value=name
+                            prop:checked=move || form.endorsers.read().contains(&same)
+                            on:change=move |_| form.toggle_endorser(&key)
+                        />
+                        <span>{word}</span>
+                    </label>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <fieldset class="field">
+            <legend>{tr(|t| t.endorsing)}</legend>
+            {choices}
+            <p class="field-hint">{tr(|t| t.endorsing_hint)}</p>
+        </fieldset>
     }
 }
 
@@ -184,5 +247,44 @@ fn Arguments(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVie
             <LongField id="arguments" label=words(|t| t.arguments) value=form.json
                 hint=words(|t| t.arguments_json_hint) error=wrong_on(wrong, "arguments")/>
         </Show>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName};
+
+    use super::*;
+
+    fn call(argument: &str, key: &str) -> CallSpec {
+        CallSpec {
+            chain: ChainName::parse("demo").unwrap(),
+            channel: ChannelName::parse("mychannel").unwrap(),
+            chaincode: ChaincodeName::parse("example02").unwrap(),
+            organization: OrganizationName::parse("org1").unwrap(),
+            function: "move".to_owned(),
+            arguments: vec![argument.to_owned()],
+            transient: BTreeMap::new(),
+            endorsers: Vec::new(),
+            is_init: false,
+            idempotency_key: key.to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_the_same_call_keeps_its_key() {
+        assert_eq!(keyed(call("a", "new"), Some(call("a", "old"))).idempotency_key, "old");
+        assert_eq!(keyed(call("b", "new"), Some(call("a", "old"))).idempotency_key, "new");
+        assert_eq!(keyed(call("a", "new"), None).idempotency_key, "new");
+    }
+
+    #[test]
+    fn only_a_lost_answer_leaves_doubt() {
+        let lost = ApiError { problem: Problem::Lost, request_id: None };
+        assert!(is_lost(&Some(Err(lost))));
+        assert!(!is_lost(&Some(Err(ApiError::from(domain::Error::internal())))));
+        assert!(!is_lost(&None));
     }
 }

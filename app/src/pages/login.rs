@@ -1,13 +1,13 @@
 //! Sign-in. Works without WebAssembly; leads back to where somebody wanted to go.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::session::{Entry, SignIn, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
+use crate::components::page::Titled;
 use crate::layout::Bare;
 use crate::session::safe_next;
 use crate::text::{tr, words};
@@ -37,7 +37,7 @@ fn Form() -> impl IntoView {
     let next = safe_next(&query.read_untracked().get("next").unwrap_or_default()).to_owned();
     let sent_here = next != "/";
     view! {
-        <Title text=tr(|t| t.sign_in)/>
+        <Titled text=words(|t| t.sign_in)/>
         <Bare>
             <section class="card sign">
                 <h1>{tr(|t| t.sign_in)}</h1>

@@ -3,11 +3,11 @@
 
 use domain::user::PASSWORD_MIN_ADMIN;
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use crate::api::session::{Entry, SetupAdmin, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
+use crate::components::page::Titled;
 use crate::layout::Bare;
 use crate::pages::missing::NotFound;
 use crate::text::{fill, say, tr, words};
@@ -34,7 +34,7 @@ fn Form() -> impl IntoView {
     let refused = Signal::derive(move || action.value().get().and_then(Result::err));
     let hint = say(|t| fill(t.password_hint, &[("min", PASSWORD_MIN_ADMIN.to_string())]));
     view! {
-        <Title text=tr(|t| t.setup_title)/>
+        <Titled text=words(|t| t.setup_title)/>
         <Bare>
             <section class="card sign">
                 <h1>{tr(|t| t.setup_title)}</h1>

@@ -55,21 +55,31 @@ pub fn validation(one: &TransactionView) -> AnyView {
     view! { {mark} " " <code>{one.validation.clone()}</code> }.into_any()
 }
 
+/// Whether something that was recomputed here agrees with what stands on the ledger.
+pub fn hash_mark(agrees: bool) -> AnyView {
+    if agrees { badge((Tone::Good, |t| t.hash_verified)) } else { badge((Tone::Bad, |t| t.hash_differs)) }
+}
+
 fn facts(chain: &str, channel: &str, one: &TransactionView) -> AnyView {
     let endorsers = one.endorsers.iter().map(|e| view! { <div>{signer(e)}</div> }).collect_view();
     let arguments = one.arguments.iter().map(|a| view! { <li><code>{a.clone()}</code></li> }).collect_view();
     let event = one.event.clone().map(|(name, payload)| {
         view! { <dt>{tr(|t| t.event)}</dt> <dd><code>{name}</code> " " {payload}</dd> }
     });
+    let response = one.response.clone().map(|(status, message)| {
+        view! { <dt>{tr(|t| t.answer)}</dt> <dd><code>{status.to_string()}</code> " " {message}</dd> }
+    });
     let block = format!("/chains/{chain}/blocks/{channel}/{}", one.block);
     view! {
         <dl class="facts">
             <dt>{tr(|t| t.transaction)}</dt>
-            <dd><Copyable text=one.id.clone()/></dd>
+            <dd><Copyable text=one.id.clone()/> " " {one.id_verified.map(hash_mark)}</dd>
+            <dt>{tr(|t| t.channel)}</dt>
+            <dd>{one.channel.clone()}</dd>
             <dt>{tr(|t| t.validation)}</dt>
             <dd>{validation(one)}</dd>
             <dt>{tr(|t| t.block)}</dt>
-            <dd><a href=block>{one.block.to_string()}</a></dd>
+            <dd><a href=block>{one.block.to_string()}</a> " : " {one.index.to_string()}</dd>
             <dt>{tr(|t| t.kind)}</dt>
             <dd><code>{one.kind.clone()}</code></dd>
             <dt>{tr(|t| t.time)}</dt>
@@ -80,6 +90,7 @@ fn facts(chain: &str, channel: &str, one: &TransactionView) -> AnyView {
             <dd>{endorsers}</dd>
             <dt>{tr(|t| t.chaincode)}</dt>
             <dd>{one.chaincode.clone().unwrap_or_else(|| "–".to_owned())}</dd>
+            {response}
             <dt>{tr(|t| t.arguments)}</dt>
             <dd><ol class="inline">{arguments}</ol></dd>
             {event}

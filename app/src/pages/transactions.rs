@@ -12,7 +12,7 @@ use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
 use crate::layout::{chain_crumbs, chain_tabs};
-use crate::text::{tr, words};
+use crate::text::{refusal_text, say_in, tr, words};
 
 /// The page.
 #[component]
@@ -35,6 +35,13 @@ pub fn Transactions() -> impl IntoView {
     })
 }
 
+/// Why a transaction does not count, for those who look longer.
+fn why(one: &SubmitView) -> Option<AnyView> {
+    let error = one.error.clone()?;
+    let text = say_in(move |lang| refusal_text(lang, &error));
+    Some(view! { <p class="muted small">{text}</p> }.into_any())
+}
+
 fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
     if history.is_empty() {
         let address = format!("/chains/{chain}/invoke");
@@ -52,11 +59,12 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
             view! {
                 <tr>
                     <th scope="row"><a href=address title=one.id.clone()><code>{middle_cut(&one.id)}</code></a></th>
-                    <td>{badge(transaction_state(one.state))}</td>
+                    <td>{badge(transaction_state(one.state))} {why(&one)}</td>
                     <td>{one.channel.to_string()}</td>
                     <td>{one.chaincode.to_string()}</td>
                     <td><code>{one.function.clone()} "(" {one.arguments.join(", ")} ")"</code></td>
                     <td class="number">{block}</td>
+                    <td>{one.submitted_by.clone()}</td>
                     <td><Time ms=one.created_ms/></td>
                 </tr>
             }
@@ -73,6 +81,7 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
                         <th scope="col">{tr(|t| t.chaincode)}</th>
                         <th scope="col">{tr(|t| t.call)}</th>
                         <th scope="col" class="number">{tr(|t| t.block)}</th>
+                        <th scope="col">{tr(|t| t.who)}</th>
                         <th scope="col">{tr(|t| t.time)}</th>
                     </tr>
                 </thead>

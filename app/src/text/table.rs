@@ -58,6 +58,7 @@ texts! {
     // Chain
     topology, topology_hint, nodes, checked, chain_is_busy, fabric_version, consensus,
     first_channel, batch_timeout, profiles, profiles_hint, start, stop, restart, delete,
+    profile, material, material_hint, material_own, material_admin, material_admin_warning, password_again,
     stop_impact, restart_impact, delete_impact_nodes, delete_impact_data, delete_impact_keys,
     type_the_name,
     // Channels and nodes
@@ -72,7 +73,11 @@ texts! {
     port_hint, ca_pem, certificate_pem, key_pem, pem_hint, secret_hint, images_peer,
     images_orderer, images_sample, images_hint, image_rules, image_rules_hint, test_connection,
     connection_fine, stage_address, stage_tcp, stage_tls, stage_authentication, stage_api_version,
-    stage_engine,
+    stage_engine, edit_host, save, saved, network_range, network_range_hint, credentials_keep_hint,
+    registries, registries_hint, registry, registry_user, registry_password, registry_add,
+    no_registries, image_purpose, purpose_peer, purpose_orderer, purpose_sample,
+    purpose_chaincode, image_pull, image_missing_local, images_prepare, disk_free, engine_says,
+    upload_image, upload_image_hint, upload_image_button, uploading, uploaded, mib_of_mib,
     // Wizard
     step_name, review, chain_name, organizations_hint, organization_n, add_organization,
     remove_organization_n, consensus_hint, batch_timeout_ms, batch_timeout_hint, resources,
@@ -92,6 +97,7 @@ texts! {
     submit, submit_hint, query_or_submit, query_answer, submit_outcome, answer, hexadecimal,
     transact_not_now, call, transaction, transactions, open_transaction, no_transactions,
     no_transactions_hint, endorse_time, commit_time,
+    order_time, is_init, transient, transient_hint, endorsing, endorsing_hint,
     // Ledger
     block, block_n, previous_block, next_block, hash, previous_hash, data_hash, hash_verified,
     hash_differs, validation, creator, endorsers, event, read_write_set, reads, writes, namespace,

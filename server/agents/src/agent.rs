@@ -11,8 +11,8 @@ use futures::stream::BoxStream;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    AgentError, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent, NodeRef, NodeSpec,
-    NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    AgentError, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
+    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
 };
 
 /// A byte stream in both directions.
@@ -38,6 +38,22 @@ pub trait Agent: Send + Sync {
 
     /// Tells about an image that is on the host, `None` when it is not; never pulls.
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError>;
+
+    /// Asks the registry of an image, by way of the host, whether it can be pulled from there. Nothing is pulled.
+    ///
+    /// # Errors
+    /// [`AgentError::ImageMissing`] says why it cannot.
+    async fn ask_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&PullCredentials>,
+    ) -> Result<(), AgentError>;
+
+    /// Puts the images of an archive on the host. An archive is checked before it becomes one of this type.
+    ///
+    /// # Errors
+    /// [`AgentError::Conflict`] when the host has another image under a name of the archive.
+    async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError>;
 
     /// Makes what the nodes of one chain share: a network of their own, and one without a way out for chaincode.
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError>;
@@ -85,4 +101,7 @@ pub trait Agent: Send + Sync {
 
     /// The ports of the host that are taken by containers, ours and others'.
     async fn used_ports(&self) -> Result<BTreeSet<u16>, AgentError>;
+
+    /// Those of some ports of the host on which a connection from here is taken, whoever listens there.
+    async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError>;
 }

@@ -12,9 +12,11 @@ mod events;
 mod failure;
 mod files;
 mod images;
+mod load;
 mod logs;
 mod names;
 mod nodes;
+mod ports;
 mod probe;
 mod remove;
 mod space;
@@ -34,8 +36,9 @@ use futures::stream::BoxStream;
 use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
-    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
+    Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -85,6 +88,18 @@ impl Agent for DockerAgent {
 
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
         images::find(&self.client, reference).await
+    }
+
+    async fn ask_registry(
+        &self,
+        reference: &str,
+        credentials: Option<&PullCredentials>,
+    ) -> Result<(), AgentError> {
+        images::ask_registry(&self.client, reference, credentials).await
+    }
+
+    async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
+        load::load(&self.client, archive).await
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
@@ -146,5 +161,9 @@ impl Agent for DockerAgent {
 
     async fn used_ports(&self) -> Result<BTreeSet<u16>, AgentError> {
         status::used_ports(&self.client).await
+    }
+
+    async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError> {
+        Ok(ports::answering(&self.client, ports).await)
     }
 }

@@ -6,6 +6,7 @@
 //! carry its installation's label.
 
 mod agent;
+mod archive;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod docker;
@@ -17,6 +18,7 @@ mod observe;
 pub mod simulated;
 
 pub use agent::{Agent, BoxedStream, DuplexStream};
+pub use archive::{ARCHIVE_MAX, ArchiveError, ArchivedImage, CheckedArchive, receive_archive};
 pub use error::{AgentError, MissingWhy, ProbeFailure, ProbeStage, Remedy};
 pub use facts::EngineFacts;
 pub use image::{ImageFacts, ImageProgress, PullCredentials, is_local_only_name, split_reference};

@@ -22,9 +22,9 @@ pub use self::fault::{Fault, Verb, When};
 use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
-    Agent, AgentError, BoxedStream, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage, PullCredentials, Remedy,
-    Removed, Selector, SpaceSpec,
+    Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
+    PullCredentials, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.
@@ -47,6 +47,29 @@ impl SimulatedAgent {
     /// An empty host that does nothing wrong.
     pub fn new() -> Self {
         Self { world: Arc::new(Mutex::new(World::new())), delay: None }
+    }
+
+    /// An empty host with an identity of its own.
+    pub fn named(id: &str) -> Self {
+        let agent = Self::new();
+        agent.world().id = id.to_owned();
+        agent
+    }
+
+    /// Somebody who is no container listens on a port of the host.
+    pub fn listen(&self, port: u16) {
+        self.world().listeners.insert(port);
+    }
+
+    /// Moves the host's clock against the portal's, by seconds.
+    pub fn skew_clock(&self, seconds: i64) {
+        self.world().clock_skew_s = seconds;
+    }
+
+    /// What the host says of its memory and free disk space, in bytes; `None`: nothing.
+    pub fn set_resources(&self, memory: Option<u64>, disk_free: Option<u64>) {
+        let mut world = self.world();
+        (world.memory_bytes, world.disk_free_bytes) = (memory, disk_free);
     }
 
     /// The same host, with a wait before each verb.
@@ -167,8 +190,12 @@ impl Agent for SimulatedAgent {
     async fn probe(&self) -> Result<EngineFacts, ProbeFailure> {
         let answer = self.act(Verb::Probe, "host", |_, _| Ok(())).await;
         answer.map_err(|error| ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, error.to_string()))?;
+        let world = self.world();
+        let skew = Duration::from_secs(world.clock_skew_s.unsigned_abs());
+        let now = SystemTime::now();
+        let clock = if world.clock_skew_s < 0 { now - skew } else { now + skew };
         Ok(EngineFacts {
-            id: "simulated".to_owned(),
+            id: world.id.clone(),
             name: "simulated".to_owned(),
             version: "1".to_owned(),
             api_version: "1.41".to_owned(),
@@ -176,11 +203,11 @@ impl Agent for SimulatedAgent {
             operating_system: "memory".to_owned(),
             architecture: "amd64".to_owned(),
             cpus: Some(8),
-            memory_bytes: Some(64 << 30),
-            disk_free_bytes: None,
+            memory_bytes: world.memory_bytes,
+            disk_free_bytes: world.disk_free_bytes,
             containers_running: None,
-            clock: Some(SystemTime::now()),
-            asked_at: SystemTime::now(),
+            clock: Some(clock),
+            asked_at: now,
             warnings: Vec::new(),
         })
     }
@@ -202,6 +229,18 @@ impl Agent for SimulatedAgent {
 
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
         self.act(Verb::Image, reference, |world, _| Ok(world.images.get(reference).cloned())).await
+    }
+
+    async fn ask_registry(
+        &self,
+        reference: &str,
+        _credentials: Option<&PullCredentials>,
+    ) -> Result<(), AgentError> {
+        self.act(Verb::AskRegistry, reference, |world, _| world.ask_registry(reference)).await
+    }
+
+    async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
+        self.act(Verb::LoadImage, "archive", |world, _| world.load_image(archive)).await
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
@@ -308,6 +347,13 @@ impl Agent for SimulatedAgent {
 
     async fn used_ports(&self) -> Result<BTreeSet<u16>, AgentError> {
         self.act(Verb::UsedPorts, "host", |world, _| Ok(world.used_ports())).await
+    }
+
+    async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError> {
+        self.act(Verb::AnsweringPorts, "host", |world, _| {
+            Ok(ports.iter().copied().filter(|port| world.listeners.contains(port)).collect())
+        })
+        .await
     }
 }
 

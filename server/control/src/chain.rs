@@ -24,6 +24,12 @@ use crate::policy::{self, Resource};
 use crate::services::Services;
 use crate::topology::{self, ChainPlan};
 
+mod export;
+mod profile;
+mod yaml;
+
+pub use export::{ORDERING, exported_name};
+
 /// Most lines of a node's output at once.
 const LOG_LINES_MAX: u32 = 10_000;
 /// Every verb a chain's page may offer.
@@ -147,8 +153,7 @@ impl ControlPlane {
         let facts = match agent.probe().await {
             Ok(facts) => facts,
             Err(failure) => {
-                let stage = domain::host::ProbeStage::Engine;
-                checks.push(check(CheckKind::Engine, Some(crate::host::probe_error(stage, &failure)), ""));
+                checks.push(check(CheckKind::Engine, Some(crate::host::probe::probe_error(&failure)), ""));
                 return Ok(ChainPlanView { port_block: 0, nodes: Vec::new(), checks, facts: None });
             }
         };
@@ -166,7 +171,12 @@ impl ControlPlane {
         checks.push(memory_check(spec, &facts));
         let (nodes, image_check) = planned(&plan, agent.as_ref()).await?;
         checks.push(image_check);
-        Ok(ChainPlanView { port_block: block, nodes, checks, facts: Some(crate::host::facts_view(&facts)) })
+        Ok(ChainPlanView {
+            port_block: block,
+            nodes,
+            checks,
+            facts: Some(crate::host::probe::facts_view(&facts)),
+        })
     }
 
     /// Creates a chain and returns the operation that builds it.

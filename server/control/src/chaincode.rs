@@ -4,7 +4,7 @@ use domain::chain::{ChainState, ChainVerb};
 use domain::chaincode::{ChaincodeView, DeploySpec, ReadinessView};
 use domain::id::OperationId;
 use domain::name::ChainName;
-use domain::permission::{Action, Noun, Role};
+use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use store::ChaincodeRecord;
 
@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::chain::bounded_key;
 use crate::network::{ChainLink, DefinitionSpec};
 use crate::operation::subject;
-use crate::operations::chaincode_deploy::{ChaincodeDeploy, check_image};
+use crate::operations::chaincode_deploy::ChaincodeDeploy;
 use crate::operations::demo_create;
 
 impl ControlPlane {
@@ -123,10 +123,7 @@ impl ControlPlane {
                 .map_err(|error| Error::invalid(Code::PolicyMalformed).with("why", error).on("policy"))?;
         }
         let host = self.host_record(&record.host).await?;
-        let mut rules = host.spec.image_rules.clone();
-        rules.extend(host.spec.images.sample.clone());
-        let staff = caller.role().is_some_and(|role| role >= Role::Operator);
-        check_image(&rules, &spec.image, staff)?;
+        self.chaincode_image_check(caller, &host, &spec.image).await?;
         let key = bounded_key(idempotency_key)?;
         let subject = subject(&spec.chain);
         self.start_operation(caller, Some(subject), Some(key), ChaincodeDeploy { spec }).await

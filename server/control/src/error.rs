@@ -22,18 +22,27 @@ pub(crate) fn agent(error: AgentError) -> Error {
     match error {
         AgentError::Unreachable(_) | AgentError::Timeout { .. } => Error::unavailable(Code::HostUnreachable),
         AgentError::PortTaken(port) => Error::conflict(Code::PortTaken).with("port", port),
-        AgentError::ImageMissing { reference, why } => {
-            let code = Error::unavailable(Code::ImageMissing).with("image", reference);
-            match why {
-                MissingWhy::LocalOnly => code,
-                other => code.with("why", other),
-            }
-        }
+        AgentError::ImageMissing { reference, why } => image_missing(&reference, why),
         AgentError::DataLost(node) => Error::conflict(Code::NodeDataLost).with("node", node),
         AgentError::NotFound(_) => Error::not_found(),
         AgentError::Conflict(_) | AgentError::Refused(_) | AgentError::Engine { .. } => {
             Error::unavailable(Code::HostEngine)
         }
+    }
+}
+
+/// Why an image cannot be had. What the registry said stands behind the sentence.
+pub(crate) fn image_missing(reference: &str, why: MissingWhy) -> Error {
+    let (code, said) = match why {
+        MissingWhy::LocalOnly | MissingWhy::NotOnHost => (Code::ImageMissing, None),
+        MissingWhy::NotInRegistry(said) => (Code::ImageNotInRegistry, Some(said)),
+        MissingWhy::Denied(said) => (Code::RegistryDenied, Some(said)),
+        MissingWhy::RegistryUnreachable(said) => (Code::RegistryUnreachable, Some(said)),
+    };
+    let error = Error::unavailable(code).with("image", reference);
+    match said {
+        Some(said) => error.with("why", said),
+        None => error,
     }
 }
 

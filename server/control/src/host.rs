@@ -1,32 +1,31 @@
-//! Hosts: testing, adding, removing, and what is on them.
+//! Hosts: adding, changing, removing, and what is on them. Credentials go in and never come out.
 
-use agents::{ProbeFailure, ProbeStage as AgentStage};
+use domain::host::image::check_registry;
 use domain::host::{
-    Endpoint, HostFacts, HostSpec, HostState, HostStatus, HostView, ImageState, ImageView, ProbeStage,
-    ProbeView, TlsCredentials,
+    Endpoint, HostSpec, HostState, HostStatus, HostView, RegistryCredentials, TlsCredentials,
 };
 use domain::id::HostId;
 use domain::name::HostName;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
-use store::{HostRecord, StoreError};
+use store::{ClaimRecord, HostRecord, StoreError};
 
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
 use crate::secrets::random;
-use crate::services::credentials_key;
-use crate::topology;
+use crate::services::{credentials_key, registry_key, registry_prefix};
 
-/// Every stage, in order.
-const STAGES: [ProbeStage; 6] = [
-    ProbeStage::Address,
-    ProbeStage::Tcp,
-    ProbeStage::Tls,
-    ProbeStage::Authentication,
-    ProbeStage::ApiVersion,
-    ProbeStage::Engine,
-];
+pub(crate) mod images;
+pub(crate) mod probe;
+pub(crate) mod status;
+#[cfg(test)]
+mod tests;
+
+/// Most registries with credentials on one host.
+const REGISTRIES_MAX: usize = 50;
+/// Longest PEM text.
+const PEM_MAX: usize = 64 * 1_024;
 
 impl ControlPlane {
     /// Every host with what it holds.
@@ -56,19 +55,6 @@ impl ControlPlane {
         Ok((!taken).then_some(offer))
     }
 
-    /// Tests a connection and names the stage that fails. Nothing is saved.
-    pub async fn host_probe(
-        &self,
-        caller: &Caller,
-        spec: HostSpec,
-        credentials: Option<TlsCredentials>,
-    ) -> Result<ProbeView, Error> {
-        policy::authorize(caller, Action::Probe, Resource::any(Noun::Host))?;
-        // Whoever may only look at hosts cannot make the portal dial addresses of their choice.
-        policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
-        self.probe(&spec, credentials.as_ref()).await
-    }
-
     /// Adds a host after a connection test; nothing is saved before it passes.
     pub async fn host_add(
         &self,
@@ -89,6 +75,7 @@ impl ControlPlane {
         credentials: Option<TlsCredentials>,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
+        check_pem(credentials.as_ref())?;
         let probe = self.probe(&spec, credentials.as_ref()).await?;
         if let Some((_, error)) = probe.failed {
             return Err(error);
@@ -110,16 +97,139 @@ impl ControlPlane {
         }
         if let Err(error) = self.services.store.host_create(&record).await {
             self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
-            return Err(match error {
-                StoreError::Taken { what } if what == "endpoint" => {
-                    Error::conflict(Code::HostEndpointTaken).on("endpoint")
-                }
-                StoreError::Taken { .. } => Error::conflict(Code::HostNameTaken).on("name"),
-                other => crate::error::store(other),
-            });
+            return Err(taken(&record.spec.endpoint, error));
         }
         self.services.changed("host", &id);
         self.host_view(record).await
+    }
+
+    /// Changes a host. Another endpoint or other credentials must pass the connection test first, and lead to the same
+    /// engine while chains are on it. Without new credentials the stored ones stay.
+    pub async fn host_edit(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        spec: HostSpec,
+        credentials: Option<TlsCredentials>,
+    ) -> Result<HostView, Error> {
+        let result = self.host_edit_checked(caller, id, spec, credentials).await;
+        self.audit.record(caller, "host-edit", &format!("host/{id}"), &result).await;
+        result
+    }
+
+    async fn host_edit_checked(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        spec: HostSpec,
+        credentials: Option<TlsCredentials>,
+    ) -> Result<HostView, Error> {
+        policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
+        let before = self.host_record(id).await?;
+        spec.check()?;
+        check_pem(credentials.as_ref())?;
+        let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
+        let engine =
+            if moved { Some(self.engine_behind(id, &spec, credentials.as_ref()).await?) } else { None };
+        let known = before.status.facts.map(|facts| facts.engine_id).filter(|known| !known.is_empty());
+        let check = |held: &[ClaimRecord]| {
+            let other = engine.as_ref().zip(known.as_ref()).is_some_and(|(found, known)| found != known);
+            if other && !held.is_empty() {
+                return Err(Error::conflict(Code::HostOtherEngine).on(endpoint_field(&spec.endpoint)));
+            }
+            let held: Vec<_> = held.iter().map(|claim| (claim.block, claim.chain.clone())).collect();
+            spec.check_held(&held)
+        };
+        let sealed = credentials.map(|new| self.services.seal(&credentials_key(id), &new)).transpose()?;
+        let updated = self.services.store.host_update(id, &spec, sealed.as_ref(), check).await;
+        updated.map_err(|error| taken(&spec.endpoint, error))??;
+        self.services.forget_agent(id);
+        self.services.changed("host", id);
+        self.host_view(self.host_record(id).await?).await
+    }
+
+    /// Tests where a changed host would lead, with the new credentials or else the stored ones.
+    async fn engine_behind(
+        &self,
+        id: &HostId,
+        spec: &HostSpec,
+        credentials: Option<&TlsCredentials>,
+    ) -> Result<String, Error> {
+        let stored: Option<TlsCredentials> = match credentials {
+            Some(_) => None,
+            None => self.services.secret(&credentials_key(id)).await?,
+        };
+        let probe = self.probe(spec, credentials.or(stored.as_ref())).await?;
+        match probe.failed {
+            Some((_, error)) => Err(error),
+            None => Ok(probe.facts.map(|facts| facts.engine_id).unwrap_or_default()),
+        }
+    }
+
+    /// Stores credentials for a registry, in place of those that were there; used at the next pull.
+    pub async fn host_registry_set(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        credentials: RegistryCredentials,
+    ) -> Result<HostView, Error> {
+        let object = format!("host/{id}");
+        let result = self.host_registry_set_checked(caller, id, credentials).await;
+        self.audit.record(caller, "host-registry-set", &object, &result).await;
+        result
+    }
+
+    async fn host_registry_set_checked(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        credentials: RegistryCredentials,
+    ) -> Result<HostView, Error> {
+        policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
+        let record = self.host_record(id).await?;
+        credentials.check()?;
+        let known = self.registries(id).await?;
+        if known.len() >= REGISTRIES_MAX && !known.contains(&credentials.registry) {
+            return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));
+        }
+        let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
+        self.services.store.secret_put(&sealed).await.map_err(crate::error::store)?;
+        self.services.changed("host", id);
+        self.host_view(record).await
+    }
+
+    /// Forgets the credentials for a registry.
+    pub async fn host_registry_remove(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        registry: &str,
+    ) -> Result<HostView, Error> {
+        let result = self.host_registry_remove_checked(caller, id, registry).await;
+        self.audit.record(caller, "host-registry-remove", &format!("host/{id}"), &result).await;
+        result
+    }
+
+    async fn host_registry_remove_checked(
+        &self,
+        caller: &Caller,
+        id: &HostId,
+        registry: &str,
+    ) -> Result<HostView, Error> {
+        policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
+        let record = self.host_record(id).await?;
+        check_registry(registry)?;
+        let key = registry_key(id, registry);
+        self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
+        self.services.changed("host", id);
+        self.host_view(record).await
+    }
+
+    /// Registries for which a host has credentials, by name; the credentials stay sealed.
+    async fn registries(&self, id: &HostId) -> Result<Vec<String>, Error> {
+        let prefix = registry_prefix(id);
+        let secrets = self.services.store.secret_list_prefix(&prefix).await.map_err(crate::error::store)?;
+        Ok(secrets.into_iter().filter_map(|s| s.key.strip_prefix(&prefix).map(str::to_owned)).collect())
     }
 
     /// Removes a host that holds no chain; nothing on it is touched.
@@ -140,26 +250,10 @@ impl ControlPlane {
             }
             Err(error) => return Err(crate::error::store(error)),
         }
-        store.secret_delete(&credentials_key(id)).await.map_err(crate::error::store)?;
+        store.secret_delete_prefix(&format!("host/{id}/")).await.map_err(crate::error::store)?;
         self.services.forget_agent(id);
         self.services.changed("host", id);
         Ok(())
-    }
-
-    /// The images that chains on this host need, and which are there.
-    pub async fn host_images(&self, caller: &Caller, id: &HostId) -> Result<Vec<ImageView>, Error> {
-        policy::authorize(caller, Action::Read, Resource::any(Noun::Host))?;
-        let record = self.host_record(id).await?;
-        let agent = self.services.agent(id).await?;
-        let mut views = Vec::new();
-        for reference in wanted_images(&record.spec) {
-            let state = match agent.image(&reference).await.map_err(crate::error::agent)? {
-                Some(facts) => ImageState::Present { id: facts.id, local_only: facts.local_only },
-                None => ImageState::Missing,
-            };
-            views.push(ImageView { reference, state });
-        }
-        Ok(views)
     }
 
     pub(crate) async fn host_record(&self, id: &HostId) -> Result<HostRecord, Error> {
@@ -168,95 +262,48 @@ impl ControlPlane {
 
     async fn host_view(&self, record: HostRecord) -> Result<HostView, Error> {
         let claims = self.services.store.host_claims(&record.id).await.map_err(crate::error::store)?;
+        let registries = self.registries(&record.id).await?;
         Ok(HostView {
             id: record.id,
             spec: record.spec,
             status: record.status,
             chains: u16::try_from(claims.len()).unwrap_or(u16::MAX),
+            registries,
             created_ms: record.created_ms,
         })
     }
+}
 
-    async fn probe(&self, spec: &HostSpec, credentials: Option<&TlsCredentials>) -> Result<ProbeView, Error> {
-        spec.check()?;
-        match &spec.endpoint {
-            // Any other path would make the portal open files of an admin's choice.
-            Endpoint::Local { path } if self.services.local_engine.as_ref() != Some(path) => {
-                return Err(Error::invalid(Code::HostLocalRefused).on("endpoint"));
-            }
-            Endpoint::Tcp { .. } if credentials.is_none() => {
-                return Err(Error::invalid(Code::HostPlainTcp).on("credentials"));
-            }
-            Endpoint::Local { .. } | Endpoint::Tcp { .. } => {}
+/// A refused write in the words of the form.
+fn taken(endpoint: &Endpoint, error: StoreError) -> Error {
+    match error {
+        StoreError::Taken { what } if what == "endpoint" => {
+            Error::conflict(Code::HostEndpointTaken).on(endpoint_field(endpoint))
         }
-        let agent = match (self.services.connector)(spec, credentials) {
-            Ok(agent) => agent,
-            Err(error) => {
-                tracing::info!(%error, "credentials of a host cannot be used");
-                let refusal = Error::invalid(Code::HostTls).with("why", error).on("credentials");
-                return Ok(failed_at(ProbeStage::Tls, refusal));
-            }
-        };
-        match agent.probe().await {
-            Ok(facts) => {
-                Ok(ProbeView { passed: STAGES.to_vec(), failed: None, facts: Some(facts_view(&facts)) })
-            }
-            Err(failure) => {
-                let stage = stage_of(&failure);
-                Ok(failed_at(stage, probe_error(stage, &failure)))
-            }
+        StoreError::Taken { .. } => Error::conflict(Code::HostNameTaken).on("name"),
+        other => crate::error::store(other),
+    }
+}
+
+/// The form field that an endpoint is typed into.
+pub(crate) fn endpoint_field(endpoint: &Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Local { .. } => "path",
+        Endpoint::Tcp { .. } => "address",
+    }
+}
+
+fn check_pem(credentials: Option<&TlsCredentials>) -> Result<(), Error> {
+    let Some(given) = credentials else { return Ok(()) };
+    for (field, text) in
+        [("ca_pem", &given.ca_pem), ("certificate_pem", &given.certificate_pem), ("key_pem", &given.key_pem)]
+    {
+        if text.trim().is_empty() {
+            return Err(Error::invalid(Code::FieldMissing).on(field));
+        }
+        if text.len() > PEM_MAX {
+            return Err(Error::invalid(Code::TextTooLong).with("max", PEM_MAX).on(field));
         }
     }
-}
-
-fn failed_at(stage: ProbeStage, error: Error) -> ProbeView {
-    let passed = STAGES.into_iter().take_while(|passed| *passed != stage).collect();
-    ProbeView { passed, failed: Some((stage, error)), facts: None }
-}
-
-/// The engine's facts in the portal's words.
-pub(crate) fn facts_view(facts: &agents::EngineFacts) -> HostFacts {
-    HostFacts {
-        engine: facts.name.clone(),
-        version: facts.version.clone(),
-        api_version: facts.api_version.clone(),
-        operating_system: facts.operating_system.clone(),
-        architecture: facts.architecture.clone(),
-        cpus: facts.cpus.unwrap_or(0),
-        memory_mib: facts.memory_bytes.unwrap_or(0) / (1_024 * 1_024),
-    }
-}
-
-fn stage_of(failure: &ProbeFailure) -> ProbeStage {
-    match failure.stage {
-        AgentStage::Address => ProbeStage::Address,
-        AgentStage::Tcp => ProbeStage::Tcp,
-        AgentStage::Tls => ProbeStage::Tls,
-        AgentStage::Authentication => ProbeStage::Authentication,
-        AgentStage::ApiVersion => ProbeStage::ApiVersion,
-        AgentStage::Engine => ProbeStage::Engine,
-    }
-}
-
-/// A failed stage as an error; only admins get here, so the reason is told.
-pub(crate) fn probe_error(stage: ProbeStage, failure: &ProbeFailure) -> Error {
-    let code = match stage {
-        ProbeStage::Address => Code::HostAddress,
-        ProbeStage::Tcp => Code::HostTcp,
-        ProbeStage::Tls => Code::HostTls,
-        ProbeStage::Authentication => Code::HostAuthentication,
-        ProbeStage::ApiVersion => Code::HostApiVersion,
-        ProbeStage::Engine => Code::HostEngine,
-    };
-    Error::unavailable(code).with("why", &failure.message)
-}
-
-/// Images of every version and kind, first choice first.
-fn wanted_images(spec: &HostSpec) -> Vec<String> {
-    let mut wanted = Vec::new();
-    for names in [&spec.images.peer, &spec.images.orderer] {
-        wanted.extend(topology::images(names, domain::chain::FabricVersion::V2_5));
-    }
-    wanted.extend(spec.images.sample.clone());
-    wanted
+    Ok(())
 }

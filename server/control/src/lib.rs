@@ -17,6 +17,7 @@ pub mod chain;
 pub mod chaincode;
 pub mod channel;
 mod error;
+mod explain;
 pub mod host;
 pub mod material;
 pub mod network;
@@ -47,6 +48,8 @@ pub struct ControlPlane {
     audit: AuditLog,
     passwords: Passwords,
     setup: SetupGuard,
+    /// Held while the list of approved images is changed.
+    approving: tokio::sync::Mutex<()>,
 }
 
 /// Why the façade could not be built.
@@ -74,11 +77,13 @@ impl ControlPlane {
             .register::<operations::chain_stop::ChainStop>()?
             .register::<operations::chain_delete::ChainDelete>()?
             .register::<operations::chaincode_deploy::ChaincodeDeploy>()?
-            .register::<operations::demo_create::DemoCreate>()?;
+            .register::<operations::demo_create::DemoCreate>()?
+            .register::<operations::host_prepare::HostPrepare>()?;
         Ok(Self {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
             setup: SetupGuard::new()?,
+            approving: tokio::sync::Mutex::default(),
             workflow: Arc::new(workflow),
             services,
         })

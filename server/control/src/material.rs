@@ -221,30 +221,55 @@ impl Services {
         msp_id: &str,
         user: &crate::caller::CallerUser,
     ) -> Result<SigningIdentity, Error> {
-        let places = Places(&plan.chain);
-        let place = places.user(msp_id, &user.id);
-        let key = match self.secret::<CertifiedKey>(&place).await? {
-            Some(key) => key,
-            None => {
-                let domain = plan
-                    .organizations
-                    .iter()
-                    .find(|organization| organization.msp_id == msp_id)
-                    .map(|organization| organization.domain_name.as_str())
-                    .ok_or_else(Error::not_found)?;
-                let ca = self.key(&places.authority(msp_id)).await?;
-                let fail = |error: fabric::material::MaterialError| internal("issue a user identity", error);
-                let authority = Authority::from_pem(&ca.cert_pem, &ca.key_pem).map_err(fail)?;
-                let leaf =
-                    person(&format!("{}@{domain}", user.name), Role::Client, validity(self.clock.now_ms()));
-                let key: CertifiedKey = authority.issue(&leaf).map_err(fail)?.into();
-                let sealed: SealedSecret = self.seal(&place, &key)?;
-                self.store.secret_put(&sealed).await.map_err(crate::error::store)?;
-                key
-            }
-        };
+        let key = self.user_key(plan, msp_id, user).await?;
         SigningIdentity::new(msp_id, &key.cert_pem, &key.key_pem)
             .map_err(|error| internal("read a user identity", error))
+    }
+
+    /// The same as certificate and key.
+    pub async fn user_key(
+        &self,
+        plan: &ChainPlan,
+        msp_id: &str,
+        user: &crate::caller::CallerUser,
+    ) -> Result<CertifiedKey, Error> {
+        let places = Places(&plan.chain);
+        let place = places.user(msp_id, &user.id);
+        if let Some(key) = self.secret::<CertifiedKey>(&place).await? {
+            return Ok(key);
+        }
+        let domain = plan
+            .organizations
+            .iter()
+            .find(|organization| organization.msp_id == msp_id)
+            .map(|organization| organization.domain_name.as_str())
+            .ok_or_else(Error::not_found)?;
+        let authority = self.sign_authority(plan, msp_id).await?;
+        let leaf = person(&format!("{}@{domain}", user.name), Role::Client, validity(self.clock.now_ms()));
+        let issued = authority.issue(&leaf).map_err(|error| internal("issue a user identity", error))?;
+        let key = CertifiedKey::from(issued);
+        let sealed: SealedSecret = self.seal(&place, &key)?;
+        self.store.secret_put(&sealed).await.map_err(crate::error::store)?;
+        Ok(key)
+    }
+
+    /// The authority of an organization's signing certificates.
+    pub async fn sign_authority(&self, plan: &ChainPlan, msp_id: &str) -> Result<Authority, Error> {
+        let key = self.key(&Places(&plan.chain).authority(msp_id)).await?;
+        Authority::from_pem(&key.cert_pem, &key.key_pem)
+            .map_err(|error| internal("read a signing authority", error))
+    }
+
+    /// The authority of those who may administer the orderers.
+    pub async fn portal_authority(&self, plan: &ChainPlan) -> Result<Authority, Error> {
+        let key = self.key(&Places(&plan.chain).portal_ca()).await?;
+        Authority::from_pem(&key.cert_pem, &key.key_pem)
+            .map_err(|error| internal("read the portal's authority", error))
+    }
+
+    /// Certificate and key of an organization's admin.
+    pub async fn admin_key(&self, plan: &ChainPlan, msp_id: &str) -> Result<CertifiedKey, Error> {
+        self.key(&Places(&plan.chain).admin(msp_id)).await
     }
 
     /// The TLS certificate of a node, for the channel configuration.

@@ -52,12 +52,22 @@ pub struct CommittedDefinition {
 }
 
 /// A call of a chaincode.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Call {
     pub channel: String,
     pub chaincode: String,
     pub arguments: Vec<Vec<u8>>,
+    /// Private input; never ordered, never stored, never printed.
+    pub transient: BTreeMap<String, Vec<u8>>,
+    /// MSP IDs that must endorse, or one of which must answer; empty lets the peer choose.
+    pub organizations: Vec<String>,
     pub is_init: bool,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Call({}/{}, {} arguments)", self.channel, self.chaincode, self.arguments.len())
+    }
 }
 
 /// An endorsed transaction, ready to be ordered.

@@ -9,10 +9,11 @@ use agents::{NodeRef, NodeStatus, Selector};
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use domain::{Code, Error, ErrorKind};
-use fabric::error::{ErrorKind as FabricKind, FabricError};
+use fabric::error::FabricError;
 use futures::StreamExt;
 use workflow::{Context, Operation, StepError};
 
+pub(crate) use crate::explain::{fabric_code, full_text};
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode};
@@ -23,6 +24,7 @@ pub mod chain_start;
 pub mod chain_stop;
 pub mod chaincode_deploy;
 pub mod demo_create;
+pub mod host_prepare;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;
@@ -54,49 +56,6 @@ pub(crate) fn agent_error(error: agents::AgentError) -> StepError {
     let (retryable, text) = (error.is_retryable(), error.to_string());
     let code = crate::error::agent(error).code.as_text();
     if retryable { StepError::retry(code, text) } else { StepError::stop(code, text) }
-}
-
-/// The code under which the texts explain an error of a node.
-pub(crate) fn fabric_code(error: &FabricError) -> Code {
-    match error.kind() {
-        FabricKind::SequenceConflict { .. } => Code::SequenceConflict,
-        FabricKind::NoRaftLeader => Code::NoLeader,
-        FabricKind::NotApproved => Code::NotApproved,
-        FabricKind::NotInstalled => Code::NotInstalled,
-        FabricKind::ChaincodeNotDefined => Code::ChaincodeNotDefined,
-        FabricKind::NotInitialized => Code::ChaincodeNeedsInit,
-        FabricKind::MvccConflict => Code::MvccConflict,
-        FabricKind::PhantomConflict => Code::PhantomConflict,
-        FabricKind::EndorsementPolicyFailure => Code::EndorsementPolicyFailure,
-        FabricKind::EndorsementMismatch => Code::EndorsementMismatch,
-        FabricKind::ChaincodeError { .. } => Code::ChaincodeError,
-        FabricKind::ChaincodeUnreachable => Code::ChaincodeUnreachable,
-        FabricKind::NoPeers => Code::NoEndorsers,
-        FabricKind::Timeout => Code::TransactionTimeout,
-        FabricKind::AccessDenied | FabricKind::Untrusted => Code::AccessDenied,
-        FabricKind::CertificateExpired => Code::CertificateExpired,
-        FabricKind::ClockSkew => Code::ClockSkew,
-        FabricKind::Unavailable => Code::NodeUnavailable,
-        FabricKind::Overloaded => Code::Overloaded,
-        FabricKind::AlreadyInstalled
-        | FabricKind::AlreadyJoined
-        | FabricKind::UnchangedContent
-        | FabricKind::ChannelUnknown
-        | FabricKind::DuplicateTransaction
-        | FabricKind::BadRequest
-        | FabricKind::Other => Code::FabricOther,
-    }
-}
-
-/// The whole story of an error, causes included.
-pub(crate) fn full_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 /// A node's error as a step's error.

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use crate::ControlPlane;
 
 mod chains;
-mod hosts;
 mod watch;
 
 use watch::Watches;

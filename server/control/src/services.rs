@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use agents::{Agent, AgentError, PullCredentials};
+use agents::{Agent, ProbeFailure, PullCredentials};
 use domain::Error;
-use domain::host::{HostSpec, TlsCredentials};
+use domain::host::image::registry_of;
+use domain::host::{HostSpec, RegistryCredentials, TlsCredentials};
 use domain::id::HostId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,15 +15,17 @@ use store::{SealedSecret, Store};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
+use crate::host::images::Pulls;
 use crate::network::Network;
 use crate::secrets::Vault;
 
 /// Time, passed in so that tests can move it.
 pub type SharedClock = Arc<dyn workflow::Clock>;
 
-/// Makes an agent for a host; the composition root decides which kinds exist.
+/// Makes an agent for a host; the composition root decides which kinds exist. Nothing is opened; a failure names the
+/// stage that the endpoint or its credentials could never pass.
 pub type Connector =
-    Arc<dyn Fn(&HostSpec, Option<&TlsCredentials>) -> Result<Arc<dyn Agent>, AgentError> + Send + Sync>;
+    Arc<dyn Fn(&HostSpec, Option<&TlsCredentials>) -> Result<Arc<dyn Agent>, ProbeFailure> + Send + Sync>;
 
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +46,8 @@ pub struct Services {
     /// Socket of the local engine, if it was allowed at start.
     pub local_engine: Option<String>,
     pub connector: Connector,
+    /// Pulls under way, for the pages of their hosts.
+    pub pulls: Pulls,
     agents: Mutex<HashMap<HostId, Arc<dyn Agent>>>,
     changes: broadcast::Sender<Changed>,
 }
@@ -60,7 +65,8 @@ impl Services {
         let installation = store.installation().to_owned();
         let (changes, _) = broadcast::channel(1_024);
         let agents = Mutex::new(HashMap::new());
-        Self { store, vault, clock, installation, network, local_engine, connector, agents, changes }
+        let pulls = Pulls::default();
+        Self { store, vault, clock, installation, network, local_engine, connector, pulls, agents, changes }
     }
 
     /// Tells pages that something changed.
@@ -82,7 +88,8 @@ impl Services {
         let host =
             self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
         let credentials: Option<TlsCredentials> = self.secret(&credentials_key(id)).await?;
-        let agent = (self.connector)(&host.spec, credentials.as_ref()).map_err(crate::error::agent)?;
+        let agent = (self.connector)(&host.spec, credentials.as_ref())
+            .map_err(|failure| crate::error::agent(failure.into()))?;
         self.agents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), agent.clone());
         Ok(agent)
     }
@@ -92,9 +99,16 @@ impl Services {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Credentials for the registry that an image comes from.
-    pub fn pull_credentials(&self, _host: &HostId, _image: &str) -> Option<PullCredentials> {
-        None
+    /// Credentials for the registry that an image comes from, if an admin gave some for it.
+    pub async fn pull_credentials(
+        &self,
+        host: &HostId,
+        image: &str,
+    ) -> Result<Option<PullCredentials>, Error> {
+        let key = registry_key(host, registry_of(image));
+        let found: Option<RegistryCredentials> = self.secret(&key).await?;
+        Ok(found
+            .map(|found| PullCredentials { username: found.user, password: Zeroizing::new(found.password) }))
     }
 
     /// Opens a secret.
@@ -131,6 +145,16 @@ impl Services {
 /// Where a host's credentials are kept.
 pub fn credentials_key(id: &HostId) -> String {
     format!("host/{id}/tls")
+}
+
+/// Where a host's credentials for a registry are kept.
+pub(crate) fn registry_key(id: &HostId, registry: &str) -> String {
+    format!("{}{registry}", registry_prefix(id))
+}
+
+/// What the keys of a host's registries begin with.
+pub(crate) fn registry_prefix(id: &HostId) -> String {
+    format!("host/{id}/registry/")
 }
 
 /// The kind of a JSON error without the text, which could quote a secret.

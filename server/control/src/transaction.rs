@@ -1,30 +1,28 @@
-//! Transactions: query, submit, and reading what a block holds.
+//! Calls of a chaincode: query, submit, and the history of what was submitted. A submit writes its history row, with
+//! the transaction id, before anything is handed to the orderers, so that no crash leaves a transaction unknown.
 
 use std::time::{Duration, Instant};
 
 use domain::chain::ChainVerb;
-use domain::name::{ChainName, ChannelName, OrganizationName};
+use domain::name::{ChainName, OrganizationName};
 use domain::permission::{Action, Noun};
-use domain::transaction::{
-    BlockView, CallSpec, QueryView, ReadView, SubmitView, TransactionState, TransactionView, WriteView,
-};
-use domain::{Code, Error, ErrorKind};
-use fabric::block::{
-    BlockView as FabricBlock, Party, TransactionKind, TransactionView as FabricTransaction, ValidationCode,
-    parse_block,
-};
+use domain::transaction::{CallSpec, QueryView, SubmitView, TransactionState};
+use domain::{Code, Error};
 use fabric::error::{ErrorKind as FabricKind, FabricError};
 use fabric::identity::SigningIdentity;
 use store::{StoreError, TransactionRecord};
-use time::format_description::well_known::Rfc3339;
 
 use crate::ControlPlane;
 use crate::caller::Caller;
-use crate::error::internal;
-use crate::network::{Call, ChainLink};
+use crate::explain::{call_error, full_text};
+use crate::network::{Call, ChainLink, Endorsed};
 use crate::operation::subject;
-use crate::operations::{fabric_code, full_text};
 use crate::topology::PlannedNode;
+
+mod ledger;
+mod pending;
+
+use pending::settle;
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -44,12 +42,13 @@ impl ControlPlane {
     pub async fn transaction_query(&self, caller: &Caller, spec: CallSpec) -> Result<QueryView, Error> {
         let prepared = self.prepare(caller, Action::Query, &spec).await?;
         let started = Instant::now();
-        let answer = self
-            .services
-            .network
-            .evaluate(&prepared.link, &prepared.peer, &prepared.identity, &prepared.call)
-            .await
-            .map_err(|error| call_error(&error))?;
+        let network = &self.services.network;
+        let asked =
+            network.evaluate(&prepared.link, &prepared.peer, &prepared.identity, &prepared.call).await;
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.refused_call(&spec, &error).await),
+        };
         Ok(QueryView {
             text: String::from_utf8_lossy(&answer).into_owned(),
             hex: hex::encode(&answer),
@@ -57,8 +56,8 @@ impl ControlPlane {
         })
     }
 
-    /// Submits a transaction and waits for its block. The row with its id is stored before it is handed to the
-    /// orderers; the same key never submits twice.
+    /// Submits a transaction and waits for its block. The same key never submits twice: who sends it again gets
+    /// what became of the first.
     pub async fn transaction_submit(&self, caller: &Caller, spec: CallSpec) -> Result<SubmitView, Error> {
         let object = format!("{}/chaincode/{}", subject(&spec.chain), spec.chaincode);
         let result = self.submit(caller, spec).await;
@@ -68,57 +67,125 @@ impl ControlPlane {
 
     async fn submit(&self, caller: &Caller, spec: CallSpec) -> Result<SubmitView, Error> {
         let prepared = self.prepare(caller, Action::Invoke, &spec).await?;
+        let user = caller.require_user()?;
+        let store = &self.services.store;
+        let earlier = store.transaction_by_key(&user.id, &spec.idempotency_key).await;
+        if let Some(record) = earlier.map_err(crate::error::store)? {
+            return self.repeated(&prepared, &spec, record).await;
+        }
         let Prepared { link, peer, identity, call } = &prepared;
         let started = Instant::now();
-        let network = &self.services.network;
-        let endorsed =
-            network.endorse(link, peer, identity, call).await.map_err(|error| call_error(&error))?;
-        let endorse_ms = millis(started.elapsed());
-        let view = SubmitView {
+        let endorsed = match self.services.network.endorse(link, peer, identity, call).await {
+            Ok(endorsed) => endorsed,
+            Err(error) => return Err(self.refused_call(&spec, &error).await),
+        };
+        let mut view = self.endorsed_view(&spec, &endorsed);
+        view.submitted_by = user.name.to_string();
+        view.endorse_ms = Some(millis(started.elapsed()));
+        let record =
+            TransactionRecord { view, user: user.id.clone(), idempotency_key: spec.idempotency_key.clone() };
+        match store.transaction_create(&record).await.map_err(crate::error::store)? {
+            None => self.ordered(&prepared, &endorsed, record).await,
+            Some(earlier) => self.repeated(&prepared, &spec, earlier).await,
+        }
+    }
+
+    /// The row of a transaction that is about to be handed over.
+    fn endorsed_view(&self, spec: &CallSpec, endorsed: &Endorsed) -> SubmitView {
+        SubmitView {
             id: endorsed.tx_id.clone(),
             chain: spec.chain.clone(),
             channel: spec.channel.clone(),
             chaincode: spec.chaincode.clone(),
             function: spec.function.clone(),
             arguments: spec.arguments.clone(),
+            organization: Some(spec.organization.clone()),
+            submitted_by: String::new(),
             state: TransactionState::Pending,
             validation: None,
             block: None,
             result: Some(String::from_utf8_lossy(&endorsed.result).into_owned()),
+            result_hex: Some(hex::encode(&endorsed.result)),
             error: None,
             created_ms: self.services.clock.now_ms(),
-            endorse_ms: Some(endorse_ms),
+            endorse_ms: None,
+            order_ms: None,
             commit_ms: None,
-        };
-        let user = caller.require_user()?.id.clone();
-        let mut record = TransactionRecord { view, user, idempotency_key: spec.idempotency_key.clone() };
-        match self.services.store.transaction_create(&record).await {
-            Ok(None) => {}
-            Ok(Some(existing)) => return Ok(existing.view),
-            Err(error) => return Err(crate::error::store(error)),
         }
-        let ordered = Instant::now();
-        if let Err(error) = network.order(link, peer, call.channel.as_str(), &endorsed).await {
+    }
+
+    /// Hands a recorded transaction to the orderers and waits for its block.
+    async fn ordered(
+        &self,
+        prepared: &Prepared,
+        endorsed: &Endorsed,
+        mut record: TransactionRecord,
+    ) -> Result<SubmitView, Error> {
+        let Prepared { link, peer, call, .. } = prepared;
+        let started = Instant::now();
+        if let Err(error) = self.services.network.order(link, peer, &call.channel, endorsed).await {
             // Refused by the orderers is an answer; anything else may have arrived all the same.
             if !error.is_retryable() {
                 record.view.state = TransactionState::Refused;
                 record.view.error = Some(call_error(&error));
                 return self.saved(record).await;
             }
+            record.view.error = Some(call_error(&error));
         }
-        let waited = network.commit_status(link, peer, identity, call.channel.as_str(), &endorsed.tx_id);
-        match tokio::time::timeout(COMMIT_TIMEOUT, waited).await {
+        record.view.order_ms = Some(millis(started.elapsed()));
+        let record = self.awaited(prepared, record).await;
+        self.saved(record).await
+    }
+
+    /// Waits until a transaction stands in a block of the peer; one that does not stays pending.
+    async fn awaited(&self, prepared: &Prepared, mut record: TransactionRecord) -> TransactionRecord {
+        let Prepared { link, peer, identity, call } = prepared;
+        let started = Instant::now();
+        let status =
+            self.services.network.commit_status(link, peer, identity, &call.channel, &record.view.id);
+        match tokio::time::timeout(COMMIT_TIMEOUT, status).await {
             Ok(Ok(committed)) => {
-                record.view.commit_ms = Some(millis(ordered.elapsed()));
+                record.view.commit_ms = Some(millis(started.elapsed()));
                 settle(&mut record.view, committed);
-                self.saved(record).await
             }
             Ok(Err(error)) => {
-                tracing::warn!(error = full_text(&error), tx = endorsed.tx_id, "commit status");
-                self.saved(record).await
+                tracing::warn!(error = full_text(&error), tx = record.view.id, "commit status");
+                record.view.error.get_or_insert_with(|| Error::unavailable(Code::TransactionTimeout));
             }
-            Err(_elapsed) => self.saved(record).await,
+            Err(_elapsed) => {
+                record.view.error = Some(Error::unavailable(Code::TransactionTimeout));
+            }
         }
+        record
+    }
+
+    /// Answers a key that was used before: with what became of that call, if it is the same one.
+    async fn repeated(
+        &self,
+        prepared: &Prepared,
+        spec: &CallSpec,
+        record: TransactionRecord,
+    ) -> Result<SubmitView, Error> {
+        let view = &record.view;
+        let same = view.chain == spec.chain
+            && view.channel == spec.channel
+            && view.chaincode == spec.chaincode
+            && view.function == spec.function
+            && view.arguments == spec.arguments;
+        if !same {
+            return Err(Error::conflict(Code::KeyUsed).on("idempotency_key"));
+        }
+        if view.state != TransactionState::Pending {
+            return Ok(record.view);
+        }
+        let record = self.awaited(prepared, record).await;
+        if record.view.state != TransactionState::Pending {
+            return self.saved(record).await;
+        }
+        // Not seen from here: whoever sent it first may have seen it meanwhile, and their row stands.
+        let key = &record.idempotency_key;
+        let newest = self.services.store.transaction_by_key(&record.user, key).await;
+        Ok(newest.map_err(crate::error::store)?.unwrap_or(record).view)
     }
 
     async fn saved(&self, record: TransactionRecord) -> Result<SubmitView, Error> {
@@ -136,41 +203,66 @@ impl ControlPlane {
         spec.check()?;
         ChainVerb::Transact.check(record.state)?;
         let link = self.link(&spec.chain).await?;
-        let (_, organization) = link
-            .plan
-            .members()
-            .find(|(name, _)| **name == spec.organization)
-            .ok_or_else(|| Error::not_found().on("organization"))?;
-        let peer = self.answering_peer(&link, &spec.organization).await?;
+        let msp_id = member(&link, &spec.organization).map_err(|error| error.on("organization"))?;
+        let mut organizations = Vec::with_capacity(spec.endorsers.len());
+        for name in &spec.endorsers {
+            organizations.push(member(&link, name).map_err(|error| error.on("endorsers"))?);
+        }
+        let peer = self.answering_peer(&link, &spec.organization, spec.channel.as_str()).await?;
         let user = caller.require_user()?;
-        let identity = self.services.user_identity(&link.plan, &organization.msp_id, user).await?;
+        let identity = self.services.user_identity(&link.plan, &msp_id, user).await?;
         let mut arguments = vec![spec.function.as_bytes().to_vec()];
         arguments.extend(spec.arguments.iter().map(|argument| argument.as_bytes().to_vec()));
+        let transient = spec.transient.iter();
         let call = Call {
             channel: spec.channel.to_string(),
             chaincode: spec.chaincode.to_string(),
             arguments,
-            is_init: false,
+            transient: transient.map(|(name, value)| (name.clone(), value.as_bytes().to_vec())).collect(),
+            organizations,
+            is_init: spec.is_init,
         };
         Ok(Prepared { link, peer, identity, call })
     }
 
-    /// The first peer of an organization whose operations endpoint answers; one that is down is passed over.
+    /// The first peer of an organization that serves a channel; one that is down or not in it is passed over.
     async fn answering_peer(
         &self,
         link: &ChainLink,
         organization: &OrganizationName,
+        channel: &str,
     ) -> Result<PlannedNode, Error> {
         let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
         if let [only] = peers.as_slice() {
             return Ok((*only).clone());
         }
         for peer in &peers {
-            if self.services.network.healthy(link, peer).await.is_ok() {
+            if self.services.network.height(link, peer, channel).await.is_ok() {
                 return Ok((*peer).clone());
             }
         }
         Err(Error::unavailable(Code::NodeUnavailable).with("organization", organization))
+    }
+
+    /// A refusal, told more exactly where the portal knows: a gateway answers alike whether the channel, the
+    /// chaincode or a peer is missing.
+    async fn refused_call(&self, spec: &CallSpec, error: &FabricError) -> Error {
+        let refusal = call_error(error);
+        if matches!(error.kind(), FabricKind::ChaincodeError { .. } | FabricKind::EndorsementMismatch) {
+            return refusal;
+        }
+        let store = &self.services.store;
+        if let Ok(channels) = store.channel_list(&spec.chain).await
+            && !channels.iter().any(|channel| channel.name == spec.channel)
+        {
+            return Error::not_found_as(Code::ChannelUnknown).on("channel");
+        }
+        if let Ok(deployed) = store.chaincode_list(&spec.chain).await
+            && !deployed.iter().any(|one| one.channel == spec.channel && one.name == spec.chaincode)
+        {
+            return Error::not_found_as(Code::ChaincodeNotDefined).on("chaincode");
+        }
+        refusal
     }
 
     /// The caller's submitted transactions on a chain; staff see everybody's.
@@ -191,194 +283,16 @@ impl ControlPlane {
             .transaction_list(chain, only, PAGE, None)
             .await
             .map_err(crate::error::store)?;
-        Ok(records.into_iter().map(|record| record.view).collect())
+        Ok(records.into_iter().map(|record| record.view.shortened()).collect())
     }
+}
 
-    /// A transaction, read live from a peer.
-    pub async fn transaction_read(
-        &self,
-        caller: &Caller,
-        chain: &ChainName,
-        channel: &ChannelName,
-        id: &str,
-    ) -> Result<TransactionView, Error> {
-        let link = self.reader(caller, chain).await?;
-        if id.len() != 64 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Error::not_found());
-        }
-        let id = id.to_ascii_lowercase();
-        let peer = self.any_peer(&link).await?;
-        let bytes = self
-            .services
-            .network
-            .block_of(&link, &peer, channel.as_str(), &id)
-            .await
-            .map_err(|error| read_error(&error))?;
-        let block = parse_block(&bytes).map_err(|error| internal("read a block", error))?;
-        let view = block.transactions.iter().find(|transaction| transaction.tx_id == id);
-        view.map(|transaction| transaction_view(block.number, transaction)).ok_or_else(Error::not_found)
-    }
-
-    /// A block, read live from a peer.
-    pub async fn block_read(
-        &self,
-        caller: &Caller,
-        chain: &ChainName,
-        channel: &ChannelName,
-        number: u64,
-    ) -> Result<BlockView, Error> {
-        let link = self.reader(caller, chain).await?;
-        let peer = self.any_peer(&link).await?;
-        let bytes = self
-            .services
-            .network
-            .block(&link, &peer, channel.as_str(), number)
-            .await
-            .map_err(|error| read_error(&error))?;
-        let block = parse_block(&bytes).map_err(|error| internal("read a block", error))?;
-        Ok(block_view(&block))
-    }
-
-    async fn reader(&self, caller: &Caller, chain: &ChainName) -> Result<ChainLink, Error> {
-        let record = self.chain_for(caller, Action::Read, Noun::Channel, chain).await?;
-        ChainVerb::Transact.check(record.state)?;
-        self.link(chain).await
-    }
-
-    async fn any_peer(&self, link: &ChainLink) -> Result<PlannedNode, Error> {
-        for (name, _) in link.plan.members() {
-            if let Ok(peer) = self.answering_peer(link, name).await {
-                return Ok(peer);
-            }
-        }
-        Err(Error::unavailable(Code::NodeUnavailable))
-    }
-
-    /// Asks the peers what became of transactions that a crash or a timeout left pending.
-    pub(crate) async fn settle_pending(&self) -> Result<usize, Error> {
-        let pending = self.services.store.transaction_pending(PAGE).await.map_err(crate::error::store)?;
-        let mut settled = 0;
-        for mut record in pending {
-            let Ok(link) = self.link(&record.view.chain).await else { continue };
-            let Ok(peer) = self.any_peer(&link).await else { continue };
-            let channel = record.view.channel.clone();
-            let Ok(bytes) =
-                self.services.network.block_of(&link, &peer, channel.as_str(), &record.view.id).await
-            else {
-                continue;
-            };
-            let Ok(block) = parse_block(&bytes) else { continue };
-            let Some(found) = block.transactions.iter().find(|tx| tx.tx_id == record.view.id) else {
-                continue;
-            };
-            let view = transaction_view(block.number, found);
-            let committed =
-                crate::network::Committed { block: block.number, code: view.validation, valid: view.valid };
-            settle(&mut record.view, committed);
-            self.saved(record).await?;
-            settled += 1;
-        }
-        Ok(settled)
-    }
+/// The MSP ID of a member of the chain.
+fn member(link: &ChainLink, organization: &OrganizationName) -> Result<String, Error> {
+    let found = link.plan.members().find(|(name, _)| *name == organization);
+    found.map(|(_, planned)| planned.msp_id.clone()).ok_or_else(Error::not_found)
 }
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn settle(view: &mut SubmitView, committed: crate::network::Committed) {
-    view.block = Some(committed.block);
-    view.state = if committed.valid { TransactionState::Valid } else { TransactionState::Invalid };
-    if !committed.valid {
-        let code = match committed.code.as_str() {
-            "MVCC_READ_CONFLICT" => Code::MvccConflict,
-            "PHANTOM_READ_CONFLICT" => Code::PhantomConflict,
-            "ENDORSEMENT_POLICY_FAILURE" => Code::EndorsementPolicyFailure,
-            _ => Code::TransactionInvalid,
-        };
-        view.error = Some(Error::conflict(code).with("code", &committed.code));
-    }
-    view.validation = Some(committed.code);
-}
-
-/// An error of a call, told apart for whoever called: the contract's own words are theirs to see.
-fn call_error(error: &FabricError) -> Error {
-    let code = fabric_code(error);
-    tracing::info!(error = full_text(error), "call");
-    match error.kind() {
-        FabricKind::ChaincodeError { message, .. } => Error::invalid(code).with("message", message),
-        kind if kind.is_retryable() => Error::new(ErrorKind::Unavailable, code),
-        FabricKind::ChaincodeNotDefined => Error::not_found_as(code),
-        _ => Error::conflict(code).with("message", error),
-    }
-}
-
-/// An error of reading a block: one that is not there is not found.
-fn read_error(error: &FabricError) -> Error {
-    let text = full_text(error).to_lowercase();
-    let absent = ["not found", "no such", "entry not found", "out of range", "does not exist"];
-    if absent.iter().any(|fragment| text.contains(fragment)) { Error::not_found() } else { call_error(error) }
-}
-
-fn block_view(block: &FabricBlock) -> BlockView {
-    BlockView {
-        number: block.number,
-        hash: hex::encode(block.hash),
-        previous_hash: hex::encode(&block.previous_hash),
-        data_hash: hex::encode(&block.data_hash),
-        data_hash_verified: block.is_data_hash_right,
-        transactions: block.transactions.iter().map(|tx| transaction_view(block.number, tx)).collect(),
-    }
-}
-
-fn party(party: &Party) -> (String, String) {
-    (party.msp_id.clone(), party.name.clone())
-}
-
-fn kind(kind: TransactionKind) -> &'static str {
-    match kind {
-        TransactionKind::Endorser => "endorser",
-        TransactionKind::Config => "config",
-        TransactionKind::Orderer => "orderer",
-        TransactionKind::Other(_) | TransactionKind::Unreadable => "other",
-    }
-}
-
-fn transaction_view(block: u64, transaction: &FabricTransaction) -> TransactionView {
-    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
-    let mut view = TransactionView {
-        id: transaction.tx_id.clone(),
-        block,
-        kind: kind(transaction.kind).to_owned(),
-        time: transaction.time.and_then(|time| time.format(&Rfc3339).ok()),
-        creator: transaction.creator.as_ref().map(party).unwrap_or_default(),
-        endorsers: Vec::new(),
-        chaincode: None,
-        arguments: Vec::new(),
-        reads: Vec::new(),
-        writes: Vec::new(),
-        event: None,
-        validation: transaction.code.map_or("UNKNOWN", ValidationCode::name).to_owned(),
-        valid: transaction.code == Some(ValidationCode::Valid),
-    };
-    let Some(action) = &transaction.action else { return view };
-    view.endorsers = action.endorsers.iter().map(party).collect();
-    view.chaincode = Some(action.chaincode.clone());
-    view.arguments = std::iter::once(action.function.clone()).chain(action.args.iter().map(text)).collect();
-    view.event = action.event.as_ref().map(|event| (event.name.clone(), text(&event.payload)));
-    for namespace in &action.namespaces {
-        let name = &namespace.namespace;
-        view.reads.extend(namespace.reads.iter().map(|read| ReadView {
-            namespace: name.clone(),
-            key: read.key.clone(),
-            version: read.version,
-        }));
-        view.writes.extend(namespace.writes.iter().map(|write| WriteView {
-            namespace: name.clone(),
-            key: write.key.clone(),
-            deleted: write.is_delete,
-            value: text(&write.value),
-        }));
-    }
-    view
 }

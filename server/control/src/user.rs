@@ -43,7 +43,8 @@ impl ControlPlane {
         result
     }
 
-    async fn sign_in_checked(
+    /// Checks name and password, without a record of its own in the audit.
+    pub(crate) async fn sign_in_checked(
         &self,
         caller: &Caller,
         name: &str,

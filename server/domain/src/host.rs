@@ -1,10 +1,18 @@
 //! Hosts: where nodes run.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::id::HostId;
 use crate::name::HostName;
+
+pub mod image;
+mod subnet;
+
+pub use image::RegistryCredentials;
+pub use subnet::Subnet;
 
 /// First port of the default range.
 pub const PORT_FIRST: u16 = 31_000;
@@ -12,6 +20,12 @@ pub const PORT_FIRST: u16 = 31_000;
 pub const PORT_LAST: u16 = 32_000;
 /// Ports that a chain takes on each host it uses.
 pub const PORTS_PER_CHAIN: u16 = 100;
+/// Most chains a host may be given room for.
+pub const CAPACITY_MAX: u16 = 1_000;
+/// Most image names per kind of node, and most image rules.
+const LIST_MAX: usize = 50;
+/// The smallest range that holds the networks of one chain, as a prefix.
+const NETWORK_PREFIX_MAX: u8 = 24;
 
 /// Where the engine listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +80,9 @@ pub struct HostSpec {
     pub images: ImageNames,
     /// Registry prefixes whose images users may run as chaincode; empty: only what an admin or operator approved.
     pub image_rules: Vec<String>,
+    /// Where the networks of chains take their addresses from.
+    #[serde(default)]
+    pub network_range: Subnet,
 }
 
 impl HostSpec {
@@ -81,24 +98,111 @@ impl HostSpec {
             port_last: PORT_LAST,
             images: ImageNames::default(),
             image_rules: Vec::new(),
+            network_range: Subnet::default(),
         }
     }
 
-    /// Checks what can be judged without the engine.
+    /// Checks what can be judged without the engine; a refusal names its field.
     pub fn check(&self) -> Result<(), Error> {
-        let out_of_range = |field: &str, min: u32, max: u32| {
-            Error::invalid(Code::ValueOutOfRange).with("min", min).with("max", max).on(field)
-        };
-        if self.capacity == 0 || self.capacity > 1_000 {
-            return Err(out_of_range("capacity", 1, 1_000));
+        if self.capacity == 0 || self.capacity > CAPACITY_MAX {
+            return Err(out_of_range("capacity", 1, CAPACITY_MAX));
         }
-        if self.port_first < 1_024 || self.port_last < self.port_first.saturating_add(PORTS_PER_CHAIN - 1) {
-            return Err(out_of_range("port_first", 1_024, u32::from(u16::MAX - PORTS_PER_CHAIN)));
+        self.check_endpoint()?;
+        self.check_ports()?;
+        self.check_addresses()?;
+        self.check_images()?;
+        if self.network_range.prefix() > NETWORK_PREFIX_MAX {
+            let text = self.network_range;
+            return Err(Error::invalid(Code::NetworkRangeMalformed).with("text", text).on("network_range"));
         }
+        Ok(())
+    }
+
+    fn check_endpoint(&self) -> Result<(), Error> {
+        match &self.endpoint {
+            Endpoint::Local { path } if !path.starts_with('/') => {
+                Err(Error::invalid(Code::FieldMissing).on("path"))
+            }
+            Endpoint::Tcp { address, .. } if address.trim().is_empty() => {
+                Err(Error::invalid(Code::FieldMissing).on("address"))
+            }
+            Endpoint::Tcp { address, .. } if !is_address(address) => {
+                Err(Error::invalid(Code::AddressMalformed).with("text", address).on("address"))
+            }
+            Endpoint::Tcp { port: 0, .. } => Err(out_of_range("port", 1, u16::MAX)),
+            Endpoint::Local { .. } | Endpoint::Tcp { .. } => Ok(()),
+        }
+    }
+
+    fn check_ports(&self) -> Result<(), Error> {
+        let first_max = u16::MAX - PORTS_PER_CHAIN + 1;
+        if !(1_024..=first_max).contains(&self.port_first) {
+            return Err(out_of_range("port_first", 1_024, first_max));
+        }
+        if self.blocks().next().is_none() {
+            let needed = self.port_first.saturating_add(PORTS_PER_CHAIN - 1);
+            return Err(Error::invalid(Code::PortRangeTooSmall)
+                .with("ports", PORTS_PER_CHAIN)
+                .with("last", needed)
+                .on("port_last"));
+        }
+        Ok(())
+    }
+
+    fn check_addresses(&self) -> Result<(), Error> {
         for (field, text) in [("bind_address", &self.bind_address), ("client_address", &self.client_address)]
         {
             if text.trim().is_empty() {
                 return Err(Error::invalid(Code::FieldMissing).on(field));
+            }
+        }
+        if self.bind_address.parse::<IpAddr>().map_or(true, |address| address.is_multicast()) {
+            let text = &self.bind_address;
+            return Err(Error::invalid(Code::BindAddressMalformed).with("text", text).on("bind_address"));
+        }
+        let anywhere = self.client_address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
+        if anywhere || !is_address(&self.client_address) {
+            let text = &self.client_address;
+            return Err(Error::invalid(Code::AddressMalformed).with("text", text).on("client_address"));
+        }
+        Ok(())
+    }
+
+    fn check_images(&self) -> Result<(), Error> {
+        let lists = [
+            ("images_peer", &self.images.peer),
+            ("images_orderer", &self.images.orderer),
+            ("images_sample", &self.images.sample),
+        ];
+        for (field, names) in lists {
+            // Without the sample a chain still works; without node images none can be made.
+            if names.is_empty() && field != "images_sample" {
+                return Err(Error::invalid(Code::FieldMissing).on(field));
+            }
+            check_each(field, names, image::is_image_name, Code::ImageNameMalformed)?;
+        }
+        check_each("image_rules", &self.image_rules, image::is_rule, Code::ImageRuleMalformed)
+    }
+
+    /// Whether the rules let users run an image as chaincode. What an admin or operator approved is not asked here.
+    pub fn allows_image(&self, name: &str) -> bool {
+        self.images.sample.iter().any(|sample| sample == name)
+            || self.image_rules.iter().any(|rule| image::is_below(name, rule))
+    }
+
+    /// Whether what the chains on the host hold still fits: their number, and their port blocks, which a moved range
+    /// must not cut in two.
+    pub fn check_held(&self, held: &[(u16, String)]) -> Result<(), Error> {
+        if held.len() > usize::from(self.capacity) {
+            return Err(Error::conflict(Code::CapacityBelowUse).with("count", held.len()).on("capacity"));
+        }
+        for (block, chain) in held {
+            let cut = |own: u16| own != *block && own.abs_diff(*block) < PORTS_PER_CHAIN;
+            if self.blocks().any(cut) {
+                return Err(Error::conflict(Code::PortRangeOverlap)
+                    .with("block", block)
+                    .with("chain", chain)
+                    .on("port_first"));
             }
         }
         Ok(())
@@ -114,6 +218,25 @@ impl HostSpec {
                 .then_some(block)
                 .and_then(|b| u16::try_from(b).ok())
         })
+    }
+}
+
+fn out_of_range(field: &str, min: u16, max: u16) -> Error {
+    Error::invalid(Code::ValueOutOfRange).with("min", min).with("max", max).on(field)
+}
+
+/// An IP address or a host name, without scheme, port or brackets.
+fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || image::is_host_name(text)
+}
+
+fn check_each(field: &str, names: &[String], fits: fn(&str) -> bool, code: Code) -> Result<(), Error> {
+    if names.len() > LIST_MAX {
+        return Err(Error::invalid(Code::TooManyEntries).with("max", LIST_MAX).on(field));
+    }
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => Err(Error::invalid(code).with("name", name).on(field)),
+        None => Ok(()),
     }
 }
 
@@ -179,6 +302,15 @@ pub struct HostFacts {
     pub architecture: String,
     pub cpus: u32,
     pub memory_mib: u64,
+    /// Free space where data lives; none: the engine does not tell.
+    #[serde(default)]
+    pub disk_free_mib: Option<u64>,
+    /// The engine's own identity: the same behind every address that leads to it.
+    #[serde(default)]
+    pub engine_id: String,
+    /// What the engine complains about.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The stages of a connection test, in order.
@@ -207,16 +339,50 @@ pub struct ProbeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum ImageState {
-    Present { id: String, local_only: bool },
-    Preparing { done: u64, total: u64 },
+    Present {
+        id: String,
+        local_only: bool,
+    },
+    /// It is being pulled; bytes, as far as they are known.
+    Preparing {
+        done: u64,
+        total: u64,
+    },
+    /// It can be pulled.
     Missing,
+    /// No registry serves it: it is built, or its archive is uploaded.
+    MissingLocal,
+}
+
+/// What an image is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageUse {
+    Peer,
+    Orderer,
+    Sample,
+    /// Given for chaincode.
+    Chaincode,
 }
 
 /// One image on a host's page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageView {
     pub reference: String,
+    pub purpose: ImageUse,
     pub state: ImageState,
+}
+
+/// An image that an admin or operator approved for chaincode on a host: exactly this content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovedImage {
+    /// Content id, `sha256:…`.
+    pub id: String,
+    /// The name it had then.
+    pub reference: String,
+    /// Who approved it.
+    pub by: String,
+    pub at_ms: i64,
 }
 
 /// A host as shown.
@@ -227,25 +393,11 @@ pub struct HostView {
     pub status: HostStatus,
     /// Chains it holds.
     pub chains: u16,
+    /// Registries for which there are credentials.
+    #[serde(default)]
+    pub registries: Vec<String>,
     pub created_ms: i64,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ten_blocks_of_a_hundred_ports() {
-        let spec = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
-        let blocks: Vec<u16> = spec.blocks().collect();
-        assert_eq!(blocks.len(), 10);
-        assert_eq!((blocks[0], blocks[9]), (31_000, 31_900));
-    }
-
-    #[test]
-    fn the_last_ports_of_all_do_not_overflow() {
-        let mut spec = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
-        (spec.port_first, spec.port_last) = (65_400, 65_535);
-        assert_eq!(spec.blocks().collect::<Vec<_>>(), vec![65_400]);
-    }
-}
+mod tests;

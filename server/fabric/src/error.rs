@@ -17,7 +17,7 @@ mod grpc_code;
 mod kind;
 
 pub use grpc_code::GrpcCode;
-pub use kind::ErrorKind;
+pub use kind::{ErrorKind, of_validation};
 
 /// The most error details that are kept of one answer.
 const DETAILS_MAX: usize = 32;

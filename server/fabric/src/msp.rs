@@ -10,8 +10,10 @@ use crate::{
     proto::channel::{FabricCryptoConfig, FabricMspConfig, FabricNodeOus, FabricOuIdentifier, MspConfig},
 };
 
+mod archive;
 mod cryptogen;
 
+pub use archive::archive;
 pub use cryptogen::{CryptogenOrganization, Member, OrganizationKind, cryptogen_tree};
 
 const CA_FILE: &str = "cacerts/ca-cert.pem";
@@ -36,7 +38,8 @@ impl std::fmt::Debug for MaterialFile {
 }
 
 impl MaterialFile {
-    fn public(path: impl Into<String>, content: &str) -> Self {
+    /// Something that everybody may read.
+    pub fn public(path: impl Into<String>, content: &str) -> Self {
         Self { path: path.into(), content: content.as_bytes().to_vec(), secret: false }
     }
 

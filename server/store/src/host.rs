@@ -5,7 +5,9 @@ use domain::id::HostId;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::claim::ClaimRecord;
 use crate::database::{Query, decode, encode};
+use crate::secret::{self, SealedSecret};
 use crate::{Store, StoreError};
 
 /// A host as it is kept; its credentials are a secret of their own.
@@ -49,7 +51,70 @@ const REMOVE: &str = "IF count(SELECT id FROM claim WHERE host = $id LIMIT 1) > 
     DELETE host_guard WHERE host = $id;
     DELETE type::record('host', $id)";
 
+/// Moves the guards if name or endpoint change. Touching the host's record makes an edit and a parallel claim overtake
+/// each other, so that what the edit was checked against still holds when it is written.
+const UPDATE: &str = "LET $now = (SELECT VALUE claims FROM type::record('host', $id));
+    IF array::len($now) = 0 { THROW 'heddle:no-host' };
+    IF $now[0] != $claims { THROW 'heddle:stale' };
+    FOR $guard IN [$endpoint, $name] {
+        IF count(SELECT id FROM type::record('host_guard', $guard) WHERE host != $id) > 0 {
+            IF $guard = $endpoint { THROW 'heddle:endpoint' } ELSE { THROW 'heddle:name' }
+        }
+    };
+    DELETE host_guard WHERE host = $id;
+    CREATE type::record('host_guard', $endpoint) SET host = $id;
+    CREATE type::record('host_guard', $name) SET host = $id;
+    FOR $row IN $secrets { UPSERT type::record('secret', $row.key) SET key = $row.key, sealed = $row.sealed,
+        key_version = $row.key_version, created_ms = $row.created_ms };
+    UPDATE type::record('host', $id) SET spec = $spec, claims += 1";
+/// A change that met this many claims in a row gives up.
+const UPDATE_TRIES: u32 = 16;
+
+#[derive(Deserialize)]
+struct ClaimCount {
+    claims: i64,
+}
+
 impl Store {
+    /// Changes what an admin decided about a host, and its credentials with it. `check` judges the change against what
+    /// chains hold at that moment; no claim can slip in between.
+    ///
+    /// # Errors
+    /// `Taken` tells whether the name or the endpoint is another host's; the error of `check` comes back inside.
+    pub async fn host_update<E>(
+        &self,
+        id: &HostId,
+        spec: &HostSpec,
+        credentials: Option<&SealedSecret>,
+        check: impl Fn(&[ClaimRecord]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, StoreError> {
+        let text = "SELECT claims FROM type::record('host', $id)";
+        for _ in 0..UPDATE_TRIES {
+            let query = Query::new(text, json!({ "id": id.as_str() }));
+            let count = self.read_one::<ClaimCount>(query).await?.ok_or(StoreError::NotFound)?;
+            if let Err(refusal) = check(&self.host_claims(id).await?) {
+                return Ok(Err(refusal));
+            }
+            let bindings = json!({
+                "id": id.as_str(),
+                "name": format!("name {}", spec.name),
+                "endpoint": format!("endpoint {}", spec.endpoint.canonical()),
+                "spec": encode(spec)?,
+                "claims": count.claims,
+                "secrets": credentials.map(secret::row).into_iter().collect::<Vec<_>>(),
+            });
+            match self.write(Query::new(UPDATE, bindings)).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(error) if error.thrown("stale") => {}
+                Err(error) if error.thrown("endpoint") => return Err(StoreError::Taken { what: "endpoint" }),
+                Err(error) if error.thrown("name") => return Err(StoreError::Taken { what: "name" }),
+                Err(error) if error.thrown("no-host") => return Err(StoreError::NotFound),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict { reason: "the host is claimed without a pause".to_owned() })
+    }
+
     /// Adds a host; `Taken` tells whether its name or its endpoint exists.
     pub async fn host_create(&self, host: &HostRecord) -> Result<(), StoreError> {
         let bindings = json!({
@@ -101,3 +166,6 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

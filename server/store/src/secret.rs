@@ -33,7 +33,7 @@ impl TryFrom<Row> for SealedSecret {
     }
 }
 
-fn row(secret: &SealedSecret) -> Value {
+pub(crate) fn row(secret: &SealedSecret) -> Value {
     json!({
         "key": secret.key,
         "sealed": hex::encode(&secret.sealed),

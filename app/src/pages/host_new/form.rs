@@ -1,6 +1,6 @@
 //! What somebody has typed about a host, and what it means.
 
-use domain::host::{Endpoint, HostSpec, ImageNames, TlsCredentials};
+use domain::host::{Endpoint, HostSpec, ImageNames, Subnet, TlsCredentials};
 use domain::name::HostName;
 use domain::{Code, Error};
 use leptos::prelude::*;
@@ -32,6 +32,7 @@ pub struct Form {
     pub images_orderer: RwSignal<String>,
     pub images_sample: RwSignal<String>,
     pub image_rules: RwSignal<String>,
+    pub network_range: RwSignal<String>,
 }
 
 /// The same as plain text.
@@ -49,24 +50,28 @@ pub struct Draft {
     pub ports: (String, String),
     pub images: [String; 3],
     pub image_rules: String,
+    pub network_range: String,
+    /// Whether there are credentials already, so that empty fields mean those.
+    pub has_credentials: bool,
 }
 
 impl Form {
-    /// The local engine filled in, if there is an offer; else an empty remote one.
+    /// A host or the offer of one filled in; else an empty remote one.
     pub fn new(offer: Option<&HostSpec>) -> Self {
         let text = |value: &str| RwSignal::new(value.to_owned());
         let images = offer.map_or_else(ImageNames::default, |spec| spec.images.clone());
-        let path = match offer.map(|spec| &spec.endpoint) {
-            Some(Endpoint::Local { path }) => path.clone(),
-            Some(Endpoint::Tcp { .. }) | None => String::new(),
+        let (place, path, address, port) = match offer.map(|spec| &spec.endpoint) {
+            Some(Endpoint::Local { path }) => (Place::Local, path.as_str(), "", 2376),
+            Some(Endpoint::Tcp { address, port }) => (Place::Remote, "", address.as_str(), *port),
+            None => (Place::Remote, "", "", 2376),
         };
         let or = |pick: fn(&HostSpec) -> String, other: &str| offer.map_or_else(|| other.to_owned(), pick);
         Self {
-            place: RwSignal::new(if offer.is_some() { Place::Local } else { Place::Remote }),
+            place: RwSignal::new(place),
             name: RwSignal::new(or(|s| s.name.to_string(), "")),
-            path: RwSignal::new(path),
-            address: text(""),
-            port: text("2376"),
+            path: text(path),
+            address: text(address),
+            port: RwSignal::new(port.to_string()),
             ca_pem: text(""),
             certificate_pem: text(""),
             key_pem: text(""),
@@ -79,6 +84,7 @@ impl Form {
             images_orderer: RwSignal::new(images.orderer.join("\n")),
             images_sample: RwSignal::new(images.sample.join("\n")),
             image_rules: RwSignal::new(offer.map(|s| s.image_rules.join("\n")).unwrap_or_default()),
+            network_range: RwSignal::new(or(|s| s.network_range.to_string(), &Subnet::default().to_string())),
         }
     }
 
@@ -120,6 +126,8 @@ impl Form {
                 self.images_sample.get_untracked(),
             ],
             image_rules: self.image_rules.get_untracked(),
+            network_range: self.network_range.get_untracked(),
+            has_credentials: false,
         }
     }
 }
@@ -138,7 +146,7 @@ impl Draft {
             Place::Remote => {
                 let address = filled(&self.address, "address")?;
                 let endpoint = Endpoint::Tcp { address, port: number(&self.port, "port")? };
-                (endpoint, Some(whole(self.credentials)?))
+                (endpoint, given(self.credentials, self.has_credentials)?)
             }
         };
         let [peer, orderer, sample] = self.images.map(|text| lines(&text));
@@ -152,10 +160,20 @@ impl Draft {
             port_last: number(&self.ports.1, "port_last")?,
             images: ImageNames { peer, orderer, sample },
             image_rules: lines(&self.image_rules),
+            network_range: Subnet::parse(&self.network_range).map_err(|e| e.on("network_range"))?,
         };
         spec.check()?;
         Ok((spec, credentials))
     }
+}
+
+/// Credentials are given as a whole; where there are some already, giving none keeps them.
+fn given(credentials: TlsCredentials, has_some: bool) -> Result<Option<TlsCredentials>, Error> {
+    let texts = [&credentials.ca_pem, &credentials.certificate_pem, &credentials.key_pem];
+    if has_some && texts.iter().all(|text| text.trim().is_empty()) {
+        return Ok(None);
+    }
+    whole(credentials).map(Some)
 }
 
 fn whole(credentials: TlsCredentials) -> Result<TlsCredentials, Error> {
@@ -199,6 +217,8 @@ mod tests {
             ports: ("31000".to_owned(), "32000".to_owned()),
             images: ["a\n\n b ".to_owned(), "c".to_owned(), String::new()],
             image_rules: String::new(),
+            network_range: "10.213.0.0/16".to_owned(),
+            has_credentials: false,
         }
     }
 
@@ -224,6 +244,11 @@ mod tests {
         assert_eq!(field(|d| d.credentials.key_pem.clear()), "key_pem");
         assert_eq!(field(|d| d.capacity = "0".to_owned()), "capacity");
         assert_eq!(field(|d| d.ports.0 = "80".to_owned()), "port_first");
+        assert_eq!(field(|d| d.ports.1 = "31050".to_owned()), "port_last");
+        assert_eq!(field(|d| d.bind_address = "x".to_owned()), "bind_address");
+        assert_eq!(field(|d| d.images[0] = "a b".to_owned()), "images_peer");
+        assert_eq!(field(|d| d.image_rules = "http://r".to_owned()), "image_rules");
+        assert_eq!(field(|d| d.network_range = "8.8.8.0/24".to_owned()), "network_range");
     }
 
     #[test]
@@ -233,5 +258,16 @@ mod tests {
         let (spec, credentials) = local.parse().unwrap();
         assert_eq!(spec.endpoint.canonical(), "unix:///run/engine.sock");
         assert!(credentials.is_none());
+    }
+
+    #[test]
+    fn stored_credentials_are_kept_when_none_are_given_and_replaced_as_a_whole() {
+        let mut kept = draft(Place::Remote);
+        kept.has_credentials = true;
+        kept.credentials =
+            TlsCredentials { ca_pem: String::new(), certificate_pem: String::new(), key_pem: " ".to_owned() };
+        assert!(kept.clone().parse().unwrap().1.is_none());
+        kept.credentials.ca_pem = "-----BEGIN X-----".to_owned();
+        assert_eq!(kept.parse().unwrap_err().field.unwrap(), "certificate_pem");
     }
 }

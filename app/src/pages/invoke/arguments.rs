@@ -1,5 +1,7 @@
 //! Arguments as people type them: one per line, or a JSON array.
 
+use std::collections::BTreeMap;
+
 use domain::{Code, Error};
 use serde_json::Value;
 
@@ -24,15 +26,24 @@ pub fn from_json(text: &str) -> Result<Vec<String>, Error> {
         .collect())
 }
 
+/// Reads transient data: a JSON object. Texts go as they are; everything else goes as its JSON.
+pub fn transient_from_json(text: &str) -> Result<BTreeMap<String, String>, Error> {
+    if text.trim().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let values: BTreeMap<String, Value> =
+        serde_json::from_str(text).map_err(|_| Error::invalid(Code::TransientMalformed).on("transient"))?;
+    let text = |value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(values.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
 /// An answer as pretty JSON, if it is JSON.
 pub fn pretty(text: &str) -> Option<String> {
     let value: Value = serde_json::from_str(text).ok()?;
     serde_json::to_string_pretty(&value).ok()
-}
-
-/// An answer's bytes in hexadecimal.
-pub fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -67,9 +78,19 @@ mod tests {
     }
 
     #[test]
-    fn answers_in_three_forms() {
+    fn transient_data_are_an_object_of_texts() {
+        let read = transient_from_json(r#"{"pin":"1234","terms":{"days":3}}"#).unwrap();
+        assert_eq!((read["pin"].as_str(), read["terms"].as_str()), ("1234", r#"{"days":3}"#));
+        assert!(transient_from_json("").unwrap().is_empty());
+        for bad in ["[1]", "{", "\"a\"", "{1:2}"] {
+            let error = transient_from_json(bad).unwrap_err();
+            assert_eq!((error.code, error.field.as_deref()), (Code::TransientMalformed, Some("transient")));
+        }
+    }
+
+    #[test]
+    fn an_answer_is_shown_as_json_only_if_it_is() {
         assert_eq!(pretty("{\"a\":1}").unwrap(), "{\n  \"a\": 1\n}");
         assert_eq!(pretty("not json"), None);
-        assert_eq!(hex("90"), "3930");
     }
 }

@@ -6,17 +6,25 @@ use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName};
 use domain::transaction::CallSpec;
 use leptos::prelude::*;
 
-use super::arguments::{from_json, from_lines};
+use super::arguments::{from_json, from_lines, transient_from_json};
 
 /// Mark of the sample in names and images.
 const SAMPLE: &str = "example02";
+
+/// What the form must know of a deployed chaincode.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Deployed {
+    channel: String,
+    name: String,
+    is_sample: bool,
+    init_required: bool,
+}
 
 /// The fields; they outlive a refresh of the page's data.
 #[derive(Clone, Copy)]
 pub struct Form {
     filled: StoredValue<bool>,
-    /// Channel, chaincode, whether it is the sample.
-    deployed: RwSignal<Vec<(String, String, bool)>>,
+    deployed: RwSignal<Vec<Deployed>>,
     pub channel: RwSignal<String>,
     pub chaincode: RwSignal<String>,
     pub organization: RwSignal<String>,
@@ -24,6 +32,10 @@ pub struct Form {
     pub mode: RwSignal<String>,
     pub list: RwSignal<String>,
     pub json: RwSignal<String>,
+    pub transient: RwSignal<String>,
+    /// Organizations that must endorse; none: the peer chooses.
+    pub endorsers: RwSignal<Vec<String>>,
+    pub is_init: RwSignal<bool>,
     pub channels: Signal<Vec<(String, String)>>,
     pub chaincodes: Signal<Vec<(String, String)>>,
     pub organizations: RwSignal<Vec<(String, String)>>,
@@ -37,16 +49,16 @@ impl Form {
     /// Nothing yet.
     pub fn empty() -> Self {
         let text = |value: &str| RwSignal::new(value.to_owned());
-        let deployed = RwSignal::new(Vec::<(String, String, bool)>::new());
+        let deployed = RwSignal::new(Vec::<Deployed>::new());
         let channel = text("");
         let channels = Signal::derive(move || {
-            let mut names: Vec<String> = deployed.read().iter().map(|(c, _, _)| c.clone()).collect();
+            let mut names: Vec<String> = deployed.read().iter().map(|one| one.channel.clone()).collect();
             names.dedup();
             names.iter().map(|name| pair(name)).collect()
         });
         let chaincodes = Signal::derive(move || {
             let here = channel.get();
-            deployed.read().iter().filter(|(c, _, _)| *c == here).map(|(_, name, _)| pair(name)).collect()
+            deployed.read().iter().filter(|one| one.channel == here).map(|one| pair(&one.name)).collect()
         });
         Self {
             filled: StoredValue::new(false),
@@ -58,6 +70,9 @@ impl Form {
             mode: text("list"),
             list: text(""),
             json: text(""),
+            transient: text(""),
+            endorsers: RwSignal::new(Vec::new()),
+            is_init: RwSignal::new(false),
             channels,
             chaincodes,
             organizations: RwSignal::new(Vec::new()),
@@ -66,11 +81,13 @@ impl Form {
 
     /// Takes what there is; what was chosen before stays.
     pub fn fill_once(self, chain: &ChainView, deployed: &[ChaincodeView]) {
-        let mut rows: Vec<(String, String, bool)> = deployed
+        let mut rows: Vec<Deployed> = deployed
             .iter()
-            .map(|d| {
-                let is_sample = d.name.as_str().contains(SAMPLE) || d.image.contains(SAMPLE);
-                (d.channel.to_string(), d.name.to_string(), is_sample)
+            .map(|one| Deployed {
+                channel: one.channel.to_string(),
+                name: one.name.to_string(),
+                is_sample: one.name.as_str().contains(SAMPLE) || one.image.contains(SAMPLE),
+                init_required: one.init_required,
             })
             .collect();
         rows.sort();
@@ -92,8 +109,25 @@ impl Form {
 
     /// Whether the chosen chaincode is the sample.
     pub fn is_sample(self) -> bool {
+        self.chosen().is_some_and(|one| one.is_sample)
+    }
+
+    /// Whether the chosen chaincode waits for an init call.
+    pub fn needs_init(self) -> bool {
+        self.chosen().is_some_and(|one| one.init_required)
+    }
+
+    fn chosen(self) -> Option<Deployed> {
         let (channel, name) = (self.channel.get(), self.chaincode.get());
-        self.deployed.read().iter().any(|(c, n, sample)| *sample && *c == channel && *n == name)
+        self.deployed.read().iter().find(|one| one.channel == channel && one.name == name).cloned()
+    }
+
+    /// Adds an organization to those that must endorse, or takes it away.
+    pub fn toggle_endorser(self, name: &str) {
+        self.endorsers.update(|names| match names.iter().position(|one| one == name) {
+            Some(at) => drop(names.remove(at)),
+            None => names.push(name.to_owned()),
+        });
     }
 
     /// Fills in a call.
@@ -110,6 +144,11 @@ impl Form {
         } else {
             from_lines(&self.list.read_untracked())
         };
+        let transient = transient_from_json(&self.transient.read_untracked())?;
+        let mut endorsers = Vec::new();
+        for name in self.endorsers.read_untracked().iter() {
+            endorsers.push(OrganizationName::parse(name).map_err(|e| e.on("endorsers"))?);
+        }
         let call = CallSpec {
             chain: ChainName::parse(chain)?,
             channel: ChannelName::parse(&self.channel.read_untracked()).map_err(|e| e.on("channel"))?,
@@ -119,6 +158,9 @@ impl Form {
                 .map_err(|e| e.on("organization"))?,
             function: self.function.get_untracked().trim().to_owned(),
             arguments,
+            transient,
+            endorsers,
+            is_init: self.is_init.get_untracked() && untrack(|| self.needs_init()),
             idempotency_key: key,
         };
         call.check()?;

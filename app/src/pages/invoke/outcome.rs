@@ -3,7 +3,7 @@
 use domain::transaction::SubmitView;
 use leptos::prelude::*;
 
-use super::arguments::{hex, pretty};
+use super::arguments::pretty;
 use super::{Query, Submit};
 use crate::components::badge::{badge, transaction_state};
 use crate::components::copy::{CopyButton, Copyable};
@@ -41,7 +41,7 @@ pub fn submit_outcome(submit: Submit) -> AnyView {
                         <section class="card outcome">
                             <h2>{tr(|t| t.submit_outcome)}</h2>
                             {submit_facts(&done)}
-                            {result.map(|text| forms(&text, &hex(&text)))}
+                            {result.map(|text| forms(&text, done.result_hex.as_deref().unwrap_or_default()))}
                         </section>
                     }
                 })
@@ -74,6 +74,8 @@ pub fn submit_facts(done: &SubmitView) -> AnyView {
             <dd>{block}</dd>
             <dt>{tr(|t| t.endorse_time)}</dt>
             <dd>{milliseconds(done.endorse_ms)}</dd>
+            <dt>{tr(|t| t.order_time)}</dt>
+            <dd>{milliseconds(done.order_ms)}</dd>
             <dt>{tr(|t| t.commit_time)}</dt>
             <dd>{milliseconds(done.commit_ms)}</dd>
         </dl>

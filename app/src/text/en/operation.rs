@@ -10,6 +10,7 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chain-delete" => "Delete chain",
         "demo-create" => "Create demo chain",
         "chaincode-deploy" => "Deploy chaincode",
+        "host-prepare" => "Prepare images on a host",
         _ => return None,
     })
 }
@@ -37,6 +38,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "approve-definition" => "Approve for each organization",
         "commit-definition" => "Commit the definition",
         "await-definition" => "Wait until the chaincode answers",
+        "prepare-images" => "Pull images",
         _ => return None,
     })
 }

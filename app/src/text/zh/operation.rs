@@ -10,6 +10,7 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chain-delete" => "删除链",
         "demo-create" => "创建演示链",
         "chaincode-deploy" => "部署链码",
+        "host-prepare" => "准备主机镜像",
         _ => return None,
     })
 }
@@ -37,6 +38,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "approve-definition" => "各组织批准",
         "commit-definition" => "提交定义",
         "await-definition" => "等待链码响应",
+        "prepare-images" => "拉取镜像",
         _ => return None,
     })
 }

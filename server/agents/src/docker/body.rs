@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use bollard::models::{
-    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType,
-    MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy,
+    ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount,
+    MountType, MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, PortBinding, RestartPolicy,
     RestartPolicyNameEnum, VolumeCreateRequest,
 };
+use domain::host::Subnet;
 
 use super::names;
 use crate::{NodeNetwork, NodeSpec, ObjectLabels, Publish, SpaceSpec};
@@ -165,8 +166,9 @@ pub(crate) fn volume(spec: &NodeSpec, purpose: &str) -> VolumeCreateRequest {
 /// The body that makes one of a chain's networks.
 ///
 /// The one for chaincode has no way out, and its bridge has no address on the host, so that nothing that the
-/// host listens on can be reached from inside.
-pub(crate) fn network(space: &SpaceSpec, purpose: &str) -> NetworkCreateRequest {
+/// host listens on can be reached from inside. Addresses are given, not left to the engine: what it has by itself ends
+/// after some thirty networks.
+pub(crate) fn network(space: &SpaceSpec, purpose: &str, subnet: Subnet) -> NetworkCreateRequest {
     let of = ObjectLabels {
         installation: space.installation.clone(),
         chain: space.chain.clone(),
@@ -181,6 +183,11 @@ pub(crate) fn network(space: &SpaceSpec, purpose: &str) -> NetworkCreateRequest 
         internal: Some(internal),
         attachable: Some(false),
         enable_ipv6: Some(false),
+        ipam: Some(Ipam {
+            driver: Some("default".to_owned()),
+            config: Some(vec![IpamConfig { subnet: Some(subnet.to_string()), ..IpamConfig::default() }]),
+            ..Ipam::default()
+        }),
         options: internal.then_some(options),
         labels: Some(names::labels(&of, &[(names::PURPOSE, purpose)])),
         ..NetworkCreateRequest::default()

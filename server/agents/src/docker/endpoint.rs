@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use domain::host::Subnet;
 use zeroize::Zeroizing;
 
 /// Address of an engine.
@@ -49,6 +50,8 @@ pub struct DockerOptions {
     pub client_address: String,
     /// True where an engine on the portal's own machine may be reached over TCP.
     pub allow_loopback: bool,
+    /// Where the chains' networks take their addresses from.
+    pub network_range: Subnet,
 }
 
 impl Default for DockerOptions {
@@ -58,6 +61,7 @@ impl Default for DockerOptions {
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             client_address: Ipv4Addr::LOCALHOST.to_string(),
             allow_loopback: false,
+            network_range: Subnet::default(),
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::{
 
 /// A pull that says nothing for so long has failed.
 const PULL_IDLE_MAX: Duration = Duration::from_secs(300);
+/// A registry that has not answered a question by then is out of reach.
+const ASK_MAX: Duration = Duration::from_secs(10);
 /// A whole pull that takes longer has failed.
 const PULL_MAX: Duration = Duration::from_secs(3600);
 
@@ -65,12 +67,7 @@ async fn pull(
         tag: Some(tag.to_owned()),
         ..CreateImageOptions::default()
     };
-    let credentials = credentials.map(|given| DockerCredentials {
-        username: Some(given.username.clone()),
-        password: Some(given.password.to_string()),
-        serveraddress: Some(registry_of(repository).to_owned()),
-        ..DockerCredentials::default()
-    });
+    let credentials = credentials.map(|given| engine_credentials(given, repository));
     let docker = client.docker().await?.with_timeout(PULL_IDLE_MAX);
     let what = format!("pull of {reference}");
     let mut messages = Box::pin(docker.create_image(Some(options), None, credentials));
@@ -91,6 +88,39 @@ async fn pull(
             current: detail.current.and_then(|n| u64::try_from(n).ok()),
             total: detail.total.and_then(|n| u64::try_from(n).ok()),
         });
+    }
+}
+
+fn engine_credentials(given: &PullCredentials, repository: &str) -> DockerCredentials {
+    DockerCredentials {
+        username: Some(given.username.clone()),
+        password: Some(given.password.to_string()),
+        serveraddress: Some(registry_of(repository).to_owned()),
+        ..DockerCredentials::default()
+    }
+}
+
+/// Asks an image's registry whether it has it for us; the engine asks, because it may reach what we do not.
+pub(crate) async fn ask_registry(
+    client: &Client,
+    reference: &str,
+    credentials: Option<&PullCredentials>,
+) -> Result<(), AgentError> {
+    check(reference)?;
+    let absent = |why| AgentError::ImageMissing { reference: reference.to_owned(), why };
+    if is_local_only_name(reference) {
+        return Err(absent(MissingWhy::LocalOnly));
+    }
+    let (repository, _) = split_reference(reference);
+    let credentials = credentials.map(|given| engine_credentials(given, repository));
+    let docker = client.docker().await?;
+    let asked = docker.inspect_registry_image(reference, credentials);
+    match within(&format!("registry of {reference}"), ASK_MAX, asked).await {
+        Ok(_) => Ok(()),
+        Err(error @ AgentError::Timeout { .. }) => {
+            Err(absent(MissingWhy::RegistryUnreachable(error.to_string())))
+        }
+        Err(error) => Err(missing(&error).map_or(error, absent)),
     }
 }
 

@@ -40,6 +40,12 @@ pub enum Verb {
     Connect,
     /// `used_ports`
     UsedPorts,
+    /// `answering_ports`
+    AnsweringPorts,
+    /// `ask_registry`
+    AskRegistry,
+    /// `load_image`
+    LoadImage,
 }
 
 /// Where in a call it fails.

@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use super::disk::Data;
 use super::fault::{Fault, Faults, Verb, When};
 use crate::{
-    AgentError, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange, NodeEvent, NodeRef,
-    NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
+    AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
 };
 
 /// Ports that the host chooses begin here, as on Linux.
@@ -26,7 +26,13 @@ const EPOCH: i64 = 1_893_456_000;
 
 /// Everything that is on a simulated host.
 pub(crate) struct World {
+    pub(crate) id: String,
     pub(crate) reachable: bool,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) disk_free_bytes: Option<u64>,
+    pub(crate) clock_skew_s: i64,
+    /// Ports on which somebody who is no container listens.
+    pub(crate) listeners: BTreeSet<u16>,
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<(Verb, String)>,
     pub(crate) images: BTreeMap<String, ImageFacts>,
@@ -63,7 +69,12 @@ pub(crate) struct Config {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
+            id: "simulated".to_owned(),
             reachable: true,
+            memory_bytes: Some(64 << 30),
+            disk_free_bytes: None,
+            clock_skew_s: 0,
+            listeners: BTreeSet::new(),
             faults: Faults::default(),
             calls: Vec::new(),
             images: BTreeMap::new(),
@@ -144,6 +155,45 @@ impl World {
             MissingWhy::NotInRegistry("simulated".to_owned())
         };
         Err(AgentError::ImageMissing { reference: reference.to_owned(), why })
+    }
+
+    pub(crate) fn ask_registry(&self, reference: &str) -> Result<(), AgentError> {
+        let why = if is_local_only_name(reference) {
+            MissingWhy::LocalOnly
+        } else if self.offered.contains_key(reference) {
+            return Ok(());
+        } else {
+            MissingWhy::NotInRegistry("simulated".to_owned())
+        };
+        Err(AgentError::ImageMissing { reference: reference.to_owned(), why })
+    }
+
+    pub(crate) fn load_image(&mut self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
+        let mut loaded = Vec::new();
+        for image in archive.images() {
+            for name in &image.names {
+                if self.images.get(name).is_some_and(|found| found.id != image.config_id) {
+                    return Err(AgentError::Conflict(format!("another image is called {name}")));
+                }
+            }
+            let names =
+                if image.names.is_empty() { vec![image.config_id.clone()] } else { image.names.clone() };
+            for name in names {
+                let facts = ImageFacts {
+                    reference: name.clone(),
+                    id: image.config_id.clone(),
+                    digest: None,
+                    local_only: true,
+                    architecture: image.architecture.clone(),
+                    created: None,
+                    size_bytes: None,
+                    volumes: image.volumes.clone(),
+                };
+                self.images.insert(name, facts.clone());
+                loaded.push(facts);
+            }
+        }
+        Ok(loaded)
     }
 
     fn image(&self, reference: &str) -> Option<&ImageFacts> {

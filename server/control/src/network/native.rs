@@ -118,6 +118,7 @@ fn definition(spec: &DefinitionSpec) -> Result<Definition, FabricError> {
 fn invocation(call: &Call) -> Invocation {
     let mut invocation = Invocation::new(&call.channel, &call.chaincode, call.arguments.clone());
     invocation.is_init = call.is_init;
+    invocation.transient.clone_from(&call.transient);
     invocation
 }
 
@@ -268,7 +269,7 @@ impl Network for NativeNetwork {
         call: &Call,
     ) -> Result<Vec<u8>, FabricError> {
         let gateway = self.gateway(link, node, identity)?;
-        let answer = gateway.prepare(&invocation(call), Vec::new())?.evaluate().await?;
+        let answer = gateway.prepare(&invocation(call), call.organizations.clone())?.evaluate().await?;
         Ok(answer.payload)
     }
 
@@ -280,7 +281,7 @@ impl Network for NativeNetwork {
         call: &Call,
     ) -> Result<Endorsed, FabricError> {
         let gateway = self.gateway(link, node, identity)?;
-        let endorsed = gateway.prepare(&invocation(call), Vec::new())?.endorse().await?;
+        let endorsed = gateway.prepare(&invocation(call), call.organizations.clone())?.endorse().await?;
         Ok(Endorsed {
             tx_id: endorsed.tx_id().to_owned(),
             result: endorsed.response().payload.clone(),

@@ -8,15 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use domain::chaincode::DeploySpec;
 use domain::name::OrganizationName;
 use domain::node::NodeKind;
-use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::ChaincodeRecord;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
-use super::{agent_error, for_each_node, link, step_error, store_error, until};
+use super::host_prepare::pull;
+use super::{for_each_node, link, step_error, store_error, until};
 use crate::error::internal;
+use crate::host::images::no_volumes;
 use crate::network::{ChainLink, DefinitionSpec};
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -137,10 +138,8 @@ fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
 async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageResolved, StepError> {
     let spec = ctx.params().deploy_spec();
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    let credentials = ctx.env().pull_credentials(&link.plan.host, &spec.image);
-    let facts =
-        link.agent.ensure_image(&spec.image, credentials.as_ref(), &mut |_| {}).await.map_err(agent_error)?;
-    ctx.note(format!("image {} {}", spec.image, facts.id)).await;
+    let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
+    no_volumes(&facts).map_err(step_error)?;
     let peer = first_peer(&link)?;
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let committed = ctx
@@ -241,11 +240,11 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
         })
         .await?;
     }
-    services
-        .network
-        .commit(&link, peer, channel, &wanted, &msp_ids)
-        .await
-        .map_err(|error| node_error(peer, &error))
+    // Right after the chain was made the peers of one organization may not have found those of the others yet.
+    until(&ctx, peer.name.as_str(), || async {
+        services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
+    })
+    .await
 }
 
 /// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
@@ -323,17 +322,6 @@ async fn in_force(services: &Services, spec: &DeploySpec, sequence: i64) -> Resu
     Ok(records.iter().find(same).is_some_and(|record| record.sequence >= sequence))
 }
 
-/// Refuses an image that the host's rules do not let users run.
-pub(crate) fn check_image(rules: &[String], image: &str, staff: bool) -> Result<(), Error> {
-    let allowed =
-        staff || rules.iter().any(|prefix| !prefix.is_empty() && image.starts_with(prefix.as_str()));
-    if allowed {
-        Ok(())
-    } else {
-        Err(Error::new(domain::ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", image))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::name::{ChainName, ChaincodeName, ChannelName};
@@ -359,14 +347,5 @@ mod tests {
         assert_eq!(first, server_name(&spec(), 1, &organization));
         assert_ne!(first, server_name(&spec(), 2, &organization));
         assert!(domain::name::NodeName::parse(&first).is_ok(), "{first}");
-    }
-
-    #[test]
-    fn only_staff_and_rules_let_an_image_run() {
-        let rules = vec!["registry.example/approved/".to_owned(), String::new()];
-        assert!(check_image(&rules, "registry.example/approved/cc:1", false).is_ok());
-        assert!(check_image(&rules, "docker.io/miner:1", false).is_err());
-        assert!(check_image(&[], "docker.io/miner:1", false).is_err());
-        assert!(check_image(&[], "docker.io/any:1", true).is_ok());
     }
 }

@@ -60,6 +60,32 @@ pub enum ErrorKind {
     Unavailable,
     /// Too many requests at once.
     Overloaded,
+    /// The transaction or block part is larger than the channel allows.
+    TooLarge,
+    /// The contract ran longer than peers let it.
+    ExecutionTimeout,
+    /// The channel does not know the organization behind the identity, or cannot read the identity.
+    CreatorUnknown,
+    /// The identity's certificate stands on its organization's list of revoked ones.
+    CertificateRevoked,
+    /// The node's certificate does not name the address that was dialled.
+    NamesDiffer,
+    /// Not enough organizations signed, or the identity lacks the role.
+    PolicyNotSatisfied,
+    /// Somebody else changed the configuration meanwhile: fetch it and sign again.
+    ConfigConflict,
+    /// The configuration is like that already.
+    ConfigUnchanged,
+    /// The channel is being moved to another kind of consensus.
+    MaintenanceMode,
+    /// The channel's capabilities and the node's version do not suit each other.
+    CapabilityMissing,
+    /// The transaction id does not follow from nonce and creator.
+    BadProposal,
+    /// The contract wrote where it may not, or what cannot be read.
+    BadWriteset,
+    /// A configuration transaction that peers do not accept.
+    ConfigInvalid,
     BadRequest,
     Other,
 }
@@ -78,6 +104,7 @@ impl ErrorKind {
                 | Self::Timeout
                 | Self::Unavailable
                 | Self::Overloaded
+                | Self::MaintenanceMode
         )
     }
 }
@@ -110,6 +137,8 @@ const RULES: &[Rule] = &[
     ("no endorsement combination can be satisfied", ErrorKind::NoPeers),
     ("failed to find any endorsing peers", ErrorKind::NoPeers),
     ("no peers available to evaluate", ErrorKind::NoPeers),
+    // An MSP that a channel does not have, before a namespace that it does not have.
+    ("is not defined on channel", ErrorKind::CreatorUnknown),
     ("is not defined", ErrorKind::ChaincodeNotDefined),
     ("has been successfully defined on channel", ErrorKind::ChaincodeNotDefined),
     ("duplicate transaction found", ErrorKind::DuplicateTransaction),
@@ -120,15 +149,30 @@ const RULES: &[Rule] = &[
     ("apart from current server time", ErrorKind::ClockSkew),
     ("too many requests for", ErrorKind::Overloaded),
     ("channel pending removal", ErrorKind::Unavailable),
+    ("maintenance mode", ErrorKind::MaintenanceMode),
     ("no orderer nodes available", ErrorKind::Unavailable),
+    ("no orderers could successfully process", ErrorKind::Unavailable),
+    ("timeout expired while executing", ErrorKind::ExecutionTimeout),
     ("timeout expired while", ErrorKind::Timeout),
+    ("exceeds maximum allowed", ErrorKind::TooLarge),
+    ("error validating ReadSet", ErrorKind::ConfigConflict),
+    ("error validating DeltaSet", ErrorKind::ConfigUnchanged),
+    ("delta set was empty", ErrorKind::ConfigUnchanged),
+    ("cannot use new lifecycle for channel", ErrorKind::CapabilityMissing),
+    ("is required but not supported", ErrorKind::CapabilityMissing),
+    ("certificate has been revoked", ErrorKind::CertificateRevoked),
     ("channel does not exist", ErrorKind::ChannelUnknown),
     ("Invalid chain ID", ErrorKind::ChannelUnknown),
     ("channel '", ErrorKind::ChannelUnknown),
+    ("creator org unknown", ErrorKind::CreatorUnknown),
     ("access denied", ErrorKind::AccessDenied),
-    ("signature set did not satisfy policy", ErrorKind::AccessDenied),
-    ("implicit policy evaluation failed", ErrorKind::AccessDenied),
+    ("signature set did not satisfy policy", ErrorKind::PolicyNotSatisfied),
+    ("implicit policy evaluation failed", ErrorKind::PolicyNotSatisfied),
+    ("not satisfied", ErrorKind::PolicyNotSatisfied),
     ("proposal's creator satisfies local MSP principal", ErrorKind::AccessDenied),
+    ("certificate is valid for", ErrorKind::NamesDiffer),
+    ("NotValidForName", ErrorKind::NamesDiffer),
+    ("certificate not valid for name", ErrorKind::NamesDiffer),
     ("certificate signed by unknown authority", ErrorKind::Untrusted),
     ("invalid peer certificate", ErrorKind::Untrusted),
     ("received fatal alert", ErrorKind::Untrusted),
@@ -140,6 +184,11 @@ const SEQUENCES: &[(&str, u64)] = &[
     ("is larger than the next available sequence number ", 0),
     ("currently defined sequence ", 1),
 ];
+
+/// Sorts what a block says of a transaction.
+pub fn of_validation(code: ValidationCode) -> ErrorKind {
+    by_validation(code)
+}
 
 pub(super) fn classify(error: &FabricError) -> ErrorKind {
     match error {
@@ -237,6 +286,11 @@ fn by_validation(code: ValidationCode) -> ErrorKind {
         ValidationCode::InvalidChaincode
         | ValidationCode::ExpiredChaincode
         | ValidationCode::ChaincodeVersionConflict => ErrorKind::ChaincodeNotDefined,
+        ValidationCode::BadProposalTxid => ErrorKind::BadProposal,
+        ValidationCode::IllegalWriteset | ValidationCode::InvalidWriteset | ValidationCode::BadRwset => {
+            ErrorKind::BadWriteset
+        }
+        ValidationCode::InvalidConfigTransaction => ErrorKind::ConfigInvalid,
         _ => ErrorKind::Other,
     }
 }

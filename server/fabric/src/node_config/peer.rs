@@ -130,6 +130,10 @@ peer:
   gossip:
     useLeaderElection: false
     orgLeader: true
+    # A new peer is found by the other organizations within seconds; by default it takes up to half a minute.
+    reconnectInterval: 2s
+    publishStateInfoInterval: 1s
+    requestStateInfoInterval: 1s
     state:
       enabled: false
     pvtData:

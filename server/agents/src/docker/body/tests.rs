@@ -55,6 +55,10 @@ fn chaincode() -> NodeSpec {
     }
 }
 
+fn subnet(nth: usize) -> Subnet {
+    Subnet::default().parts(25).nth(nth).unwrap()
+}
+
 #[test]
 fn bodies_are_as_reviewed() {
     let space = SpaceSpec { installation: "abc123".into(), chain: "demo".into(), operation: "op-1".into() };
@@ -62,8 +66,8 @@ fn bodies_are_as_reviewed() {
     golden("container_chaincode.json", &container(&chaincode(), LOCAL));
     golden("volume_data.json", &volume(&peer(), names::DATA));
     golden("volume_config.json", &volume(&chaincode(), names::CONFIG));
-    golden("network_chain.json", &network(&space, names::CHAIN_NETWORK));
-    golden("network_chaincode.json", &network(&space, names::CHAINCODE_NETWORK));
+    golden("network_chain.json", &network(&space, names::CHAIN_NETWORK, subnet(0)));
+    golden("network_chaincode.json", &network(&space, names::CHAINCODE_NETWORK, subnet(1)));
 }
 
 /// Whatever a specification says, these hold.

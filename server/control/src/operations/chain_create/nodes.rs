@@ -15,7 +15,7 @@ use super::CreatesChain;
 use super::ports::{move_ports, planned};
 use crate::material::plain_file;
 use crate::network::ChainLink;
-use crate::operations::{agent_error, for_each_node, link_of, step_error, until, with_logs};
+use crate::operations::{agent_error, for_each_node, host_prepare, link_of, step_error, until, with_logs};
 use crate::services::Services;
 use crate::topology::{self, ChainPlan, PlannedNode};
 
@@ -45,30 +45,15 @@ pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<Im
     Ok(ImagesPinned { peer, orderer })
 }
 
-/// The first of some images that is present, else the first that can be pulled.
+/// The id of the first of some images that is present, else of the first that can be pulled.
 async fn ensure_first<P: CreatesChain>(
     ctx: &Context<P>,
     references: Vec<String>,
 ) -> Result<String, StepError> {
-    let agent = ctx.env().agent(&ctx.params().chain_spec().host).await.map_err(step_error)?;
-    for reference in &references {
-        if let Some(facts) = agent.image(reference).await.map_err(agent_error)? {
-            ctx.note(format!("image {reference} {}", facts.id)).await;
-            return Ok(facts.id);
-        }
-    }
-    let mut last = step_error(Error::unavailable(Code::ImageMissing));
-    for reference in &references {
-        let credentials = ctx.env().pull_credentials(&ctx.params().chain_spec().host, reference);
-        match agent.ensure_image(reference, credentials.as_ref(), &mut |_| {}).await {
-            Ok(facts) => {
-                ctx.note(format!("image {reference} {}", facts.id)).await;
-                return Ok(facts.id);
-            }
-            Err(error) => last = agent_error(error),
-        }
-    }
-    Err(last)
+    let host = &ctx.params().chain_spec().host;
+    let agent = ctx.env().agent(host).await.map_err(step_error)?;
+    let facts = host_prepare::ensure_first(ctx, host, agent.as_ref(), references).await?;
+    Ok(facts.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id)
 }
 
 /// Why a node could not be started.

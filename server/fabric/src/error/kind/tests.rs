@@ -73,7 +73,7 @@ fn answers_of_peers() {
         ),
         (
             "error in simulation: failed to execute transaction 1: timeout expired while executing transaction",
-            ErrorKind::Timeout,
+            ErrorKind::ExecutionTimeout,
         ),
         ("access denied: channel [ch] creator org [Org1MSP]", ErrorKind::AccessDenied),
         ("proposal client identity expired 3h ago", ErrorKind::CertificateExpired),
@@ -171,16 +171,12 @@ fn answers_of_orderers_and_of_validation() {
         (ordering(503, "no Raft leader"), ErrorKind::NoRaftLeader, true),
         (
             ordering(403, "implicit policy evaluation failed - 0 sub-policies were satisfied"),
-            ErrorKind::AccessDenied,
+            ErrorKind::PolicyNotSatisfied,
             false,
         ),
-        (
-            ordering(400, "message payload is 9 bytes and exceeds maximum allowed"),
-            ErrorKind::BadRequest,
-            false,
-        ),
+        (ordering(400, "message payload is 9 bytes and exceeds maximum allowed"), ErrorKind::TooLarge, false),
         (ordering(404, ""), ErrorKind::ChannelUnknown, false),
-        (ordering(503, "maintenance mode"), ErrorKind::Unavailable, true),
+        (ordering(503, "maintenance mode"), ErrorKind::MaintenanceMode, true),
         (http(405, r#"{"error":"cannot join: channel already exists"}"#), ErrorKind::AlreadyJoined, false),
         (http(409, r#"{"error":"cannot join: channel pending removal"}"#), ErrorKind::Unavailable, true),
         (http(400, r#"{"error":"invalid join block"}"#), ErrorKind::BadRequest, false),
@@ -188,10 +184,38 @@ fn answers_of_orderers_and_of_validation() {
         (validation(ValidationCode::MvccReadConflict), ErrorKind::MvccConflict, true),
         (validation(ValidationCode::PhantomReadConflict), ErrorKind::PhantomConflict, true),
         (validation(ValidationCode::EndorsementPolicyFailure), ErrorKind::EndorsementPolicyFailure, false),
-        (validation(ValidationCode::BadRwset), ErrorKind::Other, false),
+        (validation(ValidationCode::BadRwset), ErrorKind::BadWriteset, false),
+        (validation(ValidationCode::InvalidOtherReason), ErrorKind::Other, false),
     ];
     for (error, expected, retryable) in cases {
         assert_eq!(error.kind(), expected, "{error}");
         assert_eq!(error.is_retryable(), retryable, "{error}");
+    }
+}
+
+#[test]
+fn configuration_identities_and_limits() {
+    let cases = [
+        ("access denied: channel [ch] creator org unknown, creator is malformed", ErrorKind::CreatorUnknown),
+        ("error: MSP Org3MSP is not defined on channel", ErrorKind::CreatorUnknown),
+        ("The certificate has been revoked", ErrorKind::CertificateRevoked),
+        ("signature set did not satisfy policy", ErrorKind::PolicyNotSatisfied),
+        ("policy for [Group]  /Channel/Application not satisfied: x", ErrorKind::PolicyNotSatisfied),
+        (
+            "error validating ReadSet: proposed update requires that key [Group] /Channel be at version 0, but it is currently at version 1",
+            ErrorKind::ConfigConflict,
+        ),
+        ("error validating DeltaSet: delta set was empty", ErrorKind::ConfigUnchanged),
+        (
+            "cannot use new lifecycle for channel 'ch' as it does not have the required capabilities enabled",
+            ErrorKind::CapabilityMissing,
+        ),
+        ("Application capability V9_0 is required but not supported", ErrorKind::CapabilityMissing),
+        ("x509: certificate is valid for localhost, not other", ErrorKind::NamesDiffer),
+        ("invalid peer certificate: certificate not valid for name \"a\"", ErrorKind::NamesDiffer),
+        ("x509: certificate signed by unknown authority", ErrorKind::Untrusted),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(proposal(text).kind(), expected, "{text}");
     }
 }

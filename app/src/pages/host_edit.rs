@@ -1,0 +1,184 @@
+//! Changing a host: what an admin decided about it, its credentials, and those of registries. Whatever is secret goes
+//! in here and is never shown again.
+
+use domain::host::{HostSpec, HostView, RegistryCredentials, TlsCredentials};
+use domain::id::HostId;
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::host_new::form::{Form, Place};
+use super::host_new::{Connection, Limits, show_on_field, wrong_on};
+use super::{parameter, refusal};
+use crate::api::ApiError;
+use crate::api::host::{host_edit, host_read, host_registry_remove, host_registry_set};
+use crate::components::field::TextField;
+use crate::components::load::load;
+use crate::components::notice::Notice;
+use crate::components::page::Page;
+use crate::text::{say, tr, words};
+
+/// A changed host: its new specification and, if they are replaced, its credentials.
+type Change = (HostSpec, Option<TlsCredentials>);
+
+/// The page.
+#[component]
+pub fn HostEdit() -> impl IntoView {
+    let id = parameter("id");
+    // Read once: a change that somebody else makes meanwhile must not clear what is typed.
+    let host = Resource::new(move || id.get(), |id| host_read(HostId::new(id)));
+    load(host, move |host, _| {
+        let crumbs = vec![
+            (words(|t| t.hosts), "/hosts".to_owned()),
+            (Signal::stored(host.spec.name.to_string()), format!("/hosts/{}", host.id)),
+        ];
+        view! {
+            <Page title=words(|t| t.edit_host) crumbs=crumbs>
+                <Settings host=host.clone()/>
+                <Registries host=host/>
+            </Page>
+        }
+        .into_any()
+    })
+}
+
+#[component]
+fn Settings(host: HostView) -> impl IntoView {
+    let form = Form::new(Some(&host.spec));
+    let wrong = RwSignal::new(None::<domain::Error>);
+    let id = StoredValue::new(host.id.clone());
+    let edit = Action::new(move |change: &Change| {
+        let (spec, credentials) = change.clone();
+        host_edit(id.get_value(), spec, credentials)
+    });
+    go_back(edit);
+    show_on_field(edit, wrong);
+    let save = move || {
+        let mut draft = form.draft();
+        draft.has_credentials = true;
+        match draft.parse() {
+            Ok(change) => {
+                wrong.set(None);
+                edit.dispatch(change);
+            }
+            Err(error) => wrong.set(Some(error)),
+        }
+    };
+    let keep = move || {
+        (form.place.get() == Place::Remote)
+            .then(|| view! { <p class="field-hint">{tr(|t| t.credentials_keep_hint)}</p> })
+    };
+    view! {
+        <form class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
+            <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
+                error=wrong_on(wrong, "name")/>
+            <Connection form=form wrong=wrong/>
+            {keep}
+            <Limits form=form wrong=wrong/>
+            <Notice error=refusal(edit)/>
+            <div class="row end">
+                <a class="button" href=format!("/hosts/{}", host.id)>{tr(|t| t.cancel)}</a>
+                <button type="submit" class="button primary" disabled=move || edit.pending().get()>
+                    {tr(|t| t.save)}
+                </button>
+            </div>
+        </form>
+    }
+}
+
+fn go_back(edit: Action<Change, Result<HostView, ApiError>>) {
+    let navigate = use_navigate();
+    Effect::new(move |_| {
+        if let Some(Ok(host)) = edit.value().get() {
+            navigate(&format!("/hosts/{}", host.id), leptos_router::NavigateOptions::default());
+        }
+    });
+}
+
+#[component]
+fn Registries(host: HostView) -> impl IntoView {
+    let id = StoredValue::new(host.id);
+    let known = RwSignal::new(host.registries);
+    let (registry, user, password) =
+        (RwSignal::new(String::new()), RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let wrong = RwSignal::new(None::<domain::Error>);
+    let set = Action::new(move |credentials: &RegistryCredentials| {
+        host_registry_set(id.get_value(), credentials.clone())
+    });
+    let remove = Action::new(move |registry: &String| host_registry_remove(id.get_value(), registry.clone()));
+    show_on_field(set, wrong);
+    Effect::new(move |_| {
+        if let Some(Ok(host)) = set.value().get() {
+            known.set(host.registries);
+            for field in [registry, user, password] {
+                field.set(String::new());
+            }
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(Ok(host)) = remove.value().get() {
+            known.set(host.registries);
+        }
+    });
+    let store = move || {
+        let credentials = RegistryCredentials {
+            registry: registry.get_untracked().trim().to_owned(),
+            user: user.get_untracked().trim().to_owned(),
+            password: password.get_untracked(),
+        };
+        let checked = credentials.check();
+        wrong.set(checked.as_ref().err().cloned());
+        if checked.is_ok() {
+            set.dispatch(credentials);
+        }
+    };
+    view! {
+        <section class="card">
+            <h2>{tr(|t| t.registries)}</h2>
+            <p class="muted">{tr(|t| t.registries_hint)}</p>
+            {move || registry_list(known.get(), remove)}
+            <form class="form" on:submit=move |event| { event.prevent_default(); store(); }>
+                <div class="columns">
+                    <TextField id="registry" label=words(|t| t.registry) value=registry
+                        error=wrong_on(wrong, "registry")/>
+                    <TextField id="user" label=words(|t| t.registry_user) value=user autocomplete="off"
+                        error=wrong_on(wrong, "user")/>
+                    <TextField id="password" label=words(|t| t.registry_password) value=password
+                        kind="password" autocomplete="new-password" hint=words(|t| t.secret_hint)
+                        error=wrong_on(wrong, "password")/>
+                </div>
+                <Notice error=refusal(set)/>
+                <Notice error=refusal(remove)/>
+                <div class="row end">
+                    <button type="submit" class="button" disabled=move || set.pending().get()>
+                        {tr(|t| t.registry_add)}
+                    </button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+fn registry_list(known: Vec<String>, remove: Action<String, Result<HostView, ApiError>>) -> AnyView {
+    if known.is_empty() {
+        return view! { <p>{tr(|t| t.no_registries)}</p> }.into_any();
+    }
+    let rows = known
+        .into_iter()
+        .map(|registry| {
+            let name = registry.clone();
+            let label = registry.clone();
+            let label = say(move |t| format!("{} {label}", t.remove));
+            view! {
+                <li class="row">
+                    <code>{registry}</code>
+                    <button type="button" class="button small" aria-label=label
+                        disabled=move || remove.pending().get()
+                        on:click=move |_| { remove.dispatch(name.clone()); }>
+                        {tr(|t| t.remove)}
+                    </button>
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ul class="plain">{rows}</ul> }.into_any()
+}

@@ -1,0 +1,134 @@
+//! Connection profiles: where an organization's applications find the chain, with the addresses and ports that clients
+//! use. No keys are in them.
+
+use std::collections::BTreeMap;
+
+use domain::Error;
+use domain::name::{ChainName, OrganizationName};
+use domain::node::NodeKind;
+use domain::permission::{Action, Noun};
+use serde_json::{Map, Value, json};
+use store::ChannelRecord;
+
+use super::yaml;
+use crate::ControlPlane;
+use crate::caller::Caller;
+use crate::network::ChainLink;
+use crate::topology::PlannedNode;
+
+impl ControlPlane {
+    /// The connection profile of an organization.
+    pub async fn connection_profile(
+        &self,
+        caller: &Caller,
+        chain: &ChainName,
+        organization: &OrganizationName,
+    ) -> Result<Value, Error> {
+        self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
+        let link = self.link(chain).await?;
+        let channels = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
+        profile(&link, &channels, organization)
+    }
+
+    /// The same as YAML.
+    pub async fn connection_profile_yaml(
+        &self,
+        caller: &Caller,
+        chain: &ChainName,
+        organization: &OrganizationName,
+    ) -> Result<String, Error> {
+        Ok(yaml::document(&self.connection_profile(caller, chain, organization).await?))
+    }
+}
+
+/// Works the profile out. Organizations that share a channel are all in it: their peers endorse as well.
+fn profile(
+    link: &ChainLink,
+    channels: &[ChannelRecord],
+    organization: &OrganizationName,
+) -> Result<Value, Error> {
+    let plan = &link.plan;
+    if !plan.members().any(|(name, _)| name == organization) {
+        return Err(Error::not_found());
+    }
+    let shared: Vec<&ChannelRecord> =
+        channels.iter().filter(|channel| channel.organizations.contains(organization)).collect();
+    let is_near = |name: &OrganizationName| {
+        name == organization || shared.iter().any(|channel| channel.organizations.contains(name))
+    };
+    let (mut organizations, mut peers) = (Map::new(), BTreeMap::new());
+    for (name, planned) in plan.members().filter(|(name, _)| is_near(name)) {
+        let names: Vec<&str> = plan.peers_of(name).map(|peer| peer.domain_name.as_str()).collect();
+        let entry = json!({ "mspid": planned.msp_id, "peers": names, "certificateAuthorities": [] });
+        organizations.insert(name.to_string(), entry);
+        for peer in plan.peers_of(name) {
+            peers.insert(peer.domain_name.clone(), endpoint(link, peer));
+        }
+    }
+    let orderers: BTreeMap<String, Value> = plan
+        .of_kind(NodeKind::Orderer)
+        .map(|node| (node.domain_name.clone(), endpoint(link, node)))
+        .collect();
+    let channels: Map<String, Value> =
+        shared.iter().map(|channel| (channel.name.to_string(), channel_entry(link, channel))).collect();
+    Ok(json!({
+        "name": plan.chain,
+        "version": "1.0.0",
+        "client": {
+            "organization": organization,
+            "connection": { "timeout": { "peer": { "endorser": "300" }, "orderer": "300" } },
+        },
+        "channels": channels,
+        "organizations": organizations,
+        "orderers": orderers,
+        "peers": peers,
+    }))
+}
+
+/// Address, authority and name of a node. The name stands in its certificate whatever the address is.
+fn endpoint(link: &ChainLink, node: &PlannedNode) -> Value {
+    let pem = link.trust.msps.get(&node.msp_id).map(|msp| msp.tls_ca_cert_pem.as_str());
+    json!({
+        "url": format!("grpcs://{}", address(&link.plan.client_address, node.port)),
+        "tlsCACerts": { "pem": pem },
+        "grpcOptions": {
+            "ssl-target-name-override": node.domain_name,
+            "hostnameOverride": node.domain_name,
+        },
+    })
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+pub(super) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn channel_entry(link: &ChainLink, channel: &ChannelRecord) -> Value {
+    let orderers: Vec<&str> =
+        link.plan.of_kind(NodeKind::Orderer).map(|node| node.domain_name.as_str()).collect();
+    let mut peers = Map::new();
+    for name in &channel.organizations {
+        for peer in link.plan.peers_of(name) {
+            let roles = json!({
+                "endorsingPeer": true,
+                "chaincodeQuery": true,
+                "ledgerQuery": true,
+                "eventSource": true,
+            });
+            peers.insert(peer.domain_name.clone(), roles);
+        }
+    }
+    json!({ "orderers": orderers, "peers": peers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_every_family() {
+        assert_eq!(address("127.0.0.1", 31_020), "127.0.0.1:31020");
+        assert_eq!(address("host.example", 1), "host.example:1");
+        assert_eq!(address("fd00::1", 1), "[fd00::1]:1");
+    }
+}

@@ -1,0 +1,129 @@
+//! `host-prepare`: pulls images to a host ahead of time. The pull itself is here too, because every operation that
+//! needs an image shows its progress in the same way.
+
+use std::pin::pin;
+
+use agents::{Agent, ImageFacts};
+use domain::host::ImageUse;
+use domain::id::HostId;
+use domain::{Code, Error};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use workflow::{Context, Operation, Plan, StepError, keep};
+
+use super::{agent_error, step_error};
+use crate::host::images::{LayerSum, wanted_images};
+use crate::services::Services;
+
+/// Shortest time between two hints to the pages that a pull went on.
+const TELL_EVERY_MS: i64 = 400;
+
+/// Parameters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostPrepare {
+    pub host: HostId,
+    /// Only this image; none: whatever the first chain needs.
+    pub image: Option<String>,
+}
+
+impl Operation for HostPrepare {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("host-prepare", 1).step("prepare-images", prepare_images, keep).timeout_ms(3_600_000)
+    }
+}
+
+async fn prepare_images(ctx: Context<HostPrepare>) -> Result<(), StepError> {
+    let (services, params) = (ctx.env(), ctx.params());
+    let agent = services.agent(&params.host).await.map_err(step_error)?;
+    let agent = agent.as_ref();
+    if let Some(image) = &params.image {
+        return pull(&ctx, &params.host, agent, image).await.map(drop);
+    }
+    let host = services.store.host_read(&params.host).await.map_err(super::store_error)?;
+    let spec = host.ok_or_else(|| step_error(Error::invalid(Code::HostMissing)))?.spec;
+    let wanted = wanted_images(&spec, &[domain::chain::FabricVersion::V2_5]);
+    for purpose in [ImageUse::Peer, ImageUse::Orderer, ImageUse::Sample] {
+        let names = wanted.iter().filter(|(_, of)| *of == purpose).map(|(name, _)| name.clone());
+        ensure_first(&ctx, &params.host, agent, names.collect()).await?;
+    }
+    Ok(())
+}
+
+/// The first of some images that is present, else the first that can be pulled.
+pub(crate) async fn ensure_first<P: Operation<Env = Services>>(
+    ctx: &Context<P>,
+    host: &HostId,
+    agent: &dyn Agent,
+    references: Vec<String>,
+) -> Result<Option<ImageFacts>, StepError> {
+    for reference in &references {
+        if let Some(facts) = agent.image(reference).await.map_err(agent_error)? {
+            note(ctx, &facts).await;
+            return Ok(Some(facts));
+        }
+    }
+    let mut last = None;
+    for reference in &references {
+        match pull(ctx, host, agent, reference).await {
+            Ok(facts) => return Ok(Some(facts)),
+            // The reason of a name that a registry could serve says more than that of a local one.
+            Err(error) if last.is_none() || !agents::is_local_only_name(reference) => last = Some(error),
+            Err(_) => {}
+        }
+    }
+    last.map_or(Ok(None), Err)
+}
+
+/// Makes sure that an image is on a host: pulled with the host's credentials, with its progress on the operation's
+/// and on the host's page.
+pub(crate) async fn pull<P: Operation<Env = Services>>(
+    ctx: &Context<P>,
+    host: &HostId,
+    agent: &dyn Agent,
+    reference: &str,
+) -> Result<ImageFacts, StepError> {
+    let services = ctx.env();
+    let credentials = services.pull_credentials(host, reference).await.map_err(step_error)?;
+    let under_way = services.pulls.begin(host, reference);
+    let (tell, mut told) = watch::channel((0_u64, 0_u64));
+    let mut layers = LayerSum::default();
+    let mut on_progress = move |step| {
+        tell.send_replace(layers.add(step));
+    };
+    let mut pulling = pin!(agent.ensure_image(reference, credentials.as_ref(), &mut on_progress));
+    let mut told_ms = None;
+    let pulled = loop {
+        tokio::select! {
+            pulled = &mut pulling => break pulled,
+            Ok(()) = told.changed() => {
+                let (done, total) = *told.borrow_and_update();
+                if told_ms.is_none() {
+                    ctx.note(format!("pulling {reference}")).await;
+                }
+                under_way.at(done, total);
+                let now = ctx.now_ms();
+                if told_ms.is_none_or(|last| now - last >= TELL_EVERY_MS) {
+                    told_ms = Some(now);
+                    services.changed("host", host);
+                    ctx.progress(done.saturating_mul(100).checked_div(total).unwrap_or(0), 100).await;
+                }
+            }
+        }
+    };
+    drop(under_way);
+    services.changed("host", host);
+    let facts = pulled.map_err(agent_error)?;
+    note(ctx, &facts).await;
+    Ok(facts)
+}
+
+/// Writes down which content a name stood for: by digest where a registry knows it, else by id.
+pub(crate) async fn note<P: Operation<Env = Services>>(ctx: &Context<P>, facts: &ImageFacts) {
+    let pinned = match &facts.digest {
+        Some(digest) if !facts.local_only => digest.clone(),
+        _ => format!("{} (built locally)", facts.id),
+    };
+    ctx.note(format!("image {} is {pinned}", facts.reference)).await;
+}

@@ -1,0 +1,188 @@
+//! Calls of a chaincode over the façade, on a host and a network in memory: what they answer, what they refuse, and
+//! that one key writes once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "the operations' tests need more of it")]
+mod bed;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bed::Bed;
+use control::ControlPlane;
+use control::caller::{Caller, CallerUser};
+use control::operations::chain_create::ChainCreate;
+use control::operations::chain_stop::ChainStop;
+use control::operations::chaincode_deploy::ChaincodeDeploy;
+use domain::Code;
+use domain::id::UserId;
+use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName, UserName};
+use domain::permission::{Grant, Role};
+use domain::transaction::{CallSpec, TransactionState};
+use workflow::Settings;
+use zeroize::Zeroizing;
+
+fn caller(name: &str, role: Role) -> Caller {
+    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
+    Caller { user: Some(user), request_id: "r1".to_owned(), address: "127.0.0.1".to_owned() }
+}
+
+/// A running chain with the sample on it, and a façade over it.
+async fn deployed() -> (Bed, Arc<ControlPlane>) {
+    let bed = Bed::new(1).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    bed.run(ChaincodeDeploy { spec: bed.deploy_spec() }).await;
+    let key = Zeroizing::new(vec![1; 32]);
+    let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
+    (bed, Arc::new(plane))
+}
+
+fn call(function: &str, arguments: &[&str], key: &str) -> CallSpec {
+    CallSpec {
+        chain: ChainName::parse("demo").unwrap(),
+        channel: ChannelName::parse("mychannel").unwrap(),
+        chaincode: ChaincodeName::parse("example02").unwrap(),
+        organization: OrganizationName::parse("org1").unwrap(),
+        function: function.to_owned(),
+        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        transient: BTreeMap::new(),
+        endorsers: Vec::new(),
+        is_init: false,
+        idempotency_key: format!("key-of-{key}"),
+    }
+}
+
+#[tokio::test]
+async fn the_sample_answers_as_it_always_has() {
+    let (_bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    let done = plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
+    assert_eq!((done.state, done.validation.as_deref()), (TransactionState::Valid, Some("VALID")));
+    assert!(done.block.is_some() && done.endorse_ms.is_some() && done.order_ms.is_some());
+    assert!(done.commit_ms.is_some());
+    plane.transaction_submit(&ann, call("move", &["a", "b", "10"], "move")).await.unwrap();
+    for (name, amount) in [("a", "90"), ("b", "210")] {
+        let answer = plane.transaction_query(&ann, call("query", &[name], "query")).await.unwrap();
+        assert_eq!((answer.text.as_str(), answer.hex), (amount, hex::encode(amount)));
+    }
+}
+
+#[tokio::test]
+async fn one_key_writes_once_however_often_it_is_sent() {
+    let (_bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
+    let sent = (0..50).map(|_| {
+        let (plane, ann) = (plane.clone(), ann.clone());
+        tokio::spawn(
+            async move { plane.transaction_submit(&ann, call("move", &["a", "b", "10"], "same")).await },
+        )
+    });
+    let mut ids = std::collections::BTreeSet::new();
+    for sent in sent.collect::<Vec<_>>() {
+        ids.insert(sent.await.unwrap().unwrap().id);
+    }
+    assert_eq!(ids.len(), 1);
+    let answer = plane.transaction_query(&ann, call("query", &["a"], "query")).await.unwrap();
+    assert_eq!(answer.text, "90");
+    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap()).await.unwrap();
+    assert_eq!(history.len(), 2);
+    assert!(history.iter().all(|row| row.state == TransactionState::Valid), "{history:?}");
+    let other = plane.transaction_submit(&ann, call("move", &["a", "b", "11"], "same")).await.unwrap_err();
+    assert_eq!((other.code, other.status()), (Code::KeyUsed, 409));
+}
+
+#[tokio::test]
+async fn wrong_calls_are_told_apart_and_leave_nothing() {
+    let (bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    let refused = async |change: &dyn Fn(&mut CallSpec)| {
+        let mut spec = call("query", &["nobody"], "wrong");
+        change(&mut spec);
+        let queried = plane.transaction_query(&ann, spec.clone()).await.unwrap_err();
+        let submitted = plane.transaction_submit(&ann, spec).await.unwrap_err();
+        assert_eq!(queried.code, submitted.code);
+        (submitted.code, submitted.status(), submitted.field.unwrap_or_default())
+    };
+    assert_eq!(refused(&|_| {}).await, (Code::ChaincodeError, 422, String::new()));
+    assert_eq!(
+        refused(&|spec| spec.chain = ChainName::parse("nochain").unwrap()).await,
+        (Code::NotFound, 404, String::new())
+    );
+    assert_eq!(
+        refused(&|spec| spec.channel = ChannelName::parse("nochannel").unwrap()).await,
+        (Code::ChannelUnknown, 404, "channel".to_owned())
+    );
+    assert_eq!(
+        refused(&|spec| spec.chaincode = ChaincodeName::parse("nocode").unwrap()).await,
+        (Code::ChaincodeNotDefined, 404, "chaincode".to_owned())
+    );
+    assert_eq!(
+        refused(&|spec| spec.organization = OrganizationName::parse("org9").unwrap()).await,
+        (Code::NotFound, 404, "organization".to_owned())
+    );
+    assert_eq!(
+        refused(&|spec| spec.endorsers = vec![OrganizationName::parse("org9").unwrap()]).await,
+        (Code::NotFound, 404, "endorsers".to_owned())
+    );
+    assert_eq!(
+        refused(&|spec| spec.arguments = vec!["x".repeat(3 << 20)]).await,
+        (Code::ArgumentsTooLarge, 422, "arguments".to_owned())
+    );
+    bed.run(ChainStop { chain: ChainName::parse("demo").unwrap() }).await;
+    assert_eq!(refused(&|_| {}).await, (Code::ChainState, 409, String::new()));
+    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap()).await.unwrap();
+    assert_eq!(history, vec![]);
+}
+
+#[tokio::test]
+async fn everybody_sees_their_own_history_and_staff_sees_all() {
+    let (bed, plane) = deployed().await;
+    let (demo, ben, eve) =
+        (ChainName::parse("demo").unwrap(), caller("ben", Role::User), caller("eve", Role::User));
+    let foreign = plane.transaction_submit(&ben, call("query", &["a"], "ben")).await.unwrap_err();
+    assert_eq!(foreign.status(), 404);
+    for user in ["ben", "eve"] {
+        bed.services.store.grant_put(&demo, &UserId::new(user), Grant::Use).await.unwrap();
+    }
+    plane.transaction_submit(&ben, call("init", &["a", "1", "b", "2"], "ben")).await.unwrap();
+    plane.transaction_submit(&eve, call("move", &["a", "b", "1"], "eve")).await.unwrap();
+    let own = plane.transaction_history(&ben, &demo).await.unwrap();
+    assert_eq!(own.iter().map(|row| row.submitted_by.as_str()).collect::<Vec<_>>(), ["ben"]);
+    let all = plane.transaction_history(&caller("ann", Role::Operator), &demo).await.unwrap();
+    assert_eq!(all.len(), 2);
+    // Each signs as themselves: the portal made an identity per person and organization.
+    for user in ["ben", "eve"] {
+        let place = format!("chain/demo/Org1MSP/user/{user}");
+        assert!(bed.services.store.secret_read(&place).await.unwrap().is_some(), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn material_and_profiles_are_for_those_who_may() {
+    let (bed, plane) = deployed().await;
+    let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
+    let (ann, ben) = (caller("ann", Role::Operator), caller("ben", Role::User));
+    assert_eq!(plane.connection_profile(&ben, &demo, &org1).await.unwrap_err().status(), 404);
+    bed.services.store.grant_put(&demo, &UserId::new("ben"), Grant::Read).await.unwrap();
+    let profile = plane.connection_profile(&ben, &demo, &org1).await.unwrap();
+    assert_eq!(profile["peers"]["peer0.org1.demo"]["url"], "grpcs://127.0.0.1:31020");
+    assert_eq!(profile["organizations"]["org2"]["mspid"], "Org2MSP");
+    let yaml = plane.connection_profile_yaml(&ben, &demo, &org1).await.unwrap();
+    assert!(yaml.contains("\"url\": \"grpcs://127.0.0.1:31010\"\n"), "{yaml}");
+    assert_eq!(plane.material_export(&ben, &demo, &org1).await.unwrap_err().status(), 403);
+    let tar = plane.material_export(&ann, &demo, &org1).await.unwrap();
+    let keys: Vec<String> = paths(&tar).into_iter().filter(|path| path.ends_with("priv_sk")).collect();
+    assert_eq!(keys, ["peerOrganizations/org1.demo/users/ann@org1.demo/msp/keystore/priv_sk"]);
+    let unknown = OrganizationName::parse("org9").unwrap();
+    assert_eq!(plane.material_export(&ann, &demo, &unknown).await.unwrap_err().status(), 404);
+    let wrong = plane.admin_key_export(&ann, &demo, &org1, "not the password".to_owned()).await.unwrap_err();
+    assert_eq!((wrong.code, wrong.status()), (Code::SignInFailed, 403));
+}
+
+/// Paths in a tar.
+fn paths(tar: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(tar);
+    let entries = archive.entries().unwrap();
+    entries.map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect()
+}

@@ -1,0 +1,243 @@
+//! With exported material the official tools work on a chain that the portal raised: `peer` lists its channel, reads
+//! the committed definition, invokes and queries; `osnadmin` lists the channel.
+//!
+//! Needs an engine (`HEDDLE_TEST_DOCKER=unix:///path`) with the node images, and the official programs with their
+//! `config` folder (`HEDDLE_FABRIC_BIN`). Without them it says so and passes.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agents::Agent;
+use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
+use control::ControlPlane;
+use control::caller::{Caller, CallerUser};
+use control::chain::ORDERING;
+use control::network::native::NativeNetwork;
+use control::secrets::{KEY_LEN, Vault};
+use control::services::Services;
+use domain::chain::{ChainSpec, OrganizationSpec};
+use domain::host::HostSpec;
+use domain::id::OperationId;
+use domain::name::{ChainName, HostName, OrganizationName, UserName};
+use domain::operation::OperationState;
+use store::Store;
+use workflow::{Settings, SystemClock};
+use zeroize::Zeroizing;
+
+const PASSWORD: &str = "three unrelated words here";
+/// Longest wait for one operation.
+const LIMIT: Duration = Duration::from_secs(240);
+
+struct Portal {
+    plane: Arc<ControlPlane>,
+    admin: Caller,
+    name: ChainName,
+}
+
+fn skipped(reason: &str) {
+    std::io::stderr().write_all(format!("skipped: {reason}\n").as_bytes()).unwrap();
+}
+
+fn organization(name: &str) -> OrganizationName {
+    OrganizationName::parse(name).unwrap()
+}
+
+impl Portal {
+    /// A portal of its own on the engine, with an admin and the host.
+    async fn new(socket: &str) -> Self {
+        let services = Services::new(
+            Store::open("mem://").await.unwrap(),
+            Vault::new([3; KEY_LEN], 1),
+            Arc::new(SystemClock),
+            Arc::new(NativeNetwork::default()),
+            Arc::new(|spec: &HostSpec, _| {
+                let domain::host::Endpoint::Local { path } = &spec.endpoint else { panic!("a local engine") };
+                let endpoint = DockerEndpoint::Unix { path: PathBuf::from(path) };
+                let options =
+                    DockerOptions { bind_address: "127.0.0.1".parse().unwrap(), ..Default::default() };
+                Ok(Arc::new(DockerAgent::connect(endpoint, options)?) as Arc<dyn Agent>)
+            }),
+            Some(socket.to_owned()),
+        );
+        let key = Zeroizing::new(vec![1; 32]);
+        let plane = ControlPlane::new(Arc::new(services), Settings::new("interop"), key).unwrap();
+        let nobody = Caller::anonymous("r0", "127.0.0.1");
+        let token = plane.setup_token().to_owned();
+        let user = UserName::parse("root").unwrap();
+        let view = plane.setup_admin(&nobody, &token, user, PASSWORD.to_owned()).await.unwrap();
+        let user = CallerUser { id: view.id, name: view.name, role: view.role };
+        let admin = Caller { user: Some(user), ..nobody };
+        Self { plane: Arc::new(plane), admin, name: ChainName::parse("interop").unwrap() }
+    }
+
+    async fn raise(&self, socket: &str) {
+        let mut host = HostSpec::local(HostName::parse("here").unwrap(), socket);
+        // Beside what others have on the same engine.
+        (host.port_first, host.port_last) = (36_000, 36_999);
+        let host = self.plane.host_add(&self.admin, host, None).await.unwrap();
+        let demo = control::operations::demo_create::default_spec(self.name.clone(), host.id).unwrap();
+        let one = |name: &str| OrganizationSpec { name: organization(name), peers: 1 };
+        let spec = ChainSpec { organizations: vec![one("org1"), one("org2")], ..demo };
+        let started = self.plane.chain_create(&self.admin, spec, "interop-create".to_owned()).await;
+        self.settled(&started.unwrap()).await;
+        let sample = self.plane.chaincode_sample(&self.admin, &self.name).await.unwrap();
+        let started = self.plane.chaincode_deploy(&self.admin, sample, "interop-deploy".to_owned()).await;
+        self.settled(&started.unwrap()).await;
+    }
+
+    /// Waits for the end of an operation, which has to be a good one.
+    async fn settled(&self, id: &OperationId) {
+        let begin = Instant::now();
+        let mut changes = self.plane.changes();
+        loop {
+            let view = self.plane.operation_read(&self.admin, id).await.unwrap();
+            if view.summary.state.is_at_rest() {
+                assert_eq!(view.summary.state, OperationState::Done, "{view:#?}");
+                return;
+            }
+            assert!(begin.elapsed() < LIMIT, "{view:#?}");
+            // Whatever changes is a reason to look again; without one, a second is.
+            let _changed = tokio::time::timeout(Duration::from_secs(1), changes.recv()).await;
+        }
+    }
+
+    async fn remove(&self) {
+        let id = self.plane.chain_delete(&self.admin, &self.name, self.name.as_str()).await.unwrap();
+        self.settled(&id).await;
+    }
+}
+
+fn unpack(tar: &[u8], to: &Path) {
+    tar::Archive::new(tar).unpack(to).unwrap();
+}
+
+/// The official programs, pointed at one organization's material.
+struct Tools {
+    bin: PathBuf,
+    folder: PathBuf,
+}
+
+impl Tools {
+    fn peer(&self, organization: &str, user: &str, port: u16) -> Command {
+        let root = self.folder.join(format!("peerOrganizations/{organization}.interop"));
+        let mut command = Command::new(self.bin.join("peer"));
+        command
+            .env_clear()
+            .env("FABRIC_CFG_PATH", self.bin.join("config"))
+            .env("FABRIC_LOGGING_SPEC", "error")
+            .env("CORE_PEER_TLS_ENABLED", "true")
+            .env("CORE_PEER_LOCALMSPID", organization.replace("org", "Org") + "MSP")
+            .env("CORE_PEER_ADDRESS", format!("127.0.0.1:{port}"))
+            .env(
+                "CORE_PEER_TLS_ROOTCERT_FILE",
+                root.join(format!("tlsca/tlsca.{organization}.interop-cert.pem")),
+            )
+            .env("CORE_PEER_MSPCONFIGPATH", root.join(format!("users/{user}@{organization}.interop/msp")));
+        command
+    }
+
+    fn tls_root(&self, organization: &str) -> PathBuf {
+        let folder = if organization == "orderer" { "ordererOrganizations" } else { "peerOrganizations" };
+        let domain = format!("{organization}.interop");
+        self.folder.join(format!("{folder}/{domain}/tlsca/tlsca.{domain}-cert.pem"))
+    }
+}
+
+fn output(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {text}");
+    text
+}
+
+fn port(profile: &serde_json::Value, kind: &str, node: &str) -> u16 {
+    let url = profile[kind][node]["url"].as_str().unwrap();
+    url.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn official_tools_work_with_exported_material() {
+    let (Ok(engine), Ok(bin)) = (std::env::var("HEDDLE_TEST_DOCKER"), std::env::var("HEDDLE_FABRIC_BIN"))
+    else {
+        return skipped("HEDDLE_TEST_DOCKER or HEDDLE_FABRIC_BIN is not set");
+    };
+    let socket =
+        engine.strip_prefix("unix://").unwrap_or_else(|| panic!("HEDDLE_TEST_DOCKER must be unix://…"));
+    let portal = Arc::new(Portal::new(socket).await);
+    let (inside, socket, bin) = (portal.clone(), socket.to_owned(), PathBuf::from(bin));
+    let outcome = tokio::spawn(async move {
+        inside.raise(&socket).await;
+        used(&inside, bin).await;
+    })
+    .await;
+    // The engine is shared: whatever came of it, nothing is left there.
+    portal.remove().await;
+    outcome.unwrap();
+}
+
+async fn used(portal: &Portal, bin: PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let tools = Tools { bin, folder: folder.path().to_owned() };
+    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    let tar = plane.material_export(admin, chain, &organization("org1")).await.unwrap();
+    unpack(&tar, folder.path());
+    let profile = plane.connection_profile(admin, chain, &organization("org1")).await.unwrap();
+    as_client(&tools, &profile);
+    as_admins(portal, &tools).await;
+}
+
+/// The portal user's own identity is enough for everything that clients do.
+fn as_client(tools: &Tools, profile: &serde_json::Value) {
+    let (org1, org2) =
+        (port(profile, "peers", "peer0.org1.interop"), port(profile, "peers", "peer0.org2.interop"));
+    let orderer = port(profile, "orderers", "orderer0.orderer.interop");
+    let peer = || tools.peer("org1", "root", org1);
+    assert!(output(peer().args(["channel", "list"])).contains("mychannel"));
+    let channel = ["-C", "mychannel", "-n", "example02"];
+    let committed = output(peer().args(["lifecycle", "chaincode", "querycommitted"]).args(channel));
+    assert!(committed.contains("Version: 1, Sequence: 1"), "{committed}");
+    let call = |words: &str| {
+        let mut command = peer();
+        command.args(["chaincode", "invoke", "--waitForEvent", "--tls"]).args(channel);
+        command.args(["-o", &format!("127.0.0.1:{orderer}"), "--cafile"]).arg(tools.tls_root("orderer"));
+        for (name, port) in [("org1", org1), ("org2", org2)] {
+            command.args(["--peerAddresses", &format!("127.0.0.1:{port}"), "--tlsRootCertFiles"]);
+            command.arg(tools.tls_root(name));
+        }
+        output(command.args(["-c", words]))
+    };
+    call(r#"{"Args":["init","a","100","b","200"]}"#);
+    call(r#"{"Args":["move","a","b","10"]}"#);
+    let answer =
+        output(peer().args(["chaincode", "query"]).args(channel).args(["-c", r#"{"Args":["query","a"]}"#]));
+    assert_eq!(answer.trim(), "90");
+}
+
+/// Admin keys, on request: an organization's admin may ask what its peers hold, the orderers' admin for channels.
+async fn as_admins(portal: &Portal, tools: &Tools) {
+    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    let export = async |name: &str| {
+        let exported = plane.admin_key_export(admin, chain, &organization(name), PASSWORD.to_owned()).await;
+        unpack(&exported.unwrap(), &tools.folder);
+    };
+    export("org1").await;
+    let profile = plane.connection_profile(admin, chain, &organization("org1")).await.unwrap();
+    let org1 = port(&profile, "peers", "peer0.org1.interop");
+    let installed =
+        output(tools.peer("org1", "Admin", org1).args(["lifecycle", "chaincode", "queryinstalled"]));
+    assert!(installed.contains("Label: example02_1"), "{installed}");
+    export(ORDERING).await;
+    let notes = std::fs::read_to_string(tools.folder.join("README.txt")).unwrap();
+    let line = notes.lines().find(|line| line.contains("osnadmin")).unwrap();
+    let endpoint = line.split_whitespace().nth(1).unwrap();
+    let tls = tools.folder.join("ordererOrganizations/orderer.interop/users/Admin@orderer.interop/tls");
+    let mut osnadmin = Command::new(tools.bin.join("osnadmin"));
+    osnadmin.args(["channel", "list", "-o", endpoint, "--ca-file"]).arg(tools.tls_root("orderer"));
+    osnadmin.arg("--client-cert").arg(tls.join("client.crt")).arg("--client-key").arg(tls.join("client.key"));
+    let listed = output(&mut osnadmin);
+    assert!(listed.contains("\"mychannel\""), "{listed}");
+}

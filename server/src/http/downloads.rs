@@ -1,0 +1,119 @@
+//! Files to take away: connection profiles, and an organization's material for the official tools. Who may have them
+//! is the façade's decision; here names become parameters and bytes become attachments.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use control::ControlPlane;
+use control::caller::Caller;
+use control::chain::exported_name;
+use domain::Error;
+use domain::name::ChainName;
+use serde::Deserialize;
+
+/// `GET /chains/{name}/profile/{file}`, where the file is `org1.json` or `org1.yaml`.
+pub async fn profile(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    Path((name, file)): Path<(String, String)>,
+) -> Response {
+    match made_profile(&plane, &caller, &name, &file).await {
+        Ok((content, kind)) => attachment(&format!("{name}-{file}"), kind, content),
+        Err(error) => refusal(&caller, &error),
+    }
+}
+
+async fn made_profile(
+    plane: &ControlPlane,
+    caller: &Caller,
+    name: &str,
+    file: &str,
+) -> Result<(Vec<u8>, &'static str), Error> {
+    caller.require_user()?;
+    let (organization, kind) = file.rsplit_once('.').ok_or_else(Error::not_found)?;
+    let (chain, organization) = (chain_name(name)?, exported_name(organization)?);
+    match kind {
+        "json" => {
+            let profile = plane.connection_profile(caller, &chain, &organization).await?;
+            let text = serde_json::to_vec_pretty(&profile).map_err(|_| Error::internal())?;
+            Ok((text, "application/json"))
+        }
+        "yaml" => {
+            let text = plane.connection_profile_yaml(caller, &chain, &organization).await?;
+            Ok((text.into_bytes(), "application/yaml"))
+        }
+        _ => Err(Error::not_found()),
+    }
+}
+
+/// `GET /chains/{name}/material/{file}`, where the file is `org1.tar`: the caller's own identity, no admin's.
+pub async fn material(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    Path((name, file)): Path<(String, String)>,
+) -> Response {
+    let made = async {
+        caller.require_user()?;
+        let (chain, organization) = (chain_name(&name)?, organization_of(&file)?);
+        plane.material_export(&caller, &chain, &organization).await
+    };
+    match made.await {
+        Ok(content) => attachment(&format!("{name}-{file}"), "application/x-tar", content),
+        Err(error) => refusal(&caller, &error),
+    }
+}
+
+/// What is asked again before an admin's keys are handed out.
+#[derive(Deserialize)]
+pub struct Confirmation {
+    password: String,
+}
+
+/// `POST /chains/{name}/material/{file}`: with the admin's keys.
+pub async fn admin_material(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    Path((name, file)): Path<(String, String)>,
+    Form(confirmation): Form<Confirmation>,
+) -> Response {
+    let made = async {
+        caller.require_user()?;
+        let (chain, organization) = (chain_name(&name)?, organization_of(&file)?);
+        plane.admin_key_export(&caller, &chain, &organization, confirmation.password).await
+    };
+    match made.await {
+        Ok(content) => attachment(&format!("{name}-admin-{file}"), "application/x-tar", content),
+        Err(error) => refusal(&caller, &error),
+    }
+}
+
+fn chain_name(text: &str) -> Result<ChainName, Error> {
+    ChainName::parse(text).map_err(|_| Error::not_found())
+}
+
+fn organization_of(file: &str) -> Result<domain::name::OrganizationName, Error> {
+    exported_name(file.strip_suffix(".tar").ok_or_else(Error::not_found)?)
+}
+
+/// A file that the browser saves and never caches. The name has been parsed: it holds no quotes.
+pub(super) fn attachment(name: &str, kind: &'static str, content: Vec<u8>) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, value);
+    }
+    (headers, content).into_response()
+}
+
+/// A refusal with its status. Whoever has no session is led to the sign-in page, as everywhere.
+pub(super) fn refusal(caller: &Caller, error: &Error) -> Response {
+    if caller.user.is_none() {
+        return Redirect::to("/login").into_response();
+    }
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, format!("{} ({})\n", error.code.as_text(), caller.request_id)).into_response()
+}
