@@ -54,6 +54,59 @@ pub fn new_key() -> String {
     web_sys::window().and_then(|w| w.crypto().ok()).map(|c| c.random_uuid()).unwrap_or_default()
 }
 
+/// Sends the file that is chosen in a field, as it is, and calls back with the status and the text of the answer; a
+/// status of 0 means that nothing came back. False: no file is chosen, or this is no browser.
+pub fn send_file(field: &str, url: &str, done: impl Fn(u16, String) + Clone + 'static) -> bool {
+    if cfg!(feature = "ssr") {
+        return false;
+    }
+    chosen_file(field).and_then(|file| fetch_with(url, &file)).is_some_and(|answer| follow(&answer, done))
+}
+
+fn chosen_file(field: &str) -> Option<JsValue> {
+    let input = web_sys::window()?.document()?.get_element_by_id(field)?;
+    let files = js_sys::Reflect::get(&input, &"files".into()).ok()?;
+    js_sys::Reflect::get(&files, &0.into()).ok().filter(|file| !file.is_undefined() && !file.is_null())
+}
+
+fn fetch_with(url: &str, body: &JsValue) -> Option<js_sys::Promise> {
+    let window = web_sys::window()?;
+    let options = js_sys::Object::new();
+    for (name, value) in [("method", &JsValue::from("POST")), ("body", body)] {
+        js_sys::Reflect::set(&options, &name.into(), value).ok()?;
+    }
+    let fetch: js_sys::Function = js_sys::Reflect::get(&window, &"fetch".into()).ok()?.dyn_into().ok()?;
+    fetch.call2(&window, &url.into(), &options).ok()?.dyn_into().ok()
+}
+
+/// Waits for the answer's head and then for its text; each closure lives until its promise is settled.
+fn follow(answer: &js_sys::Promise, done: impl Fn(u16, String) + Clone + 'static) -> bool {
+    use wasm_bindgen::closure::Closure;
+    let (read, lost) = (done.clone(), done);
+    let on_head = Closure::once_into_js(move |head: JsValue| {
+        let status = js_sys::Reflect::get(&head, &"status".into()).ok().and_then(|status| status.as_f64());
+        let status = status.and_then(|status| format!("{status}").parse::<u16>().ok()).unwrap_or(0);
+        let text = js_sys::Reflect::get(&head, &"text".into()).ok().and_then(|text| text.dyn_into().ok());
+        let text = text.and_then(|text: js_sys::Function| text.call0(&head).ok());
+        let on_text = Closure::once_into_js(move |text: JsValue| {
+            read(status, text.as_string().unwrap_or_default());
+        });
+        then(&text.unwrap_or_default(), &on_text);
+    });
+    let on_loss = Closure::once_into_js(move |_: JsValue| lost(0, String::new()));
+    let handlers = js_sys::Array::of2(&on_head, &on_loss);
+    let then: Option<js_sys::Function> =
+        js_sys::Reflect::get(answer, &"then".into()).ok().and_then(|then| then.dyn_into().ok());
+    then.is_some_and(|then| then.apply(answer, &handlers).is_ok())
+}
+
+fn then(promise: &JsValue, callback: &JsValue) {
+    let then: Option<js_sys::Function> =
+        js_sys::Reflect::get(promise, &"then".into()).ok().and_then(|then| then.dyn_into().ok());
+    // A head without a text cannot be told; the button stays busy until the page is opened again.
+    let _asked = then.map(|then| then.call1(promise, callback));
+}
+
 /// A moment in the viewer's own zone and in the language of the page.
 pub fn local_time(ms: i64, lang: &str) -> Option<String> {
     let date = js_sys::Date::new(&JsValue::from_f64(float(ms)?));

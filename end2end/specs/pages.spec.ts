@@ -22,7 +22,7 @@ const ADDRESSES = [
   `/chains/${CHAIN}/chaincode`,
   `/chains/${CHAIN}/invoke`,
   `/chains/${CHAIN}/transactions`,
-  `/chains/${CHAIN}/nodes/orderer1`,
+  `/chains/${CHAIN}/nodes/orderer0`,
   `/chains/${CHAIN}/blocks/mychannel/0`,
   '/operations',
   '/users',

@@ -4,4 +4,5 @@ pub mod caller;
 pub mod downloads;
 pub mod events;
 pub mod headers;
+pub mod images;
 pub mod session;

@@ -9,7 +9,7 @@ use app::{App, shell};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use control::ControlPlane;
 use leptos::prelude::LeptosOptions;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -23,7 +23,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::Sessions;
-use crate::http::{caller, downloads, events, headers};
+use crate::http::{caller, downloads, events, headers, images};
 
 /// Largest body of a request; arguments of a call are the largest input.
 const BODY_MAX: usize = 4 * 1_024 * 1_024;
@@ -59,10 +59,12 @@ pub fn router(config: &Config, portal: &Portal) -> Router {
         .route("/chains/{name}/profile/{file}", get(downloads::profile))
         .route("/chains/{name}/material/{file}", get(downloads::material).post(downloads::admin_material))
         .merge(pages)
+        .layer(RequestBodyLimitLayer::new(BODY_MAX))
+        // Behind the limit of ordinary bodies: an archive has a larger one of its own.
+        .route("/hosts/{id}/images", post(images::upload))
         .layer(from_fn_with_state(portal.plane.clone(), caller::identify))
         .layer(sessions)
         .layer(CsrfLayer::new())
-        .layer(RequestBodyLimitLayer::new(BODY_MAX))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(portal.plane.clone()))
         .layer(from_fn(headers::secure))

@@ -13,8 +13,9 @@ pub type Crumb = (Signal<String>, String);
 #[component]
 pub fn Titled(#[prop(into)] text: Signal<String>) -> impl IntoView {
     Effect::new(move |_| browser::set_title(&titled(&text.read())));
+    // Its words go to the head as soon as it is made; as a view it is nothing, as in the browser.
     #[cfg(feature = "ssr")]
-    view! { <leptos_meta::Title text=move || titled(&text.read())/> }
+    drop(view! { <leptos_meta::Title text=move || titled(&text.read())/> });
 }
 
 fn titled(text: &str) -> String {

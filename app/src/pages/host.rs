@@ -13,7 +13,7 @@ use crate::api::host::{host_images, host_read, host_remove, host_test};
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
-use crate::components::load::load;
+use crate::components::load::{load, with_session};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
@@ -51,7 +51,8 @@ pub fn Host() -> impl IntoView {
         }
     });
     let pulls = images::Pulls::new(id);
-    load(host, move |host, me| {
+    let upload = images::Upload::new(id);
+    let page = load(host, move |host, me| {
         view! {
             <Page
                 title=Signal::stored(host.spec.name.to_string())
@@ -67,7 +68,9 @@ pub fn Host() -> impl IntoView {
             </Page>
         }
         .into_any()
-    })
+    });
+    // Outside of what is drawn anew when the host changes: a file that is chosen stays chosen.
+    view! { {page} {with_session(move |me| upload.form(&me).into_any())} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

@@ -11,7 +11,7 @@ use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
 use crate::session::Me;
-use crate::text::{tr, words};
+use crate::text::{refusal_text, say_in, tr, words};
 
 /// The page.
 #[component]
@@ -46,10 +46,14 @@ fn table(hosts: Vec<HostView>) -> AnyView {
         .into_iter()
         .map(|host| {
             let (chains, capacity) = (host.chains, host.spec.capacity);
+            let reason = host.status.reason.clone().map(|reason| {
+                let text = say_in(move |lang| refusal_text(lang, &reason));
+                view! { <div class="muted small">{text}</div> }
+            });
             view! {
                 <tr>
                     <th scope="row"><a href=format!("/hosts/{}", host.id)>{host.spec.name.to_string()}</a></th>
-                    <td>{badge(host_state(host.status.state))}</td>
+                    <td>{badge(host_state(host.status.state))} {reason}</td>
                     <td><code>{endpoint(&host.spec.endpoint)}</code></td>
                     <td>
                         <meter min="0" max=capacity.to_string() value=chains.to_string()></meter>

@@ -186,7 +186,10 @@ pub async fn images(f: &Fixture<'_>) -> Kept {
     expect(f.agent.image(absent).await?.is_none(), || format!("{absent} is on the host"))?;
     let missing = f.agent.ensure_image(absent, None, &mut |_| ()).await;
     let typed = matches!(&missing, Err(AgentError::ImageMissing { why: MissingWhy::LocalOnly, .. }));
-    expect(typed, || format!("a missing local image gave {missing:?}"))
+    expect(typed, || format!("a missing local image gave {missing:?}"))?;
+    let asked = f.agent.ask_registry(absent, None).await;
+    let typed = matches!(&asked, Err(AgentError::ImageMissing { why: MissingWhy::LocalOnly, .. }));
+    expect(typed, || format!("asking a registry for a local image gave {asked:?}"))
 }
 
 /// A space is made once however often it is asked for, and goes without a trace.
@@ -332,7 +335,9 @@ pub async fn ports_collide_with_a_typed_error(f: &Fixture<'_>) -> Kept {
     expect(used.contains(&f.free_port), || "a stopped node's port is not counted as used".into())?;
     f.clear("ports").await?;
     let used = f.agent.used_ports().await?;
-    expect(!used.contains(&f.free_port), || "a removed node's port is still counted as used".into())
+    expect(!used.contains(&f.free_port), || "a removed node's port is still counted as used".into())?;
+    let answering = f.agent.answering_ports(&[f.free_port]).await?;
+    expect(answering.is_empty(), || "a removed node's port still answers".into())
 }
 
 /// A watch begins with `Resync` and tells of starts and ends.

@@ -350,10 +350,7 @@ impl Agent for SimulatedAgent {
     }
 
     async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError> {
-        self.act(Verb::AnsweringPorts, "host", |world, _| {
-            Ok(ports.iter().copied().filter(|port| world.listeners.contains(port)).collect())
-        })
-        .await
+        self.act(Verb::AnsweringPorts, "host", |world, _| Ok(world.answering_ports(ports))).await
     }
 }
 

@@ -8,14 +8,26 @@
 #[path = "docker_engine/bed.rs"]
 mod bed;
 #[cfg(test)]
+#[path = "docker_probe/door.rs"]
+mod door;
+#[cfg(test)]
 #[path = "docker_engine/endpoint.rs"]
 mod endpoint;
 #[cfg(test)]
 #[path = "docker_engine/isolation.rs"]
 mod isolation;
 #[cfg(test)]
+#[path = "docker_engine/load.rs"]
+mod load;
+#[cfg(test)]
+#[path = "docker_engine/networks.rs"]
+mod networks;
+#[cfg(test)]
 #[path = "docker_engine/nodes.rs"]
 mod nodes;
+#[cfg(test)]
+#[path = "docker_engine/registry.rs"]
+mod registry;
 #[cfg(test)]
 #[path = "docker_engine/strangers.rs"]
 mod strangers;

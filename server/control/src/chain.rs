@@ -1,10 +1,6 @@
 //! Chains: listing, planning, creating, and what is done to one as a whole.
 
-use domain::chain::{
-    ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView, CheckKind, CheckView, PlannedNodeView,
-    Verdict,
-};
-use domain::host::PORTS_PER_CHAIN;
+use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView, Verdict};
 use domain::id::OperationId;
 use domain::name::{ChainName, NodeName};
 use domain::permission::{Action, Grant, Noun};
@@ -22,7 +18,7 @@ use crate::operations::chain_stop::ChainStop;
 use crate::operations::demo_create::DemoCreate;
 use crate::policy::{self, Resource};
 use crate::services::Services;
-use crate::topology::{self, ChainPlan};
+use crate::topology::ChainPlan;
 
 mod export;
 mod profile;
@@ -137,46 +133,6 @@ impl ControlPlane {
     async fn spec_host(&self, spec: &ChainSpec) -> Result<HostRecord, Error> {
         let host = self.services.store.host_read(&spec.host).await.map_err(crate::error::store)?;
         host.ok_or_else(|| Error::invalid(Code::HostMissing).on("host"))
-    }
-
-    async fn plan_view(&self, spec: &ChainSpec, host: &HostRecord) -> Result<ChainPlanView, Error> {
-        let claims = self.services.store.host_claims(&host.id).await.map_err(crate::error::store)?;
-        let mut checks = Vec::new();
-        let taken = self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)?.is_some();
-        let refusal =
-            taken.then(|| Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name"));
-        checks.push(check(CheckKind::Names, refusal, spec.name.as_str()));
-        let full = claims.len() >= usize::from(host.spec.capacity);
-        let refusal = full.then(|| Error::conflict(Code::HostFull).with("capacity", host.spec.capacity));
-        checks.push(check(CheckKind::Capacity, refusal, &format!("{}/{}", claims.len(), host.spec.capacity)));
-        let agent = self.services.agent(&host.id).await?;
-        let facts = match agent.probe().await {
-            Ok(facts) => facts,
-            Err(failure) => {
-                checks.push(check(CheckKind::Engine, Some(crate::host::probe::probe_error(&failure)), ""));
-                return Ok(ChainPlanView { port_block: 0, nodes: Vec::new(), checks, facts: None });
-            }
-        };
-        checks.push(check(CheckKind::Engine, None, &format!("{} {}", facts.operating_system, facts.version)));
-        checks.push(check(CheckKind::ApiVersion, None, &facts.api_version));
-        let used = agent.used_ports().await.map_err(crate::error::agent)?;
-        let free = host.spec.blocks().find(|block| {
-            !claims.iter().any(|claim| claim.block == *block)
-                && used.range(*block..*block + PORTS_PER_CHAIN).next().is_none()
-        });
-        let refusal = free.is_none().then(|| Error::conflict(Code::HostPortsUsed));
-        let block = free.unwrap_or(host.spec.port_first);
-        checks.push(check(CheckKind::Ports, refusal, &format!("{block}–{}", block + PORTS_PER_CHAIN - 1)));
-        let plan = topology::plan(spec, &host.spec, block)?;
-        checks.push(memory_check(spec, &facts));
-        let (nodes, image_check) = planned(&plan, agent.as_ref()).await?;
-        checks.push(image_check);
-        Ok(ChainPlanView {
-            port_block: block,
-            nodes,
-            checks,
-            facts: Some(crate::host::probe::facts_view(&facts)),
-        })
     }
 
     /// Creates a chain and returns the operation that builds it.
@@ -374,55 +330,4 @@ pub(crate) fn bounded_key(key: String) -> Result<String, Error> {
         return Ok(key);
     }
     Err(Error::invalid(Code::ValueOutOfRange).with("min", 8).with("max", 64).on("idempotency_key"))
-}
-
-fn check(kind: CheckKind, problem: Option<Error>, fact: &str) -> CheckView {
-    let verdict = if problem.is_some() { Verdict::Fail } else { Verdict::Pass };
-    CheckView { kind, verdict, problem, fact: fact.to_owned() }
-}
-
-fn memory_check(spec: &ChainSpec, facts: &agents::EngineFacts) -> CheckView {
-    let nodes = u64::try_from(spec.peers()).unwrap_or(u64::MAX).saturating_add(u64::from(spec.orderers));
-    let wanted = nodes.saturating_mul(u64::from(spec.resources.memory_mib));
-    let verdict = match facts.memory_bytes {
-        Some(bytes) if bytes / (1_024 * 1_024) >= wanted => Verdict::Pass,
-        Some(_) | None => Verdict::Warn,
-    };
-    CheckView { kind: CheckKind::Memory, verdict, problem: None, fact: format!("{wanted} MiB") }
-}
-
-/// The nodes of a plan, and whether their images are there or can be had.
-async fn planned(
-    plan: &ChainPlan,
-    agent: &dyn agents::Agent,
-) -> Result<(Vec<PlannedNodeView>, CheckView), Error> {
-    let mut nodes = Vec::new();
-    let mut missing = None;
-    let mut facts = Vec::new();
-    for node in &plan.nodes {
-        let mut found = None;
-        for image in &node.images {
-            if agent.image(image).await.map_err(crate::error::agent)?.is_some() {
-                found = Some(image.clone());
-                break;
-            }
-        }
-        let image = found.clone().or_else(|| node.images.last().cloned()).unwrap_or_default();
-        if found.is_none() {
-            missing = Some(image.clone());
-        }
-        if !facts.contains(&image) {
-            facts.push(image.clone());
-        }
-        nodes.push(PlannedNodeView {
-            name: node.name.to_string(),
-            domain_name: node.domain_name.clone(),
-            ports: vec![node.port],
-            image,
-        });
-    }
-    // A missing image may still be pulled: a warning, which the operation settles.
-    let problem = missing.map(|image| Error::unavailable(Code::ImageMissing).with("image", image));
-    let verdict = if problem.is_some() { Verdict::Warn } else { Verdict::Pass };
-    Ok((nodes, CheckView { kind: CheckKind::Images, verdict, problem, fact: facts.join(", ") }))
 }

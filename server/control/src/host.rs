@@ -20,7 +20,8 @@ pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+pub(crate) mod upload;
 
 /// Most registries with credentials on one host.
 const REGISTRIES_MAX: usize = 50;

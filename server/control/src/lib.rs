@@ -26,6 +26,7 @@ pub mod operation;
 pub mod operations;
 pub mod password;
 pub mod policy;
+mod preflight;
 pub mod reconcile;
 pub mod secrets;
 pub mod services;
@@ -50,6 +51,8 @@ pub struct ControlPlane {
     setup: SetupGuard,
     /// Held while the list of approved images is changed.
     approving: tokio::sync::Mutex<()>,
+    /// Image archives that are taken in side by side.
+    uploads: tokio::sync::Semaphore,
 }
 
 /// Why the façade could not be built.
@@ -84,6 +87,7 @@ impl ControlPlane {
             passwords: Passwords::new()?,
             setup: SetupGuard::new()?,
             approving: tokio::sync::Mutex::default(),
+            uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
             workflow: Arc::new(workflow),
             services,
         })

@@ -306,6 +306,12 @@ pub struct PlannedNodeView {
     pub domain_name: String,
     pub ports: Vec<u16>,
     pub image: String,
+    /// What the name stands for now: a digest where a registry knows it, else the content's id; none: not there yet.
+    #[serde(default)]
+    pub pinned: Option<String>,
+    /// Whether it was built or loaded on the host, so that no registry knows it.
+    #[serde(default)]
+    pub local_only: bool,
 }
 
 /// Verdict of one check.

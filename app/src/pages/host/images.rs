@@ -5,8 +5,9 @@ use domain::id::{HostId, OperationId};
 use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
-use crate::api::ApiError;
 use crate::api::host::host_prepare;
+use crate::api::{ApiError, Problem};
+use crate::browser;
 use crate::components::badge::{Tone, badge};
 use crate::components::copy::Copyable;
 use crate::components::notice::Notice;
@@ -54,6 +55,73 @@ impl Pulls {
         }
         .into_any()
     }
+}
+
+/// An archive on its way to the host.
+#[derive(Clone, Copy)]
+pub struct Upload {
+    host: Memo<String>,
+    busy: RwSignal<bool>,
+    /// What came of the last one: the images that are there now, or why not.
+    outcome: RwSignal<Option<Result<Vec<ImageView>, ApiError>>>,
+}
+
+impl Upload {
+    /// Nothing sent yet.
+    pub fn new(host: Memo<String>) -> Self {
+        Self { host, busy: RwSignal::new(false), outcome: RwSignal::new(None) }
+    }
+
+    /// The field, its button, and what came of it.
+    pub fn form(self, me: &Me) -> Option<AnyView> {
+        if !me.can(Act::Prepare, Noun::Host) {
+            return None;
+        }
+        let Self { host, busy, outcome } = self;
+        let send = move |_| {
+            let url = format!("/hosts/{}/images", host.get_untracked());
+            outcome.set(None);
+            busy.set(browser::send_file("archive", &url, move |status, text| {
+                busy.set(false);
+                outcome.set(Some(answer(status, &text)));
+            }));
+        };
+        let refused = Signal::derive(move || outcome.get().and_then(Result::err));
+        let loaded = move || {
+            let names = outcome.get()?.ok()?.into_iter().map(|image| image.reference);
+            let names = names.collect::<Vec<_>>().join(", ");
+            Some(view! { <p class="notice notice-good">{tr(|t| t.uploaded)} " " <code>{names}</code></p> })
+        };
+        let uploading = tr(|t| t.uploading);
+        let form = view! {
+            <section class="card">
+                <h2>{tr(|t| t.upload_image)}</h2>
+                <div class="field">
+                    <label for="archive">{tr(|t| t.upload_image_hint)}</label>
+                    <input type="file" id="archive" accept=".tar,application/x-tar"/>
+                </div>
+                <div class="row end">
+                    <span role="status">{move || busy.get().then(uploading)}</span>
+                    <button type="button" class="button" disabled=move || busy.get() on:click=send>
+                        {tr(|t| t.upload_image_button)}
+                    </button>
+                </div>
+                <div aria-live="polite">{loaded}</div>
+                <Notice error=refused/>
+            </section>
+        };
+        Some(form.into_any())
+    }
+}
+
+/// The answer to an upload; one that cannot be read is lost.
+fn answer(status: u16, text: &str) -> Result<Vec<ImageView>, ApiError> {
+    let lost = || ApiError { problem: Problem::Lost, request_id: None };
+    if status == 200 {
+        return serde_json::from_str(text).map_err(|_| lost());
+    }
+    let refusal: domain::Error = serde_json::from_str(text).map_err(|_| lost())?;
+    Err(ApiError::from(refusal))
 }
 
 /// The table.
@@ -137,5 +205,20 @@ fn state(state: ImageState, pull: Option<(Pulls, String)>) -> AnyView {
             view! { {badge((Tone::Warn, |t| t.image_missing))} " " {button} }.into_any()
         }
         ImageState::MissingLocal => badge((Tone::Warn, |t| t.image_missing_local)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_to_an_upload_is_read() {
+        let image = "[{\"reference\":\"a:1\",\"purpose\":\"chaincode\",\"state\":{\"state\":\"missing\"}}]";
+        assert_eq!(answer(200, image).unwrap()[0].reference, "a:1");
+        let refusal = serde_json::to_string(&domain::Error::forbidden()).unwrap();
+        assert_eq!(answer(403, &refusal).unwrap_err().status(), 403);
+        assert_eq!(answer(0, "").unwrap_err().problem, Problem::Lost);
+        assert_eq!(answer(502, "<html>").unwrap_err().problem, Problem::Lost);
     }
 }

@@ -185,7 +185,12 @@ pub(crate) fn network(space: &SpaceSpec, purpose: &str, subnet: Subnet) -> Netwo
         enable_ipv6: Some(false),
         ipam: Some(Ipam {
             driver: Some("default".to_owned()),
-            config: Some(vec![IpamConfig { subnet: Some(subnet.to_string()), ..IpamConfig::default() }]),
+            config: Some(vec![IpamConfig {
+                subnet: Some(subnet.to_string()),
+                // Given, because engines do not tell the one that they choose.
+                gateway: Some(subnet.gateway().to_string()),
+                ..IpamConfig::default()
+            }]),
             ..Ipam::default()
         }),
         options: internal.then_some(options),

@@ -302,6 +302,12 @@ impl World {
         held.chain(self.foreign_ports.iter().copied()).collect()
     }
 
+    /// Those of some ports on which somebody takes connections: nodes, other containers, other processes.
+    pub(crate) fn answering_ports(&self, ports: &[u16]) -> BTreeSet<u16> {
+        let held = self.held_ports();
+        ports.iter().copied().filter(|port| held.contains(port) || self.listeners.contains(port)).collect()
+    }
+
     /// Ports that are held, or would be if all were started.
     pub(crate) fn used_ports(&self) -> BTreeSet<u16> {
         let mut used = self.held_ports();

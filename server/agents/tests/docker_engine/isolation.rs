@@ -43,6 +43,8 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
         let mut orderer = bed.spec("ours", "orderer0");
         listen(&mut orderer);
         let mut stranger = bed.spec("other", "peer0-other");
+        // In both of its chain's networks, as peers are.
+        stranger.network = NodeNetwork::ChainAndChaincode;
         stranger.ports = vec![PortSpec { container: 7051, publish: Publish::Fixed(published) }];
         listen(&mut stranger);
         bed.agent.ensure_node(&peer).await.unwrap();
@@ -52,8 +54,10 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
             bed.lines_with(&spec.node_ref(), "listening 7051").await;
         }
 
-        let mut closed = host_addresses(&bed, &[published, portal_port, 2375]).await;
+        let mut closed = host_addresses(&bed, &[published, portal_port, 2375, 2376]).await;
         closed.push(format!("{}:7051", address(&bed, &stranger, &network(&bed, "other")).await));
+        let others_chaincode = format!("{}--chaincode", network(&bed, "other"));
+        closed.push(format!("{}:7051", address(&bed, &stranger, &others_chaincode).await));
         closed.push(format!("{}:7051", address(&bed, &orderer, &network(&bed, "ours")).await));
         closed.extend(["peer0-other:7051", "orderer0:7051", "169.254.169.254:80"].map(String::from));
         closed.push(format!("127.0.0.1:{published}"));

@@ -223,3 +223,24 @@ async fn an_image_is_pinned_by_its_id() {
     })
     .await;
 }
+
+/// Nodes and processes that are no containers are seen alike; the engine itself knows only of the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_on_which_anybody_listens_answers() {
+    on_engine(async |bed| {
+        bed.agent.ensure_space(&bed.space("ports")).await.unwrap();
+        let mut spec = bed.spec("ports", "peer0");
+        let published = free_port();
+        spec.ports = vec![PortSpec { container: 7051, publish: Publish::Fixed(published) }];
+        spec.environment.insert("NODE_LISTEN".into(), "7051".into());
+        bed.agent.ensure_node(&spec).await.unwrap();
+        bed.lines_with(&spec.node_ref(), "listening 7051").await;
+        let process = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = process.local_addr().unwrap().port();
+        let free = free_port();
+        let found = bed.agent.answering_ports(&[published, held, free]).await.unwrap();
+        assert_eq!(found, [published, held].into());
+        assert!(!bed.agent.used_ports().await.unwrap().contains(&held));
+    })
+    .await;
+}

@@ -19,9 +19,9 @@ use crate::secrets::{KEY_LEN, Vault};
 use crate::services::Services;
 
 /// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, and the local one is a third.
-struct Bed {
-    plane: Arc<ControlPlane>,
-    local: SimulatedAgent,
+pub(crate) struct Bed {
+    pub(crate) plane: Arc<ControlPlane>,
+    pub(crate) local: SimulatedAgent,
 }
 
 const SOCKET: &str = "/run/engine.sock";
@@ -41,7 +41,7 @@ impl workflow::Clock for NoWait {
 }
 
 impl Bed {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_clock(Arc::new(SystemClock)).await
     }
 
@@ -77,7 +77,7 @@ impl Bed {
         Self { plane: Arc::new(plane), local }
     }
 
-    async fn host(&self) -> HostView {
+    pub(crate) async fn host(&self) -> HostView {
         self.plane.host_add(&admin(), local_spec(), None).await.unwrap()
     }
 
@@ -85,7 +85,7 @@ impl Bed {
         self.plane.host_add(&admin(), remote_spec(name, address), Some(credentials())).await
     }
 
-    async fn claim(&self, host: &HostView, chain: &str) {
+    pub(crate) async fn claim(&self, host: &HostView, chain: &str) {
         let blocks: Vec<u16> = host.spec.blocks().collect();
         let chain = ChainName::parse(chain).unwrap();
         self.plane.services.store.claim_block(&host.id, &chain, 99, &blocks, &[]).await.unwrap();
@@ -100,11 +100,11 @@ fn caller(role: Role) -> Caller {
     }
 }
 
-fn admin() -> Caller {
+pub(crate) fn admin() -> Caller {
     caller(Role::Admin)
 }
 
-fn local_spec() -> HostSpec {
+pub(crate) fn local_spec() -> HostSpec {
     HostSpec::local(HostName::parse("local").unwrap(), SOCKET)
 }
 
@@ -377,5 +377,52 @@ async fn images_are_prepared_by_an_operation_and_shown() {
     assert!(matches!(
         state(&images, &pullable),
         Some(domain::host::ImageState::Present { local_only: false, .. })
+    ));
+}
+
+/// An archive with one image; what is in its layer does not matter here.
+fn image_archive(name: &str, volumes: bool) -> Vec<u8> {
+    let volumes = if volumes { "{\"/var/left\":{}}" } else { "null" };
+    let config = format!("{{\"architecture\":\"amd64\",\"config\":{{\"Volumes\":{volumes}}}}}");
+    let list = format!("[{{\"Config\":\"c.json\",\"RepoTags\":[\"{name}\"],\"Layers\":[\"l.tar\"]}}]");
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, content) in [("l.tar", name), ("c.json", &config), ("manifest.json", &list)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(u64::try_from(content.len()).unwrap());
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn an_uploaded_image_is_checked_loaded_and_approved() {
+    let bed = Bed::new().await;
+    let host = bed.host().await;
+    let upload = async |role, bytes: Vec<u8>| {
+        let stream = futures::stream::iter([Ok(bytes)]);
+        let views = bed.plane.host_image_upload(&caller(role), &host.id, stream).await;
+        views.map(|views| views[0].purpose).map_err(|error| error.code)
+    };
+    use domain::host::ImageUse;
+    let mine = image_archive("heddle.local/mine:1", false);
+    assert_eq!(upload(Role::User, mine.clone()).await, Err(Code::NotAllowed));
+    assert_eq!(upload(Role::Operator, mine.clone()).await, Ok(ImageUse::Chaincode));
+    let record = bed.plane.host_record(&host.id).await.unwrap();
+    let user = caller(Role::User);
+    bed.plane.chaincode_image_check(&user, &record, "heddle.local/mine:1").await.unwrap();
+    let keeps = image_archive("heddle.local/keeps:1", true);
+    assert_eq!(upload(Role::Operator, keeps).await, Err(Code::ImageHasVolumes));
+    assert_eq!(bed.local.image("heddle.local/keeps:1").await.unwrap(), None, "the engine never saw it");
+    // Node images may declare volumes; they are not approved for chaincode.
+    let peer = "heddle.local/fabric-peer:2.5.0";
+    assert_eq!(upload(Role::Operator, image_archive(peer, true)).await, Ok(ImageUse::Peer));
+    assert!(bed.plane.approved(&host.id).await.unwrap().iter().all(|image| image.reference != peer));
+    assert_eq!(upload(Role::Operator, image_archive(peer, false)).await, Err(Code::ImageTagTaken));
+    assert_eq!(upload(Role::Operator, b"not an archive".to_vec()).await, Err(Code::ImageArchiveBroken));
+    let hostile = String::from_utf8(mine).unwrap().replacen("l.tar", "../ar", 1).into_bytes();
+    assert!(matches!(
+        upload(Role::Operator, hostile).await,
+        Err(Code::ImageArchiveHostile | Code::ImageArchiveBroken)
     ));
 }

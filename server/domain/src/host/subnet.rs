@@ -61,6 +61,11 @@ impl Subnet {
         self.first | !mask(self.prefix)
     }
 
+    /// Its first address that a machine can have: the gateway's, by custom.
+    pub fn gateway(self) -> Ipv4Addr {
+        Ipv4Addr::from(self.first.saturating_add(1))
+    }
+
     /// How many bits all of its addresses share.
     pub fn prefix(self) -> u8 {
         self.prefix
@@ -145,6 +150,8 @@ mod tests {
             assert!(part.overlaps(whole));
             assert!(all.iter().skip(index + 1).all(|other| !part.overlaps(*other)));
         }
+        assert_eq!(parts.len(), 4);
+        assert_eq!(all[1].gateway().to_string(), "192.168.4.65");
         assert_eq!(whole.parts(20).count(), 0);
         assert_eq!(whole.parts(22).collect::<Vec<_>>(), [whole]);
     }

@@ -11,6 +11,7 @@ use super::{CreatesChain, hold_name};
 use crate::chain::plan_of;
 use crate::error::internal;
 use crate::operations::{agent_error, step_error, store_error};
+use crate::preflight::busy_blocks;
 use crate::topology::{self, ChainPlan};
 
 /// Holds the name, claims a block of ports, and works the chain out on it.
@@ -19,14 +20,11 @@ pub(super) async fn reserve_ports<P: CreatesChain>(ctx: Context<P>) -> Result<()
     let host = host_spec(&ctx).await?;
     hold_name(&ctx, spec).await?;
     let agent = services.agent(&spec.host).await.map_err(step_error)?;
-    let used = agent.used_ports().await.map_err(agent_error)?;
     let blocks: Vec<u16> = host.blocks().collect();
-    // A block with a foreign port in it is passed over as a whole.
-    let skip: Vec<u16> = blocks
-        .iter()
-        .copied()
-        .filter(|block| used.range(*block..*block + PORTS_PER_CHAIN).next().is_some())
-        .collect();
+    let claims = services.store.host_claims(&spec.host).await.map_err(store_error)?;
+    // A block with a foreign port in it is passed over as a whole; our own claim from an earlier try is not foreign.
+    let claimed: Vec<u16> = claims.iter().map(|claim| claim.block).collect();
+    let skip = busy_blocks(agent.as_ref(), &blocks, &claimed).await.map_err(agent_error)?;
     let block = services
         .store
         .claim_block(&spec.host, &spec.name, host.capacity, &blocks, &skip)
