@@ -1,9 +1,11 @@
-//! The control plane over a host and a network in memory: reconcilers, ports that others take, keys that are used
+//! The control plane over a host and a network in memory: reconcilers, faults of the host, ports that others take, keys that are used
 //! twice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;
+#[path = "plane/faults.rs"]
+mod faults;
 #[path = "plane/keys.rs"]
 mod keys;
 #[path = "plane/ports.rs"]
