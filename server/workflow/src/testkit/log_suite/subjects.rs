@@ -152,7 +152,7 @@ pub(super) async fn supersede_or_reopen(log: Arc<dyn Log>) -> Result<(), Broken>
         let state = loaded(&*log, &old).await?.operation;
         same(
             &(superseded, state.superseded_by.is_some()),
-            &(!reopened.is_ok(), superseded),
+            &(reopened.is_err(), superseded),
             "round's winner",
         )?;
         if superseded {
