@@ -25,7 +25,7 @@ pub fn Layout() -> impl IntoView {
     provide_session();
     events::provide_events();
     view! {
-        <a class="skip" href="#main">{tr(|t| t.skip)}</a>
+        <a class="skip" href="#main" rel="external">{tr(|t| t.skip)}</a>
         <header class="top">
             <a class="brand" href="/">{tr(|t| t.brand)}</a>
             <Activity/>

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use agents::{NodeRef, Selector};
+use agents::{NodeRef, NodeStatus, Selector};
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use domain::{Code, Error, ErrorKind};
@@ -154,8 +154,17 @@ pub(crate) async fn chaincode_nodes(link: &ChainLink) -> Result<Vec<NodeRef>, St
     let chain = Some(link.plan.chain.to_string());
     let selector = Selector { installation: link.installation.clone(), chain };
     let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
-    let chaincode = present.into_iter().filter(|status| status.kind == NodeKind::Chaincode.as_str());
-    Ok(chaincode.map(|status| status.node).collect())
+    Ok(chaincode_nodes_in(&present, |_| true))
+}
+
+/// The chaincode containers among nodes that were listed.
+pub(crate) fn chaincode_nodes_in(
+    present: &[NodeStatus],
+    wanted: impl Fn(&NodeStatus) -> bool,
+) -> Vec<NodeRef> {
+    let chaincode =
+        present.iter().filter(|status| status.kind == NodeKind::Chaincode.as_str() && wanted(status));
+    chaincode.map(|status| status.node.clone()).collect()
 }
 
 /// Adds the last lines of a node's output to an error.

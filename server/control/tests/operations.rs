@@ -3,7 +3,6 @@
 //! `HEDDLE_TEST_FULL` plays a hundred seeds.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "operations/bed.rs"]
 mod bed;
 
 use std::sync::{Arc, Mutex};

@@ -3,9 +3,9 @@
 use domain::id::HostId;
 use domain::name::ChainName;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::database::Query;
+use crate::database::{Query, encode};
 use crate::{Store, StoreError};
 
 /// A chain's place on a host.
@@ -28,6 +28,17 @@ const CLAIM: &str = "LET $held = (SELECT VALUE block FROM type::record('claim', 
         CREATE type::record('claim', $key) SET host = $host, block = array::min($free), chain = $chain
     };
     SELECT block, chain FROM type::record('claim', $key)";
+
+/// Claim and plan change together: whoever reads the plan never sees ports that the chain does not hold.
+const MOVE: &str = "LET $held = (SELECT VALUE block FROM type::record('claim', $key));
+    IF array::len($held) = 0 { THROW 'heddle:gone' };
+    IF $held[0] != $from { THROW 'heddle:gone' };
+    LET $host_now = (UPDATE type::record('host', $host) SET claims += 1 RETURN AFTER);
+    IF array::len($host_now) = 0 { THROW 'heddle:gone' };
+    LET $taken = (SELECT VALUE block FROM claim WHERE host = $host);
+    IF $to IN $taken { THROW 'heddle:taken' };
+    UPDATE type::record('claim', $key) SET block = $to;
+    UPDATE type::record('chain', $chain) SET plan = $plan";
 
 impl Store {
     /// Claims the lowest free block for a chain; one that was claimed before is returned again. `skip` are blocks
@@ -55,6 +66,31 @@ impl Store {
             Err(error) if error.thrown("no-block") => Err(StoreError::NoBlock),
             Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Moves a chain from one block to another, with the plan that is made for it; `Taken` if another chain has that
+    /// block, `NotFound` if the chain does not hold the first one.
+    pub async fn claim_move(
+        &self,
+        host: &HostId,
+        chain: &ChainName,
+        from: u16,
+        to: u16,
+        plan: &Value,
+    ) -> Result<(), StoreError> {
+        let bindings = json!({
+            "key": key(host, chain),
+            "host": host.as_str(),
+            "chain": chain.as_str(),
+            "from": from,
+            "to": to,
+            "plan": encode(plan)?,
+        });
+        match self.write(Query::new(MOVE, bindings)).await {
+            Err(error) if error.thrown("taken") => Err(StoreError::Taken { what: "block" }),
+            Err(error) if error.thrown("gone") => Err(StoreError::NotFound),
+            other => other,
         }
     }
 

@@ -6,25 +6,25 @@ use domain::name::ChainName;
 use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use store::ChainRecord;
-use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
+use workflow::{Context, Operation, Plan, StepError, keep};
 
-use super::{agent_error, fabric_error, step_error, store_error};
-use crate::error::internal;
+use super::{fabric_error, step_error, store_error};
 use crate::material::Places;
-use crate::preflight::busy_blocks;
 use crate::services::Services;
-use crate::topology::{self, ChainPlan, PlannedNode};
+use crate::topology::PlannedNode;
 
 mod genesis;
 mod join;
 mod nodes;
+mod ports;
 
 pub use genesis::GENESIS;
 use genesis::{discard_genesis, make_genesis};
 use join::join_channel;
-pub(crate) use nodes::remove_space;
 pub use nodes::{CONFIG_PATH, DATA_PATH, ImagesPinned};
 use nodes::{ensure_images, remove_nodes, start_nodes};
+pub(crate) use nodes::{node_spec, remove_space};
+use ports::{planned, reserve_ports};
 
 /// Parameters: the specification. The first step makes the chain's record, which holds the name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,43 +65,6 @@ pub fn create_steps<P: CreatesChain>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(300_000)
 }
 
-/// The chain, worked out on its port block.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PortsReserved {
-    pub plan: ChainPlan,
-}
-
-impl StepOutput for PortsReserved {
-    const STEP: &'static str = "reserve-ports";
-}
-
-async fn reserve_ports<P: CreatesChain>(ctx: Context<P>) -> Result<PortsReserved, StepError> {
-    let (services, spec) = (ctx.env(), ctx.params().chain_spec());
-    let host = services
-        .store
-        .host_read(&spec.host)
-        .await
-        .map_err(store_error)?
-        .ok_or_else(|| step_error(Error::invalid(Code::HostMissing)))?;
-    hold_name(&ctx, spec).await?;
-    let agent = services.agent(&spec.host).await.map_err(step_error)?;
-    let blocks: Vec<u16> = host.spec.blocks().collect();
-    let claims = services.store.host_claims(&spec.host).await.map_err(store_error)?;
-    // A block with a foreign port in it is passed over as a whole; our own claim from an earlier try is not foreign.
-    let claimed: Vec<u16> = claims.iter().map(|claim| claim.block).collect();
-    let skip = busy_blocks(agent.as_ref(), &blocks, &claimed).await.map_err(agent_error)?;
-    let block = services
-        .store
-        .claim_block(&spec.host, &spec.name, host.spec.capacity, &blocks, &skip)
-        .await
-        .map_err(|error| step_error(claim_error(error, host.spec.capacity)))?;
-    let plan = topology::plan(spec, &host.spec, block).map_err(step_error)?;
-    let stored = serde_json::to_value(&plan).map_err(|error| step_error(internal("store a plan", error)))?;
-    services.store.chain_plan_save(&spec.name, stored).await.map_err(store_error)?;
-    ctx.note(format!("ports {block}–{}", block + domain::host::PORTS_PER_CHAIN - 1)).await;
-    Ok(PortsReserved { plan })
-}
-
 /// Makes the chain's record; one that this operation made before is its own.
 async fn hold_name<P: CreatesChain>(ctx: &Context<P>, spec: &ChainSpec) -> Result<(), StepError> {
     let services = ctx.env();
@@ -135,15 +98,6 @@ fn new_record(spec: &ChainSpec, operation: &str, now_ms: i64) -> ChainRecord {
     }
 }
 
-/// A refused claim in the words of the portal.
-pub(crate) fn claim_error(error: store::StoreError, capacity: u16) -> Error {
-    match error {
-        store::StoreError::HostFull => Error::conflict(Code::HostFull).with("capacity", capacity),
-        store::StoreError::NoBlock => Error::conflict(Code::HostPortsUsed),
-        other => crate::error::store(other),
-    }
-}
-
 async fn release_ports<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let spec = ctx.params().chain_spec();
     let holder = ctx.env().store.chain_read(&spec.name).await.map_err(store_error)?;
@@ -163,7 +117,7 @@ pub(crate) async fn forget_chain(services: &Services, spec: &ChainSpec) -> Resul
 }
 
 async fn issue_identities<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
-    let plan = ctx.output::<PortsReserved>()?.plan;
+    let plan = planned(&ctx).await?;
     ctx.env().issue_chain(&plan).await.map_err(step_error)
 }
 

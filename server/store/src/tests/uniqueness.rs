@@ -115,6 +115,43 @@ async fn blocks_of_ports() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocks_that_chains_move_to() {
+    on_both(async |store| {
+        let id = HostId::new("h");
+        store.host_create(&host("h", "here", "/run/engine.sock")).await.unwrap();
+        let blocks: Vec<u16> = (0..8).map(|n| 31_000 + 100 * n).collect();
+        for writer in 0..WRITERS {
+            store.claim_block(&id, &chain(&format!("c{writer}")), 8, &blocks, &[]).await.unwrap();
+        }
+        for round in 0..rounds().min(100) {
+            let goal = 32_000 + u16::try_from(round).unwrap();
+            let claims = store.host_claims(&id).await.unwrap();
+            let tries: Vec<_> = claims
+                .iter()
+                .map(|claim| {
+                    let (store, id, from) = (store.clone(), id.clone(), claim.block);
+                    let name = chain(&claim.chain);
+                    tokio::spawn(async move { store.claim_move(&id, &name, from, goal, &json!({})).await })
+                })
+                .collect();
+            let mut won = 0;
+            for handle in tries {
+                match handle.await.unwrap() {
+                    Ok(()) => won += 1,
+                    Err(StoreError::Taken { .. }) => {}
+                    Err(error) => panic!("round {round}: {error}"),
+                }
+            }
+            assert_eq!(won, 1, "round {round}");
+            assert_eq!(store.host_claims(&id).await.unwrap().len(), 8, "round {round}");
+        }
+        let wrong = store.claim_move(&id, &chain("c0"), 1, 40_000, &json!({})).await;
+        assert!(matches!(wrong, Err(StoreError::NotFound)), "{wrong:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_operations() {
     on_both(async |store| {
         for round in 0..rounds() {

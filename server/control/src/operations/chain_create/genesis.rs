@@ -9,7 +9,8 @@ use fabric::genesis::{
 };
 use workflow::{Context, StepError};
 
-use super::{CreatesChain, PortsReserved};
+use super::CreatesChain;
+use super::ports::planned;
 use crate::error::internal;
 use crate::material::Trust;
 use crate::operations::{step_error, store_error};
@@ -27,7 +28,7 @@ const BATCH_BYTES_PREFERRED: u32 = 2 * 1_024 * 1_024;
 
 pub(super) async fn make_genesis<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().chain_spec());
-    let plan = ctx.output::<PortsReserved>()?.plan;
+    let plan = planned(&ctx).await?;
     if services.store.document_read(&spec.name, GENESIS).await.map_err(store_error)?.is_some() {
         return Ok(());
     }

@@ -5,7 +5,8 @@ use domain::node::NodeKind;
 use store::ChannelRecord;
 use workflow::{Context, Operation, StepError};
 
-use super::{CreatesChain, GENESIS, PortsReserved, set_state};
+use super::ports::planned;
+use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::operations::{for_each_node, link_of, step_error, store_error, until, with_logs};
@@ -13,7 +14,7 @@ use crate::services::Services;
 
 pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().chain_spec());
-    let link = link_of(services, ctx.output::<PortsReserved>()?.plan).await.map_err(step_error)?;
+    let link = link_of(services, planned(&ctx).await?).await.map_err(step_error)?;
     let block = services
         .store
         .document_read(&spec.name, GENESIS)

@@ -1,14 +1,18 @@
 //! The nodes of a new chain: their images, what each of them shall be, starting and removing them.
 
-use agents::{Limits, NodeNetwork, NodeSpec, PortSpec, Publish, SpaceSpec};
+use std::sync::Arc;
+
+use agents::{AgentError, Limits, NodeNetwork, NodeSpec, PortSpec, Publish, SpaceSpec};
 use domain::chain::ChainSpec;
+use domain::host::PORTS_PER_CHAIN;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::node_config;
 use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError, StepOutput};
 
-use super::{CreatesChain, PortsReserved};
+use super::CreatesChain;
+use super::ports::{move_ports, planned};
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::{agent_error, for_each_node, host_prepare, link_of, step_error, until, with_logs};
@@ -34,7 +38,7 @@ impl StepOutput for ImagesPinned {
 }
 
 pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<ImagesPinned, StepError> {
-    let plan = ctx.output::<PortsReserved>()?.plan;
+    let plan = planned(&ctx).await?;
     let of = |kind| plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
     let peer = ensure_first(&ctx, of(NodeKind::Peer)).await?;
     let orderer = ensure_first(&ctx, of(NodeKind::Orderer)).await?;
@@ -52,24 +56,44 @@ async fn ensure_first<P: CreatesChain>(
     Ok(facts.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id)
 }
 
+/// Why a node could not be started.
+enum StartFailure {
+    /// Somebody else has one of the chain's ports.
+    PortTaken(u16),
+    Other(StepError),
+}
+
+impl From<StepError> for StartFailure {
+    fn from(error: StepError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Starts all nodes and waits until they are well. A chain that meets a taken port moves on: nobody knows its ports yet.
 pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let services = ctx.env();
-    let plan = ctx.output::<PortsReserved>()?.plan;
-    let images = ctx.output::<ImagesPinned>()?;
-    let link = link_of(services, plan).await.map_err(step_error)?;
+    let mut link = link_of(services, planned(&ctx).await?).await.map_err(step_error)?;
     let space = SpaceSpec {
         installation: services.installation.clone(),
         chain: link.plan.chain.to_string(),
         operation: ctx.operation_id().to_owned(),
     };
     link.agent.ensure_space(&space).await.map_err(agent_error)?;
-    let nodes = link.plan.nodes.clone();
-    let (ctx_ref, link_ref, images_ref) = (&ctx, &link, &images);
-    for_each_node(&ctx, nodes, |node| async move {
-        let spec = node_spec(ctx_ref.env(), link_ref, &node, images_ref, ctx_ref.operation_id(), true)
-            .await
-            .map_err(step_error)?;
-        link_ref.agent.ensure_node(&spec).await.map_err(agent_error)?;
+    let mut tried = Vec::new();
+    loop {
+        match ensure_nodes(&ctx, &link).await {
+            Ok(()) => break,
+            Err(StartFailure::Other(error)) => return Err(error),
+            Err(StartFailure::PortTaken(port)) => {
+                tried.push(link.plan.port_block);
+                let plan = move_ports(&ctx, &link.plan, &tried).await?;
+                ctx.note(format!("port {port} is taken: on to ports from {}", plan.port_block)).await;
+                link.plan = Arc::new(plan);
+            }
+        }
+    }
+    let (ctx_ref, link_ref) = (&ctx, &link);
+    for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
         let healthy = until(ctx_ref, node.name.as_str(), || async {
             ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
         });
@@ -79,6 +103,24 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
                 Ok(())
             }
             Err(error) => Err(with_logs(link_ref, &node, error).await),
+        }
+    })
+    .await
+}
+
+/// Makes every node run on the ports of the plan; one that runs on others is made anew around its data.
+async fn ensure_nodes<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Result<(), StartFailure> {
+    let images = &ctx.output::<ImagesPinned>()?;
+    let block = link.plan.port_block;
+    for_each_node(ctx, link.plan.nodes.clone(), |node| async move {
+        let spec =
+            node_spec(ctx.env(), link, &node, images, ctx.operation_id(), true).await.map_err(step_error)?;
+        match link.agent.ensure_node(&spec).await {
+            Ok(_) => Ok(()),
+            Err(AgentError::PortTaken(port)) if (block..block + PORTS_PER_CHAIN).contains(&port) => {
+                Err(StartFailure::PortTaken(port))
+            }
+            Err(error) => Err(agent_error(error).into()),
         }
     })
     .await

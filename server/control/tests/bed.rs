@@ -49,6 +49,25 @@ async fn wipe(store: &Store, host: &HostId) {
     store.secret_delete_prefix("chain/").await.unwrap();
 }
 
+fn services(
+    store: &Store,
+    agent: &SimulatedAgent,
+    network: &Arc<SimulatedNetwork>,
+    installation: String,
+) -> Arc<Services> {
+    let agent = agent.clone();
+    let mut services = Services::new(
+        store.clone(),
+        Vault::new([7; KEY_LEN], 1),
+        Arc::new(JumpClock::new(BEGIN_MS)),
+        network.clone(),
+        Arc::new(move |_, _| Ok(Arc::new(agent.clone()) as Arc<dyn Agent>)),
+        None,
+    );
+    services.installation = installation;
+    Arc::new(services)
+}
+
 /// Gives way to other tasks, differently often for each seed and call.
 fn delays(seed: u64) -> Delay {
     let calls = Arc::new(std::sync::atomic::AtomicU64::new(seed.wrapping_mul(7_919)));
@@ -90,18 +109,15 @@ impl Bed {
         let host = HostId::new("host0001");
         wipe(store, &host).await;
         let network = Arc::new(SimulatedNetwork::with_seed(seed));
-        let connected = agent.with_delay(delays(seed));
-        let mut services = Services::new(
-            store.clone(),
-            Vault::new([7; KEY_LEN], 1),
-            Arc::new(JumpClock::new(BEGIN_MS)),
-            network.clone(),
-            Arc::new(move |_, _| Ok(Arc::new(connected.clone()) as Arc<dyn Agent>)),
-            None,
-        );
-        services.installation = installation;
         network.add_host(host.clone(), agent.clone());
-        Self { services: Arc::new(services), agent, network, host, seed }
+        let services = services(store, &agent.with_delay(delays(seed)), &network, installation);
+        Self { services, agent, network, host, seed }
+    }
+
+    /// The same portal with another wait before each verb of its host.
+    pub fn services_with(&self, delay: Delay) -> Arc<Services> {
+        let (store, installation) = (&self.services.store, self.services.installation.clone());
+        services(store, &self.agent.with_delay(delay), &self.network, installation)
     }
 
     /// A portal in which everything is as it was when the template was taken.
