@@ -90,6 +90,7 @@ fn ChainRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
             <Route path=path!("new") view=pages::chain_new::ChainNew/>
             <Route path=path!(":name") view=pages::chain::Chain/>
             <Route path=path!(":name/channels") view=pages::channels::Channels/>
+            <Route path=path!(":name/channels/:channel") view=pages::channel::Channel/>
             <Route path=path!(":name/chaincode") view=pages::chaincode::Chaincode/>
             <Route path=path!(":name/invoke") view=pages::invoke::Invoke/>
             <Route path=path!(":name/transactions") view=pages::transactions::Transactions/>

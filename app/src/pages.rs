@@ -13,6 +13,7 @@ pub mod chain;
 pub mod chain_new;
 pub mod chaincode;
 pub mod chains;
+pub mod channel;
 pub mod channels;
 pub mod host;
 pub mod host_edit;

@@ -5,4 +5,5 @@ pub mod downloads;
 pub mod events;
 pub mod headers;
 pub mod images;
+pub mod logs;
 pub mod session;

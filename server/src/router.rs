@@ -23,7 +23,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::Sessions;
-use crate::http::{caller, downloads, events, headers, images};
+use crate::http::{caller, downloads, events, headers, images, logs};
 
 /// Largest body of a request; arguments of a call are the largest input.
 const BODY_MAX: usize = 4 * 1_024 * 1_024;
@@ -56,6 +56,8 @@ pub fn router(config: &Config, portal: &Portal) -> Router {
         .with_expiry(Expiry::OnInactivity(time::Duration::minutes(IDLE_MINUTES)));
     Router::new()
         .route("/events", get(events::stream))
+        .route("/chains/{name}/nodes/{node}/logs", get(logs::stream))
+        .route("/chains/{name}/nodes/{node}/log.txt", get(logs::file))
         .route("/chains/{name}/profile/{file}", get(downloads::profile))
         .route("/chains/{name}/material/{file}", get(downloads::material).post(downloads::admin_material))
         .merge(pages)

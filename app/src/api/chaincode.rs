@@ -1,8 +1,8 @@
 //! Chaincode: what is deployed, and deploying.
 
-use domain::chaincode::{ChaincodeView, DeploySpec};
+use domain::chaincode::{ChaincodeView, DeploySpec, PackageView};
 use domain::id::OperationId;
-use domain::name::ChainName;
+use domain::name::{ChainName, NodeName, OrganizationName};
 use leptos::prelude::*;
 
 use super::ApiError;
@@ -26,4 +26,35 @@ pub async fn chaincode_sample(chain: ChainName) -> Result<DeploySpec, ApiError> 
 pub async fn chaincode_deploy(spec: DeploySpec, key: String) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chaincode_deploy(&caller, spec, key).await, &caller)
+}
+
+/// One step alone: installs on some peers.
+#[server(endpoint = "chaincode_install", input = leptos::server_fn::codec::Json)]
+pub async fn chaincode_install(spec: DeploySpec, peers: Vec<NodeName>) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chaincode_install(&caller, spec, peers).await, &caller)
+}
+
+/// One step alone: approves for an organization.
+#[server(endpoint = "chaincode_approve", input = leptos::server_fn::codec::Json)]
+pub async fn chaincode_approve(
+    spec: DeploySpec,
+    organization: OrganizationName,
+) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chaincode_approve(&caller, spec, organization).await, &caller)
+}
+
+/// One step alone: commits what is approved.
+#[server(endpoint = "chaincode_commit", input = leptos::server_fn::codec::Json)]
+pub async fn chaincode_commit(spec: DeploySpec) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chaincode_commit(&caller, spec).await, &caller)
+}
+
+/// Looks into an uploaded package.
+#[server(endpoint = "chaincode_package", input = leptos::server_fn::codec::Json)]
+pub async fn chaincode_package(chain: ChainName, package: Vec<u8>) -> Result<PackageView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chaincode_package(&caller, &chain, package).await, &caller)
 }

@@ -7,8 +7,9 @@ use super::copy::CopyButton;
 use crate::browser;
 use crate::text::tr;
 
-/// Most lines drawn at once; the rest is counted, so that a page stays quick.
-const DRAWN_MAX: usize = 2_000;
+/// Most lines drawn at once: a window that is moved over the others, so that a page stays quick with a hundred
+/// thousand of them.
+const WINDOW: usize = 1_000;
 
 /// How somebody looks at a log. It belongs to the page, so that new lines never change it.
 #[derive(Clone, Copy)]
@@ -40,7 +41,19 @@ pub fn LogView(
 ) -> impl IntoView {
     let LogState { filter, follow, wrap } = state;
     let node = NodeRef::<html::Pre>::new();
-    let shown = Memo::new(move |_| matching(&lines.read(), &filter.read()));
+    // Lines between the window's end and the newest one.
+    let below = RwSignal::new(0_usize);
+    let shown = Memo::new(move |_| window(&lines.read(), &filter.read(), below.get()));
+    let older = move |_| {
+        follow.set(false);
+        below.update(|below| *below = below.saturating_add(WINDOW));
+    };
+    let newer = move |_| below.update(|below| *below = below.saturating_sub(WINDOW));
+    Effect::new(move |_| {
+        if follow.get() {
+            below.set(0);
+        }
+    });
     Effect::new(move |_| {
         shown.track();
         if follow.get() {
@@ -61,8 +74,14 @@ pub fn LogView(
                 />
                 <Toggle value=follow label=Signal::derive(move || tr(|t| t.follow)().to_owned())/>
                 <Toggle value=wrap label=Signal::derive(move || tr(|t| t.wrap)().to_owned())/>
-                <span class="muted">{move || shown.read().1.to_string()} " " {tr(|t| t.lines)}</span>
-                {move || view! { <CopyButton text=shown.read().0.clone()/> }}
+                <span class="muted">{move || shown.read().count.to_string()} " " {tr(|t| t.lines)}</span>
+                <Show when=move || shown.read().has_earlier>
+                    <button type="button" class="button small" on:click=older>{tr(|t| t.earlier)}</button>
+                </Show>
+                <Show when=move || below.get() != 0>
+                    <button type="button" class="button small" on:click=newer>{tr(|t| t.later)}</button>
+                </Show>
+                {move || view! { <CopyButton text=shown.read().text.clone()/> }}
             </div>
             <pre
                 class="log-lines"
@@ -72,7 +91,7 @@ pub fn LogView(
                 role="log"
                 aria-label=tr(|t| t.logs)
             >
-                {move || shown.read().0.clone()}
+                {move || shown.read().text.clone()}
             </pre>
         </div>
     }
@@ -92,29 +111,68 @@ fn Toggle(value: RwSignal<bool>, #[prop(into)] label: Signal<String>) -> impl In
     }
 }
 
-/// The last lines that contain the filter, as one text, and how many match in all.
-fn matching(lines: &[String], filter: &str) -> (String, usize) {
+/// What is drawn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Window {
+    text: String,
+    /// Lines that match in all.
+    count: usize,
+    has_earlier: bool,
+}
+
+/// The lines that contain the filter, as many as are drawn, ending so far above the newest.
+fn window(lines: &[String], filter: &str, below: usize) -> Window {
     let needle = filter.trim().to_lowercase();
-    let hits: Vec<&str> = lines
-        .iter()
-        .map(String::as_str)
-        .filter(|line| needle.is_empty() || line.to_lowercase().contains(&needle))
-        .collect();
-    let first = hits.len().saturating_sub(DRAWN_MAX);
-    (hits.iter().skip(first).copied().collect::<Vec<_>>().join("\n"), hits.len())
+    if needle.is_empty() {
+        return cut(lines.len(), below, |at| lines.get(at).map(String::as_str).unwrap_or_default());
+    }
+    let hits: Vec<&str> =
+        lines.iter().map(String::as_str).filter(|line| line.to_lowercase().contains(&needle)).collect();
+    cut(hits.len(), below, |at| hits.get(at).copied().unwrap_or_default())
+}
+
+fn cut<'a>(count: usize, below: usize, line: impl Fn(usize) -> &'a str) -> Window {
+    // Whoever goes far beyond the first line still sees a full window.
+    let end = count.saturating_sub(below).max(count.min(WINDOW));
+    let begin = end.saturating_sub(WINDOW);
+    let text = (begin..end).map(line).collect::<Vec<_>>().join("\n");
+    Window { text, count, has_earlier: begin > 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn lines(count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("Line {n}")).collect()
+    }
+
     #[test]
     fn the_filter_ignores_case_and_the_end_is_kept() {
-        let lines: Vec<String> = (0..3_000).map(|n| format!("Line {n}")).collect();
-        let (text, count) = matching(&lines, "LINE");
-        assert_eq!(count, 3_000);
-        assert!(text.starts_with("Line 1000\n") && text.ends_with("Line 2999"));
-        assert_eq!(matching(&lines, "2999"), ("Line 2999".to_owned(), 1));
-        assert_eq!(matching(&lines, "nothing"), (String::new(), 0));
+        let lines = lines(3_000);
+        let end = window(&lines, "LINE", 0);
+        assert_eq!((end.count, end.has_earlier), (3_000, true));
+        assert!(end.text.starts_with("Line 2000\n") && end.text.ends_with("Line 2999"));
+        assert_eq!(
+            window(&lines, "2999", 0),
+            Window { text: "Line 2999".into(), count: 1, has_earlier: false }
+        );
+        assert_eq!(window(&lines, "nothing", 0), Window::default());
+    }
+
+    #[test]
+    fn the_window_moves_over_a_hundred_thousand_lines() {
+        let lines = lines(100_000);
+        let earlier = window(&lines, "", WINDOW);
+        assert!(earlier.text.starts_with("Line 98000\n") && earlier.text.ends_with("Line 98999"));
+        let first = window(&lines, "", 200_000);
+        assert!(first.text.starts_with("Line 0\n") && first.text.ends_with("Line 999"));
+        assert!(!first.has_earlier);
+        let begin = std::time::Instant::now();
+        for below in 0..100 {
+            assert_eq!(window(&lines, "", below * WINDOW).text.lines().count(), WINDOW);
+        }
+        // A frame has 16 ms; moving the window must not depend on how many lines there are.
+        assert!(begin.elapsed().as_millis() < 1_600, "{:?}", begin.elapsed());
     }
 }

@@ -1,9 +1,10 @@
 //! What is deployed on a chain and how ready each organization is; deploying and upgrading.
 
 use domain::chain::{ChainVerb, ChainView};
-use domain::chaincode::{ChaincodeView, DeploySpec, ReadinessView};
+use domain::chaincode::{ChaincodeView, DeploySpec};
 use domain::id::OperationId;
-use domain::name::{ChaincodeName, ChannelName};
+use domain::name::{ChaincodeName, ChannelName, NodeName, OrganizationName};
+use domain::node::NodeKind;
 use leptos::prelude::*;
 
 use super::host_new::wrong_on;
@@ -12,7 +13,6 @@ use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::chaincode::{chaincode_deploy, chaincode_list, chaincode_sample};
 use crate::browser::new_key;
-use crate::components::badge::{Tone, badge};
 use crate::components::copy::Copyable;
 use crate::components::field::{CheckField, TextField};
 use crate::components::load::load;
@@ -22,6 +22,11 @@ use crate::components::time::Time;
 use crate::events;
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{fill, say, tr, words};
+
+mod board;
+mod policy;
+
+use policy::PolicyEditor;
 
 /// What the page shows.
 type Data = (ChainView, Vec<ChaincodeView>, DeploySpec);
@@ -37,19 +42,27 @@ pub fn Chaincode() -> impl IntoView {
     let key = RwSignal::new(String::new());
     let deploy = Action::new(move |spec: &DeploySpec| chaincode_deploy(spec.clone(), key.get_untracked()));
     let refused = follow(deploy);
+    let steps = board::steps();
+    let step_refused = follow(steps);
     load(data, move |(chain, deployed, sample), _| {
         form.fill_once(&sample, &deployed);
         let name = chain.summary.name.to_string();
         let fields = if chain.verbs.contains(&ChainVerb::Update) {
-            view! { <Deploy form=form chain=name.clone() deploy=deploy key=key/> }.into_any()
+            let organizations = chain.spec.organizations.iter().map(|one| one.name.clone()).collect();
+            let peers = chain.nodes.iter().filter(|node| node.kind == NodeKind::Peer);
+            let peers: Vec<NodeName> = peers.map(|node| node.name.clone()).collect();
+            view! { <Deploy form=form chain=name.clone() deploy=deploy key=key organizations=organizations
+            steps=steps peers=peers/> }
+            .into_any()
         } else {
             view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }.into_any()
         };
         view! {
             <Page title=words(|t| t.chaincode) crumbs=chain_crumbs(&name)>
                 {chain_tabs(&name)}
-                {list(&name, deployed, form)}
+                {list(&chain, deployed, form, steps)}
                 {fields}
+                <Notice error=step_refused/>
                 <Notice error=refused/>
             </Page>
         }
@@ -64,19 +77,20 @@ async fn read(name: String) -> Result<Data, ApiError> {
     Ok((chain, deployed, chaincode_sample(name).await?))
 }
 
-fn list(chain: &str, deployed: Vec<ChaincodeView>, form: Form) -> AnyView {
+fn list(chain: &ChainView, deployed: Vec<ChaincodeView>, form: Form, steps: board::Steps) -> AnyView {
     if deployed.is_empty() {
         return empty(|t| t.no_chaincode, |t| t.no_chaincode_hint, None);
     }
-    let chain = chain.to_owned();
-    deployed.into_iter().map(|one| card(&chain, one, form)).collect_view().into_any()
+    deployed.into_iter().map(|one| card(chain, one, form, steps)).collect_view().into_any()
 }
 
-fn card(chain: &str, one: ChaincodeView, form: Form) -> AnyView {
+fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) -> AnyView {
     let (version, sequence) = (one.version.clone(), one.sequence.to_string());
     let definition =
         say(move |t| fill(t.definition, &[("version", version.clone()), ("sequence", sequence.clone())]));
-    let board = one.readiness.iter().map(readiness).collect_view();
+    let board = board::board(chain, &one, steps);
+    let draft = (!one.committed).then(|| view! { <p class="notice">{tr(|t| t.draft_hint)}</p> });
+    let chain = chain.summary.name.to_string();
     let again = one.clone();
     let upgrade = move |_| form.upgrade(&again);
     view! {
@@ -101,38 +115,9 @@ fn card(chain: &str, one: ChaincodeView, form: Form) -> AnyView {
                 <dt>{tr(|t| t.deployed)}</dt>
                 <dd><Time ms=one.deployed_ms/></dd>
             </dl>
-            <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.readiness)>
-                <table>
-                    <caption>{tr(|t| t.readiness)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{tr(|t| t.organization)}</th>
-                            <th scope="col">{tr(|t| t.installed_on)}</th>
-                            <th scope="col">{tr(|t| t.missing_on)}</th>
-                            <th scope="col">{tr(|t| t.approved)}</th>
-                        </tr>
-                    </thead>
-                    <tbody>{board}</tbody>
-                </table>
-            </div>
+            {draft}
+            {board}
         </section>
-    }
-    .into_any()
-}
-
-fn readiness(row: &ReadinessView) -> AnyView {
-    let approved = if row.approved {
-        badge((Tone::Good, |t| t.approved))
-    } else {
-        badge((Tone::Warn, |t| t.not_approved))
-    };
-    view! {
-        <tr>
-            <th scope="row">{row.organization.to_string()}</th>
-            <td>{row.installed.join(", ")}</td>
-            <td>{row.missing.join(", ")}</td>
-            <td>{approved}</td>
-        </tr>
     }
     .into_any()
 }
@@ -198,6 +183,7 @@ impl Form {
             image: self.image.get_untracked().trim().to_owned(),
             policy: (!policy.is_empty()).then_some(policy),
             init_required: self.init_required.get_untracked(),
+            label: None,
         };
         spec.check()?;
         Ok(spec)
@@ -214,8 +200,26 @@ fn next_version(version: &str) -> String {
 type Deployment = Action<DeploySpec, Result<OperationId, ApiError>>;
 
 #[component]
-fn Deploy(form: Form, chain: String, deploy: Deployment, key: RwSignal<String>) -> impl IntoView {
+fn Deploy(
+    form: Form,
+    chain: String,
+    deploy: Deployment,
+    key: RwSignal<String>,
+    organizations: Vec<OrganizationName>,
+    steps: board::Steps,
+    peers: Vec<NodeName>,
+) -> impl IntoView {
     let wrong = RwSignal::new(None::<domain::Error>);
+    let name = chain.clone();
+    // Begins a definition whose steps are then taken one by one on its board.
+    let install = move |_| match form.parse(&name) {
+        Ok(_) if steps.pending().get_untracked() => {}
+        Ok(spec) => {
+            wrong.set(None);
+            steps.dispatch(board::Step::Install(spec, peers.clone()));
+        }
+        Err(error) => wrong.set(Some(error)),
+    };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match form.parse(&chain) {
@@ -245,11 +249,15 @@ fn Deploy(form: Form, chain: String, deploy: Deployment, key: RwSignal<String>) 
                 error=wrong_on(wrong, "image")/>
             <details class="advanced">
                 <summary>{tr(|t| t.advanced)}</summary>
+                <PolicyEditor expression=form.policy organizations=organizations/>
                 <TextField id="policy" label=words(|t| t.policy) value=form.policy hint=words(|t| t.policy_hint)
                     error=wrong_on(wrong, "policy")/>
                 <CheckField id="init_required" label=words(|t| t.init_required) value=form.init_required/>
             </details>
             <div class="row end">
+                <button type="button" class="button" disabled=move || steps.pending().get() on:click=install>
+                    {tr(|t| t.install_only)}
+                </button>
                 <button type="submit" class="button primary" disabled=move || deploy.pending().get()>
                     {tr(|t| t.deploy)}
                 </button>

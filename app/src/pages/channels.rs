@@ -1,60 +1,65 @@
-//! The channels of a chain.
+//! The channels of a chain, and making a further one over chosen peers.
 
-use domain::channel::ChannelView;
+use domain::chain::{ChainVerb, ChainView};
+use domain::channel::{ChannelMember, ChannelSpec, ChannelView};
+use domain::id::OperationId;
+use domain::name::{ChainName, ChannelName, NodeName};
+use domain::node::NodeKind;
 use leptos::prelude::*;
 
-use super::{chain_name, parameter};
-use crate::api::channel::channel_list;
+use super::host_new::wrong_on;
+use super::{chain_name, follow, parameter};
+use crate::api::ApiError;
+use crate::api::chain::chain_read;
+use crate::api::channel::{channel_create, channel_list};
+use crate::browser::new_key;
+use crate::components::field::TextField;
 use crate::components::load::load;
+use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
 use crate::events;
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{tr, words};
+
+type Creation = Action<ChannelSpec, Result<OperationId, ApiError>>;
 
 /// The page.
 #[component]
 pub fn Channels() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let channels = Resource::new(
-        move || (name.get(), tick.get()),
-        |(name, _)| async move { channel_list(chain_name(&name)?).await },
-    );
-    load(channels, move |channels, _| {
-        let chain = name.get_untracked();
+    let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
+    // What is typed and chosen outlives a refresh of the page's data.
+    let form = Form { name: RwSignal::new(String::new()), peers: RwSignal::new(Vec::new()) };
+    let create: Creation = Action::new(|spec: &ChannelSpec| channel_create(spec.clone(), new_key()));
+    let refused = follow(create);
+    load(data, move |(view, channels), _| {
+        let chain = view.summary.name.to_string();
+        let fields = view.verbs.contains(&ChainVerb::Update).then(|| {
+            view! { <Create form=form chain=view.clone() create=create/> }
+        });
         view! {
             <Page title=words(|t| t.channels) crumbs=chain_crumbs(&chain)>
                 {chain_tabs(&chain)}
                 {table(&chain, channels)}
+                {fields}
+                <Notice error=refused/>
             </Page>
         }
         .into_any()
     })
 }
 
+async fn read(name: String) -> Result<(ChainView, Vec<ChannelView>), ApiError> {
+    let name = chain_name(&name)?;
+    Ok((chain_read(name.clone()).await?, channel_list(name).await?))
+}
+
 fn table(chain: &str, channels: Vec<ChannelView>) -> AnyView {
     if channels.is_empty() {
         return empty(|t| t.no_channels, |t| t.no_channels_hint, None);
     }
-    let rows = channels
-        .into_iter()
-        .map(|channel| {
-            let organizations =
-                channel.organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let last = channel.height.and_then(|h| h.checked_sub(1)).map(|number| {
-                let address = format!("/chains/{chain}/blocks/{}/{number}", channel.name);
-                view! { <a href=address>{number.to_string()}</a> }
-            });
-            view! {
-                <tr>
-                    <th scope="row">{channel.name.to_string()}</th>
-                    <td>{organizations}</td>
-                    <td class="number">{channel.height.map(|h| h.to_string())}</td>
-                    <td class="number">{last}</td>
-                </tr>
-            }
-        })
-        .collect_view();
+    let rows = channels.into_iter().map(|channel| row(chain, &channel)).collect_view();
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.channels)>
             <table>
@@ -62,6 +67,7 @@ fn table(chain: &str, channels: Vec<ChannelView>) -> AnyView {
                     <tr>
                         <th scope="col">{tr(|t| t.name)}</th>
                         <th scope="col">{tr(|t| t.organizations)}</th>
+                        <th scope="col">{tr(|t| t.peers)}</th>
                         <th scope="col" class="number">{tr(|t| t.height)}</th>
                         <th scope="col" class="number">{tr(|t| t.last_block)}</th>
                     </tr>
@@ -71,4 +77,122 @@ fn table(chain: &str, channels: Vec<ChannelView>) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+fn row(chain: &str, channel: &ChannelView) -> AnyView {
+    let organizations = channel.organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let joined = channel.peers.iter().filter(|peer| peer.joined == Some(true)).count();
+    let last = channel.height.and_then(|height| height.checked_sub(1)).map(|number| {
+        let address = format!("/chains/{chain}/blocks/{}/{number}", channel.name);
+        view! { <a href=address>{number.to_string()}</a> }
+    });
+    let page = format!("/chains/{chain}/channels/{}", channel.name);
+    view! {
+        <tr>
+            <th scope="row"><a href=page>{channel.name.to_string()}</a></th>
+            <td>{organizations}</td>
+            <td>{format!("{joined} / {}", channel.peers.len())}</td>
+            <td class="number">{channel.height.map(|height| height.to_string())}</td>
+            <td class="number">{last}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// What somebody has typed and chosen.
+#[derive(Clone, Copy)]
+struct Form {
+    name: RwSignal<String>,
+    peers: RwSignal<Vec<String>>,
+}
+
+impl Form {
+    fn toggle(self, name: &str) {
+        self.peers.update(|names| match names.iter().position(|one| one == name) {
+            Some(at) => drop(names.remove(at)),
+            None => names.push(name.to_owned()),
+        });
+    }
+
+    /// What it means: each organization with its chosen peers, in the order of the chain.
+    fn parse(self, chain: &ChainView) -> Result<ChannelSpec, domain::Error> {
+        let chosen = self.peers.get_untracked();
+        spec(&chain.summary.name, self.name.get_untracked().trim(), chain, &chosen)
+    }
+}
+
+fn spec(
+    chain: &ChainName,
+    name: &str,
+    view: &ChainView,
+    chosen: &[String],
+) -> Result<ChannelSpec, domain::Error> {
+    let mut members: Vec<ChannelMember> = Vec::new();
+    for node in view.nodes.iter().filter(|node| chosen.iter().any(|one| one == node.name.as_str())) {
+        let Some(organization) = &node.organization else { continue };
+        match members.iter_mut().find(|member| member.organization == *organization) {
+            Some(member) => member.peers.push(node.name.clone()),
+            None => members
+                .push(ChannelMember { organization: organization.clone(), peers: vec![node.name.clone()] }),
+        }
+    }
+    let name = ChannelName::parse(name).map_err(|error| error.on("name"))?;
+    let spec = ChannelSpec { chain: chain.clone(), name, members };
+    spec.check()?;
+    Ok(spec)
+}
+
+#[component]
+fn Create(form: Form, chain: ChainView, create: Creation) -> impl IntoView {
+    let wrong = RwSignal::new(None::<domain::Error>);
+    let peers: Vec<NodeName> =
+        chain.nodes.iter().filter(|node| node.kind == NodeKind::Peer).map(|node| node.name.clone()).collect();
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        match form.parse(&chain) {
+            Ok(_) if create.pending().get_untracked() => {}
+            Ok(spec) => {
+                wrong.set(None);
+                create.dispatch(spec);
+            }
+            Err(error) => wrong.set(Some(error)),
+        }
+    };
+    let choices = peers
+        .into_iter()
+        .map(|peer| {
+            let (key, same) = (peer.to_string(), peer.to_string());
+            view! {
+                <label class="check">
+                    <input
+                        type="checkbox"
+                        name="peers"
+                        value=peer.to_string()
+                        prop:checked=move || form.peers.read().contains(&same)
+                        on:change=move |_| form.toggle(&key)
+                    />
+                    <span>{peer.to_string()}</span>
+                </label>
+            }
+        })
+        .collect_view();
+    let members_wrong = wrong_on(wrong, "members");
+    view! {
+        <form class="card form" on:submit=submit>
+            <h2>{tr(|t| t.create_channel)}</h2>
+            <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
+                error=wrong_on(wrong, "name") autocomplete="off"/>
+            <fieldset class="field">
+                <legend>{tr(|t| t.joining_peers)}</legend>
+                {choices}
+                <p class="field-hint">{tr(|t| t.joining_peers_hint)}</p>
+                <p class="field-error" aria-live="polite">{move || members_wrong.get()}</p>
+            </fieldset>
+            <div class="row end">
+                <button type="submit" class="button primary" disabled=move || create.pending().get()>
+                    {tr(|t| t.create_channel)}
+                </button>
+            </div>
+        </form>
+    }
 }

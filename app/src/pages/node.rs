@@ -1,30 +1,26 @@
 //! One node of a chain: its facts and its log.
 
-use std::time::Duration;
-
 use domain::chain::ChainView;
-use domain::name::NodeName;
 use domain::node::NodeView;
 use leptos::prelude::*;
 
-use super::{chain_name, not_found, parameter, refusal};
+use super::{chain_name, not_found, parameter};
 use crate::api::ApiError;
 use crate::api::chain::chain_read;
-use crate::api::node::node_logs;
 use crate::components::badge::{badge, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load;
 use crate::components::log_view::{LogState, LogView};
-use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::bytes;
 use crate::events;
 use crate::layout::chain_crumbs;
-use crate::text::{tr, words};
+use crate::text::{fill, say, tr, words};
 
-/// How often a followed log is read again.
-const POLL: Duration = Duration::from_secs(2);
+mod stream;
+
+use stream::LogStream;
 
 /// The page.
 #[component]
@@ -87,54 +83,49 @@ fn facts(node: &NodeView) -> AnyView {
     .into_any()
 }
 
-/// The log, read from the browser only: an engine that is slow must not hold back the page.
+/// The log, streamed to the browser only: an engine that is slow must not hold back the page.
 #[component]
 fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
     let state = LogState::new();
+    let stream = LogStream::new();
     let lines = RwSignal::new(Vec::<String>::new());
-    let read = Action::new(move |(): &()| {
-        let (chain, node, tail) = (chain.get_untracked(), node.get_untracked(), tail.get_untracked());
-        async move {
-            let node = NodeName::parse(&node).map_err(|_| not_found())?;
-            node_logs(chain_name(&chain)?, node, tail.parse().unwrap_or(200)).await
-        }
-    });
-    let refused = refusal(read);
     Effect::new(move |_| {
-        tail.track();
-        read.dispatch(());
+        let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
+        lines.set(Vec::new());
+        stream.open(&address, lines);
     });
-    Effect::new(move |_| {
-        if let Some(Ok(new)) = read.value().get() {
-            lines.set(new);
-        }
-    });
-    Effect::new(move |_| {
-        let again = move || {
-            if state.follow.get_untracked() && !read.pending().get_untracked() {
-                read.dispatch(());
-            }
-        };
-        if let Ok(timer) = set_interval_with_handle(again, POLL) {
-            on_cleanup(move || timer.clear());
-        }
-    });
+    on_cleanup(move || stream.close());
     let choices: Vec<(String, String)> =
-        ["50", "200", "1000", "5000"].map(|n| (n.to_owned(), n.to_owned())).into();
-    // A node that is not there has no log; the page above says so.
-    let there = move || refused.get().is_none_or(|error| error.status() != 404);
+        ["50", "200", "1000", "10000", "100000"].map(|n| (n.to_owned(), n.to_owned())).into();
+    let download = move || format!("/chains/{}/nodes/{}/log.txt", chain.get(), node.get());
+    let waiting = say(move |t| fill(t.waiting_lines, &[("n", stream.waiting.get().to_string())]));
+    let pause_label = move || if stream.paused.get() { tr(|t| t.go_on)() } else { tr(|t| t.pause)() };
     view! {
-        <Show when=there>
-            <section class="card">
-                <h2>{tr(|t| t.logs)}</h2>
+        <section class="card">
+            <h2>{tr(|t| t.logs)}</h2>
+            <div class="row">
                 <div class="narrow">
                     <SelectField id="tail" label=words(|t| t.tail) value=tail
                         options=Signal::stored(choices.clone())/>
                 </div>
-                <Notice error=refused/>
-                <LogView id="node-log" lines=lines state=state/>
-            </section>
-        </Show>
+                <button
+                    type="button"
+                    class="button"
+                    aria-pressed=move || stream.paused.get().to_string()
+                    on:click=move |_| stream.toggle(lines)
+                >
+                    {pause_label}
+                </button>
+                <a class="button" href=download rel="external" download="">{tr(|t| t.download)}</a>
+            </div>
+            <p class="muted" aria-live="polite">
+                {move || (stream.waiting.get() != 0).then(&waiting)}
+            </p>
+            <Show when=move || stream.lost.get()>
+                <p class="notice">{tr(|t| t.stream_lost)}</p>
+            </Show>
+            <LogView id="node-log" lines=lines state=state/>
+        </section>
     }
 }

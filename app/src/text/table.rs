@@ -62,8 +62,11 @@ texts! {
     stop_impact, restart_impact, delete_impact_nodes, delete_impact_data, delete_impact_keys,
     type_the_name,
     // Channels and nodes
+    create_channel, joining_peers, joining_peers_hint, joined, not_joined,
+    join, make_anchor, anchor_peers, configuration, sequence,
     channel, channels, no_channels, no_channels_hint, last_block, logs, tail, filter, follow, wrap,
     lines,
+    pause, go_on, earlier, later, waiting_lines, download, stream_lost,
     // Hosts
     add_host, no_hosts, no_hosts_hint, engine, last_seen, api_version, operating_system, cpus,
     capacity, capacity_hint, port_range, port_first, port_last, bind_address, bind_address_hint,
@@ -91,6 +94,8 @@ texts! {
     chaincode, no_chaincode, no_chaincode_hint, deploy_chaincode, deploy_hint, deploy_not_now,
     deploy, upgrade, deployed, definition, image_hint, policy, policy_hint, policy_majority,
     init_required, readiness, installed_on, missing_on, approved, not_approved,
+    install_only, draft_hint, install, approve, commit, policy_kind, policy_any,
+    policy_all, policy_most, policy_out_of, policy_count,
     // Calls
     invoke, identity, identity_hint, function, arguments, arguments_as, arguments_list,
     arguments_list_hint, arguments_json, arguments_json_hint, sample_calls, query, query_hint,

@@ -80,6 +80,12 @@ impl ControlPlane {
             .register::<operations::chain_stop::ChainStop>()?
             .register::<operations::chain_delete::ChainDelete>()?
             .register::<operations::chaincode_deploy::ChaincodeDeploy>()?
+            .register::<operations::chaincode_steps::ChaincodeInstall>()?
+            .register::<operations::chaincode_steps::ChaincodeApprove>()?
+            .register::<operations::chaincode_steps::ChaincodeCommit>()?
+            .register::<operations::channel_create::ChannelCreate>()?
+            .register::<operations::channel_join::ChannelJoin>()?
+            .register::<operations::channel_anchors::ChannelAnchors>()?
             .register::<operations::demo_create::DemoCreate>()?
             .register::<operations::host_prepare::HostPrepare>()?;
         Ok(Self {

@@ -230,4 +230,38 @@ pub trait Network: Send + Sync {
         channel: &str,
         tx_id: &str,
     ) -> Result<Vec<u8>, FabricError>;
+
+    /// Takes an orderer out of a channel and waits until its blocks are gone; out of it before is out of it.
+    async fn orderer_leave(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<(), FabricError>;
+
+    /// The newest configuration block of a channel, as a peer has it.
+    async fn config_block(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<u8>, FabricError>;
+
+    /// Makes these (host and port) the anchor peers of the organization of `node`; set before is set. Returns once
+    /// the transaction is handed to the orderers.
+    async fn set_anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        anchors: &[(String, u16)],
+    ) -> Result<(), FabricError>;
+
+    /// Anchor peers (`host:port`) of the organization of `node`, as that peer has the configuration.
+    async fn anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError>;
 }

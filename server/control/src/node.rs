@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agents::{DataVolume, NodeState as AgentState, NodeStatus, Selector};
+use agents::{DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
+use domain::Error;
 use domain::chain::ChainState;
+use domain::name::{ChainName, NodeName};
 use domain::node::{NodeState, NodeView};
+use domain::permission::{Action, Noun};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use store::ChainRecord;
 
 use crate::ControlPlane;
+use crate::caller::Caller;
 use crate::chain::plan_of;
 use crate::network::ChainLink;
 use crate::operations::SIDE_BY_SIDE;
@@ -48,6 +53,28 @@ impl ControlPlane {
         });
         let views: Vec<_> = views.collect();
         futures::stream::iter(views).buffered(SIDE_BY_SIDE).collect().await
+    }
+
+    /// A node's output, from so many last lines on; with `follow` it goes on as the node writes. It ends with the
+    /// node's process, when the host no longer answers, or when it is dropped.
+    pub async fn node_log_stream(
+        &self,
+        caller: &Caller,
+        chain: &ChainName,
+        node: &NodeName,
+        tail: u32,
+        follow: bool,
+    ) -> Result<BoxStream<'static, String>, Error> {
+        let record = self.chain_for(caller, Action::Read, Noun::Node, chain).await?;
+        let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
+        let planned = plan.node(node).ok_or_else(Error::not_found)?;
+        let place = NodeRef::new(&self.services.installation, chain.as_str(), planned.name.as_str());
+        let agent = self.services.agent(&record.host).await?;
+        let options = LogOptions { tail: Some(tail), follow, since: None };
+        let lines = agent.logs(&place, &options).await.map_err(crate::error::agent)?;
+        // An error in the middle ends the stream: whoever follows opens it again.
+        let readable = lines.take_while(|line| std::future::ready(line.is_ok()));
+        Ok(readable.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).boxed())
     }
 
     /// Height, CPU and memory; what does not answer stays unknown.

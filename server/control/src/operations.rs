@@ -23,6 +23,10 @@ pub mod chain_delete;
 pub mod chain_start;
 pub mod chain_stop;
 pub mod chaincode_deploy;
+pub mod chaincode_steps;
+pub mod channel_anchors;
+pub mod channel_create;
+pub mod channel_join;
 pub mod demo_create;
 pub mod host_prepare;
 

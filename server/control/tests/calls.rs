@@ -2,7 +2,6 @@
 //! that one key writes once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "operations/bed.rs"]
 #[expect(dead_code, reason = "the operations' tests need more of it")]
 mod bed;
 
@@ -15,11 +14,16 @@ use control::caller::{Caller, CallerUser};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
+use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
+use control::operations::channel_create::ChannelCreate;
 use domain::Code;
+use domain::chaincode::DeploySpec;
+use domain::channel::{ChannelMember, ChannelSpec};
 use domain::id::UserId;
-use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName, UserName};
+use domain::name::{ChainName, ChaincodeName, ChannelName, NodeName, OrganizationName, UserName};
 use domain::permission::{Grant, Role};
 use domain::transaction::{CallSpec, TransactionState};
+use store::Store;
 use workflow::Settings;
 use zeroize::Zeroizing;
 
@@ -30,7 +34,7 @@ fn caller(name: &str, role: Role) -> Caller {
 
 /// A running chain with the sample on it, and a façade over it.
 async fn deployed() -> (Bed, Arc<ControlPlane>) {
-    let bed = Bed::new(1).await;
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     bed.run(ChaincodeDeploy { spec: bed.deploy_spec() }).await;
     let key = Zeroizing::new(vec![1; 32]);
@@ -179,6 +183,79 @@ async fn material_and_profiles_are_for_those_who_may() {
     assert_eq!(plane.material_export(&ann, &demo, &unknown).await.unwrap_err().status(), 404);
     let wrong = plane.admin_key_export(&ann, &demo, &org1, "not the password".to_owned()).await.unwrap_err();
     assert_eq!((wrong.code, wrong.status()), (Code::SignInFailed, 403));
+}
+
+#[tokio::test]
+async fn a_further_channel_is_its_members_alone() {
+    let (bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    let (demo, second) = (ChainName::parse("demo").unwrap(), ChannelName::parse("second").unwrap());
+    let member = |organization: &str, peer: &str| ChannelMember {
+        organization: OrganizationName::parse(organization).unwrap(),
+        peers: vec![NodeName::parse(peer).unwrap()],
+    };
+    let spec = |members| ChannelSpec { chain: demo.clone(), name: second.clone(), members };
+    let refused = async |members| {
+        let error = plane.channel_create(&ann, spec(members), "key-of-second".to_owned()).await.unwrap_err();
+        (error.code, error.status())
+    };
+    assert_eq!(refused(vec![]).await, (Code::TooFewOrganizations, 422));
+    assert_eq!(refused(vec![member("org9", "peer0-org1")]).await, (Code::NotFound, 404));
+    assert_eq!(refused(vec![member("org1", "peer0-org2")]).await, (Code::NotFound, 404));
+    bed.run(ChannelCreate { spec: spec(vec![member("org1", "peer0-org1")]) }).await;
+    let views = plane.channel_list(&ann, &demo).await.unwrap();
+    let view = views.iter().find(|view| view.name == second).unwrap();
+    assert_eq!(view.organizations.iter().map(ToString::to_string).collect::<Vec<_>>(), ["org1"]);
+    assert_eq!((view.peers.len(), view.peers[0].joined, view.height), (1, Some(true), Some(1)));
+    let config = plane.channel_config(&ann, &demo, &second).await.unwrap();
+    assert_eq!(config.anchors, [("Org1MSP".to_owned(), vec!["peer0.org1.demo:7051".to_owned()])]);
+    let tree: serde_json::Value = serde_json::from_str(&config.json).unwrap();
+    let consensus = &tree["groups"]["Orderer"]["values"]["ConsensusType"]["value"];
+    assert_eq!(consensus["metadata"]["consenters"][0]["host"], "orderer0.orderer.demo");
+    assert_eq!(tree["groups"]["Application"]["policies"]["Admins"]["policy"], "MAJORITY Admins");
+    let again =
+        plane.channel_create(&ann, spec(vec![member("org1", "peer0-org1")]), "key-of-third".to_owned());
+    assert_eq!(again.await.unwrap_err().code, Code::ChannelExists);
+    // What is deployed there concerns its one organization only.
+    let deploy = DeploySpec { channel: second.clone(), ..bed.deploy_spec() };
+    bed.run(ChaincodeDeploy { spec: deploy }).await;
+    let mut spec = call("init", &["a", "1", "b", "2"], "second");
+    spec.channel = second.clone();
+    assert_eq!(plane.transaction_submit(&ann, spec).await.unwrap().state, TransactionState::Valid);
+    let deployed = plane.chaincode_list(&ann, &demo).await.unwrap();
+    let board = &deployed.iter().find(|one| one.channel == second).unwrap().readiness;
+    assert_eq!(board.len(), 1);
+    let user = caller("ben", Role::User);
+    bed.services.store.grant_put(&demo, &UserId::new("ben"), Grant::Use).await.unwrap();
+    let forbidden = plane.channel_join(&user, &demo, &second, vec![NodeName::parse("peer0-org1").unwrap()]);
+    assert_eq!(forbidden.await.unwrap_err().status(), 403);
+}
+
+#[tokio::test]
+async fn a_deployment_can_be_made_step_by_step() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let plane =
+        ControlPlane::new(bed.services.clone(), Settings::new("steps"), Zeroizing::new(vec![1; 32])).unwrap();
+    let (ann, demo) = (caller("ann", Role::Operator), ChainName::parse("demo").unwrap());
+    let board = async || {
+        let one = plane.chaincode_list(&ann, &demo).await.unwrap().remove(0);
+        let rows = one.readiness.iter();
+        (one.committed, rows.map(|row| (row.installed.len(), row.approved)).collect::<Vec<_>>())
+    };
+    let spec = bed.deploy_spec();
+    let organization = |name: &str| OrganizationName::parse(name).unwrap();
+    let peers = |name: &str| vec![NodeName::parse(name).unwrap()];
+    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org1") }).await;
+    assert_eq!(board().await, (false, vec![(1, false), (0, false)]));
+    bed.run(ChaincodeApprove { spec: spec.clone(), organization: organization("org1") }).await;
+    assert_eq!(board().await, (false, vec![(1, true), (0, false)]));
+    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org2") }).await;
+    bed.run(ChaincodeApprove { spec: spec.clone(), organization: organization("org2") }).await;
+    assert_eq!(board().await, (false, vec![(1, true), (1, true)]));
+    bed.run(ChaincodeCommit { spec }).await;
+    assert_eq!(board().await, (true, vec![(1, true), (1, true)]));
+    plane.transaction_submit(&ann, call("init", &["a", "1", "b", "2"], "steps")).await.unwrap();
 }
 
 /// Paths in a tar.

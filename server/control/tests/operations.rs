@@ -3,7 +3,10 @@
 //! `HEDDLE_TEST_FULL` plays a hundred seeds.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the tests of calls need more of it")]
 mod bed;
+#[path = "operations/further.rs"]
+mod further;
 
 use std::sync::{Arc, Mutex};
 

@@ -22,6 +22,9 @@ pub struct DeploySpec {
     /// Endorsement policy as a Fabric expression; none: the channel's default (majority).
     pub policy: Option<String>,
     pub init_required: bool,
+    /// Label of an uploaded package; none: name and version.
+    #[serde(default)]
+    pub label: Option<String>,
 }
 
 impl DeploySpec {
@@ -34,6 +37,9 @@ impl DeploySpec {
         if self.version.is_empty() || self.version.len() > 40 || !self.version.chars().all(legal) {
             return Err(Error::invalid(Code::ChaincodeVersionMalformed).on("version"));
         }
+        if self.label.as_ref().is_some_and(|label| !is_label(label)) {
+            return Err(Error::invalid(Code::PackageLabel).on("package"));
+        }
         if self.image.trim().is_empty() {
             return Err(Error::invalid(Code::FieldMissing).on("image"));
         }
@@ -41,6 +47,63 @@ impl DeploySpec {
             return Err(Error::invalid(Code::TextTooLong).with("max", 255).on("image"));
         }
         Ok(())
+    }
+}
+
+/// Whether a text can be a package's label: letters, digits and `_ . + -`, a letter or digit first.
+fn is_label(text: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
+    text.len() <= 128 && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(legal)
+}
+
+/// What an uploaded package says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageView {
+    pub label: String,
+    /// Its id as the official tools count it.
+    pub package_id: String,
+    /// Where it says that its server listens. The portal runs the server itself, with certificates of its own.
+    pub address: String,
+}
+
+/// An endorsement policy as people choose it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyChoice {
+    /// The channel's own: a majority of its organizations.
+    Channel,
+    Any,
+    All,
+    Majority,
+    /// At least so many.
+    OutOf(u32),
+}
+
+impl PolicyChoice {
+    /// The Fabric expression over the peers of some organizations; none for the channel's own. Refuses what nobody
+    /// or everybody would satisfy.
+    pub fn expression(&self, organizations: &[OrganizationName]) -> Result<Option<String>, Error> {
+        let refused = || Error::invalid(Code::PolicyMalformed).on("policy");
+        let principals: Vec<String> =
+            organizations.iter().map(|name| format!("'{}.peer'", name.msp_id())).collect();
+        let count = u32::try_from(principals.len()).map_err(|_| refused())?;
+        let list = principals.join(",");
+        let out_of = |wanted: u32| format!("OutOf({wanted},{list})");
+        let text = match self {
+            Self::Channel => return Ok(None),
+            _ if count == 0 => return Err(refused()),
+            Self::Any => format!("OR({list})"),
+            Self::All => format!("AND({list})"),
+            Self::Majority => out_of(count / 2 + 1),
+            Self::OutOf(wanted) if (1..=count).contains(wanted) => out_of(*wanted),
+            Self::OutOf(_) => {
+                return Err(Error::invalid(Code::ValueOutOfRange)
+                    .with("min", 1)
+                    .with("max", count)
+                    .on("policy"));
+            }
+        };
+        Ok(Some(text))
     }
 }
 
@@ -66,6 +129,47 @@ pub struct ChaincodeView {
     pub image_id: String,
     pub policy: Option<String>,
     pub init_required: bool,
+    /// False for a definition on its way: installed or approved by some.
+    pub committed: bool,
     pub deployed_ms: i64,
     pub readiness: Vec<ReadinessView>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn organizations(names: &[&str]) -> Vec<OrganizationName> {
+        names.iter().map(|name| OrganizationName::parse(name).unwrap()).collect()
+    }
+
+    #[test]
+    fn choices_are_fabric_expressions() {
+        let two = organizations(&["org1", "org2"]);
+        let three = organizations(&["org1", "org2", "org3"]);
+        let text = |choice: PolicyChoice, names: &[OrganizationName]| choice.expression(names).unwrap();
+        assert_eq!(text(PolicyChoice::Channel, &two), None);
+        assert_eq!(text(PolicyChoice::Any, &two).unwrap(), "OR('Org1MSP.peer','Org2MSP.peer')");
+        assert_eq!(text(PolicyChoice::All, &two).unwrap(), "AND('Org1MSP.peer','Org2MSP.peer')");
+        let majority = text(PolicyChoice::Majority, &three).unwrap();
+        assert_eq!(majority, "OutOf(2,'Org1MSP.peer','Org2MSP.peer','Org3MSP.peer')");
+        assert_eq!(text(PolicyChoice::OutOf(3), &three).unwrap(), majority.replace("OutOf(2", "OutOf(3"));
+        for (choice, names) in [
+            (PolicyChoice::Any, [].as_slice()),
+            (PolicyChoice::OutOf(0), two.as_slice()),
+            (PolicyChoice::OutOf(3), two.as_slice()),
+        ] {
+            assert_eq!(choice.expression(names).unwrap_err().field.as_deref(), Some("policy"), "{choice:?}");
+        }
+    }
+
+    #[test]
+    fn labels_that_fabric_takes() {
+        for good in ["cc_1.0", "a", "Basic-2+x"] {
+            assert!(is_label(good), "{good}");
+        }
+        for bad in ["", "_a", "a/b", "a b", "ä", "../x"] {
+            assert!(!is_label(bad), "{bad}");
+        }
+    }
 }

@@ -54,6 +54,11 @@ pub fn config_from_block(block: &[u8]) -> Result<Config, ConfigUpdateError> {
     config.config.ok_or(ConfigUpdateError::NotConfig)
 }
 
+/// The bytes of an update, which all its signers sign.
+pub fn encode(update: &crate::proto::channel::ConfigUpdate) -> Vec<u8> {
+    update.encode_to_vec()
+}
+
 /// One signer's signature over the update's bytes. `nonce` must be random and used once.
 pub fn sign(signer: &SigningIdentity, config_update: &[u8], nonce: [u8; 24]) -> ConfigSignature {
     let signature_header = signature_header(signer, nonce);

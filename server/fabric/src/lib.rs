@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod config_update;
+pub mod config_view;
 pub mod conn;
 pub mod deliver;
 pub mod endorser;

@@ -53,6 +53,12 @@ impl Store {
         self.write(Query::new(text, bindings)).await
     }
 
+    /// Forgets a channel; one that is not there is no error.
+    pub async fn channel_delete(&self, chain: &ChainName, name: &ChannelName) -> Result<(), StoreError> {
+        let bindings = json!({ "key": format!("{chain}/{name}") });
+        self.write(Query::new("DELETE type::record('channel', $key)", bindings)).await
+    }
+
     /// Every channel of a chain, oldest first.
     pub async fn channel_list(&self, chain: &ChainName) -> Result<Vec<ChannelRecord>, StoreError> {
         let text = "SELECT name, organizations, created_ms FROM channel WHERE chain = $chain ORDER BY created_ms, name";

@@ -11,6 +11,12 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "demo-create" => "Create demo chain",
         "chaincode-deploy" => "Deploy chaincode",
         "host-prepare" => "Prepare images on a host",
+        "channel-create" => "Create channel",
+        "channel-join" => "Join channel",
+        "channel-anchors" => "Set anchor peers",
+        "chaincode-install" => "Install chaincode",
+        "chaincode-approve" => "Approve chaincode",
+        "chaincode-commit" => "Commit chaincode",
         _ => return None,
     })
 }
@@ -39,6 +45,15 @@ pub fn step(name: &str) -> Option<&'static str> {
         "commit-definition" => "Commit the definition",
         "await-definition" => "Wait until the chaincode answers",
         "prepare-images" => "Pull images",
+        "make-channel-genesis" => "Make the channel's first block",
+        "join-orderers" => "Join the orderers",
+        "join-peers" => "Join the peers",
+        "open-channel" => "Open the channel",
+        "read-anchors" => "Read the anchor peers",
+        "set-anchors" => "Set the anchor peers",
+        "look-for-draft" => "Look for what was begun",
+        "check-image" => "Compare the image",
+        "keep-draft" => "Remember what is done",
         _ => return None,
     })
 }

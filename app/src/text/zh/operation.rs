@@ -11,6 +11,12 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "demo-create" => "创建演示链",
         "chaincode-deploy" => "部署链码",
         "host-prepare" => "准备主机镜像",
+        "channel-create" => "创建通道",
+        "channel-join" => "加入通道",
+        "channel-anchors" => "设置锚节点",
+        "chaincode-install" => "安装链码",
+        "chaincode-approve" => "批准链码",
+        "chaincode-commit" => "提交链码定义",
         _ => return None,
     })
 }
@@ -39,6 +45,15 @@ pub fn step(name: &str) -> Option<&'static str> {
         "commit-definition" => "提交定义",
         "await-definition" => "等待链码响应",
         "prepare-images" => "拉取镜像",
+        "make-channel-genesis" => "生成通道的首个区块",
+        "join-orderers" => "排序节点加入",
+        "join-peers" => "节点加入",
+        "open-channel" => "开放通道",
+        "read-anchors" => "读取锚节点",
+        "set-anchors" => "设置锚节点",
+        "look-for-draft" => "查找已开始的部署",
+        "check-image" => "比对镜像",
+        "keep-draft" => "记录进度",
         _ => return None,
     })
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::node::NodeKind;
+use fabric::config_update::{self, ConfigUpdateError};
+use fabric::config_view;
 use fabric::conn::{BoxedStream, Dial, NodeConn, TlsSettings};
 use fabric::endorser::{self, Invocation};
-use fabric::error::FabricError;
+use fabric::error::{ErrorKind, FabricError};
 use fabric::gateway::Gateway;
 use fabric::identity::SigningIdentity;
 use fabric::lifecycle::{self, Definition, PolicyChoice};
@@ -20,12 +22,17 @@ use fabric::{operations, policy};
 use futures::future::BoxFuture;
 
 use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
+use crate::secrets::random;
 use crate::topology::{ADMIN_PORT, PlannedNode};
 
 /// Connections that are kept; beyond it all are dropped and made again when needed.
 const CONNECTIONS_MAX: usize = 1_024;
 /// Longest wait of one look at a transaction's status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest wait for an orderer to forget a channel, and the pause between two looks.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(60);
+const LEAVE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Speaks with real nodes.
 #[derive(Default)]
@@ -336,4 +343,83 @@ impl Network for NativeNetwork {
     ) -> Result<Vec<u8>, FabricError> {
         endorser::get_block_by_txid(&self.grpc(link, node)?, admin(link, node)?, channel, tx_id).await
     }
+
+    async fn orderer_leave(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<(), FabricError> {
+        let conn = self.connect(link, node, ADMIN_PORT)?;
+        participation::remove(&conn, channel).await?;
+        // The orderer removes in the background; joining again before it has ended would be refused.
+        let gone = async {
+            loop {
+                match participation::info(&conn, channel).await {
+                    Err(error) if error.kind() == ErrorKind::ChannelUnknown => return Ok(()),
+                    Err(error) => return Err(error),
+                    Ok(_) => tokio::time::sleep(LEAVE_PAUSE).await,
+                }
+            }
+        };
+        let late = FabricError::Timeout { what: "leaving a channel", after: LEAVE_TIMEOUT };
+        tokio::time::timeout(LEAVE_TIMEOUT, gone).await.unwrap_or(Err(late))
+    }
+
+    async fn config_block(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<u8>, FabricError> {
+        endorser::get_config_block(&self.grpc(link, node)?, admin(link, node)?, channel).await
+    }
+
+    async fn set_anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        anchors: &[(String, u16)],
+    ) -> Result<(), FabricError> {
+        let block = self.config_block(link, node, channel).await?;
+        let admin = admin(link, node)?;
+        let Some(envelope) = anchor_update(&block, channel, node, admin, anchors)? else { return Ok(()) };
+        let gateway = self.gateway(link, node, admin)?;
+        gateway.submit_envelope(channel, "", envelope).await
+    }
+
+    async fn anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError> {
+        let block = self.config_block(link, node, channel).await?;
+        let view = config_view::view(&block).map_err(|_| FabricError::Decode("the configuration"))?;
+        let own = view.anchors.into_iter().find(|(msp_id, _)| *msp_id == node.msp_id);
+        Ok(own.map(|(_, anchors)| anchors).unwrap_or_default())
+    }
+}
+
+/// The signed transaction that sets anchor peers; none if they are set already.
+fn anchor_update(
+    block: &[u8],
+    channel: &str,
+    node: &PlannedNode,
+    admin: &SigningIdentity,
+    anchors: &[(String, u16)],
+) -> Result<Option<fabric::proto::channel::Envelope>, FabricError> {
+    let wrong = |error: ConfigUpdateError| FabricError::Request(error.to_string());
+    let config = config_update::config_from_block(block).map_err(wrong)?;
+    let wanted = config_update::set_anchor_peers(&config, &node.msp_id, anchors).map_err(wrong)?;
+    let update = match config_update::delta(channel, &config, &wanted) {
+        Err(ConfigUpdateError::Unchanged) => return Ok(None),
+        other => config_update::encode(&other.map_err(wrong)?),
+    };
+    let nonce = || random::<24>().map_err(|_| FabricError::Settings("no random numbers".to_owned()));
+    let signature = config_update::sign(admin, &update, nonce()?);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    Ok(Some(config_update::envelope(admin, channel, update, vec![signature], seconds, nonce()?)))
 }

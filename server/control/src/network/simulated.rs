@@ -421,4 +421,52 @@ impl Network for SimulatedNetwork {
         self.at(link, node).await?;
         Err(gone("the block"))
     }
+
+    async fn orderer_leave(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<(), FabricError> {
+        let (host, place) = (self.at(link, node).await?, link.node_ref(node));
+        for name in [format!("{LEDGER}{channel}"), format!("{FIRST}{channel}")] {
+            // An empty file is no ledger.
+            let _kept = host.disk_write(&place, &name, Vec::new());
+        }
+        Ok(())
+    }
+
+    async fn config_block(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<u8>, FabricError> {
+        self.block(link, node, channel, 0).await
+    }
+
+    async fn set_anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        anchors: &[(String, u16)],
+    ) -> Result<(), FabricError> {
+        let host = self.at(link, node).await?;
+        let texts: Vec<String> = anchors.iter().map(|(host, port)| format!("{host}:{port}")).collect();
+        order_change(&host, link, node, channel, |ledger| {
+            ledger.set_anchors(&node.msp_id, texts);
+            Ok(())
+        })
+    }
+
+    async fn anchor_peers(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError> {
+        let host = self.at(link, node).await?;
+        Ok(caught_up(&host, link, node, channel)?.anchors(&node.msp_id))
+    }
 }

@@ -19,6 +19,7 @@ mod nodes;
 mod ports;
 
 pub use genesis::GENESIS;
+pub(crate) use genesis::genesis_block;
 use genesis::{discard_genesis, make_genesis};
 use join::join_channel;
 pub use nodes::{CONFIG_PATH, DATA_PATH, ImagesPinned};

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::chaincode::DeploySpec;
-use domain::name::OrganizationName;
-use domain::node::NodeKind;
+use domain::name::{NodeName, OrganizationName};
+use domain::{Code, Error};
+use fabric::error::ErrorKind as FabricKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::ChaincodeRecord;
@@ -22,11 +23,14 @@ use crate::network::{ChainLink, DefinitionSpec};
 use crate::services::Services;
 use crate::topology::PlannedNode;
 
+pub(crate) mod drafts;
 mod package;
 mod server;
 
-use package::{discard_packages, make_packages, package_secret, retire_packages};
-use server::{remove_chaincode, retire_servers, start_chaincode};
+pub(super) use package::{discard_packages, make_packages};
+use package::{package_secret, retire_packages};
+use server::retire_servers;
+pub(super) use server::{remove_chaincode, start_chaincode};
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +50,16 @@ impl Operation for ChaincodeDeploy {
 pub trait DeploysChaincode: Operation<Env = Services> {
     /// What is deployed.
     fn deploy_spec(&self) -> &DeploySpec;
+
+    /// Peers that get the package; none: all that serve the channel.
+    fn chosen_peers(&self) -> Option<&[NodeName]> {
+        None
+    }
+
+    /// Organization that approves; none: all of the channel.
+    fn chosen_organization(&self) -> Option<&OrganizationName> {
+        None
+    }
 }
 
 impl DeploysChaincode for ChaincodeDeploy {
@@ -92,22 +106,57 @@ impl StepOutput for PackagesMade {
     const STEP: &'static str = "make-packages";
 }
 
-/// An organization's package and the TLS files of its chaincode server, as they are sealed.
 /// One organization's part in a deployment.
 struct Member {
     msp_id: String,
+    organization: OrganizationName,
     peers: Vec<PlannedNode>,
     /// Name of its chaincode container, by which its peers reach it.
     server: String,
 }
 
-fn members(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Vec<Member> {
+/// Every organization that may have a part in a deployment, without its peers: what an undo looks through.
+fn possible_members(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Vec<Member> {
     let members = link.plan.members().map(|(name, organization)| Member {
         msp_id: organization.msp_id.clone(),
-        peers: link.plan.peers_of(name).cloned().collect(),
+        organization: name.clone(),
+        peers: Vec::new(),
         server: server_name(spec, sequence, name),
     });
     members.collect()
+}
+
+/// The channel's organizations with their peers that serve it. A peer that does not answer counts: what has to be done
+/// there is tried again until it does.
+async fn members(
+    services: &Services,
+    link: &ChainLink,
+    spec: &DeploySpec,
+    sequence: i64,
+) -> Result<Vec<Member>, StepError> {
+    let channels = services.store.channel_list(&spec.chain).await.map_err(store_error)?;
+    let channel = channels.into_iter().find(|channel| channel.name == spec.channel);
+    let channel = channel.ok_or_else(|| step_error(Error::not_found_as(Code::ChannelUnknown)))?;
+    let mut members = Vec::new();
+    for (name, organization) in link.plan.members() {
+        if !channel.organizations.contains(name) {
+            continue;
+        }
+        let mut peers = Vec::new();
+        for peer in link.plan.peers_of(name) {
+            let height = services.network.height(link, peer, spec.channel.as_str()).await;
+            if !height.is_err_and(|error| error.kind() == FabricKind::ChannelUnknown) {
+                peers.push(peer.clone());
+            }
+        }
+        members.push(Member {
+            msp_id: organization.msp_id.clone(),
+            organization: name.clone(),
+            peers,
+            server: server_name(spec, sequence, name),
+        });
+    }
+    Ok(members)
 }
 
 /// `cc-1f2e3d4c-org1`: short enough for every name, and the same on every try.
@@ -135,12 +184,19 @@ fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
     }
 }
 
-async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageResolved, StepError> {
+pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageResolved, StepError> {
     let spec = ctx.params().deploy_spec();
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
     let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
     no_volumes(&facts).map_err(step_error)?;
-    let peer = first_peer(&link)?;
+    let before = ctx.env().store.chaincode_list(&spec.chain).await.map_err(store_error)?;
+    let before = before.into_iter().find(|one| one.channel == spec.channel && one.name == spec.name);
+    if let Some(before) = before {
+        let same = if before.image_id == facts.id { "the same image" } else { "another image" };
+        ctx.note(format!("{same} as in sequence {}: {}", before.sequence, before.image_id)).await;
+    }
+    let members = members(ctx.env(), &link, spec, 0).await?;
+    let peer = first_peer(&members)?;
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let committed = ctx
         .env()
@@ -152,26 +208,27 @@ async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageReso
     Ok(ImageResolved { image_id: facts.id, sequence })
 }
 
-fn first_peer(link: &ChainLink) -> Result<&PlannedNode, StepError> {
-    link.plan
-        .of_kind(NodeKind::Peer)
-        .next()
-        .ok_or_else(|| step_error(internal("deploy a chaincode", "a chain without peers")))
+fn first_peer(members: &[Member]) -> Result<&PlannedNode, StepError> {
+    members
+        .iter()
+        .find_map(|member| member.peers.first())
+        .ok_or_else(|| step_error(internal("deploy a chaincode", "a channel without peers")))
 }
 
-async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    let mut packages = BTreeMap::new();
-    for member in members(&link, spec, sequence) {
+    let (mut packages, mut peers) = (BTreeMap::new(), Vec::new());
+    for member in members(services, &link, spec, sequence).await? {
         let secret = package_secret(services, &place(spec, sequence, &member.msp_id)).await?;
         let bytes = STANDARD
             .decode(&secret.package_base64)
             .map_err(|error| step_error(internal("read a package", error)))?;
         packages.insert(member.msp_id, bytes);
+        let chosen = ctx.params().chosen_peers();
+        peers.extend(member.peers.into_iter().filter(|peer| chosen.is_none_or(|c| c.contains(&peer.name))));
     }
-    let peers: Vec<PlannedNode> = link.plan.of_kind(NodeKind::Peer).cloned().collect();
     let (ctx_ref, link_ref, packages_ref) = (&ctx, &link, &packages);
     for_each_node(&ctx, peers, |peer| async move {
         let package = packages_ref.get(&peer.msp_id).map(Vec::as_slice).unwrap_or_default();
@@ -184,7 +241,7 @@ async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), St
 }
 
 /// Fabric cannot uninstall: an undo says what stays.
-async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let Some(packages) = ctx.try_output::<PackagesMade>()? else { return Ok(()) };
     for (msp_id, id) in packages.ids {
         ctx.note(format!("left behind: package {id} on peers of {msp_id} (Fabric cannot uninstall)")).await;
@@ -192,14 +249,17 @@ async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), Step
     Ok(())
 }
 
-async fn approve_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn approve_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let packages = ctx.output::<PackagesMade>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let wanted = definition(spec, sequence);
-    let representatives: Vec<PlannedNode> = members(&link, spec, sequence)
+    let chosen = ctx.params().chosen_organization();
+    let representatives: Vec<PlannedNode> = members(services, &link, spec, sequence)
+        .await?
         .into_iter()
+        .filter(|member| chosen.is_none_or(|name| *name == member.organization))
         .filter_map(|member| member.peers.into_iter().next())
         .collect();
     let (ctx_ref, link_ref, wanted_ref, packages_ref) = (&ctx, &link, &wanted, &packages);
@@ -217,15 +277,15 @@ async fn approve_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), 
     .await
 }
 
-async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let wanted = definition(spec, sequence);
-    let peer = first_peer(&link)?;
+    let members = members(services, &link, spec, sequence).await?;
+    let peer = first_peer(&members)?;
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let msp_ids: Vec<String> =
-        link.plan.members().map(|(_, organization)| organization.msp_id.clone()).collect();
+    let msp_ids: Vec<String> = members.iter().map(|member| member.msp_id.clone()).collect();
     let in_force = services
         .network
         .committed(&link, peer, channel, name)
@@ -249,13 +309,14 @@ async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), S
 
 /// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
 /// out of force.
-async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let mut unanswered = None;
-    for peer in link.plan.of_kind(NodeKind::Peer) {
+    let members = members(ctx.env(), &link, spec, resolved.sequence).await?;
+    for peer in members.iter().flat_map(|member| &member.peers) {
         match ctx.env().network.committed(&link, peer, channel, name).await {
             Err(error) => unanswered = Some(node_error(peer, &error)),
             Ok(Some(found)) if found.sequence == resolved.sequence => {
@@ -272,12 +333,13 @@ async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), Step
     unanswered.map_or(Ok(()), Err)
 }
 
-async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    for peer in link.plan.of_kind(NodeKind::Peer) {
+    let members = members(services, &link, spec, resolved.sequence).await?;
+    for peer in members.iter().flat_map(|member| &member.peers) {
         until(&ctx, peer.name.as_str(), || async {
             let committed = services.network.committed(&link, peer, channel, name).await?;
             Ok(committed.filter(|found| found.sequence >= resolved.sequence).map(|_| ()))
@@ -310,6 +372,7 @@ async fn record_definition<P: DeploysChaincode>(
     services.store.chaincode_put(&spec.chain, &record).await.map_err(store_error)?;
     retire_servers(link, spec, sequence).await?;
     retire_packages(services, link, spec, sequence).await?;
+    drafts::remove(services, spec).await?;
     services.changed("chain", &spec.chain);
     Ok(())
 }
@@ -337,6 +400,7 @@ mod tests {
             image: "heddle.local/chaincode-example02:1".to_owned(),
             policy: None,
             init_required: false,
+            label: None,
         }
     }
 

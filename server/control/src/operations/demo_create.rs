@@ -88,5 +88,6 @@ pub fn sample(chain: &ChainName, channel: &ChannelName, host: &HostSpec) -> Resu
         image: host.images.sample.first().cloned().unwrap_or_default(),
         policy: None,
         init_required: false,
+        label: None,
     })
 }

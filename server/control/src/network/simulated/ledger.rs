@@ -47,6 +47,9 @@ pub(super) struct Ledger {
     definitions: BTreeMap<String, Definition>,
     /// By `chaincode/key`.
     state: BTreeMap<String, i64>,
+    /// Anchor peers by MSP ID; those of the first block are not read.
+    #[serde(default)]
+    anchors: BTreeMap<String, Vec<String>>,
     /// Block of each transaction.
     transactions: BTreeMap<String, u64>,
 }
@@ -190,6 +193,19 @@ impl Ledger {
         self.transactions.insert(tx_id.to_owned(), self.height);
         self.state.extend(writes);
         self.height += 1;
+    }
+
+    /// New anchor peers; the same ones again make no block.
+    pub(super) fn set_anchors(&mut self, msp_id: &str, anchors: Vec<String>) {
+        if self.anchors.get(msp_id) != Some(&anchors) {
+            self.anchors.insert(msp_id.to_owned(), anchors);
+            self.height += 1;
+        }
+    }
+
+    /// Anchor peers that were set.
+    pub(super) fn anchors(&self, msp_id: &str) -> Vec<String> {
+        self.anchors.get(msp_id).cloned().unwrap_or_default()
     }
 
     /// Where a transaction ended.

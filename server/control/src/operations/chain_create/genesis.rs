@@ -2,6 +2,7 @@
 
 use domain::Error;
 use domain::chain::{ChainSpec, Consensus, FabricVersion};
+use domain::name::{ChannelName, OrganizationName};
 use domain::node::NodeKind;
 use fabric::genesis::{
     ApplicationOrg, Batch, BftConsenter, ChannelProfile, Consensus as GenesisConsensus,
@@ -32,25 +33,42 @@ pub(super) async fn make_genesis<P: CreatesChain>(ctx: Context<P>) -> Result<(),
     if services.store.document_read(&spec.name, GENESIS).await.map_err(store_error)?.is_some() {
         return Ok(());
     }
-    let trust = services.trust(&plan).await.map_err(step_error)?;
-    let profile = profile(services, spec, &plan, &trust).await.map_err(step_error)?;
-    let nonce = crate::secrets::random::<24>()
-        .map_err(|error| step_error(internal("make a genesis block", error)))?;
-    let block = fabric::genesis::block(&profile, ctx.now_ms() / 1_000, nonce)
-        .map_err(|error| step_error(internal("make a genesis block", error)))?;
+    let members: Vec<(&OrganizationName, Option<&PlannedNode>)> =
+        plan.members().map(|(name, _)| (name, plan.peers_of(name).next())).collect();
+    let block = genesis_block(services, spec, &plan, &spec.channel, &members, ctx.now_ms())
+        .await
+        .map_err(step_error)?;
     services.store.document_put(&spec.name, GENESIS, &block).await.map_err(store_error)
+}
+
+/// A channel's first block over some organizations, each with its anchor peer, and all orderers of the chain.
+pub(crate) async fn genesis_block(
+    services: &Services,
+    spec: &ChainSpec,
+    plan: &ChainPlan,
+    channel: &ChannelName,
+    members: &[(&OrganizationName, Option<&PlannedNode>)],
+    now_ms: i64,
+) -> Result<Vec<u8>, Error> {
+    let trust = services.trust(plan).await?;
+    let mut profile = profile(services, spec, plan, &trust, members).await?;
+    profile.channel = channel.to_string();
+    let nonce = crate::secrets::random::<24>().map_err(|error| internal("make a genesis block", error))?;
+    fabric::genesis::block(&profile, now_ms / 1_000, nonce)
+        .map_err(|error| internal("make a genesis block", error))
 }
 
 pub(super) async fn discard_genesis<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     ctx.env().store.document_delete(&ctx.params().chain_spec().name, GENESIS).await.map_err(store_error)
 }
 
-/// The first channel's configuration: every organization, with the anchor peers in it.
+/// A channel's configuration: its organizations, with the anchor peers in it.
 async fn profile(
     services: &Services,
     spec: &ChainSpec,
     plan: &ChainPlan,
     trust: &Trust,
+    members: &[(&OrganizationName, Option<&PlannedNode>)],
 ) -> Result<ChannelProfile, Error> {
     let msp = |msp_id: &str| {
         trust.msps.get(msp_id).cloned().ok_or_else(|| internal("make a genesis block", msp_id))
@@ -60,7 +78,8 @@ async fn profile(
         orderers.iter().map(|node| format!("{}:{}", node.domain_name, node.inner_port())).collect();
     let mut application_orgs = Vec::new();
     for (name, organization) in plan.members() {
-        let anchor = plan.peers_of(name).next().map(|peer| (peer.domain_name.clone(), peer.inner_port()));
+        let Some((_, anchor)) = members.iter().find(|(member, _)| *member == name) else { continue };
+        let anchor = anchor.map(|peer| (peer.domain_name.clone(), peer.inner_port()));
         application_orgs.push(ApplicationOrg {
             msp: msp(&organization.msp_id)?,
             anchor_peers: anchor.into_iter().collect(),

@@ -11,7 +11,9 @@ use fabric::package::{self, Connection};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError};
 
-use super::{DeploysChaincode, ImageResolved, Member, PackagesMade, in_force, members, place, places};
+use super::{
+    DeploysChaincode, ImageResolved, Member, PackagesMade, in_force, members, place, places, possible_members,
+};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::operations::{link, step_error, store_error};
@@ -21,6 +23,7 @@ use crate::topology::CHAINCODE_PORT;
 /// Validity of a package's throw-away certificates.
 const VALIDITY_DAYS: u32 = 3_650;
 
+/// An organization's package and the TLS files of its chaincode server, as they are sealed.
 #[derive(Serialize, Deserialize)]
 pub(super) struct PackageSecret {
     pub(super) package_base64: String,
@@ -30,12 +33,14 @@ pub(super) struct PackageSecret {
     pub(super) authority_pem: String,
 }
 
-pub(super) async fn make_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<PackagesMade, StepError> {
+pub(in crate::operations) async fn make_packages<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<PackagesMade, StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let mut ids = BTreeMap::new();
-    for member in members(&link, spec, sequence) {
+    for member in members(services, &link, spec, sequence).await? {
         let place = place(spec, sequence, &member.msp_id);
         let secret = match services.secret::<PackageSecret>(&place).await.map_err(step_error)? {
             Some(secret) => secret,
@@ -67,7 +72,7 @@ fn make_package(spec: &DeploySpec, member: &Member, now_ms: i64) -> Result<Packa
     };
     let server = authority.issue(&leaf(&member.server, vec![member.server.clone()])).map_err(fail)?;
     let client = authority.issue(&leaf("peer", Vec::new())).map_err(fail)?;
-    let label = format!("{}_{}", spec.name, spec.version);
+    let label = spec.label.clone().unwrap_or_else(|| format!("{}_{}", spec.name, spec.version));
     let connection = Connection {
         address: format!("{}:{CHAINCODE_PORT}", member.server),
         dial_timeout: "10s".to_owned(),
@@ -92,14 +97,16 @@ pub(super) async fn package_secret(services: &Services, place: &str) -> Result<P
     secret.ok_or_else(|| step_error(internal("read a package", place)))
 }
 
-pub(super) async fn discard_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(in crate::operations) async fn discard_packages<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
     if in_force(services, spec, resolved.sequence).await? {
         return Ok(());
     }
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    for member in members(&link, spec, resolved.sequence) {
+    for member in possible_members(&link, spec, resolved.sequence) {
         let place = place(spec, resolved.sequence, &member.msp_id);
         services.store.secret_delete(&place).await.map_err(store_error)?;
     }

@@ -9,7 +9,7 @@ use workflow::{Context, StepError};
 use zeroize::Zeroizing;
 
 use super::package::{PackageSecret, package_secret};
-use super::{DeploysChaincode, ImageResolved, Member, in_force, members, place};
+use super::{DeploysChaincode, ImageResolved, Member, in_force, members, place, possible_members};
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
@@ -21,11 +21,13 @@ const CHAINCODE_USER: &str = "65532:65532";
 /// Processes and threads a chaincode may have.
 const PIDS_MAX: u32 = 256;
 
-pub(super) async fn start_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    for member in members(&link, spec, resolved.sequence) {
+    for member in members(services, &link, spec, resolved.sequence).await? {
         let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
         let node = server_spec(&link, &member, &secret, &resolved.image_id, ctx.operation_id());
         link.agent.ensure_node(&node).await.map_err(agent_error)?;
@@ -92,14 +94,16 @@ fn server_spec(
 }
 
 /// Removes the containers of this sequence, unless the definition was committed: then they serve it.
-pub(super) async fn remove_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
     if in_force(ctx.env(), spec, resolved.sequence).await? {
         return Ok(());
     }
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    for member in members(&link, spec, resolved.sequence) {
+    for member in possible_members(&link, spec, resolved.sequence) {
         let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
         remove(&link, &node).await?;
     }
@@ -113,8 +117,10 @@ pub(super) async fn retire_servers(
     spec: &DeploySpec,
     sequence: i64,
 ) -> Result<(), StepError> {
-    let earlier: BTreeSet<String> =
-        (1..sequence).flat_map(|before| members(link, spec, before)).map(|member| member.server).collect();
+    let earlier: BTreeSet<String> = (1..sequence)
+        .flat_map(|before| possible_members(link, spec, before))
+        .map(|member| member.server)
+        .collect();
     for node in chaincode_nodes(link).await?.into_iter().filter(|node| earlier.contains(&node.node)) {
         remove(link, &node).await?;
     }

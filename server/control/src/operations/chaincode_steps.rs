@@ -1,0 +1,183 @@
+//! The steps of a deployment one by one: `chaincode-install` on chosen peers, `chaincode-approve` for one organization,
+//! `chaincode-commit`. Between them a draft remembers what is on its way: the image that was approved is the one that
+//! is committed, or nothing is.
+
+use domain::chaincode::DeploySpec;
+use domain::name::{NodeName, OrganizationName};
+use domain::{Code, Error};
+use serde::{Deserialize, Serialize};
+use store::ChaincodeRecord;
+use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
+
+use super::chaincode_deploy::{
+    DeploysChaincode, ImageResolved, PackagesMade, approve_definition, await_definition, commit_definition,
+    discard_packages, drafts, install_packages, keep_committed, list_installed, make_packages,
+    remove_chaincode, resolve_image, start_chaincode,
+};
+use super::step_error;
+use crate::services::Services;
+
+/// Installs on some peers and starts the containers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChaincodeInstall {
+    pub spec: DeploySpec,
+    pub peers: Vec<NodeName>,
+}
+
+impl Operation for ChaincodeInstall {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("chaincode-install", 1)
+            .step("look-for-draft", look_for_draft, keep)
+            .step("resolve-image", resolve_image, keep)
+            .timeout_ms(1_800_000)
+            .step("check-image", check_image, keep)
+            .step("make-packages", make_packages, discard_new_packages)
+            .step("start-chaincode", start_chaincode, remove_new_chaincode)
+            .timeout_ms(300_000)
+            .step("install-packages", install_packages, list_installed)
+            .timeout_ms(600_000)
+            .step("keep-draft", keep_draft, forget_draft)
+    }
+}
+
+impl DeploysChaincode for ChaincodeInstall {
+    fn deploy_spec(&self) -> &DeploySpec {
+        &self.spec
+    }
+
+    fn chosen_peers(&self) -> Option<&[NodeName]> {
+        Some(&self.peers)
+    }
+}
+
+/// Approves for one organization.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChaincodeApprove {
+    pub spec: DeploySpec,
+    pub organization: OrganizationName,
+}
+
+impl Operation for ChaincodeApprove {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("chaincode-approve", 1)
+            .step("look-for-draft", look_for_draft, keep)
+            .step("resolve-image", resolve_image, keep)
+            .timeout_ms(1_800_000)
+            .step("check-image", check_image, keep)
+            .step("make-packages", make_packages, discard_new_packages)
+            .step("approve-definition", approve_definition, keep)
+            .timeout_ms(300_000)
+            .step("keep-draft", keep_draft, forget_draft)
+    }
+}
+
+impl DeploysChaincode for ChaincodeApprove {
+    fn deploy_spec(&self) -> &DeploySpec {
+        &self.spec
+    }
+
+    fn chosen_organization(&self) -> Option<&OrganizationName> {
+        Some(&self.organization)
+    }
+}
+
+/// Commits what enough organizations have approved.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChaincodeCommit {
+    pub spec: DeploySpec,
+}
+
+impl Operation for ChaincodeCommit {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("chaincode-commit", 1)
+            .step("look-for-draft", look_for_draft, keep)
+            .step("resolve-image", resolve_image, keep)
+            .timeout_ms(1_800_000)
+            .step("check-image", check_image, keep)
+            .step("make-packages", make_packages, discard_new_packages)
+            .step("commit-definition", commit_definition, keep_committed)
+            .timeout_ms(300_000)
+            .step("await-definition", await_definition, keep)
+            .timeout_ms(300_000)
+    }
+}
+
+impl DeploysChaincode for ChaincodeCommit {
+    fn deploy_spec(&self) -> &DeploySpec {
+        &self.spec
+    }
+}
+
+/// Whether an earlier operation has begun this definition: then its packages and containers are not ours to remove.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct DraftFound {
+    draft: Option<ChaincodeRecord>,
+}
+
+impl StepOutput for DraftFound {
+    const STEP: &'static str = "look-for-draft";
+}
+
+async fn look_for_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<DraftFound, StepError> {
+    Ok(DraftFound { draft: drafts::find(ctx.env(), ctx.params().deploy_spec()).await? })
+}
+
+/// A draft is worked on with the image that it began with.
+async fn check_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let (found, resolved) = (ctx.output::<DraftFound>()?, ctx.output::<ImageResolved>()?);
+    let Some(draft) = found.draft.filter(|draft| draft.sequence == resolved.sequence) else { return Ok(()) };
+    if draft.image_id == resolved.image_id {
+        return Ok(());
+    }
+    let image = &ctx.params().deploy_spec().image;
+    Err(step_error(Error::conflict(Code::ImageChanged).with("image", image)))
+}
+
+/// Whether what this operation made belongs to a definition that was begun before.
+fn begun_before<P: DeploysChaincode>(ctx: &Context<P>) -> Result<bool, StepError> {
+    let draft = ctx.try_output::<DraftFound>()?.and_then(|found| found.draft);
+    let sequence = ctx.try_output::<ImageResolved>()?.map(|resolved| resolved.sequence);
+    Ok(draft.is_some_and(|draft| Some(draft.sequence) == sequence))
+}
+
+async fn discard_new_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    if begun_before(&ctx)? { Ok(()) } else { discard_packages(ctx).await }
+}
+
+async fn remove_new_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    if begun_before(&ctx)? { Ok(()) } else { remove_chaincode(ctx).await }
+}
+
+async fn keep_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    let resolved = ctx.output::<ImageResolved>()?;
+    let record = ChaincodeRecord {
+        channel: spec.channel.clone(),
+        name: spec.name.clone(),
+        version: spec.version.clone(),
+        sequence: resolved.sequence,
+        image: spec.image.clone(),
+        image_id: resolved.image_id,
+        policy: spec.policy.clone(),
+        init_required: spec.init_required,
+        deployed_ms: ctx.now_ms(),
+        package_ids: ctx.output::<PackagesMade>()?.ids,
+    };
+    drafts::put(ctx.env(), spec, record).await?;
+    ctx.env().changed("chain", &spec.chain);
+    Ok(())
+}
+
+async fn forget_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    match ctx.try_output::<DraftFound>()?.and_then(|found| found.draft) {
+        Some(before) => drafts::put(ctx.env(), spec, before).await,
+        None => drafts::remove(ctx.env(), spec).await,
+    }
+}

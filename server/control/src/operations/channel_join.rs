@@ -1,0 +1,55 @@
+//! `channel-join`: further peers of a channel's organizations join it. They fetch the blocks from the orderers.
+
+use domain::name::{ChainName, ChannelName, NodeName};
+use serde::{Deserialize, Serialize};
+use workflow::{Context, Operation, Plan, StepError};
+
+use super::chain_create::GENESIS;
+use super::channel_create::{genesis_document, join_all};
+use super::{link, step_error, store_error};
+use crate::error::internal;
+use crate::services::Services;
+use crate::topology::PlannedNode;
+
+/// Parameters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelJoin {
+    pub chain: ChainName,
+    pub channel: ChannelName,
+    pub peers: Vec<NodeName>,
+}
+
+impl Operation for ChannelJoin {
+    type Env = Services;
+
+    fn plan() -> Plan<Self> {
+        Plan::named("channel-join", 1).step("join-peers", join_peers, list_joined).timeout_ms(300_000)
+    }
+}
+
+async fn join_peers(ctx: Context<ChannelJoin>) -> Result<(), StepError> {
+    let (services, params) = (ctx.env(), ctx.params());
+    let link = link(services, &params.chain).await.map_err(step_error)?;
+    // The chain's first channel keeps its block under a name of its own.
+    let store = &services.store;
+    let own = genesis_document(params.channel.as_str());
+    let block = match store.document_read(&params.chain, &own).await.map_err(store_error)? {
+        Some(block) => Some(block),
+        None => store.document_read(&params.chain, GENESIS).await.map_err(store_error)?,
+    };
+    let block = block.ok_or_else(|| step_error(internal("join a channel", "the first block is gone")))?;
+    let peers: Vec<PlannedNode> =
+        params.peers.iter().filter_map(|name| link.plan.node(name)).cloned().collect();
+    join_all(&ctx, &link, params.channel.as_str(), peers, &block).await?;
+    services.changed("chain", &params.chain);
+    Ok(())
+}
+
+/// A peer cannot leave a channel while it runs: an undo says what stays.
+async fn list_joined(ctx: Context<ChannelJoin>) -> Result<(), StepError> {
+    for peer in &ctx.params().peers {
+        let channel = &ctx.params().channel;
+        ctx.note(format!("left behind: channel {channel} on {peer}, if it had joined already")).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Channels, and the steps of a deployment one by one, in the same test kit.
+
+use agents::{Agent, Selector};
+use control::network::Network;
+use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
+use control::operations::channel_anchors::ChannelAnchors;
+use control::operations::channel_create::ChannelCreate;
+use control::operations::channel_join::ChannelJoin;
+use control::operations::link_of;
+use domain::channel::{ChannelMember, ChannelSpec};
+use domain::name::{ChannelName, NodeName, OrganizationName};
+use domain::node::NodeKind;
+use workflow::testkit::Expect;
+
+use super::bed::{Bed, same};
+use super::{Scene, Stage, created};
+
+fn second() -> ChannelName {
+    ChannelName::parse("second").unwrap()
+}
+
+fn node(name: &str) -> NodeName {
+    NodeName::parse(name).unwrap()
+}
+
+fn organization(name: &str) -> OrganizationName {
+    OrganizationName::parse(name).unwrap()
+}
+
+fn channel_spec(bed: &Bed) -> ChannelSpec {
+    let member = |name: &str| ChannelMember {
+        organization: organization(name),
+        peers: vec![node(&format!("peer0-{name}"))],
+    };
+    ChannelSpec {
+        chain: bed.chain_spec().name,
+        name: second(),
+        members: vec![member("org1"), member("org2")],
+    }
+}
+
+struct Channel;
+
+impl Scene for Channel {
+    type Operation = ChannelCreate;
+
+    fn params(&self, bed: &Bed) -> ChannelCreate {
+        ChannelCreate { spec: channel_spec(bed) }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let (store, chain) = (&bed.services.store, bed.chain_spec().name);
+        let there = expect == Expect::Complete;
+        let channels = store.channel_list(&chain).await.unwrap();
+        same("channel", channels.iter().any(|channel| channel.name == second()), there)?;
+        let block = store.document_read(&chain, "genesis/second").await.unwrap();
+        same("first block", block.is_some(), there)?;
+        let link = link_of(&bed.services, bed.plan().await?).await.unwrap();
+        for node in &link.plan.nodes {
+            let height = bed.network.height(&link, node, "second").await;
+            // What a peer has joined it keeps: that is said, not hidden.
+            if there || node.kind == NodeKind::Orderer {
+                same(&format!("{} serves it", node.name), height.is_ok(), there)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Join;
+
+impl Scene for Join {
+    type Operation = ChannelJoin;
+
+    fn params(&self, bed: &Bed) -> ChannelJoin {
+        ChannelJoin { chain: bed.chain_spec().name, channel: second(), peers: vec![node("peer0-org1")] }
+    }
+
+    async fn check(&self, bed: &Bed, _expect: Expect) -> Result<(), String> {
+        let link = link_of(&bed.services, bed.plan().await?).await.unwrap();
+        let peer = link.plan.node(&node("peer0-org1")).unwrap();
+        same("height", bed.network.height(&link, peer, "second").await.ok(), Some(1))
+    }
+}
+
+struct Anchors;
+
+impl Scene for Anchors {
+    type Operation = ChannelAnchors;
+
+    fn params(&self, bed: &Bed) -> ChannelAnchors {
+        ChannelAnchors {
+            chain: bed.chain_spec().name,
+            channel: bed.chain_spec().channel,
+            organization: organization("org1"),
+            peers: vec![node("peer0-org1")],
+        }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let link = link_of(&bed.services, bed.plan().await?).await.unwrap();
+        let peer = link.plan.node(&node("peer0-org1")).unwrap();
+        let found = bed.network.anchor_peers(&link, peer, "mychannel").await.unwrap();
+        let wanted = match expect {
+            Expect::Complete => vec!["peer0.org1.demo:7051".to_owned()],
+            Expect::Clean => Vec::new(),
+        };
+        same("anchors", found, wanted)
+    }
+}
+
+/// Everything that a begun definition keeps apart from what Fabric keeps.
+async fn begun(bed: &Bed) -> Vec<String> {
+    let chain = bed.chain_spec().name;
+    let selector = Selector { installation: bed.services.installation.clone(), chain: None };
+    let nodes = bed.agent.list_nodes(&selector).await.unwrap();
+    let servers = nodes.iter().filter(|node| node.kind == "chaincode");
+    let mut found: Vec<String> = servers.map(|node| node.node.to_string()).collect();
+    let secrets = bed.services.store.secret_list_prefix("chain/").await.unwrap();
+    found.extend(secrets.into_iter().map(|secret| secret.key).filter(|key| key.contains("/chaincode/")));
+    let drafts = bed.services.store.document_read(&chain, "drafts").await.unwrap();
+    found.extend(drafts.map(|_| "drafts".to_owned()));
+    found
+}
+
+struct Install;
+
+impl Scene for Install {
+    type Operation = ChaincodeInstall;
+
+    fn params(&self, bed: &Bed) -> ChaincodeInstall {
+        ChaincodeInstall { spec: bed.deploy_spec(), peers: vec![node("peer0-org1")] }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let found = begun(bed).await;
+        match expect {
+            Expect::Clean => same("left over", found, Vec::new()),
+            Expect::Complete => same("servers, secrets, draft", found.len(), 5),
+        }
+    }
+}
+
+struct Approve;
+
+impl Scene for Approve {
+    type Operation = ChaincodeApprove;
+
+    fn params(&self, bed: &Bed) -> ChaincodeApprove {
+        ChaincodeApprove { spec: bed.deploy_spec(), organization: organization("org1") }
+    }
+
+    async fn check(&self, bed: &Bed, _expect: Expect) -> Result<(), String> {
+        // What the installation made is there, whatever becomes of the approval.
+        same("servers, secrets, draft", begun(bed).await.len(), 5)
+    }
+}
+
+struct Commit;
+
+impl Scene for Commit {
+    type Operation = ChaincodeCommit;
+
+    fn params(&self, bed: &Bed) -> ChaincodeCommit {
+        ChaincodeCommit { spec: bed.deploy_spec() }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let chain = bed.chain_spec().name;
+        let committed = bed.services.store.chaincode_list(&chain).await.unwrap();
+        let draft = bed.services.store.document_read(&chain, "drafts").await.unwrap();
+        if expect == Expect::Complete {
+            same("definitions", committed.len(), 1)?;
+        }
+        // On its way or in force, never both and never neither.
+        same("draft", draft.is_some(), committed.is_empty())
+    }
+}
+
+async fn with_channel(bed: &Bed) {
+    created(bed).await;
+    bed.run(ChannelCreate { spec: channel_spec(bed) }).await;
+}
+
+async fn installed(bed: &Bed) {
+    created(bed).await;
+    for peer in ["peer0-org1", "peer0-org2"] {
+        bed.run(ChaincodeInstall { spec: bed.deploy_spec(), peers: vec![node(peer)] }).await;
+    }
+}
+
+async fn approved(bed: &Bed) {
+    installed(bed).await;
+    for name in ["org1", "org2"] {
+        let params = ChaincodeApprove { spec: bed.deploy_spec(), organization: organization(name) };
+        bed.run(params).await;
+    }
+}
+
+#[tokio::test]
+async fn channel_create() {
+    Stage::play(Channel, created).await;
+}
+
+#[tokio::test]
+async fn channel_join() {
+    Stage::play(Join, with_channel).await;
+}
+
+#[tokio::test]
+async fn channel_anchors() {
+    Stage::play(Anchors, created).await;
+}
+
+#[tokio::test]
+async fn chaincode_install() {
+    Stage::play(Install, created).await;
+}
+
+#[tokio::test]
+async fn chaincode_approve() {
+    Stage::play(Approve, installed).await;
+}
+
+#[tokio::test]
+async fn chaincode_commit() {
+    Stage::play(Commit, approved).await;
+}
