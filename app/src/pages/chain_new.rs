@@ -10,7 +10,7 @@ use super::{follow, refusal};
 use crate::api::chain::{chain_create, chain_plan};
 use crate::api::host::host_list;
 use crate::browser::new_key;
-use crate::components::badge::{badge, verdict};
+use crate::components::badge::{Tone, badge, verdict};
 use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
@@ -150,7 +150,10 @@ fn planned(plan: ChainPlanView) -> AnyView {
                     <th scope="row">{node.name}</th>
                     <td>{node.domain_name}</td>
                     <td>{ports}</td>
-                    <td><code>{node.image}</code></td>
+                    <td>
+                        <code title=node.pinned.clone()>{node.image}</code> " "
+                        {node.local_only.then(|| badge((Tone::Quiet, |t| t.image_local)))}
+                    </td>
                 </tr>
             }
         })

@@ -273,7 +273,7 @@ pub static TEXT: Text = Text {
     upload_image_button: "上传",
     uploading: "正在上传并检查……",
     uploaded: "已在主机上：",
-    mib_of_mib: "{done} / {total} MiB",
+    mib_of_mib: "已下载 {done} / {total} MiB",
     // Wizard
     step_name: "名称与主机",
     review: "确认",

@@ -10,7 +10,8 @@ pub(crate) fn store(error: StoreError) -> Error {
     match error {
         StoreError::NotFound => Error::not_found(),
         other => {
-            tracing::error!(error = &other as &dyn std::error::Error, "store");
+            let error: &dyn std::error::Error = &other;
+            tracing::error!(error, "store");
             Error::internal()
         }
     }

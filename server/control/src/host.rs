@@ -278,7 +278,7 @@ impl ControlPlane {
 /// A refused write in the words of the form.
 fn taken(endpoint: &Endpoint, error: StoreError) -> Error {
     match error {
-        StoreError::Taken { what } if what == "endpoint" => {
+        StoreError::Taken { what: "endpoint" } => {
             Error::conflict(Code::HostEndpointTaken).on(endpoint_field(endpoint))
         }
         StoreError::Taken { .. } => Error::conflict(Code::HostNameTaken).on("name"),

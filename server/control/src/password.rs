@@ -120,7 +120,7 @@ fn is_common(password: &str) -> bool {
 /// `passwordpassword`, `adminadminadmin`.
 fn is_repeated_common(core: &str) -> bool {
     COMMON.iter().any(|word| {
-        core.len() > word.len() && core.len() % word.len() == 0 && core.replace(word, "").is_empty()
+        core.len() > word.len() && core.len().is_multiple_of(word.len()) && core.replace(word, "").is_empty()
     })
 }
 

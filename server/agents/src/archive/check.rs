@@ -88,7 +88,6 @@ pub(super) fn entries(file: &mut File, limits: &Limits) -> Result<BTreeMap<Strin
             files.insert(path, Place { at: entry.raw_file_position(), size: entry.size() });
         }
     }
-    drop(archive);
     whole(file, &files)?;
     Ok(files)
 }

@@ -73,7 +73,7 @@ async fn what_the_engine_saves_passes_the_check_and_loads() {
         let chunks: Vec<_> = bed.hands.export_image(&bed.image).try_collect().await.unwrap();
         let saved = receive(chunks.concat()).await;
         assert_eq!(saved.images().len(), 1);
-        assert_eq!(saved.images()[0].names, [bed.image.clone()]);
+        assert_eq!(saved.images()[0].names, std::slice::from_ref(&bed.image));
         let loaded = bed.agent.load_image(&saved).await.unwrap();
         assert_eq!(loaded[0].id, bed.agent.image(&bed.image).await.unwrap().unwrap().id);
     })

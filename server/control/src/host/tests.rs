@@ -49,7 +49,7 @@ impl Bed {
         let local = SimulatedAgent::new();
         let agents = local.clone();
         let connector: crate::services::Connector = Arc::new(move |spec, credentials| match &spec.endpoint {
-            Endpoint::Local { .. } => Ok(Arc::new(agents.clone()) as Arc<dyn Agent>),
+            Endpoint::Local { .. } => Ok(shared(agents.clone())),
             Endpoint::Tcp { address, .. } if address == "no-tls" => {
                 Err(ProbeFailure::at(AgentStage::Tls, Remedy::EnableEngineTls, "no TLS"))
             }
@@ -61,7 +61,7 @@ impl Bed {
                 if address == "down" {
                     agent.cut_off();
                 }
-                Ok(Arc::new(agent) as Arc<dyn Agent>)
+                Ok(shared(agent))
             }
         });
         let services = Services::new(
@@ -90,6 +90,10 @@ impl Bed {
         let chain = ChainName::parse(chain).unwrap();
         self.plane.services.store.claim_block(&host.id, &chain, 99, &blocks, &[]).await.unwrap();
     }
+}
+
+fn shared(agent: SimulatedAgent) -> Arc<dyn Agent> {
+    Arc::new(agent)
 }
 
 fn caller(role: Role) -> Caller {
