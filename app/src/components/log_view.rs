@@ -153,7 +153,10 @@ mod tests {
         let end = window(&lines, "LINE", 0);
         assert_eq!((end.count, end.has_earlier), (3_000, true));
         assert!(end.text.starts_with("Line 2000\n") && end.text.ends_with("Line 2999"));
-        assert_eq!(window(&lines, "2999", 0), Window { text: "Line 2999".into(), count: 1, has_earlier: false });
+        assert_eq!(
+            window(&lines, "2999", 0),
+            Window { text: "Line 2999".into(), count: 1, has_earlier: false }
+        );
         assert_eq!(window(&lines, "nothing", 0), Window::default());
     }
 

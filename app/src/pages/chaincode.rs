@@ -52,8 +52,8 @@ pub fn Chaincode() -> impl IntoView {
             let peers = chain.nodes.iter().filter(|node| node.kind == NodeKind::Peer);
             let peers: Vec<NodeName> = peers.map(|node| node.name.clone()).collect();
             view! { <Deploy form=form chain=name.clone() deploy=deploy key=key organizations=organizations
-                steps=steps peers=peers/> }
-                .into_any()
+            steps=steps peers=peers/> }
+            .into_any()
         } else {
             view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }.into_any()
         };
