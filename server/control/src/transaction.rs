@@ -236,10 +236,15 @@ impl ControlPlane {
         if let [only] = peers.as_slice() {
             return Ok((*only).clone());
         }
+        let mut unknown = false;
         for peer in &peers {
-            if self.services.network.height(link, peer, channel).await.is_ok() {
-                return Ok((*peer).clone());
+            match self.services.network.height(link, peer, channel).await {
+                Ok(_) => return Ok((*peer).clone()),
+                Err(error) => unknown |= error.kind() == FabricKind::ChannelUnknown,
             }
+        }
+        if unknown {
+            return Err(Error::not_found_as(Code::ChannelUnknown).on("channel"));
         }
         Err(Error::unavailable(Code::NodeUnavailable).with("organization", organization))
     }

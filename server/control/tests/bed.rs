@@ -89,6 +89,7 @@ pub struct Template {
     block: u16,
     secrets: Vec<SealedSecret>,
     genesis: Vec<u8>,
+    documents: Vec<(&'static str, Vec<u8>)>,
     channels: Vec<ChannelRecord>,
     chaincodes: Vec<ChaincodeRecord>,
 }
@@ -128,6 +129,9 @@ impl Bed {
         store.claim_block(&bed.host, name, 1, &[template.block], &[]).await.unwrap();
         store.secret_put_many(&template.secrets).await.unwrap();
         store.document_put(name, "genesis", &template.genesis).await.unwrap();
+        for (document, content) in &template.documents {
+            store.document_put(name, document, content).await.unwrap();
+        }
         for channel in &template.channels {
             store.channel_put(name, channel).await.unwrap();
         }
@@ -148,9 +152,22 @@ impl Bed {
             block: store.host_claims(&self.host).await.unwrap()[0].block,
             secrets: store.secret_list_prefix("chain/").await.unwrap(),
             genesis: store.document_read(&name, "genesis").await.unwrap().unwrap(),
+            documents: self.documents().await,
             channels: store.channel_list(&name).await.unwrap(),
             chaincodes: store.chaincode_list(&name).await.unwrap(),
         }
+    }
+
+    /// Documents that further operations keep.
+    async fn documents(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let (store, name) = (&self.services.store, self.chain_spec().name);
+        let mut found = Vec::new();
+        for document in ["drafts", "genesis/second"] {
+            found.extend(
+                store.document_read(&name, document).await.unwrap().map(|content| (document, content)),
+            );
+        }
+        found
     }
 
     /// A small chain: every other seed has two organizations of one peer, the others one of two.

@@ -34,7 +34,7 @@ fn caller(name: &str, role: Role) -> Caller {
 
 /// A running chain with the sample on it, and a façade over it.
 async fn deployed() -> (Bed, Arc<ControlPlane>) {
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     bed.run(ChaincodeDeploy { spec: bed.deploy_spec() }).await;
     let key = Zeroizing::new(vec![1; 32]);
@@ -233,7 +233,7 @@ async fn a_further_channel_is_its_members_alone() {
 
 #[tokio::test]
 async fn a_deployment_can_be_made_step_by_step() {
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     let plane =
         ControlPlane::new(bed.services.clone(), Settings::new("steps"), Zeroizing::new(vec![1; 32])).unwrap();

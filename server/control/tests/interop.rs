@@ -20,9 +20,10 @@ use control::network::native::NativeNetwork;
 use control::secrets::{KEY_LEN, Vault};
 use control::services::Services;
 use domain::chain::{ChainSpec, OrganizationSpec};
+use domain::channel::{ChannelMember, ChannelSpec};
 use domain::host::HostSpec;
 use domain::id::OperationId;
-use domain::name::{ChainName, HostName, OrganizationName, UserName};
+use domain::name::{ChainName, ChannelName, HostName, NodeName, OrganizationName, UserName};
 use domain::operation::OperationState;
 use store::Store;
 use workflow::{Settings, SystemClock};
@@ -80,8 +81,8 @@ impl Portal {
         (host.port_first, host.port_last) = (36_000, 36_999);
         let host = self.plane.host_add(&self.admin, host, None).await.unwrap();
         let demo = control::operations::demo_create::default_spec(self.name.clone(), host.id).unwrap();
-        let one = |name: &str| OrganizationSpec { name: organization(name), peers: 1 };
-        let spec = ChainSpec { organizations: vec![one("org1"), one("org2")], ..demo };
+        let member = |name: &str, peers| OrganizationSpec { name: organization(name), peers };
+        let spec = ChainSpec { organizations: vec![member("org1", 2), member("org2", 1)], ..demo };
         let started = self.plane.chain_create(&self.admin, spec, "interop-create".to_owned()).await;
         self.settled(&started.unwrap()).await;
         let sample = self.plane.chaincode_sample(&self.admin, &self.name).await.unwrap();
@@ -187,7 +188,42 @@ async fn used(portal: &Portal, bin: PathBuf) {
     unpack(&tar, folder.path());
     let profile = plane.connection_profile(admin, chain, &organization("org1")).await.unwrap();
     as_client(&tools, &profile);
+    second_channel(portal).await;
+    let listed = output(
+        tools.peer("org1", "root", port(&profile, "peers", "peer1.org1.interop")).args(["channel", "list"]),
+    );
+    assert!(listed.contains("second"), "{listed}");
     as_admins(portal, &tools).await;
+}
+
+/// A further channel over one peer of each organization; a second peer joins later and becomes the anchor peer.
+async fn second_channel(portal: &Portal) {
+    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    let name = ChannelName::parse("second").unwrap();
+    let node = |text: &str| NodeName::parse(text).unwrap();
+    let member = |organization_name: &str| ChannelMember {
+        organization: organization(organization_name),
+        peers: vec![node(&format!("peer0-{organization_name}"))],
+    };
+    let spec = ChannelSpec {
+        chain: chain.clone(),
+        name: name.clone(),
+        members: vec![member("org1"), member("org2")],
+    };
+    let id = plane.channel_create(admin, spec, "interop-second".to_owned()).await.unwrap();
+    portal.settled(&id).await;
+    let id = plane.channel_join(admin, chain, &name, vec![node("peer1-org1")]).await.unwrap();
+    portal.settled(&id).await;
+    let set =
+        plane.channel_anchors(admin, chain, &name, organization("org1"), vec![node("peer1-org1")]).await;
+    portal.settled(&set.unwrap()).await;
+    let config = plane.channel_config(admin, chain, &name).await.unwrap();
+    let anchors = |msp_id: &str| config.anchors.iter().find(|(id, _)| id == msp_id).unwrap().1.clone();
+    assert_eq!(anchors("Org1MSP"), ["peer1.org1.interop:7051"]);
+    assert_eq!(anchors("Org2MSP"), ["peer0.org2.interop:7051"]);
+    let views = plane.channel_list(admin, chain).await.unwrap();
+    let view = views.iter().find(|view| view.name == name).unwrap();
+    assert!(view.peers.iter().all(|peer| peer.joined == Some(true)), "{view:?}");
 }
 
 /// The portal user's own identity is enough for everything that clients do.
@@ -239,5 +275,5 @@ async fn as_admins(portal: &Portal, tools: &Tools) {
     osnadmin.args(["channel", "list", "-o", endpoint, "--ca-file"]).arg(tools.tls_root("orderer"));
     osnadmin.arg("--client-cert").arg(tls.join("client.crt")).arg("--client-key").arg(tls.join("client.key"));
     let listed = output(&mut osnadmin);
-    assert!(listed.contains("\"mychannel\""), "{listed}");
+    assert!(listed.contains("\"mychannel\"") && listed.contains("\"second\""), "{listed}");
 }

@@ -1,6 +1,10 @@
 //! A node's log as it is written: an event source into a bounded buffer, which can be paused. Only the browser opens
 //! it; on the server nothing here runs.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
@@ -8,6 +12,14 @@ use web_sys::{EventSource, MessageEvent};
 
 /// Lines that are kept; the oldest go first.
 const KEPT_MAX: usize = 100_000;
+
+/// Number of the next stream.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    // Not in a signal: the server drops a page's signals on any thread, and an event source belongs to one.
+    static SOURCES: RefCell<BTreeMap<u32, EventSource>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// The stream of a page. Copies are the same stream.
 #[derive(Clone, Copy)]
@@ -18,7 +30,7 @@ pub struct LogStream {
     /// Whether the connection is broken; the browser tries again by itself.
     pub lost: RwSignal<bool>,
     held: StoredValue<Vec<String>>,
-    source: StoredValue<Option<EventSource>, LocalStorage>,
+    id: u32,
 }
 
 impl LogStream {
@@ -29,7 +41,7 @@ impl LogStream {
             waiting: RwSignal::new(0),
             lost: RwSignal::new(false),
             held: StoredValue::new(Vec::new()),
-            source: StoredValue::new_local(None),
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -57,16 +69,14 @@ impl LogStream {
         });
         source.set_onmessage(Some(heard.as_ref().unchecked_ref()));
         heard.forget();
-        self.source.set_value(Some(source));
+        SOURCES.with_borrow_mut(|all| all.insert(self.id, source));
     }
 
     /// Ends the stream.
     pub fn close(self) {
-        self.source.try_update_value(|source| {
-            if let Some(source) = source.take() {
-                source.close();
-            }
-        });
+        if let Some(source) = SOURCES.with_borrow_mut(|all| all.remove(&self.id)) {
+            source.close();
+        }
     }
 
     /// Pauses, or shows what came meanwhile and goes on.

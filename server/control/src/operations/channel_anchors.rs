@@ -3,6 +3,7 @@
 
 use domain::name::{ChainName, ChannelName, NodeName, OrganizationName};
 use domain::{Code, Error};
+use fabric::error::ErrorKind;
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
@@ -91,7 +92,13 @@ async fn ensure(ctx: &Context<ChannelAnchors>, wanted: &[(String, u16)]) -> Resu
         if now == texts {
             return Ok(Some(()));
         }
-        network.set_anchor_peers(&link, &peer, channel, wanted).await.map(|()| None)
+        match network.set_anchor_peers(&link, &peer, channel, wanted).await {
+            // An update is with the orderers already, ours or somebody else's, and the peer has not seen it yet.
+            Err(error) if matches!(error.kind(), ErrorKind::ConfigConflict | ErrorKind::ConfigUnchanged) => {
+                Ok(None)
+            }
+            other => other.map(|()| None),
+        }
     })
     .await?;
     ctx.env().changed("chain", &ctx.params().chain);

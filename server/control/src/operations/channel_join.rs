@@ -1,5 +1,6 @@
 //! `channel-join`: further peers of a channel's organizations join it. They fetch the blocks from the orderers.
 
+use domain::Error;
 use domain::name::{ChainName, ChannelName, NodeName};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError};
@@ -30,13 +31,12 @@ impl Operation for ChannelJoin {
 async fn join_peers(ctx: Context<ChannelJoin>) -> Result<(), StepError> {
     let (services, params) = (ctx.env(), ctx.params());
     let link = link(services, &params.chain).await.map_err(step_error)?;
+    let record = services.store.chain_read(&params.chain).await.map_err(store_error)?;
+    let record = record.ok_or_else(|| step_error(Error::not_found()))?;
     // The chain's first channel keeps its block under a name of its own.
-    let store = &services.store;
     let own = genesis_document(params.channel.as_str());
-    let block = match store.document_read(&params.chain, &own).await.map_err(store_error)? {
-        Some(block) => Some(block),
-        None => store.document_read(&params.chain, GENESIS).await.map_err(store_error)?,
-    };
+    let name = if record.spec.channel == params.channel { GENESIS } else { own.as_str() };
+    let block = services.store.document_read(&params.chain, name).await.map_err(store_error)?;
     let block = block.ok_or_else(|| step_error(internal("join a channel", "the first block is gone")))?;
     let peers: Vec<PlannedNode> =
         params.peers.iter().filter_map(|name| link.plan.node(name)).cloned().collect();
