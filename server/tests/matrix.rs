@@ -26,6 +26,9 @@ const ADMIN: [u16; 4] = [401, 403, 403, 404];
 /// Of a chain: who may not know of it, and for whom it does not exist, hear the same.
 const CHAIN: [u16; 4] = [401, 404, 404, 404];
 
+/// A file of a chain: whoever is not signed in is led there.
+const FILE: [u16; 4] = [303, 404, 404, 404];
+
 fn rows() -> Vec<Row> {
     let chain = json!({ "name": "none" });
     let on_chain = json!({ "chain": "none" });
@@ -42,12 +45,12 @@ fn rows() -> Vec<Row> {
     vec![
         ("audit_list", json!({ "before": null }), ALL),
         ("block_read", json!({ "chain": "none", "channel": "mychannel", "number": 0 }), CHAIN),
-        ("chain_create", json!({ "spec": spec, "key": "matrix-key" }), [401, 403, 400, 400]),
+        ("chain_create", json!({ "spec": spec, "key": "matrix-key" }), [401, 403, 422, 422]),
         ("chain_delete", json!({ "name": "none", "typed": "none" }), CHAIN),
         // Without a local engine there is nothing to demonstrate on.
-        ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 403]),
+        ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
         ("chain_list", json!({}), ALL),
-        ("chain_plan", json!({ "spec": spec }), [401, 403, 400, 400]),
+        ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
         ("chain_read", chain.clone(), CHAIN),
         ("chain_restart", chain.clone(), CHAIN),
         ("chain_start", chain.clone(), CHAIN),
@@ -73,13 +76,13 @@ fn rows() -> Vec<Row> {
         ),
         ("channel_join", json!({ "chain": "none", "channel": "mychannel", "peers": [] }), CHAIN),
         ("channel_list", on_chain.clone(), CHAIN),
-        ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 403]),
+        ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
         ("host_images", id.clone(), STAFF),
         ("host_list", json!({}), [401, 403, 200, 200]),
         ("host_local_offer", json!({}), [401, 403, 403, 200]),
         ("host_prepare", json!({ "id": "none", "image": null }), STAFF),
-        ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 403]),
+        ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_read", id.clone(), STAFF),
         ("host_registry_remove", json!({ "id": "none", "registry": "registry.example" }), ADMIN),
         (
@@ -103,7 +106,7 @@ fn rows() -> Vec<Row> {
         (
             "user_create",
             json!({ "user": { "name": "nobody", "role": "user", "password": "short" } }),
-            [401, 403, 403, 400],
+            [401, 403, 403, 422],
         ),
         ("user_list", json!({}), [401, 403, 403, 200]),
     ]
@@ -184,24 +187,24 @@ fn every_route_answers_each_role_as_the_table_says() {
         ("/chains/none/nodes/peer0-org1", [302, 404, 404, 404]),
         ("/chains/none/blocks/mychannel/0", [302, 404, 404, 404]),
         ("/chains/none/nodes/peer0-org1/logs", CHAIN),
-        ("/chains/none/nodes/peer0-org1/log.txt", CHAIN),
-        ("/chains/none/profile/org1.json", CHAIN),
-        ("/chains/none/profile/org1.yaml", CHAIN),
-        ("/chains/none/material/org1.tar", CHAIN),
+        ("/chains/none/nodes/peer0-org1/log.txt", FILE),
+        ("/chains/none/profile/org1.json", FILE),
+        ("/chains/none/profile/org1.yaml", FILE),
+        ("/chains/none/material/org1.tar", FILE),
         ("/nothing", [404; 4]),
     ];
     let mut wrong = Vec::new();
     for (path, expected) in rows {
         for (cookie, expected) in people.iter().zip(expected) {
-            let answer = portal.send(Call::get(path).cookie(cookie));
+            let answer = portal.send(Call::get(path).header("accept", "text/html").cookie(cookie));
             if answer.status != expected {
                 wrong.push(format!("{path}: {} instead of {expected}", answer.status));
             }
         }
     }
-    for (path, expected) in [("/chains/none/material/org1.tar", CHAIN), ("/hosts/none/images", STAFF)] {
+    for (path, expected) in [("/chains/none/material/org1.tar", FILE), ("/hosts/none/images", STAFF)] {
         for (cookie, expected) in people.iter().zip(expected) {
-            let answer = portal.send(Call::post(path).form("").cookie(cookie));
+            let answer = portal.send(Call::post(path).form("password=none").cookie(cookie));
             if answer.status != expected {
                 wrong.push(format!("POST {path}: {} instead of {expected}: {}", answer.status, answer.body));
             }

@@ -80,7 +80,7 @@ fn a_wrong_password_says_nothing_and_soon_waits() {
         portal.send(Call::post("/api/session_create").form(&form).header("accept", "application/json"))
     };
     let (known, unknown) = (attempt("ada"), attempt("nobody"));
-    assert_eq!((known.status, unknown.status), (401, 401));
+    assert_eq!((known.status, unknown.status), (403, 403));
     let code = |body: &str| -> Option<String> {
         let value: Value = serde_json::from_str(body).ok()?;
         Some(value["problem"]["refused"]["code"].as_str()?.to_owned())
@@ -101,5 +101,8 @@ fn a_wrong_option_is_refused_with_the_nearest_right_one() {
     assert!(!public.status.success());
     let help = run(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    assert!(["--listen", "--data", "--key-file", "--local-engine"].iter().all(|flag| text.contains(flag)), "{text}");
+    assert!(
+        ["--listen", "--data", "--key-file", "--local-engine"].iter().all(|flag| text.contains(flag)),
+        "{text}"
+    );
 }

@@ -82,7 +82,8 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
     };
     match allowed {
         true => Decision::Allow,
-        false if hidden(role, resource) => Decision::Hide,
+        // What does not exist yet cannot be hidden.
+        false if (resource.noun, action) != (N::Chain, A::Create) && hidden(role, resource) => Decision::Hide,
         false => Decision::Forbid,
     }
 }
