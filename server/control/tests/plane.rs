@@ -4,8 +4,6 @@
 
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;
-#[path = "plane/faults.rs"]
-mod faults;
 #[path = "plane/keys.rs"]
 mod keys;
 #[path = "plane/ports.rs"]
