@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use control::ControlPlane;
 use control::caller::Caller;
@@ -69,6 +69,8 @@ pub async fn material(
 /// What is asked again before an admin's keys are handed out.
 #[derive(Deserialize)]
 pub struct Confirmation {
+    /// Empty is never the right one: the façade refuses it like any wrong one.
+    #[serde(default)]
     password: String,
 }
 
@@ -109,11 +111,8 @@ pub(super) fn attachment(name: &str, kind: &'static str, content: Vec<u8>) -> Re
     (headers, content).into_response()
 }
 
-/// A refusal with its status. Whoever has no session is led to the sign-in page, as everywhere.
+/// A refusal with its status, in one line: what was asked for is a file or a stream, not a page.
 pub(super) fn refusal(caller: &Caller, error: &Error) -> Response {
-    if caller.user.is_none() {
-        return Redirect::to("/login").into_response();
-    }
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, format!("{} ({})\n", error.code.as_text(), caller.request_id)).into_response()
 }
