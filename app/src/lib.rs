@@ -8,6 +8,8 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger};
+
 pub mod api;
 pub mod browser;
 pub mod components;
@@ -53,16 +55,16 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>
-                <Route path=path!("/setup") view=pages::setup::Setup ssr=SsrMode::Async/>
-                <Route path=path!("/login") view=pages::login::Login ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
+                <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
-                    <Route path=path!("") view=pages::overview::Overview/>
+                    <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
                     <ChainRoutes/>
-                    <Route path=path!("/operations") view=pages::operations::Operations/>
-                    <Route path=path!("/operations/:id") view=pages::operation::Operation/>
-                    <Route path=path!("/users") view=pages::users::Users/>
-                    <Route path=path!("/audit") view=pages::audit::Audit/>
+                    <Route path=path!("/operations") view=Home::Operations/>
+                    <Route path=path!("/operations/:id") view=Home::Operation/>
+                    <Route path=path!("/users") view=Admin::Users/>
+                    <Route path=path!("/audit") view=Admin::Audit/>
                 </ParentRoute>
             </Routes>
         </Router>
@@ -73,10 +75,10 @@ pub fn App() -> impl IntoView {
 fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("/hosts") view=layout::Through>
-            <Route path=path!("") view=pages::hosts::Hosts/>
-            <Route path=path!("new") view=pages::host_new::HostNew/>
-            <Route path=path!(":id") view=pages::host::Host/>
-            <Route path=path!(":id/edit") view=pages::host_edit::HostEdit/>
+            <Route path=path!("") view=Admin::Hosts/>
+            <Route path=path!("new") view=Admin::HostNew/>
+            <Route path=path!(":id") view=Admin::Host/>
+            <Route path=path!(":id/edit") view=Admin::HostEdit/>
         </ParentRoute>
     }
     .into_inner()
@@ -86,17 +88,17 @@ fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
 fn ChainRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("/chains") view=layout::Through>
-            <Route path=path!("") view=pages::chains::Chains/>
-            <Route path=path!("new") view=pages::chain_new::ChainNew/>
-            <Route path=path!(":name") view=pages::chain::Chain/>
-            <Route path=path!(":name/channels") view=pages::channels::Channels/>
-            <Route path=path!(":name/channels/:channel") view=pages::channel::Channel/>
-            <Route path=path!(":name/chaincode") view=pages::chaincode::Chaincode/>
-            <Route path=path!(":name/invoke") view=pages::invoke::Invoke/>
-            <Route path=path!(":name/transactions") view=pages::transactions::Transactions/>
-            <Route path=path!(":name/nodes/:node") view=pages::node::Node/>
-            <Route path=path!(":name/transactions/:channel/:id") view=pages::transaction::Transaction/>
-            <Route path=path!(":name/blocks/:channel/:number") view=pages::block::Block/>
+            <Route path=path!("") view=Home::Chains/>
+            <Route path=path!("new") view=Chain::New/>
+            <Route path=path!(":name") view=Chain::Chain/>
+            <Route path=path!(":name/channels") view=Chain::Channels/>
+            <Route path=path!(":name/channels/:channel") view=Chain::Channel/>
+            <Route path=path!(":name/chaincode") view=Ledger::Chaincode/>
+            <Route path=path!(":name/invoke") view=Ledger::Invoke/>
+            <Route path=path!(":name/transactions") view=Ledger::Transactions/>
+            <Route path=path!(":name/nodes/:node") view=Chain::Node/>
+            <Route path=path!(":name/transactions/:channel/:id") view=Ledger::Transaction/>
+            <Route path=path!(":name/blocks/:channel/:number") view=Ledger::Block/>
         </ParentRoute>
     }
     .into_inner()

@@ -27,6 +27,7 @@ pub mod operation;
 pub mod operations;
 pub mod overview;
 pub mod setup;
+pub mod split;
 pub mod transaction;
 pub mod transactions;
 pub mod users;

@@ -1,6 +1,9 @@
 //! Data on its way: pending, refused or there, in one place. A refusal sets the page's HTTP status; a missing
 //! session leads to the sign-in page and back.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos::tachys::reactive_graph::OwnedView;
 use leptos_router::components::Redirect;
@@ -12,6 +15,11 @@ use crate::api::{ApiError, page_status};
 use crate::session::{Me, Session};
 use crate::text::tr;
 
+/// Makes the view once it is known who looks.
+type Ready = Box<dyn FnOnce(Me) -> AnyView + Send>;
+/// Data on their way, of whatever type.
+type Coming = Pin<Box<dyn Future<Output = Result<Ready, ApiError>> + Send>>;
+
 /// Shows `view` once the data and the session are there. New data update what is on the page in place.
 pub fn load<T>(
     data: Resource<Result<T, ApiError>>,
@@ -20,46 +28,37 @@ pub fn load<T>(
 where
     T: Clone + Send + Sync + 'static,
 {
+    when_there(Arc::new(move || {
+        let view = view.clone();
+        Box::pin(async move { data.await.map(|data| -> Ready { Box::new(move |me| view(data, me)) }) })
+    }))
+}
+
+/// Shows what depends on the session alone.
+pub fn with_session(view: impl Fn(Me) -> AnyView + Clone + Send + Sync + 'static) -> AnyView {
+    when_there(Arc::new(move || {
+        let view: Ready = Box::new(view.clone());
+        Box::pin(async move { Ok(view) })
+    }))
+}
+
+/// The part that is the same for all data: it knows no type, so that the browser loads it once.
+fn when_there(read: Arc<dyn Fn() -> Coming + Send + Sync>) -> AnyView {
     let session = use_context::<Session>();
     let parent = Owner::current();
     view! {
         <Transition fallback=waiting>
             {move || {
-                let (view, parent) = (view.clone(), parent.clone());
+                let (read, parent) = (Arc::clone(&read), parent.clone());
                 Suspend::new(async move {
                     let entry = match session {
                         Some(session) => session.0.await,
                         None => Ok(Entry::Anonymous),
                     };
                     // Both are awaited before a look at either, so that they travel side by side.
-                    let data = data.await;
+                    let data = read().await;
                     match entry {
-                        Ok(Entry::SignedIn(user)) => shown(data.map(|data| lasting(parent, || view(data, Me(user))))),
-                        Ok(other) => elsewhere(&other),
-                        Err(error) => shown(Err(error)),
-                    }
-                })
-            }}
-        </Transition>
-    }
-    .into_any()
-}
-
-/// Shows what depends on the session alone.
-pub fn with_session(view: impl Fn(Me) -> AnyView + Clone + Send + Sync + 'static) -> AnyView {
-    let session = use_context::<Session>();
-    let parent = Owner::current();
-    view! {
-        <Transition fallback=waiting>
-            {move || {
-                let (view, parent) = (view.clone(), parent.clone());
-                Suspend::new(async move {
-                    let entry = match session {
-                        Some(session) => session.0.await,
-                        None => Ok(Entry::Anonymous),
-                    };
-                    match entry {
-                        Ok(Entry::SignedIn(user)) => lasting(parent, || view(Me(user))),
+                        Ok(Entry::SignedIn(user)) => shown(data.map(|view| lasting(parent, || view(Me(user))))),
                         Ok(other) => elsewhere(&other),
                         Err(error) => shown(Err(error)),
                     }

@@ -13,6 +13,7 @@ mod process;
 mod report;
 mod run;
 mod site;
+mod size;
 mod sources;
 mod test;
 mod tidy;
@@ -76,6 +77,8 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Builds what the browser loads as it is shipped, and fails when a first visit loads too much
+    Size,
     /// Measures what the project promises about speed
     Bench {
         #[command(subcommand)]
@@ -118,6 +121,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Engine { action } => return engine(&paths, action),
         Task::Run { dev, flags } => return run::run(&paths, quality(false, dev), &flags),
         Task::Test { full, only } => return test::run(&paths, full, only.as_deref()),
+        Task::Size => {
+            let _claim = sources::claim(&paths)?;
+            size::check(&paths)?;
+        }
         Task::Bench { bench } => bench::run(&paths, bench)?,
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {

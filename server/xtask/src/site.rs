@@ -5,6 +5,8 @@
 
 mod wasm;
 
+pub use wasm::PRELOADS;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,13 @@
-//! The WebAssembly module: compiled by cargo, joined with its JavaScript, optimised.
+//! The WebAssembly module: compiled by cargo, split by groups of pages, joined with its JavaScript, optimised.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use wasm_bindgen_cli_support::Bindgen;
 
 use super::Quality;
@@ -15,6 +18,26 @@ use crate::process::{BUILD, LONG, logged, output, run};
 use crate::report::say;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// The module without its parts, before it is joined with its JavaScript.
+const WHOLE: &str = "whole.wasm";
+/// The script that loads the parts; the pages know it by this name.
+const LOADER: &str = "./__wasm_split.______________________.js";
+/// Stands before that script and takes the place of the browser's `fetch` in it: a page must not die because the network
+/// was away for a moment while one of its parts was on the way.
+const RETRY: &str = "async function fetch(address) {
+  for (let wait = 100; ; wait *= 2) {
+    try {
+      const answer = await globalThis.fetch(address);
+      return new Response(await answer.arrayBuffer(), { status: answer.status, headers: answer.headers });
+    } catch (error) {
+      if (wait > 3000) throw error;
+      await new Promise((go) => setTimeout(go, wait));
+    }
+  }
+}
+";
+/// Which part needs which files; the pages read it under this name.
+pub const PRELOADS: &str = "__wasm_split_manifest.json";
 /// What every browser of the last years understands and the compiler makes use of.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -35,7 +58,7 @@ pub fn build(paths: &Paths, quality: Quality, name: &str, folder: &Path) -> Resu
     };
     let mut cargo = Command::new("cargo");
     cargo.args([
-        "build",
+        "rustc",
         "--locked",
         "--package",
         "frontend",
@@ -44,14 +67,44 @@ pub fn build(paths: &Paths, quality: Quality, name: &str, folder: &Path) -> Resu
         TARGET,
         "--profile",
         profile,
+        // Splitting has to move what refers to each other.
+        "--",
+        "-Clink-arg=--emit-relocs",
     ]);
     run(cargo.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target), BUILD)?;
     let module = paths.target.join(TARGET).join(profile_folder).join("frontend.wasm");
-    join(&module, quality, name, folder)?;
+    let parts = split(&module, name, folder)?;
+    join(&folder.join(WHOLE), quality, name, folder)?;
     if quality == Quality::Release {
-        optimise(paths, &folder.join(format!("{name}.wasm")))?;
+        let main = folder.join(format!("{name}.wasm"));
+        optimise(paths, parts.iter().chain([&main]))?;
     }
     Ok(())
+}
+
+/// Takes the groups of pages out of the module, each into a file of its own; returns these files. What is left is
+/// written for joining, beside the script that loads the others and the list by which the server tells the browser
+/// what it will need.
+fn split(module: &Path, name: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let raw = fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
+    let main = folder.join(WHOLE);
+    let script = format!("./{name}.js");
+    let mut options = wasm_split_cli_support::Options::new(&raw);
+    options.output_dir = folder;
+    options.main_out_path = &main;
+    options.link_name = LOADER;
+    options.main_module = &script;
+    let split = wasm_split_cli_support::transform(options)
+        .map_err(|error| anyhow!("the module cannot be split: {error:#}"))?;
+    // In a fixed order, so that the same module gives the same file.
+    let preloads: BTreeMap<_, _> = split.prefetch_map.into_iter().collect();
+    let loader = folder.join(LOADER);
+    let script = fs::read_to_string(&loader).context("the script that loads the parts is not there")?;
+    fs::write(&loader, format!("{RETRY}{script}"))
+        .context("the script that loads the parts cannot be written")?;
+    fs::write(folder.join(PRELOADS), serde_json::to_vec(&preloads)?)
+        .context("the list of parts cannot be written")?;
+    Ok(split.split_modules)
 }
 
 fn join(module: &Path, quality: Quality, name: &str, folder: &Path) -> Result<()> {
@@ -59,18 +112,36 @@ fn join(module: &Path, quality: Quality, name: &str, folder: &Path) -> Result<()
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name(name).typescript(false).omit_default_module_path(true);
     bindgen.debug(dev).keep_debug(false).remove_name_section(!dev).remove_producers_section(!dev);
+    // The parts are linked by the names that the compiler gave.
+    bindgen.keep_lld_exports(true).demangle(false);
     bindgen.web(true)?;
     bindgen.generate(folder).context("the module and its JavaScript cannot be joined")?;
+    fs::remove_file(module).context("the module before joining cannot be removed")?;
     let (from, to) = (folder.join(format!("{name}_bg.wasm")), folder.join(format!("{name}.wasm")));
     fs::rename(from, to).context("the module cannot be named")
 }
 
-fn optimise(paths: &Paths, module: &Path) -> Result<()> {
+/// Makes modules smaller, as many side by side as there are processors.
+fn optimise<'a>(paths: &Paths, modules: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     let tool = tool(paths)?;
-    say("optimising the WebAssembly module");
-    let mut command = Command::new(tool);
-    command.arg("-Oz").args(FEATURES).arg(module).arg("-o").arg(module);
-    output(&mut command, LONG).map(drop)
+    say("optimising the WebAssembly modules");
+    let waiting = Mutex::new(modules.collect::<Vec<_>>());
+    let work = || -> Result<()> {
+        loop {
+            let next = waiting.lock().map_err(|_| anyhow!("another module failed"))?.pop();
+            let Some(module) = next else { return Ok(()) };
+            let mut command = Command::new(&tool);
+            command.arg("-Oz").args(FEATURES).arg(module).arg("-o").arg(module);
+            output(&mut command, LONG)?;
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        started
+            .into_iter()
+            .try_for_each(|worker| worker.join().map_err(|_| anyhow!("a worker ended early"))?)
+    })
 }
 
 /// The optimiser, installed by npm into the cache folder: its version and hash stand in tools/package-lock.json.

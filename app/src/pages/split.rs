@@ -1,0 +1,166 @@
+//! Which pages the browser loads together. The module that every visit loads holds what all pages share; a page comes
+//! with its group, on its first visit. Pages that are used one after another stand in one group.
+//!
+//! This is the only place that knows the groups: routes name a page, and nothing here knows an address.
+
+use leptos::prelude::*;
+use leptos_router::ChooseView;
+
+use super::{
+    audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
+    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+};
+
+/// Set-up and sign-in.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    Setup,
+    Login,
+}
+
+/// What runs, and what is being done.
+#[derive(Clone, Copy, Debug)]
+pub enum Home {
+    Overview,
+    Chains,
+    Operations,
+    Operation,
+}
+
+/// Hosts, people and the record: an admin's pages.
+#[derive(Clone, Copy, Debug)]
+pub enum Admin {
+    Hosts,
+    HostNew,
+    Host,
+    HostEdit,
+    Users,
+    Audit,
+}
+
+/// One chain as what an operator runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Chain {
+    New,
+    Chain,
+    Channels,
+    Channel,
+    Node,
+}
+
+/// One chain as what a user works with.
+#[derive(Clone, Copy, Debug)]
+pub enum Ledger {
+    Chaincode,
+    Invoke,
+    Transactions,
+    Transaction,
+    Block,
+}
+
+#[lazy]
+fn entry_group(page: Entry) -> AnyView {
+    match page {
+        Entry::Setup => view! { <setup::Setup/> }.into_any(),
+        Entry::Login => view! { <login::Login/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn home_group(page: Home) -> AnyView {
+    match page {
+        Home::Overview => view! { <overview::Overview/> }.into_any(),
+        Home::Chains => view! { <chains::Chains/> }.into_any(),
+        Home::Operations => view! { <operations::Operations/> }.into_any(),
+        Home::Operation => view! { <operation::Operation/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn admin_group(page: Admin) -> AnyView {
+    match page {
+        Admin::Hosts => view! { <hosts::Hosts/> }.into_any(),
+        Admin::HostNew => view! { <host_new::HostNew/> }.into_any(),
+        Admin::Host => view! { <host::Host/> }.into_any(),
+        Admin::HostEdit => view! { <host_edit::HostEdit/> }.into_any(),
+        Admin::Users => view! { <users::Users/> }.into_any(),
+        Admin::Audit => view! { <audit::Audit/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn chain_group(page: Chain) -> AnyView {
+    match page {
+        Chain::New => view! { <chain_new::ChainNew/> }.into_any(),
+        Chain::Chain => view! { <chain::Chain/> }.into_any(),
+        Chain::Channels => view! { <channels::Channels/> }.into_any(),
+        Chain::Channel => view! { <channel::Channel/> }.into_any(),
+        Chain::Node => view! { <node::Node/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn ledger_group(page: Ledger) -> AnyView {
+    match page {
+        Ledger::Chaincode => view! { <chaincode::Chaincode/> }.into_any(),
+        Ledger::Invoke => view! { <invoke::Invoke/> }.into_any(),
+        Ledger::Transactions => view! { <transactions::Transactions/> }.into_any(),
+        Ledger::Transaction => view! { <transaction::Transaction/> }.into_any(),
+        Ledger::Block => view! { <block::Block/> }.into_any(),
+    }
+}
+
+impl ChooseView for Entry {
+    async fn choose(self) -> AnyView {
+        entry_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_entry_group().await;
+    }
+}
+
+impl ChooseView for Home {
+    async fn choose(self) -> AnyView {
+        home_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_home_group().await;
+    }
+}
+
+impl ChooseView for Admin {
+    async fn choose(self) -> AnyView {
+        admin_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_admin_group().await;
+    }
+}
+
+impl ChooseView for Chain {
+    async fn choose(self) -> AnyView {
+        chain_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_chain_group().await;
+    }
+}
+
+impl ChooseView for Ledger {
+    async fn choose(self) -> AnyView {
+        ledger_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_ledger_group().await;
+    }
+}
