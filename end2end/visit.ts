@@ -3,24 +3,20 @@
  * never happen on any page: a violation of the content policy, an uncaught error, an answer of 5xx.
  */
 import AxeBuilder from '@axe-core/playwright';
-import { test as base, expect, type Page } from '@playwright/test';
+import { test as base, expect, type Browser, type BrowserContextOptions, type Page } from '@playwright/test';
 
 import type { Portal } from './portal.ts';
 
 export const ADMIN = { name: 'ada', password: 'correct horse battery staple' } as const;
 
-interface Watching {
-  /** What went wrong in the browser; tests that provoke an error take it out again. */
-  troubles: string[];
-}
+/** What went wrong in any browser of the test that runs; emptied when it has been looked at. */
+const troubles: string[] = [];
 
-export const test = base.extend<Watching>({
-  troubles: [
-    async ({ context }, use) => {
-      const troubles: string[] = [];
-      context.on('page', (page) => watch(page, troubles));
-      await use(troubles);
-      expect(troubles, 'errors in the browser').toEqual([]);
+export const test = base.extend<{ calm: void }>({
+  calm: [
+    async ({}, use) => {
+      await use();
+      expect(troubles.splice(0), 'errors in the browser').toEqual([]);
     },
     { auto: true },
   ],
@@ -28,17 +24,25 @@ export const test = base.extend<Watching>({
 
 export { expect };
 
-function watch(page: Page, troubles: string[]): void {
+/** Somebody with a browser of their own, which is watched. */
+export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ locale: 'en-US', ...options });
+  context.on('page', watch);
+  return context.newPage();
+}
+
+function watch(page: Page): void {
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`));
   page.on('console', (message) => {
     const text = message.text();
-    // Refusals (4xx) are answers like others; the browser reports each as a failed resource.
-    const refused = /the server responded with a status of 4\d\d/.test(text);
-    if (message.type() === 'error' && !refused) {
-      troubles.push(`console: ${text}`);
+    // Refusals (4xx) are answers like others; the browser reports each as a failed resource. A portal that a test
+    // has killed or ended does not answer at all.
+    const expected = /status of 4\d\d|net::ERR_/.test(text);
+    if (message.type() === 'error' && !expected) {
+      troubles.push(`console on ${page.url()}: ${text}`);
     }
-    if (/hydration|panicked/i.test(text)) {
-      troubles.push(`hydration: ${text}`);
+    if (message.type() !== 'error' && /hydration|panicked/i.test(text)) {
+      troubles.push(`hydration on ${page.url()}: ${text}`);
     }
   });
   page.on('response', (response) => {

@@ -3,7 +3,7 @@
  * and the portal from nothing to a running chain in few clicks.
  */
 import { Portal } from '../portal.ts';
-import { accessible, expect, fits, open, operationDone, ready, setUp, test, ADMIN } from '../visit.ts';
+import { accessible, expect, fits, open, operationDone, ready, setUp, test, visitor, ADMIN } from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -35,7 +35,7 @@ let page: Page;
 
 test.beforeAll(async ({ browser }) => {
   portal = await Portal.start();
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  page = await visitor(browser);
 });
 
 test.afterAll(async () => {
@@ -57,23 +57,22 @@ for (const [theme, tag] of [
   test(`every page in ${theme} and ${tag}, narrow and wide`, async ({ browser }) => {
     test.setTimeout(300_000);
     const state = await page.context().storageState();
-    const context = await browser.newContext({ storageState: state, locale: tag, colorScheme: theme });
+    const guest = await visitor(browser, { storageState: state, locale: tag, colorScheme: theme });
     // The choice of the first visit stands in cookies; this visitor has made none.
-    await context.clearCookies({ name: /lang|theme/ });
-    const visitor = await context.newPage();
+    await guest.context().clearCookies({ name: /lang|theme/ });
     for (const address of ADDRESSES) {
-      await open(visitor, portal.url + address);
-      await expect(visitor).toHaveURL(portal.url + address);
-      await expect(visitor.locator('html')).toHaveAttribute('lang', tag);
+      await open(guest, portal.url + address);
+      await expect(guest).toHaveURL(portal.url + address);
+      await expect(guest.locator('html')).toHaveAttribute('lang', tag);
       for (const width of WIDTHS) {
-        await visitor.setViewportSize({ width, height: 900 });
-        await fits(visitor);
+        await guest.setViewportSize({ width, height: 900 });
+        await fits(guest);
         const name = `${address.replaceAll('/', '_')}-${tag}-${theme}-${width}.png`;
-        await visitor.screenshot({ path: `test-results/pages/${name}`, fullPage: true });
+        await guest.screenshot({ path: `test-results/pages/${name}`, fullPage: true });
       }
-      await accessible(visitor);
+      await accessible(guest);
     }
-    await context.close();
+    await guest.context().close();
   });
 }
 
@@ -101,8 +100,7 @@ test('an unknown address says so with the status of one', async () => {
 });
 
 test('sign-in works without WebAssembly, and leads back', async ({ browser }) => {
-  const context = await browser.newContext({ javaScriptEnabled: false, locale: 'en-US' });
-  const plain = await context.newPage();
+  const plain = await visitor(browser, { javaScriptEnabled: false });
   await plain.goto(`${portal.url}/chains`);
   await expect(plain).toHaveURL(/\/login\?next=/);
   await plain.getByLabel('User name').fill(ADMIN.name);
@@ -114,7 +112,7 @@ test('sign-in works without WebAssembly, and leads back', async ({ browser }) =>
   await plain.getByRole('button', { name: 'Sign in' }).click();
   await expect(plain).toHaveURL(/\/chains$/);
   await expect(plain.getByText(CHAIN).first()).toBeVisible();
-  await context.close();
+  await plain.context().close();
 });
 
 test('eight tabs share one stream of events and see a change', async () => {

@@ -1,6 +1,6 @@
 /** Role walls: what an operator and a user are offered, and what they get when they ask for more. */
 import { Portal } from '../portal.ts';
-import { expect, open, setUp, signIn, test } from '../visit.ts';
+import { expect, open, setUp, signIn, test, visitor } from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -11,7 +11,7 @@ let admin: Page;
 
 test.beforeAll(async ({ browser }) => {
   portal = await Portal.start();
-  admin = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  admin = await visitor(browser);
 });
 
 test.afterAll(async () => {
@@ -47,8 +47,7 @@ for (const [name, allowed, walls] of [
   ['uma', ['/', '/chains', '/operations', '/audit'], ['/users', '/hosts', '/hosts/new']],
 ] as const) {
   test(`${name} gets what the role allows and no more`, async ({ browser }) => {
-    const context = await browser.newContext({ locale: 'en-US' });
-    const page = await context.newPage();
+    const page = await visitor(browser);
     await signIn(page, portal, name, PASSWORD);
     for (const address of allowed) {
       const answer = await page.goto(portal.url + address);
@@ -60,13 +59,13 @@ for (const [name, allowed, walls] of [
       await expect(page.getByRole('heading', { name: 'You may not do this' })).toBeVisible();
       await expect(page.getByRole('navigation', { name: 'Main navigation' }).locator(`a[href="${address}"]`)).toHaveCount(0);
     }
-    await context.close();
+    await page.context().close();
   });
 }
 
 test('signing out ends it, also in another tab', async ({ browser }) => {
-  const context = await browser.newContext({ locale: 'en-US' });
-  const [first, second] = [await context.newPage(), await context.newPage()];
+  const first = await visitor(browser);
+  const second = await first.context().newPage();
   await signIn(first, portal, 'otto', PASSWORD);
   await open(second, `${portal.url}/chains`);
   await first.getByRole('button', { name: 'Account' }).click();
@@ -74,5 +73,5 @@ test('signing out ends it, also in another tab', async ({ browser }) => {
   await expect(first).toHaveURL(/\/login/);
   await second.goto(`${portal.url}/operations`);
   await expect(second).toHaveURL(/\/login\?next=/);
-  await context.close();
+  await first.context().close();
 });

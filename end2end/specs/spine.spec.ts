@@ -3,7 +3,7 @@
  * stop and start with the state kept, delete. Real nodes on a real engine.
  */
 import { Portal } from '../portal.ts';
-import { expect, open, operationDone, ready, setUp, test } from '../visit.ts';
+import { expect, open, operationDone, ready, setUp, test, visitor } from '../visit.ts';
 import type { Locator, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -13,7 +13,7 @@ let page: Page;
 
 test.beforeAll(async ({ browser }) => {
   portal = await Portal.start();
-  page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+  page = await visitor(browser);
 });
 
 test.afterAll(async () => {
