@@ -56,6 +56,11 @@ pub trait DeploysChaincode: Operation<Env = Services> {
         None
     }
 
+    /// Whether a definition of this version that is in force already is what is wanted.
+    fn may_be_done(&self) -> bool {
+        false
+    }
+
     /// Organization that approves; none: all of the channel.
     fn chosen_organization(&self) -> Option<&OrganizationName> {
         None
@@ -204,7 +209,15 @@ pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Resul
         .committed(&link, peer, channel, name)
         .await
         .map_err(|error| node_error(peer, &error))?;
-    let sequence = committed.map_or(1, |definition| definition.sequence + 1);
+    let begun = drafts::find(ctx.env(), spec).await?.is_some();
+    let sequence = match committed {
+        None => 1,
+        // Somebody commits what is in force already: that stays as it is.
+        Some(found) if ctx.params().may_be_done() && !begun && found.version == spec.version => {
+            found.sequence
+        }
+        Some(found) => found.sequence + 1,
+    };
     Ok(ImageResolved { image_id: facts.id, sequence })
 }
 

@@ -112,6 +112,10 @@ impl DeploysChaincode for ChaincodeCommit {
     fn deploy_spec(&self) -> &DeploySpec {
         &self.spec
     }
+
+    fn may_be_done(&self) -> bool {
+        true
+    }
 }
 
 /// Whether an earlier operation has begun this definition: then its packages and containers are not ours to remove.

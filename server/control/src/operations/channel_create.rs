@@ -5,6 +5,8 @@ use domain::channel::ChannelSpec;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::block::parse_block;
+use fabric::config_view;
+use fabric::error::ErrorKind;
 use serde::{Deserialize, Serialize};
 use store::ChannelRecord;
 use workflow::{Context, Operation, Plan, StepError};
@@ -48,8 +50,8 @@ async fn make_genesis(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
         return Err(step_error(Error::conflict(Code::ChannelExists).with("name", &spec.name)));
     }
     let document = genesis_document(spec.name.as_str());
-    if services.store.document_read(&spec.chain, &document).await.map_err(store_error)?.is_some() {
-        return Ok(());
+    if let Some(block) = services.store.document_read(&spec.chain, &document).await.map_err(store_error)? {
+        return check_members(spec, &block);
     }
     let record = services.store.chain_read(&spec.chain).await.map_err(store_error)?;
     let record = record.ok_or_else(|| step_error(Error::not_found()))?;
@@ -64,10 +66,41 @@ async fn make_genesis(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
     services.store.document_put(&spec.chain, &document, &block).await.map_err(store_error)
 }
 
+/// A block that an earlier try left must be of the same organizations.
+fn check_members(spec: &ChannelSpec, block: &[u8]) -> Result<(), StepError> {
+    let view = config_view::view(block).map_err(|error| step_error(internal("read a first block", error)))?;
+    let mut found: Vec<String> = view.anchors.into_iter().map(|(msp_id, _)| msp_id).collect();
+    let mut wanted: Vec<String> = spec.members.iter().map(|member| member.organization.msp_id()).collect();
+    found.sort();
+    wanted.sort();
+    if found == wanted {
+        return Ok(());
+    }
+    Err(step_error(Error::conflict(Code::ChannelLeftBehind).with("name", &spec.name)))
+}
+
+/// The block is kept as long as a peer may have joined by it: peers keep what they joined, so the same channel can only
+/// be made again from the same block.
 async fn discard_genesis(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
-    let spec = &ctx.params().spec;
+    let (services, spec) = (ctx.env(), &ctx.params().spec);
     let document = genesis_document(spec.name.as_str());
-    ctx.env().store.document_delete(&spec.chain, &document).await.map_err(store_error)
+    if services.store.document_read(&spec.chain, &document).await.map_err(store_error)?.is_none() {
+        return Ok(());
+    }
+    let link = link(services, &spec.chain).await.map_err(step_error)?;
+    for name in spec.members.iter().flat_map(|member| &member.peers) {
+        let Some(peer) = link.plan.node(name) else { continue };
+        let height = services.network.height(&link, peer, spec.name.as_str()).await;
+        if !height.is_err_and(|error| error.kind() == ErrorKind::ChannelUnknown) {
+            ctx.note(format!(
+                "left behind: the first block of channel {}, by which {name} joined",
+                spec.name
+            ))
+            .await;
+            return Ok(());
+        }
+    }
+    services.store.document_delete(&spec.chain, &document).await.map_err(store_error)
 }
 
 /// The first block, as the step before kept it.
