@@ -101,5 +101,8 @@ fn a_wrong_option_is_refused_with_the_nearest_right_one() {
     assert!(!public.status.success());
     let help = run(&["--help"]);
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
-    assert!(["--listen", "--data", "--key-file", "--local-engine"].iter().all(|flag| text.contains(flag)), "{text}");
+    assert!(
+        ["--listen", "--data", "--key-file", "--local-engine"].iter().all(|flag| text.contains(flag)),
+        "{text}"
+    );
 }

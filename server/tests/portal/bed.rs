@@ -209,7 +209,8 @@ impl Call {
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let own = format!("127.0.0.1:{port}");
         let host = self.host.as_deref().unwrap_or(&own);
-        let mut text = format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", self.method, self.path);
+        let mut text =
+            format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", self.method, self.path);
         if !self.headers.iter().any(|(name, _)| name == "origin") {
             text.push_str(&format!("origin: http://{own}\r\n"));
         }
