@@ -18,7 +18,8 @@ use store::{Store, StoreError};
 use workflow::{Settings, SystemClock};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{Config, Refused};
+use crate::tls::TlsError;
 
 /// Why the portal does not start, each with its way out.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +38,12 @@ pub enum StartError {
     KeyMalformed(PathBuf),
     #[error("the data folder {data} has data, but its key file {key} is gone: restore it from your backup")]
     KeyGone { data: PathBuf, key: PathBuf },
-    #[error(
-        "{0} is not a loopback address: without TLS of its own the portal listens on loopback only, for example behind a proxy on the same machine"
-    )]
-    NotLoopback(SocketAddr),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("--public-url cannot be used: {0}")]
+    Origin(String),
     #[error("{0} cannot be listened on: {1}")]
     Listen(SocketAddr, std::io::Error),
     #[error("the portal cannot be put together: {0}")]
@@ -57,9 +60,7 @@ pub struct Portal {
 
 /// Opens the database and puts the portal together.
 pub async fn build(config: &Config) -> Result<Portal, StartError> {
-    if !config.listen.ip().is_loopback() {
-        return Err(StartError::NotLoopback(config.listen));
-    }
+    config.check()?;
     let key = read_key(&config.key_path(), &config.data)?;
     std::fs::create_dir_all(&config.data).map_err(|error| StartError::Folder(config.data.clone(), error))?;
     let url = format!("surrealkv://{}?sync=every", config.data.join("portal").display());

@@ -1,38 +1,192 @@
-//! Every option: by flag, by environment, with its default. Read once.
+//! Every option: by flag, by environment, from one file, with its default. Read once, at the start; nothing reads the
+//! environment later.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::Parser;
+use axum::http::Uri;
+use clap::{Parser, Subcommand};
+
+pub mod network;
+pub mod read;
+
+use network::Network;
 
 /// Raises, runs and uses permissioned blockchains from the browser.
+///
+/// Each option can be given as a flag, by its environment variable or in a TOML file, where its name is the key:
+/// `listen = "127.0.0.1:3000"`. A flag wins over the environment, the environment over the file, the file over the
+/// default.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "heddle", version)]
 pub struct Config {
-    /// Address and port to listen on. Without TLS of its own the portal listens on loopback only.
-    #[arg(long, env = "HEDDLE_LISTEN", default_value = "127.0.0.1:3000")]
+    /// TOML file with options, such as `behind-proxy = ["10.0.0.0/8"]`. An unknown key is refused.
+    #[arg(long, env = "HEDDLE_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Address and port to listen on. An address that is not loopback needs --public-url, and either TLS or
+    /// --behind-proxy.
+    #[arg(long, env = "HEDDLE_LISTEN", global = true, default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
 
+    /// Address of the portal in browsers, such as `https://portal.example`. Links are made with it, and requests for
+    /// other hosts are refused.
+    #[arg(long, env = "HEDDLE_PUBLIC_URL", global = true, value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<Uri>,
+
+    /// PEM file with the certificate of the portal and those between it and its root. Read again when it changes.
+    #[arg(long, env = "HEDDLE_TLS_CERT", global = true, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of --tls-cert. Read again when it changes.
+    #[arg(long, env = "HEDDLE_TLS_KEY", global = true, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Addresses or networks of the proxies in front of the portal, such as `10.0.0.2,10.1.0.0/16`. What they forward
+    /// about the caller is believed, from nobody else.
+    #[arg(
+        long,
+        env = "HEDDLE_BEHIND_PROXY",
+        global = true,
+        value_name = "ADDR[,ADDR…]",
+        value_delimiter = ','
+    )]
+    pub behind_proxy: Vec<Network>,
+
     /// Folder of the embedded database.
-    #[arg(long, env = "HEDDLE_DATA", default_value = "data")]
+    #[arg(long, env = "HEDDLE_DATA", global = true, default_value = "data")]
     pub data: PathBuf,
 
     /// File with the key that seals every secret; made at the first start. Back it up, apart from the data folder.
     /// Default: the data folder's name with `.key` behind it.
-    #[arg(long, env = "HEDDLE_KEY_FILE")]
+    #[arg(long, env = "HEDDLE_KEY_FILE", global = true)]
     pub key_file: Option<PathBuf>,
 
     /// Socket of the container engine on this machine, such as `unix:///var/run/docker.sock`. Without it no local
     /// engine can be added as a host.
-    #[arg(long, env = "HEDDLE_LOCAL_ENGINE")]
+    #[arg(long, env = "HEDDLE_LOCAL_ENGINE", global = true)]
     pub local_engine: Option<String>,
 
     /// Folder with the built pages.
-    #[arg(long, env = "HEDDLE_SITE", default_value = "target/site")]
+    #[arg(long, env = "HEDDLE_SITE", global = true, default_value = "target/site")]
     pub site: PathBuf,
+
+    /// What is logged: a level, or a level for each part, such as `info,control=debug`.
+    #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn")]
+    pub log: String,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What is done instead of serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// The options of the portal.
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+}
+
+/// What is done with the options.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Shows every option with its value, and where the value came from.
+    Print,
+}
+
+/// A combination of options that would be unsafe or cannot work.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("--tls-cert and --tls-key belong together: give both or neither")]
+    HalfTls,
+    #[error(
+        "{0} is not a loopback address: give --tls-cert and --tls-key, or --behind-proxy with the address of the proxy that speaks TLS"
+    )]
+    Open(SocketAddr),
+    #[error(
+        "{0} is not a loopback address: say with --public-url under which address browsers reach the portal"
+    )]
+    NoPublicUrl(SocketAddr),
+    #[error("--public-url must begin with https:// unless its host is localhost: passwords pass through it")]
+    PlainPublicUrl,
+    #[error("--public-url begins with http://, but the portal has TLS: write https://")]
+    TlsPublicUrl,
+}
+
+fn public_url(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|_| "not a URL".to_owned())?;
+    let authority = uri.authority().ok_or("a URL begins with https:// and a host")?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("it must begin with https://".to_owned());
+    }
+    if authority.as_str().contains('@') || uri.path() != "/" || uri.query().is_some() {
+        return Err("nothing but scheme, host and port is allowed".to_owned());
+    }
+    Ok(uri)
+}
+
+/// Whether a host name means this machine, whatever a name server says.
+pub fn is_loopback_name(name: &str) -> bool {
+    matches!(name.to_ascii_lowercase().as_str(), "localhost" | "127.0.0.1" | "[::1]")
 }
 
 impl Config {
+    /// Refuses what would be unsafe.
+    pub fn check(&self) -> Result<(), Refused> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(Refused::HalfTls);
+        }
+        let tls = self.tls().is_some();
+        if let Some(url) = self.public_url.as_ref().filter(|url| url.scheme_str() == Some("http")) {
+            if tls {
+                return Err(Refused::TlsPublicUrl);
+            }
+            if !url.host().is_some_and(is_loopback_name) {
+                return Err(Refused::PlainPublicUrl);
+            }
+        }
+        if !self.is_loopback() {
+            if !tls && self.behind_proxy.is_empty() {
+                return Err(Refused::Open(self.listen));
+            }
+            if self.public_url.is_none() {
+                return Err(Refused::NoPublicUrl(self.listen));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether only this machine can connect.
+    pub fn is_loopback(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// The files of certificate and key.
+    pub fn tls(&self) -> Option<(PathBuf, PathBuf)> {
+        self.tls_cert.clone().zip(self.tls_key.clone())
+    }
+
+    /// Whether browsers reach the portal over TLS only, so that cookies may be bound to it.
+    pub fn is_secure(&self) -> bool {
+        self.tls().is_some() || self.public_url.as_ref().is_some_and(|url| url.scheme_str() == Some("https"))
+    }
+
+    /// Scheme, host and port for links, without a slash at the end.
+    pub fn origin(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.to_string().trim_end_matches('/').to_ascii_lowercase(),
+            None if self.tls().is_some() => format!("https://{}", self.listen),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Whether what a peer forwards about others is believed.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        self.behind_proxy.iter().any(|network| network.contains(address))
+    }
+
     /// Where the key is kept.
     pub fn key_path(&self) -> PathBuf {
         self.key_file.clone().unwrap_or_else(|| self.data.with_added_extension("key"))
@@ -41,5 +195,47 @@ impl Config {
     /// Path of the local engine's socket.
     pub fn local_socket(&self) -> Option<String> {
         self.local_engine.as_ref().map(|text| text.strip_prefix("unix://").unwrap_or(text).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(arguments: &[&str]) -> Option<Refused> {
+        let all = std::iter::once("heddle").chain(arguments.iter().copied());
+        Config::try_parse_from(all).unwrap().check().err()
+    }
+
+    #[test]
+    fn unsafe_combinations_are_refused() {
+        let open = "0.0.0.0:3000".parse().unwrap();
+        let url = "--public-url=https://p.example";
+        assert_eq!(refused(&[]), None);
+        assert_eq!(refused(&["--listen=0.0.0.0:3000"]), Some(Refused::Open(open)));
+        assert_eq!(refused(&["--listen=0.0.0.0:3000", url]), Some(Refused::Open(open)));
+        let proxy = "--behind-proxy=10.0.0.1,10.1.0.0/16";
+        assert_eq!(refused(&["--listen=0.0.0.0:3000", proxy]), Some(Refused::NoPublicUrl(open)));
+        assert_eq!(refused(&["--listen=0.0.0.0:3000", proxy, url]), None);
+        assert_eq!(refused(&["--tls-cert=c"]), Some(Refused::HalfTls));
+        assert_eq!(refused(&["--tls-key=c"]), Some(Refused::HalfTls));
+        let tls = ["--tls-cert=c", "--tls-key=k", "--listen=0.0.0.0:3000"];
+        assert_eq!(refused(&[&tls[..], &[url]].concat()), None);
+        let plain = "--public-url=http://localhost:3000";
+        assert_eq!(refused(&[&tls[..], &[plain]].concat()), Some(Refused::TlsPublicUrl));
+        assert_eq!(refused(&["--public-url=http://p.example"]), Some(Refused::PlainPublicUrl));
+        assert_eq!(refused(&[plain]), None);
+    }
+
+    #[test]
+    fn a_public_url_is_an_origin() {
+        for bad in
+            ["p.example", "ftp://p.example", "https://p.example/x", "https://u@p.example", "https://p?q"]
+        {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
+        let config = Config::try_parse_from(["heddle", "--public-url=https://P.example:8443/"]).unwrap();
+        assert_eq!(config.origin(), "https://p.example:8443");
+        assert!(config.is_secure());
     }
 }

@@ -1,23 +1,37 @@
 //! The portal's binary: arguments → configuration → build → serve → drain.
 
+use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::Parser;
-use config::Config;
+use config::read::ReadError;
+use config::{Command, Config, ConfigCommand};
 
 mod compose;
 mod config;
 mod http;
 mod router;
+mod serve;
+mod tls;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let read = match config::read::read(std::env::args_os().collect()) {
+        Ok(read) => read,
+        // Help and version come this way as well, with the code of success.
+        Err(ReadError::Flags(error)) => error.exit(),
+        Err(error) => return refuse(&error),
+    };
+    if let Some(Command::Config { what: ConfigCommand::Print }) = read.config.command {
+        let shown = std::io::stdout().write_all(read.print().as_bytes());
+        return if shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let config = Arc::new(read.config);
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("HEDDLE_LOG")
+            tracing_subscriber::EnvFilter::try_new(&config.log)
                 .unwrap_or_else(|_| "info,surrealdb=warn".into()),
         )
         .with_writer(std::io::stderr)
@@ -40,7 +54,14 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(config: Config) -> Result<(), compose::StartError> {
+/// Says why nothing is started, before there is a log.
+fn refuse(error: &dyn std::error::Error) -> ExitCode {
+    // Nobody to tell without a standard error; the code says it too.
+    let _told = writeln!(std::io::stderr(), "error: {error}");
+    ExitCode::from(2)
+}
+
+async fn run(config: Arc<Config>) -> Result<(), compose::StartError> {
     let portal = compose::build(&config).await?;
     router::serve(&config, portal).await
 }

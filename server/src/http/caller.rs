@@ -1,11 +1,12 @@
 //! Who asks: from the session to a `Caller` in the request, once per request. The rights of a person are read anew
 //! each time, so that a change takes effect on the next request.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use control::ControlPlane;
@@ -14,6 +15,53 @@ use domain::id::UserId;
 use tower_sessions::Session;
 
 use super::session::USER;
+use crate::config::Config;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The caller's own address: that of the connection, or what a trusted proxy says.
+    pub address: IpAddr,
+    /// A trusted proxy says that the caller speaks TLS with it.
+    pub forwarded_https: bool,
+}
+
+/// Puts the caller's address into the request.
+pub async fn locate(
+    State(config): State<Arc<Config>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let client = client_of(&config, peer.ip(), request.headers());
+    request.extensions_mut().insert(client);
+    next.run(request).await
+}
+
+/// Goes back from the connection through the trusted proxies: the first address that is no proxy's is the caller's.
+/// What stands before it was written by the caller and proves nothing.
+fn client_of(config: &Config, peer: IpAddr, headers: &HeaderMap) -> Client {
+    let peer = peer.to_canonical();
+    if !config.is_proxy(peer) {
+        return Client { address: peer, forwarded_https: false };
+    }
+    let texts = |name: &str| -> Vec<String> {
+        let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(|part| part.trim().to_owned()).collect()
+    };
+    let mut address = peer;
+    for text in texts("x-forwarded-for").iter().rev() {
+        let bare = text.parse::<SocketAddr>().map(|with_port| with_port.ip()).or_else(|_| text.parse());
+        let Ok(found) = bare else { break };
+        address = IpAddr::to_canonical(&found);
+        if !config.is_proxy(address) {
+            break;
+        }
+    }
+    let forwarded_https =
+        texts("x-forwarded-proto").last().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    Client { address, forwarded_https }
+}
 
 /// The person behind a session; none for an unknown, ended or disabled one.
 pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<CallerUser>, domain::Error> {
@@ -27,7 +75,7 @@ pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<C
 /// Puts the caller and the façade into the request.
 pub async fn identify(
     State(plane): State<Arc<ControlPlane>>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     session: Session,
     mut request: Request,
     next: Next,
@@ -37,7 +85,7 @@ pub async fn identify(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let request_id = hex::encode(random);
-    let mut caller = Caller::anonymous(&request_id, &address.ip().to_string());
+    let mut caller = Caller::anonymous(&request_id, &client.address.to_string());
     match user_of(&plane, &session).await {
         Ok(user) => caller.user = user,
         // Without the store nobody can be known: closed, not open.
@@ -50,4 +98,34 @@ pub async fn identify(
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_trusted_peers_only() {
+        let config = Config::try_parse_from(["heddle", "--behind-proxy=10.0.0.1,10.1.0.0/16"]).unwrap();
+        let ask = |peer: &str, forwarded: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in forwarded {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            headers.append("x-forwarded-proto", "https".parse().unwrap());
+            let client = client_of(&config, peer.parse().unwrap(), &headers);
+            (client.address.to_string(), client.forwarded_https)
+        };
+        let is = |address: &str, https| (address.to_owned(), https);
+        assert_eq!(ask("192.0.2.1", &["203.0.113.9"]), is("192.0.2.1", false));
+        assert_eq!(ask("10.0.0.1", &["203.0.113.9"]), is("203.0.113.9", true));
+        assert_eq!(ask("::ffff:10.0.0.1", &["203.0.113.9"]), is("203.0.113.9", true));
+        assert_eq!(ask("10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.1.2.3"]), is("203.0.113.9", true));
+        assert_eq!(ask("10.0.0.1", &["1.1.1.1", "203.0.113.9"]), is("203.0.113.9", true));
+        assert_eq!(ask("10.0.0.1", &["203.0.113.9:4711"]), is("203.0.113.9", true));
+        assert_eq!(ask("10.0.0.1", &["1.1.1.1, nonsense"]), is("10.0.0.1", true));
+        assert_eq!(ask("10.0.0.1", &[]), is("10.0.0.1", true));
+    }
 }
