@@ -50,8 +50,6 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     preferences::provide_preferences();
     components::toast::provide_toasts();
-    // Told to tests and to style sheets: from here on, buttons act.
-    Effect::new(|_| browser::set_root_attribute("data-ready", "true"));
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>

@@ -11,6 +11,7 @@ use crate::text::tr;
 #[component]
 pub fn NotFound() -> impl IntoView {
     page_status(404);
+    super::split::tell_ready();
     view! {
         <header class="top">
             <a class="brand" href="/">{tr(|t| t.brand)}</a>

@@ -10,6 +10,7 @@ use super::{
     audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
     invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
 };
+use crate::browser;
 
 /// Set-up and sign-in.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +59,14 @@ pub enum Ledger {
     Block,
 }
 
+/// Tells tests and style sheets that the page's buttons act from here on: its part has arrived.
+pub fn tell_ready() {
+    Effect::new(|_| browser::set_root_attribute("data-ready", "true"));
+}
+
 #[lazy]
 fn entry_group(page: Entry) -> AnyView {
+    tell_ready();
     match page {
         Entry::Setup => view! { <setup::Setup/> }.into_any(),
         Entry::Login => view! { <login::Login/> }.into_any(),
@@ -68,6 +75,7 @@ fn entry_group(page: Entry) -> AnyView {
 
 #[lazy]
 fn home_group(page: Home) -> AnyView {
+    tell_ready();
     match page {
         Home::Overview => view! { <overview::Overview/> }.into_any(),
         Home::Chains => view! { <chains::Chains/> }.into_any(),
@@ -78,6 +86,7 @@ fn home_group(page: Home) -> AnyView {
 
 #[lazy]
 fn admin_group(page: Admin) -> AnyView {
+    tell_ready();
     match page {
         Admin::Hosts => view! { <hosts::Hosts/> }.into_any(),
         Admin::HostNew => view! { <host_new::HostNew/> }.into_any(),
@@ -90,6 +99,7 @@ fn admin_group(page: Admin) -> AnyView {
 
 #[lazy]
 fn chain_group(page: Chain) -> AnyView {
+    tell_ready();
     match page {
         Chain::New => view! { <chain_new::ChainNew/> }.into_any(),
         Chain::Chain => view! { <chain::Chain/> }.into_any(),
@@ -101,6 +111,7 @@ fn chain_group(page: Chain) -> AnyView {
 
 #[lazy]
 fn ledger_group(page: Ledger) -> AnyView {
+    tell_ready();
     match page {
         Ledger::Chaincode => view! { <chaincode::Chaincode/> }.into_any(),
         Ledger::Invoke => view! { <invoke::Invoke/> }.into_any(),
