@@ -14,6 +14,7 @@ use leptos_axum::{LeptosRoutes, generate_route_list};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_sessions::cookie::SameSite;
@@ -104,8 +105,8 @@ pub async fn serve(config: &Arc<Config>, portal: Portal) -> Result<(), StartErro
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Serve)?;
     let reconcilers = portal.plane.run();
     announce(config, &portal.plane).await;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut server = tokio::spawn(crate::serve::serve(listener, tls, router, stopped));
+    let stop = CancellationToken::new();
+    let mut server = tokio::spawn(crate::serve::serve(listener, tls, router, stop.clone()));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -115,7 +116,7 @@ pub async fn serve(config: &Arc<Config>, portal: Portal) -> Result<(), StartErro
     }
     tracing::info!("stopping");
     drop(reconcilers);
-    stop.send_replace(true);
+    stop.cancel();
     portal.plane.drain(DRAIN_MS).await;
     if tokio::time::timeout(CLOSE, server).await.is_err() {
         tracing::info!("connections that are still open are closed");

@@ -16,8 +16,9 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
@@ -33,14 +34,13 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let tasks = TaskTracker::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let stopping = stop.clone();
     loop {
         let accepted = tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stop.cancelled() => break,
             accepted = async {
                 let permit = room.clone().acquire_owned().await;
                 (permit, listener.accept().await)
@@ -54,7 +54,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let (tls, router, stopping) = (tls.clone(), router.clone(), stopping.clone());
+        let (tls, router, stopping) = (tls.clone(), router.clone(), stop.clone());
         tasks.spawn(async move {
             one(stream, peer, tls, router, stopping).await;
             drop(permit);
@@ -71,7 +71,7 @@ async fn one(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     // Without it small answers wait for the peer's acknowledgement; a peer that is gone shows itself later.
     let _gone = stream.set_nodelay(true);
@@ -83,7 +83,7 @@ async fn one(
     }
 }
 
-async fn talk<S>(stream: S, peer: SocketAddr, router: Router, mut stop: watch::Receiver<bool>)
+async fn talk<S>(stream: S, peer: SocketAddr, router: Router, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -99,7 +99,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use toml::{Table, Value};
+use toml::de::{DeTable, DeValue};
 
 use super::Config;
 
@@ -73,27 +73,29 @@ fn file(path: &Path) -> Result<BTreeMap<String, String>, ReadError> {
         return Err(fail(std::io::ErrorKind::FileTooLarge.into()));
     }
     let text = std::fs::read_to_string(path).map_err(fail)?;
-    let table: Table =
-        text.parse().map_err(|error: toml::de::Error| ReadError::Toml(path.to_owned(), error.to_string()))?;
+    let table = DeTable::parse(&text)
+        .map_err(|error| ReadError::Toml(path.to_owned(), error.to_string()))?
+        .into_inner();
     let keys = keys();
     let mut found = BTreeMap::new();
     for (key, value) in table {
+        let key = key.into_inner().into_owned();
         if !keys.contains(&key) {
             let hint =
                 nearest(&key, &keys).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(ReadError::Unknown { file: path.to_owned(), key, hint });
         }
-        let value = plain(&value).ok_or_else(|| ReadError::Shape(path.to_owned(), key.clone()))?;
+        let value = plain(value.get_ref()).ok_or_else(|| ReadError::Shape(path.to_owned(), key.clone()))?;
         found.insert(key, value);
     }
     Ok(found)
 }
 
-fn plain(value: &Value) -> Option<String> {
+fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => {
-            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Array(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(","))
         }
         _ => None,
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_file() {
+    fn the_environment_is_told_apart_from_the_default() {
         // The parser reads the environment of the process: cargo's own variable is there in every test.
         let known = Config::command().mut_arg("site", |argument| argument.env("CARGO_MANIFEST_DIR"));
         let matches = known.try_get_matches_from(["heddle"]).unwrap();

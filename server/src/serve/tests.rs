@@ -50,8 +50,8 @@ async fn tls_with_http_2_and_certificates_that_change() {
     let to = listener.local_addr().unwrap();
     let router = Router::new()
         .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }));
-    let (stop, stopped) = watch::channel(false);
-    let server = tokio::spawn(serve(listener, Some(acceptor), router, stopped));
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, Some(acceptor), router, stop.clone()));
 
     let silent = TcpStream::connect(to).await.unwrap();
     let stream = connect(to, &first, &["h2", "http/1.1"]).await.unwrap();
@@ -83,7 +83,7 @@ async fn tls_with_http_2_and_certificates_that_change() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     watching.abort();
-    stop.send_replace(true);
+    stop.cancel();
     tokio::time::timeout(limit, server).await.unwrap().unwrap().unwrap();
 }
 
