@@ -14,7 +14,7 @@ use crate::node::state_of;
 use crate::operations::chain_create::{ImagesPinned, node_spec};
 use crate::operations::chain_stop::GRACE;
 use crate::operations::{chaincode_nodes_in, link_of};
-use crate::topology::{ChainPlan, PlannedNode};
+use crate::topology::PlannedNode;
 
 /// Chains that are looked at side by side.
 const SIDE_BY_SIDE: usize = 8;
@@ -61,7 +61,7 @@ impl ControlPlane {
             let Some(status) = status.filter(|status| status.data_volume != DataVolume::Missing) else {
                 continue;
             };
-            if let Err(error) = self.bring_back(chain, &plan, agent.as_ref(), node, status, &statuses).await {
+            if let Err(error) = self.bring_back(chain, agent.as_ref(), node, status, &statuses).await {
                 tracing::warn!(%error, node = %node.name, chain = %chain.name, "a node cannot be brought back");
                 reasons.push(format!("{}: {error}", node.name));
             }
@@ -80,7 +80,6 @@ impl ControlPlane {
     async fn bring_back(
         &self,
         chain: &ChainRecord,
-        plan: &ChainPlan,
         agent: &dyn Agent,
         node: &PlannedNode,
         status: &NodeStatus,
@@ -90,7 +89,8 @@ impl ControlPlane {
             return self.start_while_running(chain, agent, &status.node, agent.start(&status.node)).await;
         }
         let Some(image) = image_of(agent, node, others).await? else { return Ok(()) };
-        let link = link_of(&self.services, plan.clone()).await?;
+        let Some(plan) = plan_of(chain)? else { return Ok(()) };
+        let link = link_of(&self.services, plan).await?;
         let images = ImagesPinned { peer: image.clone(), orderer: image };
         let spec = node_spec(&self.services, &link, node, &images, &status.operation, false).await?;
         self.start_while_running(chain, agent, &status.node, async {

@@ -103,7 +103,6 @@ pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, KeyError
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
 
     use p256::{
         ecdsa::{SigningKey, signature::Verifier},
