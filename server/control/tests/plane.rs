@@ -4,6 +4,8 @@
 
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;
+#[path = "plane/faults.rs"]
+mod faults;
 #[path = "plane/keys.rs"]
 mod keys;
 #[path = "plane/ports.rs"]
