@@ -32,6 +32,7 @@ export async function visitor(browser: Browser, options: BrowserContextOptions =
 }
 
 function watch(page: Page): void {
+  let documents: string[] = [];
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`));
   page.on('console', (message) => {
     const text = message.text();
@@ -39,13 +40,18 @@ function watch(page: Page): void {
     // has killed or ended does not answer at all.
     const expected = /status of 4\d\d|net::ERR_/.test(text);
     if (message.type() === 'error' && !expected) {
-      troubles.push(`console on ${page.url()}: ${text}`);
+      const policy = /Content Security Policy/.test(text) ? ` after ${documents.join(', ')}` : '';
+      troubles.push(`console on ${page.url()}: ${text}${policy}`);
     }
     if (message.type() !== 'error' && /hydration|panicked/i.test(text)) {
       troubles.push(`hydration on ${page.url()}: ${text}`);
     }
   });
   page.on('response', (response) => {
+    if (response.request().resourceType() === 'document') {
+      const policy = response.headers()['content-security-policy'];
+      documents = [...documents.slice(-2), `${response.status()} ${response.url()} with "${policy}"`];
+    }
     if (response.status() >= 500) {
       troubles.push(`${response.status()} from ${response.url()}`);
     }

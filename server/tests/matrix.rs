@@ -26,9 +26,6 @@ const ADMIN: [u16; 4] = [401, 403, 403, 404];
 /// Of a chain: who may not know of it, and for whom it does not exist, hear the same.
 const CHAIN: [u16; 4] = [401, 404, 404, 404];
 
-/// A file of a chain: whoever is not signed in is led there.
-const FILE: [u16; 4] = [303, 404, 404, 404];
-
 fn rows() -> Vec<Row> {
     let mut rows = rows_of_chains();
     rows.extend(rows_of_the_portal());
@@ -174,7 +171,7 @@ fn every_route_answers_each_role_as_the_table_says() {
     let portal = Portal::start(&[]);
     let people = people(&portal);
     // Pages send nobody to the sign-in; files and streams refuse.
-    let rows: [(&str, [u16; 4]); 28] = [
+    let rows: [(&str, [u16; 4]); 31] = [
         ("/healthz", [200; 4]),
         ("/readyz", [200; 4]),
         ("/login", [200, 302, 302, 302]),
@@ -188,20 +185,23 @@ fn every_route_answers_each_role_as_the_table_says() {
         ("/hosts", [302, 403, 200, 200]),
         ("/hosts/new", [302, 403, 403, 200]),
         ("/hosts/none", [302, 403, 404, 404]),
+        ("/hosts/none/edit", [302, 403, 403, 404]),
         ("/chains", [302, 200, 200, 200]),
         ("/chains/new", [302, 403, 200, 200]),
         ("/chains/none", [302, 404, 404, 404]),
         ("/chains/none/channels", [302, 404, 404, 404]),
+        ("/chains/none/channels/mychannel", [302, 404, 404, 404]),
         ("/chains/none/chaincode", [302, 404, 404, 404]),
         ("/chains/none/invoke", [302, 404, 404, 404]),
         ("/chains/none/transactions", [302, 404, 404, 404]),
+        ("/chains/none/transactions/mychannel/none", [302, 404, 404, 404]),
         ("/chains/none/nodes/peer0-org1", [302, 404, 404, 404]),
         ("/chains/none/blocks/mychannel/0", [302, 404, 404, 404]),
         ("/chains/none/nodes/peer0-org1/logs", CHAIN),
-        ("/chains/none/nodes/peer0-org1/log.txt", FILE),
-        ("/chains/none/profile/org1.json", FILE),
-        ("/chains/none/profile/org1.yaml", FILE),
-        ("/chains/none/material/org1.tar", FILE),
+        ("/chains/none/nodes/peer0-org1/log.txt", CHAIN),
+        ("/chains/none/profile/org1.json", CHAIN),
+        ("/chains/none/profile/org1.yaml", CHAIN),
+        ("/chains/none/material/org1.tar", CHAIN),
         ("/nothing", [404; 4]),
     ];
     let mut wrong = Vec::new();
@@ -213,7 +213,7 @@ fn every_route_answers_each_role_as_the_table_says() {
             }
         }
     }
-    for (path, expected) in [("/chains/none/material/org1.tar", FILE), ("/hosts/none/images", STAFF)] {
+    for (path, expected) in [("/chains/none/material/org1.tar", CHAIN), ("/hosts/none/images", STAFF)] {
         for (cookie, expected) in people.iter().zip(expected) {
             let answer = portal.send(Call::post(path).form("password=none").cookie(cookie));
             if answer.status != expected {

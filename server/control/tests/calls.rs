@@ -2,6 +2,7 @@
 //! that one key writes once.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "the operations' tests need more of it")]
 mod bed;
 

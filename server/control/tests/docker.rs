@@ -2,6 +2,7 @@
 //! does not, and its deletion leaves nothing. Needs `HEDDLE_TEST_DOCKER` and the node images on that engine.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a test fails by panicking and says why it is skipped"
 )]

@@ -60,7 +60,8 @@ impl Portal {
                 let endpoint = DockerEndpoint::Unix { path: PathBuf::from(path) };
                 let options =
                     DockerOptions { bind_address: "127.0.0.1".parse().unwrap(), ..Default::default() };
-                Ok(Arc::new(DockerAgent::connect(endpoint, options)?) as Arc<dyn Agent>)
+                let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
+                Ok(agent)
             }),
             Some(socket.to_owned()),
         );

@@ -1,8 +1,14 @@
 //! Every operation in the workflow's test kit: run twice, failed, undone, undone twice, crashed at every step and
 //! resumed, on a host and a network in memory. After each case nothing is left over and nothing is stuck.
 //! `HEDDLE_TEST_FULL` plays a hundred seeds.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it tried"
+)]
 
+#[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "the tests of calls need more of it")]
 mod bed;
 #[path = "operations/further.rs"]
@@ -77,7 +83,9 @@ impl<S: Scene> Trial for Stage<S> {
     async fn world(&self, seed: u64) -> World<S::Operation> {
         let bed = match &self.templates {
             None => Bed::new(&self.store, seed).await,
-            Some([even, odd]) => Bed::from(&self.store, seed, if seed % 2 == 0 { even } else { odd }).await,
+            Some([even, odd]) => {
+                Bed::from(&self.store, seed, if seed.is_multiple_of(2) { even } else { odd }).await
+            }
         };
         let world = World { params: self.scene.params(&bed), env: bed.services.clone() };
         *self.bed.lock().unwrap() = Some(Arc::new(bed));

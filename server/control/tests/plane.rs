@@ -2,6 +2,7 @@
 //! twice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;
 #[path = "plane/faults.rs"]

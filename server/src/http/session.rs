@@ -37,7 +37,8 @@ fn millis(time: OffsetDateTime) -> i64 {
 }
 
 fn backend(error: StoreError) -> Error {
-    tracing::error!(error = &error as &dyn std::error::Error, "sessions");
+    let cause: &dyn std::error::Error = &error;
+    tracing::error!(error = cause, "sessions");
     Error::Backend("the session store does not answer".to_owned())
 }
 

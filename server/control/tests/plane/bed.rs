@@ -61,7 +61,10 @@ fn services(
         Vault::new([7; KEY_LEN], 1),
         Arc::new(JumpClock::new(BEGIN_MS)),
         network.clone(),
-        Arc::new(move |_, _| Ok(Arc::new(agent.clone()) as Arc<dyn Agent>)),
+        Arc::new(move |_, _| {
+            let agent: Arc<dyn Agent> = Arc::new(agent.clone());
+            Ok(agent)
+        }),
         None,
     );
     services.installation = installation;
@@ -175,7 +178,7 @@ impl Bed {
         let mut spec = default_spec(ChainName::parse("demo").unwrap(), self.host.clone()).unwrap();
         let organization =
             |name: &str, peers| OrganizationSpec { name: OrganizationName::parse(name).unwrap(), peers };
-        spec.organizations = if self.seed % 2 == 0 {
+        spec.organizations = if self.seed.is_multiple_of(2) {
             vec![organization("org1", 1), organization("org2", 1)]
         } else {
             vec![organization("org1", 2)]
@@ -291,7 +294,9 @@ impl Bed {
         let nodes = self.agent.list_nodes(&selector).await.map_err(|error| error.to_string())?;
         let chaincode = nodes.iter().filter(|node| node.kind != "peer" && node.kind != "orderer");
         let mut names: Vec<_> = chaincode.map(|node| node.node.node.clone()).collect();
-        (names.sort(), servers.sort(), places.sort());
+        names.sort();
+        servers.sort();
+        places.sort();
         same("chaincode containers", names, servers)?;
         let secrets = self.services.store.secret_list_prefix("chain/").await.unwrap();
         let keys = secrets.into_iter().map(|secret| secret.key).filter(|key| key.contains("/chaincode/"));
