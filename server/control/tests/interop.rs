@@ -3,114 +3,31 @@
 //!
 //! Needs an engine (`HEDDLE_TEST_DOCKER=unix:///path`) with the node images, and the official programs with their
 //! `config` folder (`HEDDLE_FABRIC_BIN`). Without them it says so and passes.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why it is skipped"
+)]
 
-use std::io::Write;
+#[path = "engine/bed.rs"]
+#[expect(dead_code, reason = "the tests of the versions need more of it")]
+mod bed;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use agents::Agent;
-use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
-use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
+use bed::{PASSWORD, Portal, organization};
 use control::chain::ORDERING;
-use control::network::native::NativeNetwork;
-use control::secrets::{KEY_LEN, Vault};
-use control::services::Services;
-use domain::chain::{ChainSpec, OrganizationSpec};
 use domain::channel::{ChannelMember, ChannelSpec};
-use domain::host::HostSpec;
-use domain::id::OperationId;
-use domain::name::{ChainName, ChannelName, HostName, NodeName, OrganizationName, UserName};
-use domain::operation::OperationState;
-use store::Store;
-use workflow::{Settings, SystemClock};
-use zeroize::Zeroizing;
+use domain::name::{ChannelName, NodeName};
 
-const PASSWORD: &str = "three unrelated words here";
-/// Longest wait for one operation.
-const LIMIT: Duration = Duration::from_secs(240);
-
-struct Portal {
-    plane: Arc<ControlPlane>,
-    admin: Caller,
-    name: ChainName,
-}
+/// First port of the range that the test uses.
+const PORT_FIRST: u16 = 36_000;
 
 fn skipped(reason: &str) {
-    std::io::stderr().write_all(format!("skipped: {reason}\n").as_bytes()).unwrap();
-}
-
-fn organization(name: &str) -> OrganizationName {
-    OrganizationName::parse(name).unwrap()
-}
-
-impl Portal {
-    /// A portal of its own on the engine, with an admin and the host.
-    async fn new(socket: &str) -> Self {
-        let services = Services::new(
-            Store::open("mem://").await.unwrap(),
-            Vault::new([3; KEY_LEN], 1),
-            Arc::new(SystemClock),
-            Arc::new(NativeNetwork::default()),
-            Arc::new(|spec: &HostSpec, _| {
-                let domain::host::Endpoint::Local { path } = &spec.endpoint else { panic!("a local engine") };
-                let endpoint = DockerEndpoint::Unix { path: PathBuf::from(path) };
-                let options =
-                    DockerOptions { bind_address: "127.0.0.1".parse().unwrap(), ..Default::default() };
-                let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
-                Ok(agent)
-            }),
-            Some(socket.to_owned()),
-        );
-        let key = Zeroizing::new(vec![1; 32]);
-        let plane = ControlPlane::new(Arc::new(services), Settings::new("interop"), key).unwrap();
-        let nobody = Caller::anonymous("r0", "127.0.0.1");
-        let token = plane.setup_token().to_owned();
-        let user = UserName::parse("root").unwrap();
-        let view = plane.setup_admin(&nobody, &token, user, PASSWORD.to_owned()).await.unwrap();
-        let user = CallerUser { id: view.id, name: view.name, role: view.role };
-        let admin = Caller { user: Some(user), ..nobody };
-        Self { plane: Arc::new(plane), admin, name: ChainName::parse("interop").unwrap() }
-    }
-
-    async fn raise(&self, socket: &str) {
-        let mut host = HostSpec::local(HostName::parse("here").unwrap(), socket);
-        // Beside what others have on the same engine.
-        (host.port_first, host.port_last) = (36_000, 36_999);
-        let host = self.plane.host_add(&self.admin, host, None).await.unwrap();
-        let demo = control::operations::demo_create::default_spec(self.name.clone(), host.id).unwrap();
-        let member = |name: &str, peers| OrganizationSpec { name: organization(name), peers };
-        let spec = ChainSpec { organizations: vec![member("org1", 2), member("org2", 1)], ..demo };
-        let started = self.plane.chain_create(&self.admin, spec, "interop-create".to_owned()).await;
-        self.settled(&started.unwrap()).await;
-        let sample = self.plane.chaincode_sample(&self.admin, &self.name).await.unwrap();
-        let started = self.plane.chaincode_deploy(&self.admin, sample, "interop-deploy".to_owned()).await;
-        self.settled(&started.unwrap()).await;
-    }
-
-    /// Waits for the end of an operation, which has to be a good one.
-    async fn settled(&self, id: &OperationId) {
-        let begin = Instant::now();
-        let mut changes = self.plane.changes();
-        loop {
-            let view = self.plane.operation_read(&self.admin, id).await.unwrap();
-            if view.summary.state.is_at_rest() {
-                assert_eq!(view.summary.state, OperationState::Done, "{view:#?}");
-                return;
-            }
-            assert!(begin.elapsed() < LIMIT, "{view:#?}");
-            // Whatever changes is a reason to look again; without one, a second is.
-            let _changed = tokio::time::timeout(Duration::from_secs(1), changes.recv()).await;
-        }
-    }
-
-    async fn remove(&self) {
-        let id = self.plane.chain_delete(&self.admin, &self.name, self.name.as_str()).await.unwrap();
-        self.settled(&id).await;
-    }
+    eprintln!("skipped: {reason}");
 }
 
 fn unpack(tar: &[u8], to: &Path) {
@@ -163,16 +80,14 @@ fn port(profile: &serde_json::Value, kind: &str, node: &str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn official_tools_work_with_exported_material() {
-    let (Ok(engine), Ok(bin)) = (std::env::var("HEDDLE_TEST_DOCKER"), std::env::var("HEDDLE_FABRIC_BIN"))
-    else {
-        return skipped("HEDDLE_TEST_DOCKER or HEDDLE_FABRIC_BIN is not set");
+    let Ok(bin) = std::env::var("HEDDLE_FABRIC_BIN") else {
+        return skipped("HEDDLE_FABRIC_BIN is not set");
     };
-    let socket =
-        engine.strip_prefix("unix://").unwrap_or_else(|| panic!("HEDDLE_TEST_DOCKER must be unix://…"));
-    let portal = Arc::new(Portal::new(socket).await);
-    let (inside, socket, bin) = (portal.clone(), socket.to_owned(), PathBuf::from(bin));
+    let Some(socket) = bed::engine() else { return };
+    let portal = Arc::new(Portal::new(&socket, "interop").await);
+    let (inside, bin) = (portal.clone(), PathBuf::from(bin));
     let outcome = tokio::spawn(async move {
-        inside.raise(&socket).await;
+        inside.raise(PORT_FIRST, |_| {}).await;
         used(&inside, bin).await;
     })
     .await;

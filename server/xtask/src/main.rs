@@ -5,6 +5,7 @@ mod engine;
 mod engine_api;
 mod fingerprint;
 mod images;
+mod licences;
 mod local_engine;
 mod machine;
 mod nodes;
@@ -66,8 +67,10 @@ enum Task {
         )]
         engine: String,
     },
-    /// Checks the house rules: who may import whom, sizes, names, links
+    /// Checks the house rules: who may import whom, sizes, names, links, licences
     Tidy,
+    /// Lists the licences of what the portal is built from
+    Licences,
     /// Builds what the browser loads
     Site {
         /// Optimised and compressed, as it is shipped
@@ -126,6 +129,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             size::check(&paths)?;
         }
         Task::Bench { bench } => bench::run(&paths, bench)?,
+        Task::Licences => print!("{}", licences::text(&licences::list(&paths)?)),
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {
             let _claim = sources::claim(&paths)?;

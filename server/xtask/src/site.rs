@@ -15,6 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::fingerprint::{self, Fingerprint};
+use crate::licences;
 use crate::machine;
 use crate::paths::Paths;
 use crate::report::say;
@@ -51,6 +52,8 @@ pub fn build(paths: &Paths, quality: Quality) -> Result<PathBuf> {
     fs::write(package.join(format!("{NAME}.css")), style_sheet(&paths.root.join("style"))?)
         .context("the style sheet cannot be written")?;
     copy(&paths.root.join("public"), &fresh)?;
+    fs::write(fresh.join("licences.txt"), licences::text(&licences::list(paths)?))
+        .context("the list of licences cannot be written")?;
     if quality == Quality::Release {
         compress(&fresh)?;
     }
@@ -74,6 +77,7 @@ fn fingerprint(paths: &Paths, quality: Quality) -> Result<String> {
         "public",
         "rust-toolchain.toml",
         "server/domain",
+        "server/xtask/src/licences.rs",
         "server/xtask/src/site",
         "server/xtask/src/site.rs",
         "server/xtask/tools",

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::licences;
 use crate::paths::Paths;
 use crate::process::{SHORT, output};
 use crate::sources;
@@ -38,6 +39,10 @@ impl Finding {
 /// Checks everything and lists what was found.
 pub fn check(paths: &Paths) -> Result<()> {
     let mut findings = dependencies::check(&metadata(&paths.root)?)?;
+    let refused = licences::refused(&licences::list(paths)?).into_iter();
+    findings.extend(
+        refused.map(|(name, terms)| Finding::new(name, format!("its licence is not accepted: {terms}"))),
+    );
     let files = sources::list(&paths.root)?;
     for name in &files {
         // What is no text has no rules.

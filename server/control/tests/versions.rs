@@ -1,0 +1,123 @@
+//! Every kind of ordering service on real nodes: a chain is raised, its chaincode deployed and called, it is stopped
+//! and started again with its ledger kept, gets a further channel, and is deleted without a rest.
+//!
+//! Needs an engine (`HEDDLE_TEST_DOCKER=unix:///path`). Fabric 3.1 runs where its images are on that engine; otherwise
+//! the test says so and passes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why it is skipped"
+)]
+
+#[path = "engine/bed.rs"]
+mod bed;
+
+use std::sync::Arc;
+
+use bed::{Portal, organization};
+use domain::chain::{ChainState, Consensus, FabricVersion};
+use domain::channel::{ChannelMember, ChannelSpec};
+use domain::host::HostSpec;
+use domain::name::{ChaincodeName, ChannelName, HostName, NodeName};
+use domain::transaction::{CallSpec, TransactionState};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raft_of_three_orderers() {
+    lives("raft3", 23_000, FabricVersion::V2_5, Consensus::Raft, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raft_of_three_orderers_on_3_1() {
+    lives("raft31", 24_000, FabricVersion::V3_1, Consensus::Raft, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bft_of_four_orderers() {
+    lives("bft4", 25_000, FabricVersion::V3_1, Consensus::Bft, 4).await;
+}
+
+async fn lives(name: &str, port_first: u16, version: FabricVersion, consensus: Consensus, orderers: u16) {
+    let Some(socket) = bed::engine() else { return };
+    let portal = Arc::new(Portal::new(&socket, name).await);
+    if let Some(image) = missing(&portal, &socket, version).await {
+        eprintln!("skipped: image {image} is not on the engine");
+        return;
+    }
+    let inside = portal.clone();
+    let outcome = tokio::spawn(async move {
+        let shape = |spec: &mut domain::chain::ChainSpec| {
+            (spec.version, spec.consensus, spec.orderers) = (version, consensus, orderers);
+        };
+        inside.raise(port_first, shape).await;
+        used(&inside).await;
+    })
+    .await;
+    // The engine is shared: whatever came of it, nothing is left there.
+    portal.remove().await;
+    assert!(portal.nodes().await.is_empty());
+    outcome.unwrap();
+}
+
+/// The first image of these nodes that the engine has under none of its names.
+async fn missing(portal: &Portal, socket: &str, version: FabricVersion) -> Option<String> {
+    let spec = HostSpec::local(HostName::parse("here").unwrap(), socket);
+    for names in [&spec.images.peer, &spec.images.orderer] {
+        let mut there = false;
+        for name in names {
+            there |= portal.has_image(&name.replace("{version}", version.image_tag())).await;
+        }
+        if !there {
+            return Some(names[0].replace("{version}", version.image_tag()));
+        }
+    }
+    None
+}
+
+fn call(portal: &Portal, function: &str, arguments: &[&str]) -> CallSpec {
+    CallSpec {
+        chain: portal.name.clone(),
+        channel: ChannelName::parse("mychannel").unwrap(),
+        chaincode: ChaincodeName::parse("example02").unwrap(),
+        organization: organization("org1"),
+        function: function.to_owned(),
+        arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
+        transient: Default::default(),
+        endorsers: Vec::new(),
+        is_init: false,
+        idempotency_key: format!("call-{function}-once"),
+    }
+}
+
+async fn used(portal: &Portal) {
+    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    for (function, arguments) in [("init", &["a", "100", "b", "200"][..]), ("move", &["a", "b", "10"])] {
+        let done = plane.transaction_submit(admin, call(portal, function, arguments)).await.unwrap();
+        assert_eq!(done.state, TransactionState::Valid, "{done:?}");
+    }
+    let id = plane.chain_stop(admin, chain).await.unwrap();
+    portal.settled(&id).await;
+    assert_eq!(plane.chain_read(admin, chain).await.unwrap().summary.state, ChainState::Stopped);
+    let id = plane.chain_start(admin, chain).await.unwrap();
+    portal.settled(&id).await;
+    let answer = plane.transaction_query(admin, call(portal, "query", &["a"])).await.unwrap();
+    assert_eq!(answer.text, "90", "{answer:?}");
+    further(portal).await;
+}
+
+/// A channel beside the first one: the orderers join it, too.
+async fn further(portal: &Portal) {
+    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    let member = |name: &str| ChannelMember {
+        organization: organization(name),
+        peers: vec![NodeName::parse(&format!("peer0-{name}")).unwrap()],
+    };
+    let name = ChannelName::parse("second").unwrap();
+    let members = vec![member("org1"), member("org2")];
+    let spec = ChannelSpec { chain: chain.clone(), name: name.clone(), members };
+    let id = plane.channel_create(admin, spec, "second-once".to_owned()).await.unwrap();
+    portal.settled(&id).await;
+    let views = plane.channel_list(admin, chain).await.unwrap();
+    let view = views.iter().find(|view| view.name == name).unwrap();
+    assert!(view.peers.iter().any(|peer| peer.joined == Some(true)), "{view:?}");
+}
