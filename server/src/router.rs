@@ -23,7 +23,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::Sessions;
-use crate::http::{caller, downloads, events, headers, images, logs};
+use crate::http::{assets, caller, downloads, events, headers, images, logs};
 use crate::tls::{Certificate, LOOK};
 
 /// Largest body of a request; arguments of a call are the largest input.
@@ -49,9 +49,11 @@ pub fn router(config: &Arc<Config>, portal: &Portal) -> Result<Router, StartErro
         .site_addr(config.listen)
         .build();
     let shell_options = options.clone();
+    let missing =
+        Router::new().fallback(leptos_axum::file_and_error_handler(shell)).with_state(options.clone());
     let pages = Router::new()
         .leptos_routes(&options, generate_route_list(App), move || shell(shell_options.clone()))
-        .fallback(leptos_axum::file_and_error_handler(shell))
+        .fallback_service(assets::files(&config.site, missing))
         .with_state(options);
     // Cookies ignore ports: the name keeps two portals on one machine apart.
     let plain = format!("heddle_sid_{}", portal.store.installation());

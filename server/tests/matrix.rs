@@ -104,6 +104,7 @@ fn rows_of_the_portal() -> Vec<Row> {
             ADMIN,
         ),
         ("host_remove", id.clone(), ADMIN),
+        ("host_settings", id.clone(), ADMIN),
         ("host_test", id.clone(), STAFF),
         ("operation_cancel", id.clone(), CHAIN),
         ("operation_list", json!({}), ALL),

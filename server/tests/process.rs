@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "portal/bed.rs"]
-#[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
 
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use bed::{Call, PASSWORD, Portal};
@@ -49,7 +49,10 @@ fn a_foreign_name_or_page_is_refused() {
     let write = || Call::post("/api/user_list").json(&json!({})).cookie(&cookie);
     assert_eq!(portal.send(write()).status, 200);
     assert_eq!(portal.send(write().header("origin", "https://evil.example")).status, 403);
-    assert_eq!(portal.send(write().header("sec-fetch-site", "cross-site")).status, 403);
+    assert_eq!(
+        portal.send(write().header("origin", "null").header("sec-fetch-site", "cross-site")).status,
+        403
+    );
 }
 
 #[test]
@@ -69,6 +72,32 @@ fn every_answer_carries_the_headers_that_protect_it() {
     )));
     let set = cookie.header("set-cookie").unwrap();
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"), "{set}");
+}
+
+/// Pages and files that are answered at the same time keep to their own headers and statuses.
+#[test]
+fn answers_do_not_mix() {
+    let portal = Portal::start(&["--site", concat!(env!("CARGO_MANIFEST_DIR"), "/../public")]);
+    let admin = portal.set_up();
+    let user = json!({ "user": { "name": "otto", "role": "operator", "password": PASSWORD } });
+    assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&admin)).status, 200);
+    let otto = portal.sign_in("otto");
+    let ask = |path: &str, status: u16, is_page: bool| {
+        for _ in 0..150 {
+            let answer = portal.send(Call::get(path).header("accept", "text/html").cookie(&otto));
+            assert_eq!(answer.status, status, "{path}");
+            let policy = answer.header("content-security-policy").unwrap_or_default();
+            assert_eq!(policy.contains("'nonce-"), is_page, "{path}: {policy}");
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| ask("/users", 403, true));
+            scope.spawn(|| ask("/audit", 200, true));
+            scope.spawn(|| ask("/favicon.svg", 200, false));
+        }
+    });
+    assert!(!portal.said().contains("panicked"), "{}", portal.said());
 }
 
 #[test]

@@ -73,6 +73,13 @@ pub async fn host_edit(
     super::request::answer(plane.host_edit(&caller, &id, spec, credentials).await, &caller)
 }
 
+/// A host as it may be changed, for whoever may.
+#[server(endpoint = "host_settings", input = leptos::server_fn::codec::Json)]
+pub async fn host_settings(id: HostId) -> Result<HostView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_settings(&caller, &id).await, &caller)
+}
+
 /// Stores credentials for a registry.
 #[server(endpoint = "host_registry_set", input = leptos::server_fn::codec::Json)]
 pub async fn host_registry_set(id: HostId, credentials: RegistryCredentials) -> Result<HostView, ApiError> {

@@ -8,14 +8,15 @@ use crate::text::tr;
 /// One crumb: words and address.
 pub type Crumb = (Signal<String>, String);
 
-/// The document's title. The server writes it into the head; in the browser it is set as it changes. (leptos_meta would
-/// keep the title of every rebuilt page for ever, and read it after the page is gone.)
+/// The document's title. The server writes it into the head, as words and not as a signal: leptos_meta reads it after
+/// the rendering, when the thread may hold the signals of another answer. In the browser it is set as it changes:
+/// leptos_meta would keep the title of every rebuilt page for ever.
 #[component]
 pub fn Titled(#[prop(into)] text: Signal<String>) -> impl IntoView {
     Effect::new(move |_| browser::set_title(&titled(&text.read())));
     // Its words go to the head as soon as it is made; as a view it is nothing, as in the browser.
     #[cfg(feature = "ssr")]
-    drop(view! { <leptos_meta::Title text=move || titled(&text.read())/> });
+    drop(view! { <leptos_meta::Title text=titled(&text.read_untracked())/> });
 }
 
 fn titled(text: &str) -> String {

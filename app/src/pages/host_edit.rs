@@ -10,7 +10,7 @@ use super::host_new::form::{Form, Place};
 use super::host_new::{Connection, Limits, show_on_field, wrong_on};
 use super::{parameter, refusal};
 use crate::api::ApiError;
-use crate::api::host::{host_edit, host_read, host_registry_remove, host_registry_set};
+use crate::api::host::{host_edit, host_registry_remove, host_registry_set, host_settings};
 use crate::components::field::TextField;
 use crate::components::load::load;
 use crate::components::notice::Notice;
@@ -25,7 +25,7 @@ type Change = (HostSpec, Option<TlsCredentials>);
 pub fn HostEdit() -> impl IntoView {
     let id = parameter("id");
     // Read once: a change that somebody else makes meanwhile must not clear what is typed.
-    let host = Resource::new(move || id.get(), |id| host_read(HostId::new(id)));
+    let host = Resource::new(move || id.get(), |id| host_settings(HostId::new(id)));
     load(host, move |host, _| {
         let crumbs = vec![
             (words(|t| t.hosts), "/hosts".to_owned()),

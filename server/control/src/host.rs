@@ -118,6 +118,13 @@ impl ControlPlane {
         result
     }
 
+    /// A host as it may be changed, for whoever may.
+    pub async fn host_settings(&self, caller: &Caller, id: &HostId) -> Result<HostView, Error> {
+        policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
+        let record = self.host_record(id).await?;
+        self.host_view(record).await
+    }
+
     async fn host_edit_checked(
         &self,
         caller: &Caller,

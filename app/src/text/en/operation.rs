@@ -29,6 +29,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "make-genesis" => "Make the genesis block",
         "ensure-images" => "Prepare images",
         "start-nodes" => "Start nodes",
+        "catch-up" => "Wait until all nodes have all blocks",
         "join-channel" => "Join the channel",
         "mark-starting" => "Mark the chain as starting",
         "mark-stopping" => "Mark the chain as stopping",

@@ -3,12 +3,14 @@
 use agents::{AgentError, NodeRef};
 use domain::chain::ChainState;
 use domain::name::ChainName;
+use domain::node::NodeKind;
+use fabric::error::{ErrorKind, FabricError};
 use serde::{Deserialize, Serialize};
-use workflow::{Context, Operation, Plan, StepError};
+use workflow::{Context, Operation, Plan, StepError, keep};
 
 use super::chain_create::set_state;
 use super::chain_stop::stop_everything;
-use super::{agent_error, chaincode_nodes, for_each_node, link, step_error, until, with_logs};
+use super::{agent_error, chaincode_nodes, for_each_node, link, step_error, store_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
 
@@ -26,6 +28,8 @@ impl Operation for ChainStart {
         Plan::named("chain-start", 1)
             .step("mark-starting", mark_starting, unmark)
             .step("start-nodes", start_nodes, as_before)
+            .timeout_ms(600_000)
+            .step("catch-up", catch_up, keep)
             .timeout_ms(600_000)
     }
 }
@@ -59,8 +63,42 @@ async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
         }
     })
     .await?;
-    start_chaincode(&link).await?;
+    start_chaincode(&link).await
+}
+
+/// The chain runs when every channel has a leader and every peer in it has all blocks: until then a peer would answer
+/// a query from an older state.
+async fn catch_up(ctx: Context<ChainStart>) -> Result<(), StepError> {
+    let chain = &ctx.params().chain;
+    let link = link(ctx.env(), chain).await.map_err(step_error)?;
+    for channel in ctx.env().store.channel_list(chain).await.map_err(store_error)? {
+        let channel = channel.name.as_str();
+        let orderers = link.plan.nodes.iter().filter(|node| node.kind == NodeKind::Orderer);
+        for node in orderers {
+            until(&ctx, node.name.as_str(), || async {
+                Ok(ctx.env().network.orderer_ready(&link, node, channel).await?.then_some(()))
+            })
+            .await?;
+        }
+        until(&ctx, channel, || async { Ok(is_level(&ctx, &link, channel).await?.then_some(())) }).await?;
+    }
     set_state(ctx.env(), chain, &[ChainState::Starting, ChainState::Running], ChainState::Running).await
+}
+
+/// Whether every peer in the channel has as many blocks as any node.
+async fn is_level(ctx: &Context<ChainStart>, link: &ChainLink, channel: &str) -> Result<bool, FabricError> {
+    let looks = link.plan.nodes.iter().map(|node| ctx.env().network.height(link, node, channel));
+    let mut heights = Vec::new();
+    for (node, height) in link.plan.nodes.iter().zip(futures::future::join_all(looks).await) {
+        match height {
+            Ok(height) => heights.push((node.kind, height)),
+            // Not every peer is in every channel.
+            Err(error) if error.kind() == ErrorKind::ChannelUnknown => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let top = heights.iter().map(|(_, height)| *height).max().unwrap_or(0);
+    Ok(heights.iter().all(|(kind, height)| *kind == NodeKind::Orderer || *height == top))
 }
 
 /// Chaincode containers are not part of the plan; whatever of them is on the host is started.
