@@ -5,6 +5,7 @@
 
 mod figures;
 mod http;
+mod invoke;
 mod material;
 mod network;
 mod portal;
@@ -38,6 +39,13 @@ pub enum Bench {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Transactions a second with 1, 16 and 64 in flight, against Fabric's own gateway client
+    Invoke {
+        #[command(flatten)]
+        engine: OnEngine,
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Time until an empty portal is ready, and its memory when idle
     Start {
         #[arg(long, default_value_t = 5)]
@@ -59,6 +67,7 @@ pub fn run(paths: &Paths, bench: Bench) -> Result<()> {
         Bench::Material { rounds } => material::run(paths, rounds),
         Bench::ChainCreate { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Create),
         Bench::Deploy { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Deploy),
+        Bench::Invoke { engine, rounds } => invoke::run(paths, &engine.engine, rounds),
         Bench::Start { rounds } => start::run(paths, rounds),
     }
 }

@@ -104,6 +104,11 @@ pub fn seconds(time: Duration) -> f64 {
     time.as_secs_f64()
 }
 
+/// How many of something a second.
+pub fn per_second(count: usize, time: Duration) -> f64 {
+    u32::try_from(count).map_or(f64::NAN, f64::from) / seconds(time)
+}
+
 /// Processor time of all programs that we started and that have ended (proc(5): cutime and cstime).
 fn children_cpu() -> Result<f64> {
     ticks("self", [13, 14])

@@ -27,7 +27,8 @@ const PASSWORD: &str = "sixteen-looms-and-a-shuttle";
 pub struct Portal {
     child: Child,
     pub address: SocketAddr,
-    folder: PathBuf,
+    /// Thrown away at the end, with whatever is put there.
+    pub folder: PathBuf,
     cookie: Option<String>,
     /// From the start of the process until it was ready.
     pub ready: Duration,
