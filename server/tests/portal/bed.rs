@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// For whatever has to happen; machines are slow at times.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 pub const PASSWORD: &str = "a few plain words together";
 
 /// A running portal with a data folder that is thrown away.
@@ -37,7 +37,7 @@ impl Portal {
         portal
     }
 
-    /// Ends it as a power cut would, and starts it again on the same data.
+    /// Ends it as a power cut would, unless it has ended, and starts it again on the same data.
     pub fn restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
