@@ -142,6 +142,9 @@ pub(crate) mod request {
 
     use super::ApiError;
 
+    /// Longest name of a browser that is kept.
+    const AGENT_MAX: usize = 200;
+
     /// The façade and who calls it.
     pub fn backstage() -> Result<(Arc<ControlPlane>, Caller), ApiError> {
         let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
@@ -167,7 +170,18 @@ pub(crate) mod request {
     pub async fn begin_session(user: &UserView, next: &str) -> Result<(), ApiError> {
         let session = session()?;
         session.cycle_id().await.map_err(lost_session)?;
-        session.insert("user", user.id.as_str()).await.map_err(lost_session)?;
+        let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
+        let agent = parts.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let agent: String = agent.chars().take(AGENT_MAX).collect();
+        let (_, caller) = backstage()?;
+        for (key, value) in [
+            ("user", user.id.as_str()),
+            ("role", user.role.as_str()),
+            ("address", &caller.address),
+            ("agent", &agent),
+        ] {
+            session.insert(key, value).await.map_err(lost_session)?;
+        }
         leptos_axum::redirect(crate::session::safe_next(next));
         Ok(())
     }

@@ -91,6 +91,9 @@ fn person(me: Me) -> AnyView {
             <form method="post" action="/api/session_delete">
                 <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
             </form>
+            <form method="post" action="/api/session_delete_all">
+                <button type="submit" class="menu-item">{tr(|t| t.sign_out_everywhere)}</button>
+            </form>
         </Menu>
     }
     .into_any()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
 use agents::{Agent, ProbeFailure, ProbeStage, Remedy};
 use control::ControlPlane;
+use control::audit::Verdict;
 use control::network::native::NativeNetwork;
 use control::secrets::{KEY_LEN, Vault};
 use control::services::{Connector, Services};
@@ -28,6 +29,8 @@ pub enum StartError {
     DataLocked(PathBuf),
     #[error("the database in {0} cannot be opened: {1}")]
     Data(PathBuf, StoreError),
+    #[error("{0} is no data folder of a portal: name the right one with --data")]
+    NoData(PathBuf),
     #[error("the folder {0} cannot be used: {1}")]
     Folder(PathBuf, std::io::Error),
     #[error("the key file {0} cannot be used: {1}")]
@@ -63,11 +66,7 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
     config.check()?;
     let key = read_key(&config.key_path(), &config.data)?;
     std::fs::create_dir_all(&config.data).map_err(|error| StartError::Folder(config.data.clone(), error))?;
-    let url = format!("surrealkv://{}?sync=every", config.data.join("portal").display());
-    let store = Store::open(&url).await.map_err(|error| match error {
-        StoreError::Locked => StartError::DataLocked(config.data.clone()),
-        other => StartError::Data(config.data.clone(), other),
-    })?;
+    let store = open(config).await?;
     let services = Services::new(
         store.clone(),
         Vault::new(*key, 1),
@@ -78,9 +77,32 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
     );
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
-    let audit_key = Sha256::new().chain_update(b"audit").chain_update(*key).finalize().to_vec();
-    let plane = ControlPlane::new(Arc::new(services), settings, Zeroizing::new(audit_key))?;
+    let plane = ControlPlane::new(Arc::new(services), settings, audit_key(&key))?;
     Ok(Portal { plane: Arc::new(plane), store })
+}
+
+/// Checks the audit of a portal that is stopped.
+pub async fn verify_audit(config: &Config) -> Result<Verdict, StartError> {
+    if !config.data.join("portal").exists() {
+        return Err(StartError::NoData(config.data.clone()));
+    }
+    let key = read_key(&config.key_path(), &config.data)?;
+    let store = open(config).await?;
+    let verdict = control::audit::verify(&store, &audit_key(&key)).await;
+    verdict.map_err(|error| StartError::Data(config.data.clone(), error))
+}
+
+async fn open(config: &Config) -> Result<Store, StartError> {
+    let url = format!("surrealkv://{}?sync=every", config.data.join("portal").display());
+    Store::open(&url).await.map_err(|error| match error {
+        StoreError::Locked => StartError::DataLocked(config.data.clone()),
+        other => StartError::Data(config.data.clone(), other),
+    })
+}
+
+/// The audit's key is made from the portal's, so that one file is backed up.
+fn audit_key(key: &[u8; KEY_LEN]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Sha256::new().chain_update(b"audit").chain_update(key).finalize().to_vec())
 }
 
 /// Makes agents: Docker engines by socket or by TCP with mutual TLS.

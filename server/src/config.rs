@@ -87,6 +87,18 @@ pub enum Command {
         #[command(subcommand)]
         what: ConfigCommand,
     },
+    /// The record of who did what.
+    Audit {
+        #[command(subcommand)]
+        what: AuditCommand,
+    },
+}
+
+/// What is done with the audit.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Reads the audit of a portal that is stopped, and names the first record that was altered or is missing.
+    Verify,
 }
 
 /// What is done with the options.

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use config::read::ReadError;
-use config::{Command, Config, ConfigCommand};
+use config::{AuditCommand, Command, Config, ConfigCommand};
+use control::audit::Verdict;
 
 mod compose;
 mod config;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(config)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
@@ -61,7 +62,13 @@ fn refuse(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(2)
 }
 
-async fn run(config: Arc<Config>) -> Result<(), compose::StartError> {
+async fn run(config: Arc<Config>) -> Result<ExitCode, compose::StartError> {
+    if let Some(Command::Audit { what: AuditCommand::Verify }) = config.command {
+        let verdict = compose::verify_audit(&config).await?;
+        let told = writeln!(std::io::stdout(), "{verdict}").is_ok();
+        let whole = matches!(verdict, Verdict::Whole { .. });
+        return Ok(if told && whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let portal = compose::build(&config).await?;
-    router::serve(&config, portal).await
+    router::serve(&config, portal).await.map(|()| ExitCode::SUCCESS)
 }

@@ -130,7 +130,7 @@ fn host() -> Value {
 }
 
 /// Forms; the tests of the process ask them.
-const FORMS: [&str; 3] = ["setup_admin", "session_create", "session_delete"];
+const FORMS: [&str; 4] = ["setup_admin", "session_create", "session_delete", "session_delete_all"];
 
 /// Nobody, a user, an operator, an admin.
 fn people(portal: &Portal) -> [String; 4] {

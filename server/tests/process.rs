@@ -32,6 +32,42 @@ fn sigterm_ends_it_in_time_although_a_stream_is_open() {
 }
 
 #[test]
+fn signing_out_everywhere_ends_every_session_and_stream() {
+    let portal = Portal::start(&[]);
+    let (first, second) = (portal.set_up(), portal.sign_in("ada"));
+    assert_ne!(first, second);
+    let read =
+        |cookie: &str| portal.send(Call::post("/api/user_list").json(&json!({})).cookie(cookie)).status;
+    assert_eq!((read(&first), read(&second)), (200, 200));
+    thread::scope(|scope| {
+        let stream = scope.spawn(|| portal.read_to_end(Call::get("/events").cookie(&first)));
+        let answer = portal.send(Call::post("/api/session_delete_all").form("").cookie(&second));
+        assert!([200, 302].contains(&answer.status), "{answer:?}");
+        assert_eq!((read(&first), read(&second)), (401, 401));
+        stream.join().unwrap();
+    });
+    assert_eq!(portal.send(Call::post("/api/session_delete_all").form("")).status, 401);
+}
+
+#[test]
+fn the_audit_is_verified_beside_the_portal() {
+    let mut portal = Portal::start(&[]);
+    let cookie = portal.set_up();
+    let user = json!({ "user": { "name": "uma", "role": "user", "password": PASSWORD } });
+    assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie)).status, 200);
+    let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(&cookie);
+    assert!(portal.send(list).body.contains("user-create"));
+    let (status, said) = portal.command(&["audit", "verify"]);
+    assert!(!status.success() && said.contains("another portal has"), "{said}");
+    assert!(portal.terminate().0.success());
+    let (status, said) = portal.command(&["audit", "verify"]);
+    assert!(status.success() && said.contains("the audit is whole: 2 records"), "{said}");
+    portal.replace_key();
+    let (status, said) = portal.command(&["audit", "verify"]);
+    assert!(!status.success() && said.contains("record 1 of the audit was altered"), "{said}");
+}
+
+#[test]
 fn the_admin_outlives_a_kill_and_the_set_up_does_not_come_back() {
     let mut portal = Portal::start(&[]);
     let cookie = portal.set_up();

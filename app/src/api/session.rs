@@ -54,6 +54,14 @@ pub async fn sign_in(name: String, password: String, next: String) -> Result<(),
     super::request::begin_session(&user, &next).await
 }
 
+/// Ends every session of the person, in this browser and in all others.
+#[server(endpoint = "session_delete_all")]
+pub async fn sign_out_everywhere() -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.sign_out_everywhere(&caller).await, &caller)?;
+    super::request::end_session().await
+}
+
 /// Signs out.
 #[server(endpoint = "session_delete")]
 pub async fn sign_out() -> Result<(), ApiError> {

@@ -3,6 +3,7 @@
 use domain::transaction::BlockView;
 use leptos::prelude::*;
 
+use super::transaction::signer;
 use super::transaction::{hash_mark, validation};
 use super::{chain_name, channel_name, not_found, parameter};
 use crate::api::transaction::block_read;
@@ -52,7 +53,7 @@ fn body(chain: &str, channel: &str, block: BlockView) -> AnyView {
                     <td><code>{one.kind.clone()}</code></td>
                     <td>{validation(one)}</td>
                     <td>{one.chaincode.clone()}</td>
-                    <td>{one.creator.1.clone()} " (" {one.creator.0.clone()} ")"</td>
+                    <td>{signer(&one.creator)}</td>
                 </tr>
             }
         })

@@ -99,8 +99,9 @@ fn facts(chain: &str, channel: &str, one: &TransactionView) -> AnyView {
     .into_any()
 }
 
-fn signer((msp, name): &(String, String)) -> String {
-    format!("{name} ({msp})")
+/// Who signed, with their organization; the first block of a channel is signed by nobody.
+pub(super) fn signer((msp, name): &(String, String)) -> String {
+    if name.is_empty() && msp.is_empty() { "–".to_owned() } else { format!("{name} ({msp})") }
 }
 
 fn reads(one: &TransactionView) -> AnyView {

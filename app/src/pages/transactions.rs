@@ -51,14 +51,18 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
     let rows = history
         .into_iter()
         .map(|one| {
-            let address = format!("/chains/{chain}/transactions/{}/{}", one.channel, one.id);
+            // What peers refused has no id and is on no ledger.
+            let id = (!one.id.is_empty()).then(|| {
+                let address = format!("/chains/{chain}/transactions/{}/{}", one.channel, one.id);
+                view! { <a href=address title=one.id.clone()><code>{middle_cut(&one.id)}</code></a> }
+            });
             let block = one.block.map(|number| {
                 let address = format!("/chains/{chain}/blocks/{}/{number}", one.channel);
                 view! { <a href=address>{number.to_string()}</a> }
             });
             view! {
                 <tr>
-                    <th scope="row"><a href=address title=one.id.clone()><code>{middle_cut(&one.id)}</code></a></th>
+                    <th scope="row">{id.map_or_else(|| "–".into_any(), IntoAny::into_any)}</th>
                     <td>{badge(transaction_state(one.state))} {why(&one)}</td>
                     <td>{one.channel.to_string()}</td>
                     <td>{one.chaincode.to_string()}</td>

@@ -21,6 +21,7 @@ pub static TEXT: Text = Text {
     audit: "Audit",
     account: "Account",
     sign_out: "Sign out",
+    sign_out_everywhere: "Sign out everywhere",
     language: "Language",
     theme: "Theme",
     theme_system: "System",

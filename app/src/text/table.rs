@@ -33,7 +33,7 @@ pub(crate) use sentences;
 texts! {
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
-    audit, account, sign_out, language, theme, theme_system, theme_light, theme_dark,
+    audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
     nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next,
     remove, advanced, to_overview, request,
     // Problems

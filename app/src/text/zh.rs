@@ -21,6 +21,7 @@ pub static TEXT: Text = Text {
     audit: "审计",
     account: "账号",
     sign_out: "退出登录",
+    sign_out_everywhere: "在所有设备上退出登录",
     language: "语言",
     theme: "主题",
     theme_system: "跟随系统",

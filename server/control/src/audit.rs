@@ -21,6 +21,8 @@ use crate::services::SharedClock;
 const QUEUE: usize = 4_096;
 /// Most records in one commit.
 const BATCH: usize = 256;
+/// The log of the server names every record of such a number.
+const LOGGED_EVERY: i64 = 1_000;
 /// Records on one page.
 const PAGE: u32 = 50;
 
@@ -97,6 +99,8 @@ async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::R
             }
         }
     };
+    // What was cut off at the end shows when the log knows a later record than the data.
+    tracing::info!(sequence, hash, "the audit goes on after this record");
     let mut messages = Vec::with_capacity(BATCH);
     while entries.recv_many(&mut messages, BATCH).await > 0 {
         let mut records = Vec::new();
@@ -111,6 +115,14 @@ async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::R
                     records.push(record);
                 }
             }
+        }
+        let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
+        if let Some(record) = passed {
+            tracing::info!(
+                sequence = record.view.sequence,
+                hash = record.hash,
+                "the audit has reached this record"
+            );
         }
         save(&store, records).await;
         for done in flushes {
@@ -144,19 +156,22 @@ fn chained(entry: Entry, sequence: i64, previous: &str, key: &[u8]) -> AuditReco
         request_id: entry.request_id,
         address: entry.address,
     };
-    let hash = link(key, previous, &view);
-    AuditRecord { view, user: entry.user, hash }
+    let mut record = AuditRecord { view, user: entry.user, hash: String::new() };
+    record.hash = link(key, previous, &record);
+    record
 }
 
 /// `HMAC(key, previous ‖ every field with its length)`, in hexadecimal.
-pub fn link(key: &[u8], previous: &str, view: &AuditView) -> String {
+fn link(key: &[u8], previous: &str, record: &AuditRecord) -> String {
     // HMAC takes keys of every length; the error cannot occur.
     let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else { return String::new() };
+    let view = &record.view;
     let (sequence, at) = (view.sequence.to_string(), view.at_ms.to_string());
     for field in [
         previous,
         &sequence,
         &at,
+        record.user.as_ref().map_or("", domain::id::UserId::as_str),
         &view.who,
         &view.what,
         &view.object,
@@ -185,12 +200,16 @@ impl ControlPlane {
     }
 }
 
+mod verify;
+
+pub use verify::{Verdict, verify};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn view(sequence: i64) -> AuditView {
-        AuditView {
+    fn record(sequence: i64) -> AuditRecord {
+        let view = AuditView {
             sequence,
             at_ms: 1,
             who: "ada".to_owned(),
@@ -199,17 +218,20 @@ mod tests {
             result: "ok".to_owned(),
             request_id: "r".to_owned(),
             address: "127.0.0.1".to_owned(),
-        }
+        };
+        AuditRecord { view, user: None, hash: String::new() }
     }
 
     #[test]
     fn every_field_and_the_previous_record_count() {
-        let base = link(b"key", "", &view(1));
-        assert_eq!(base, link(b"key", "", &view(1)));
-        assert_ne!(base, link(b"other", "", &view(1)));
-        assert_ne!(base, link(b"key", "x", &view(1)));
-        let mut moved = view(1);
-        (moved.who, moved.what) = ("adac".to_owned(), "hain-create".to_owned());
+        let base = link(b"key", "", &record(1));
+        assert_eq!(base, link(b"key", "", &record(1)));
+        assert_ne!(base, link(b"other", "", &record(1)));
+        assert_ne!(base, link(b"key", "x", &record(1)));
+        let owned = AuditRecord { user: Some(domain::id::UserId::new("u")), ..record(1) };
+        assert_ne!(base, link(b"key", "", &owned));
+        let mut moved = record(1);
+        (moved.view.who, moved.view.what) = ("adac".to_owned(), "hain-create".to_owned());
         assert_ne!(base, link(b"key", "", &moved), "a letter that moves between fields is seen");
     }
 }

@@ -13,7 +13,7 @@ use fabric::identity::SigningIdentity;
 use store::{StoreError, TransactionRecord};
 
 use crate::ControlPlane;
-use crate::caller::Caller;
+use crate::caller::{Caller, CallerUser};
 use crate::explain::{call_error, full_text};
 use crate::network::{Call, ChainLink, Endorsed};
 use crate::operation::subject;
@@ -77,7 +77,13 @@ impl ControlPlane {
         let started = Instant::now();
         let endorsed = match self.services.network.endorse(link, peer, identity, call).await {
             Ok(endorsed) => endorsed,
-            Err(error) => return Err(self.refused_call(&spec, &error).await),
+            Err(error) => {
+                let refusal = self.refused_call(&spec, &error).await;
+                if is_of_chaincode(&error) {
+                    self.keep_refused(&spec, user, &refusal).await;
+                }
+                return Err(refusal);
+            }
         };
         let mut view = self.endorsed_view(&spec, &endorsed);
         view.submitted_by = user.name.to_string();
@@ -111,6 +117,22 @@ impl ControlPlane {
             endorse_ms: None,
             order_ms: None,
             commit_ms: None,
+        }
+    }
+
+    /// Notes in the history that peers refused a call. Its key stays free: nothing was written, and the same call may
+    /// be tried again.
+    async fn keep_refused(&self, spec: &CallSpec, user: &CallerUser, refusal: &Error) {
+        let nothing = Endorsed { tx_id: String::new(), result: Vec::new(), envelope: Vec::new() };
+        let mut view = self.endorsed_view(spec, &nothing);
+        (view.state, view.result, view.result_hex) = (TransactionState::Refused, None, None);
+        view.submitted_by = user.name.to_string();
+        view.error = Some(refusal.clone());
+        let idempotency_key = format!("{} refused at {}", spec.idempotency_key, view.created_ms);
+        let record = TransactionRecord { view, user: user.id.clone(), idempotency_key };
+        match self.services.store.transaction_create(&record).await {
+            Ok(_) => self.services.changed("chain", &spec.chain),
+            Err(error) => tracing::warn!(%error, "a refused call is not in the history"),
         }
     }
 
@@ -253,7 +275,7 @@ impl ControlPlane {
     /// chaincode or a peer is missing.
     async fn refused_call(&self, spec: &CallSpec, error: &FabricError) -> Error {
         let refusal = call_error(error);
-        if matches!(error.kind(), FabricKind::ChaincodeError { .. } | FabricKind::EndorsementMismatch) {
+        if is_of_chaincode(error) {
             return refusal;
         }
         let store = &self.services.store;
@@ -290,6 +312,11 @@ impl ControlPlane {
             .map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view.shortened()).collect())
     }
+}
+
+/// Whether the chaincode ran and said no, or its answers differ.
+fn is_of_chaincode(error: &FabricError) -> bool {
+    matches!(error.kind(), FabricKind::ChaincodeError { .. } | FabricKind::EndorsementMismatch)
 }
 
 /// The MSP ID of a member of the chain.

@@ -92,6 +92,19 @@ impl ControlPlane {
         }
     }
 
+    /// Ends every session of the caller; streams that are open end with them.
+    pub async fn sign_out_everywhere(&self, caller: &Caller) -> Result<(), Error> {
+        let result = self.sign_out_everywhere_checked(caller).await;
+        self.audit.record(caller, "sign-out-everywhere", "session", &result).await;
+        result
+    }
+
+    async fn sign_out_everywhere_checked(&self, caller: &Caller) -> Result<(), Error> {
+        policy::authorize(caller, Action::Delete, Resource::any(Noun::Session))?;
+        let user = caller.require_user()?;
+        self.services.store.session_delete_of_user(&user.id).await.map_err(crate::error::store)
+    }
+
     /// The person behind a session, as they are now: a disabled or deleted one is nobody.
     pub async fn session_user(&self, id: &UserId) -> Result<Option<CallerUser>, Error> {
         let user = self.services.store.user_read(id).await.map_err(crate::error::store)?;

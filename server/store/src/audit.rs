@@ -66,6 +66,15 @@ impl Store {
         Ok(last.map(|row| (row.view.sequence, row.hash)))
     }
 
+    /// The records after a number, oldest first.
+    pub async fn audit_after(&self, sequence: i64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let text =
+            "SELECT * OMIT id FROM audit WHERE sequence > $sequence ORDER BY sequence ASC LIMIT $limit";
+        let bindings = json!({ "sequence": sequence, "limit": limit });
+        let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
+        Ok(rows.into_iter().map(AuditRecord::from).collect())
+    }
+
     /// The newest records before a number, of one person or of everybody.
     pub async fn audit_list(
         &self,

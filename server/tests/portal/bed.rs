@@ -81,6 +81,29 @@ impl Portal {
         (status, text)
     }
 
+    /// Runs one of the binary's commands on the same data folder; returns how it ended and what it said.
+    pub fn command(&self, words: &[&str]) -> (ExitStatus, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+        let output = command.arg("--data").arg(self.folder.path().join("data")).args(words).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status, String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Puts another key where the portal's is.
+    pub fn replace_key(&self) {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let key = entries.into_iter().find(|path| path.extension().is_some_and(|it| it == "key")).unwrap();
+        std::fs::write(key, "07".repeat(32)).unwrap();
+    }
+
+    /// Reads an answer that goes on until the portal ends it.
+    pub fn read_to_end(&self, call: Call) -> String {
+        let mut stream = call.write(self.port).expect("a connection");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
     pub fn said(&self) -> String {
         self.output.lock().unwrap().clone()
     }
@@ -204,6 +227,10 @@ impl Call {
     }
 
     fn try_send(&self, port: u16) -> Option<Answer> {
+        Answer::read(self.write(port)?)
+    }
+
+    fn write(&self, port: u16) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let own = format!("127.0.0.1:{port}");
@@ -218,7 +245,7 @@ impl Call {
         }
         text.push_str(&format!("content-length: {}\r\n\r\n{}", self.body.len(), self.body));
         stream.write_all(text.as_bytes()).ok()?;
-        Answer::read(stream)
+        Some(stream)
     }
 }
 
