@@ -79,10 +79,9 @@ impl FromServerFnError for ApiError {
             ServerFnErrorErr::Args(_)
             | ServerFnErrorErr::MissingArg(_)
             | ServerFnErrorErr::Serialization(_)
-            | ServerFnErrorErr::UnsupportedRequestMethod(_) => {
-                set_status(400);
-                Problem::Malformed
-            }
+            | ServerFnErrorErr::UnsupportedRequestMethod(_) => malformed(),
+            // The portal reads requests, the browser reads answers.
+            ServerFnErrorErr::Deserialization(_) if cfg!(feature = "ssr") => malformed(),
             ServerFnErrorErr::Request(_)
             | ServerFnErrorErr::Deserialization(_)
             | ServerFnErrorErr::Response(_)
@@ -92,6 +91,11 @@ impl FromServerFnError for ApiError {
         };
         Self { problem, request_id: None }
     }
+}
+
+fn malformed() -> Problem {
+    set_status(400);
+    Problem::Malformed
 }
 
 /// Sets the status of an answer to a script. A plain form gets a redirect whose status must stay, and a page

@@ -224,3 +224,32 @@ fn every_route_answers_each_role_as_the_table_says() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Whatever is sent, the answer says what is wrong with it, and nothing breaks.
+#[test]
+fn malformed_input_is_refused_by_every_server_function() {
+    let portal = Portal::start(&[]);
+    let admin = portal.set_up();
+    let mut wrong = Vec::new();
+    for (name, good, _) in rows() {
+        let mut bodies = vec!["{".to_owned(), "null".to_owned(), "\u{0}\u{1b}".to_owned()];
+        // A list of nothing is as good as no arguments; an option may be missing.
+        if good != json!({}) && name != "audit_list" {
+            bodies.extend(["[]".to_owned(), "{}".to_owned()]);
+        }
+        // Every field in turn with a value of a wrong type.
+        for field in good.as_object().unwrap().keys() {
+            let mut bad = good.clone();
+            bad[field] = json!({ "unknown": [true] });
+            bodies.push(bad.to_string());
+        }
+        for body in bodies {
+            let answer = portal.send(Call::post(&format!("/api/{name}")).raw(&body).cookie(&admin));
+            if answer.status != 400 || !answer.body.contains("malformed") {
+                wrong.push(format!("{name}: {} {}", answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!portal.said().contains("panicked"), "{}", portal.said());
+}

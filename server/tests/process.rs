@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "portal/bed.rs"]
+#[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
 
 use std::process::Command;

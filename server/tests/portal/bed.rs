@@ -213,6 +213,11 @@ impl Call {
         Self { body: body.to_string(), ..self }.header("content-type", "application/json")
     }
 
+    /// A body as it stands, whatever it is.
+    pub fn raw(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }.header("content-type", "application/json")
+    }
+
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
