@@ -69,9 +69,23 @@ test('signing out ends it, also in another tab', async ({ browser }) => {
   await signIn(first, portal, 'otto', PASSWORD);
   await open(second, `${portal.url}/chains`);
   await first.getByRole('button', { name: 'Account' }).click();
-  await first.getByRole('button', { name: 'Sign out' }).click();
+  await first.getByRole('button', { name: 'Sign out', exact: true }).click();
   await expect(first).toHaveURL(/\/login/);
   await second.goto(`${portal.url}/operations`);
   await expect(second).toHaveURL(/\/login\?next=/);
   await first.context().close();
+});
+
+test('signing out everywhere ends it in another browser', async ({ browser }) => {
+  const here = await visitor(browser);
+  const there = await visitor(browser);
+  await signIn(here, portal, 'uma', PASSWORD);
+  await signIn(there, portal, 'uma', PASSWORD);
+  await here.getByRole('button', { name: 'Account' }).click();
+  await here.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await expect(here).toHaveURL(/\/login/);
+  await there.goto(`${portal.url}/chains`);
+  await expect(there).toHaveURL(/\/login\?next=/);
+  await here.context().close();
+  await there.context().close();
 });

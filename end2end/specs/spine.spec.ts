@@ -102,11 +102,17 @@ test('init, move and query: 90 and 210', async () => {
 test('a refusal of the chaincode is told as one', async () => {
   await call('Query', 'query', ['nobody']);
   await expect(page.getByRole('alert').filter({ hasText: 'nobody' })).toBeVisible();
+  await call('Submit', 'move', ['nobody', 'b', '1']);
+  await expect(page.getByRole('alert').filter({ hasText: 'nobody' })).toBeVisible();
 });
 
 test('the transaction and its block are shown as the peer has them', async () => {
   const tabs = page.getByRole('navigation', { name: 'Pages of this chain' });
   await tabs.getByRole('link', { name: 'Transactions' }).click();
+  // What peers refused stands there as well, without an id: it is on no ledger.
+  const refused = page.getByRole('row').filter({ hasText: 'nobody' });
+  await expect(refused).toContainText('refused');
+  await expect(refused.getByRole('link')).toHaveCount(0);
   await page.getByRole('table').getByRole('link').first().click();
   await expect(page).toHaveURL(/\/transactions\/[^/]+\/[0-9a-f]{64}$/);
   await expect(page.getByText('move').first()).toBeVisible();
@@ -114,6 +120,21 @@ test('the transaction and its block are shown as the peer has them', async () =>
   await page.locator('main a[href*="/blocks/"]').first().click();
   await expect(page).toHaveURL(/\/blocks\//);
   await expect(page.getByText('verified').first()).toBeVisible();
+});
+
+test('the first block is signed by nobody', async () => {
+  await open(page, `${portal.url}/chains/trade/blocks/mychannel/0`);
+  await expect(page.getByRole('table')).toContainText('config');
+  await expect(page.getByRole('main')).not.toContainText('()');
+});
+
+test('chaincode containers stand among the nodes, with their output', async () => {
+  await open(page, `${portal.url}/chains/trade`);
+  const rows = page.getByRole('row').filter({ hasText: 'chaincode' });
+  await expect(rows.first()).toContainText('running');
+  await rows.first().getByRole('link').first().click();
+  await expect(page).toHaveURL(/\/nodes\/cc-[0-9a-f]{8}-org\d$/);
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('cc-');
 });
 
 test('an upgrade keeps the state', async () => {

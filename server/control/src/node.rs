@@ -6,8 +6,8 @@ use std::time::Duration;
 use agents::{DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
 use domain::Error;
 use domain::chain::ChainState;
-use domain::name::{ChainName, NodeName};
-use domain::node::{NodeState, NodeView};
+use domain::name::{ChainName, NodeName, OrganizationName};
+use domain::node::{NodeKind, NodeState, NodeView};
 use domain::permission::{Action, Noun};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -24,7 +24,7 @@ use crate::topology::{ChainPlan, PlannedNode};
 const USAGE_WAIT: Duration = Duration::from_millis(300);
 
 impl ControlPlane {
-    /// Every planned node with its state; `unknown` where the host does not answer.
+    /// Every planned node with its state, `unknown` where the host does not answer, and the chaincode that runs there.
     pub(crate) async fn node_views(&self, record: &ChainRecord) -> Vec<NodeView> {
         let Ok(Some(plan)) = plan_of(record) else { return Vec::new() };
         let Ok(agent) = self.services.agent(&record.host).await else { return unknown(&plan) };
@@ -33,6 +33,8 @@ impl ControlPlane {
             chain: Some(record.name.to_string()),
         };
         let Ok(statuses) = agent.list_nodes(&selector).await else { return unknown(&plan) };
+        let chaincode: Vec<NodeView> =
+            statuses.iter().filter_map(|status| chaincode_view(&plan, record, status)).collect();
         let by_name: BTreeMap<String, NodeStatus> =
             statuses.into_iter().map(|status| (status.node.node.clone(), status)).collect();
         // While keys are being made there is nobody to ask about heights.
@@ -52,7 +54,9 @@ impl ControlPlane {
             }
         });
         let views: Vec<_> = views.collect();
-        futures::stream::iter(views).buffered(SIDE_BY_SIDE).collect().await
+        let mut views: Vec<NodeView> = futures::stream::iter(views).buffered(SIDE_BY_SIDE).collect().await;
+        views.extend(chaincode);
+        views
     }
 
     /// A node's output, from so many last lines on; with `follow` it goes on as the node writes. It ends with the
@@ -67,8 +71,11 @@ impl ControlPlane {
     ) -> Result<BoxStream<'static, String>, Error> {
         let record = self.chain_for(caller, Action::Read, Noun::Node, chain).await?;
         let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
-        let planned = plan.node(node).ok_or_else(Error::not_found)?;
-        let place = NodeRef::new(&self.services.installation, chain.as_str(), planned.name.as_str());
+        if plan.node(node).is_none() && organization_of_chaincode(&plan, node.as_str()).is_none() {
+            return Err(Error::not_found());
+        }
+        // The host knows only what carries the chain's labels: no other container can be named.
+        let place = NodeRef::new(&self.services.installation, chain.as_str(), node.as_str());
         let agent = self.services.agent(&record.host).await?;
         let options = LogOptions { tail: Some(tail), follow, since: None };
         let lines = agent.logs(&place, &options).await.map_err(crate::error::agent)?;
@@ -104,6 +111,33 @@ fn unknown(plan: &ChainPlan) -> Vec<NodeView> {
         view
     });
     nodes.collect()
+}
+
+/// The organization in whose name a chaincode container of this name runs.
+fn organization_of_chaincode(plan: &ChainPlan, name: &str) -> Option<OrganizationName> {
+    let (_, organization) = name.strip_prefix("cc-")?.split_once('-')?;
+    let mut members = plan.members().map(|(known, _)| known);
+    members.find(|known| known.as_str() == organization).cloned()
+}
+
+/// A chaincode container; the plan does not hold them, the host does.
+fn chaincode_view(plan: &ChainPlan, record: &ChainRecord, status: &NodeStatus) -> Option<NodeView> {
+    if status.kind != NodeKind::Chaincode.as_str() {
+        return None;
+    }
+    Some(NodeView {
+        name: NodeName::parse(&status.node.node).ok()?,
+        kind: NodeKind::Chaincode,
+        organization: Some(organization_of_chaincode(plan, &status.node.node)?),
+        host: record.host.clone(),
+        endpoints: Vec::new(),
+        state: state_of(Some(status)),
+        reason: status.reason.clone(),
+        heights: Vec::new(),
+        cpu_milli: None,
+        memory_bytes: None,
+        image: status.image_id.clone().unwrap_or_default(),
+    })
 }
 
 /// A node's state as the host tells it.

@@ -20,6 +20,7 @@ use domain::chain::{ChainState, Consensus, FabricVersion};
 use domain::channel::{ChannelMember, ChannelSpec};
 use domain::host::HostSpec;
 use domain::name::{ChaincodeName, ChannelName, HostName, NodeName};
+use domain::node::{NodeKind, NodeState};
 use domain::transaction::{CallSpec, TransactionState};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +95,13 @@ async fn used(portal: &Portal) {
     for (function, arguments) in [("init", &["a", "100", "b", "200"][..]), ("move", &["a", "b", "10"])] {
         let done = plane.transaction_submit(admin, call(portal, function, arguments)).await.unwrap();
         assert_eq!(done.state, TransactionState::Valid, "{done:?}");
+    }
+    let view = plane.chain_read(admin, chain).await.unwrap();
+    let servers: Vec<_> = view.nodes.iter().filter(|node| node.kind == NodeKind::Chaincode).collect();
+    assert_eq!(servers.len(), 2, "a chaincode container per organization: {view:?}");
+    for server in servers {
+        assert_eq!(server.state, NodeState::Running);
+        plane.node_log_stream(admin, chain, &server.name, 10, false).await.map(drop).unwrap();
     }
     let id = plane.chain_stop(admin, chain).await.unwrap();
     portal.settled(&id).await;
