@@ -56,6 +56,8 @@ fn the_audit_is_verified_beside_the_portal() {
     let cookie = portal.set_up();
     let user = json!({ "user": { "name": "uma", "role": "user", "password": PASSWORD } });
     assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie)).status, 200);
+    // What was answered is recorded, though the portal dies in the next moment.
+    portal.restart();
     let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(&cookie);
     assert!(portal.send(list).body.contains("user-create"));
     let (status, said) = portal.command(&["audit", "verify"]);

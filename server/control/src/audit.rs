@@ -2,6 +2,7 @@
 //! a hot record and no record can be changed unseen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::Error;
 use domain::audit::AuditView;
@@ -21,6 +22,8 @@ use crate::services::SharedClock;
 const QUEUE: usize = 4_096;
 /// Most records in one commit.
 const BATCH: usize = 256;
+/// Longest wait of a caller for its record.
+const STORED_WAIT: Duration = Duration::from_secs(10);
 /// The log of the server names every record of such a number.
 const LOGGED_EVERY: i64 = 1_000;
 /// Records on one page.
@@ -40,7 +43,8 @@ struct Entry {
 }
 
 enum Message {
-    Entry(Box<Entry>),
+    /// The sender hears when the record is stored.
+    Entry(Box<Entry>, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -59,7 +63,8 @@ impl AuditLog {
         Self { queue, clock }
     }
 
-    /// Records the outcome of something that somebody signed in did or tried.
+    /// Records the outcome of something that somebody signed in did or tried, and waits until the record is stored:
+    /// what was answered is in the audit, whatever happens next. Records of many callers share a commit.
     pub async fn record<T>(&self, caller: &Caller, what: &str, object: &str, result: &Result<T, Error>) {
         let outcome = match result {
             Ok(_) => "ok".to_owned(),
@@ -75,8 +80,12 @@ impl AuditLog {
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
         };
-        if self.queue.send(Message::Entry(Box::new(entry))).await.is_err() {
+        let (stored, wait) = oneshot::channel();
+        if self.queue.send(Message::Entry(Box::new(entry), stored)).await.is_err() {
             tracing::error!(what, object, "the audit appender is gone");
+        }
+        if tokio::time::timeout(STORED_WAIT, wait).await.is_err() {
+            tracing::error!(what, object, "the audit is behind; the answer goes out before its record");
         }
     }
 
@@ -95,7 +104,7 @@ async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::R
             Ok(last) => break last.unwrap_or((0, String::new())),
             Err(error) => {
                 tracing::error!(%error, "the audit cannot be read; trying again");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     };
@@ -104,11 +113,12 @@ async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::R
     let mut messages = Vec::with_capacity(BATCH);
     while entries.recv_many(&mut messages, BATCH).await > 0 {
         let mut records = Vec::new();
-        let mut flushes = Vec::new();
+        let mut waiting = Vec::new();
         for message in messages.drain(..) {
             match message {
-                Message::Flush(done) => flushes.push(done),
-                Message::Entry(entry) => {
+                Message::Flush(done) => waiting.push(done),
+                Message::Entry(entry, stored) => {
+                    waiting.push(stored);
                     sequence += 1;
                     let record = chained(*entry, sequence, &hash, &key);
                     hash.clone_from(&record.hash);
@@ -125,7 +135,7 @@ async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::R
             );
         }
         save(&store, records).await;
-        for done in flushes {
+        for done in waiting {
             // Whoever waited may have gone; that is their business.
             let _gone = done.send(());
         }
@@ -140,7 +150,7 @@ async fn save(store: &Store, records: Vec<AuditRecord>) {
     let mut wait_ms = 50;
     while let Err(error) = store.audit_append(records.clone()).await {
         tracing::error!(%error, count = records.len(), "audit records cannot be stored; trying again");
-        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         wait_ms = (wait_ms * 2).min(5_000);
     }
 }
