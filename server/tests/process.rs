@@ -51,6 +51,18 @@ fn signing_out_everywhere_ends_every_session_and_stream() {
 }
 
 #[test]
+fn a_session_in_use_goes_on() {
+    let portal = Portal::start(&[]);
+    let cookie = portal.set_up();
+    let ask = || portal.send(Call::post("/api/chain_list").json(&json!({})).cookie(&cookie));
+    let first = ask();
+    let extended = first.header("set-cookie").expect("the first use puts the end off");
+    assert!(extended.starts_with(&cookie) && extended.contains("Max-Age=1800"), "{extended}");
+    // Not every request writes; the next minute may begin once in between.
+    assert!((0..3).filter(|_| ask().header("set-cookie").is_some()).count() <= 1);
+}
+
+#[test]
 fn the_audit_is_verified_beside_the_portal() {
     let mut portal = Portal::start(&[]);
     let cookie = portal.set_up();

@@ -14,7 +14,7 @@ use control::caller::{Caller, CallerUser};
 use domain::id::UserId;
 use tower_sessions::Session;
 
-use super::session::USER;
+use super::session::{SEEN, USER};
 use crate::config::Config;
 
 /// Where a request comes from.
@@ -72,6 +72,16 @@ pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<C
     }
 }
 
+/// Notes that a session is in use, at most once a minute: only what changes is saved, and only saving puts off the end
+/// that comes with idleness.
+async fn seen(session: &Session) -> Result<(), tower_sessions::session::Error> {
+    let minute = time::OffsetDateTime::now_utc().unix_timestamp() / 60;
+    if session.get::<i64>(SEEN).await? != Some(minute) {
+        session.insert(SEEN, minute).await?;
+    }
+    Ok(())
+}
+
 /// Puts the caller and the façade into the request.
 pub async fn identify(
     State(plane): State<Arc<ControlPlane>>,
@@ -90,6 +100,9 @@ pub async fn identify(
         Ok(user) => caller.user = user,
         // Without the store nobody can be known: closed, not open.
         Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+    if caller.user.is_some() && seen(&session).await.is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(plane);

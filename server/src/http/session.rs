@@ -12,6 +12,8 @@ use tower_sessions::session_store::{Error, Result};
 
 /// Key under which a session holds the signed-in user's id.
 pub const USER: &str = "user";
+/// Key under which a session holds the last minute of its use.
+pub const SEEN: &str = "seen";
 /// What else a session holds of the sign-in: the role it was made with, the address and the browser.
 const ROLE: &str = "role";
 const ADDRESS: &str = "address";
