@@ -4,6 +4,9 @@
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
+/// Pause before something is tried again.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn root() -> Option<web_sys::Element> {
     web_sys::window()?.document()?.document_element()
 }
@@ -144,5 +147,12 @@ pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
 pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
     if let Some(element) = node.try_get_untracked().flatten() {
         element.set_scroll_top(element.scroll_height());
+    }
+}
+
+/// Does something in a moment; on the server nothing waits.
+pub fn soon(act: impl FnOnce() + 'static) {
+    if cfg!(not(feature = "ssr")) {
+        set_timeout(act, AGAIN);
     }
 }

@@ -185,7 +185,7 @@ pub fn section<T>(
     view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     view! {
         <section class="card">

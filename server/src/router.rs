@@ -78,6 +78,7 @@ pub fn router(config: &Arc<Config>, portal: &Portal) -> Result<Router, StartErro
         .layer(from_fn_with_state(portal.plane.clone(), caller::identify))
         .layer(sessions)
         .layer(csrf)
+        .nest_service("/pkg", assets::packaged(&config.site))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(portal.plane.clone()))
         .layer(from_fn(headers::secure))

@@ -172,7 +172,7 @@ fn every_route_answers_each_role_as_the_table_says() {
     let portal = Portal::start(&[]);
     let people = people(&portal);
     // Pages send nobody to the sign-in; files and streams refuse.
-    let rows: [(&str, [u16; 4]); 31] = [
+    let rows: [(&str, [u16; 4]); 32] = [
         ("/healthz", [200; 4]),
         ("/readyz", [200; 4]),
         ("/login", [200, 302, 302, 302]),
@@ -203,6 +203,7 @@ fn every_route_answers_each_role_as_the_table_says() {
         ("/chains/none/profile/org1.json", CHAIN),
         ("/chains/none/profile/org1.yaml", CHAIN),
         ("/chains/none/material/org1.tar", CHAIN),
+        ("/pkg/nothing.js", [404; 4]),
         ("/nothing", [404; 4]),
     ];
     let mut wrong = Vec::new();

@@ -11,7 +11,8 @@ use leptos_router::hooks::use_location;
 
 use super::notice::problem_card;
 use crate::api::session::Entry;
-use crate::api::{ApiError, page_status};
+use crate::api::{ApiError, Problem, page_status};
+use crate::browser;
 use crate::session::{Me, Session};
 use crate::text::tr;
 
@@ -20,17 +21,24 @@ type Ready = Box<dyn FnOnce(Me) -> AnyView + Send>;
 /// Data on their way, of whatever type.
 type Coming = Pin<Box<dyn Future<Output = Result<Ready, ApiError>> + Send>>;
 
-/// Shows `view` once the data and the session are there. New data update what is on the page in place.
+/// Shows `view` once the data and the session are there. New data update what is on the page in place. An answer that
+/// was lost on the way is asked for again, until the portal answers.
 pub fn load<T>(
     data: Resource<Result<T, ApiError>>,
     view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + 'static,
+    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
 {
     when_there(Arc::new(move || {
         let view = view.clone();
-        Box::pin(async move { data.await.map(|data| -> Ready { Box::new(move |me| view(data, me)) }) })
+        Box::pin(async move {
+            let found = data.await;
+            if found.as_ref().is_err_and(|error| error.problem == Problem::Lost) {
+                browser::soon(move || data.refetch());
+            }
+            found.map(|data| -> Ready { Box::new(move |me| view(data, me)) })
+        })
     }))
 }
 

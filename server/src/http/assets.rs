@@ -16,11 +16,18 @@ pub fn files<S>(site: &Path, missing: S) -> ServeDir<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
-    ServeDir::new(site)
+    folder(site).call_fallback_on_method_not_allowed(true).fallback(missing)
+}
+
+/// Scripts, WebAssembly and the style sheet. A first visit asks for a dozen of them: nobody is looked up for that.
+pub fn packaged(site: &Path) -> ServeDir {
+    folder(&site.join("pkg"))
+}
+
+fn folder(path: &Path) -> ServeDir {
+    ServeDir::new(path)
         .append_index_html_on_directories(false)
         .redirect_to_trailing_slash(false)
         .precompressed_br()
         .precompressed_gzip()
-        .call_fallback_on_method_not_allowed(true)
-        .fallback(missing)
 }
