@@ -3,7 +3,7 @@
  * never happen on any page: a violation of the content policy, an uncaught error, an answer of 5xx.
  */
 import AxeBuilder from '@axe-core/playwright';
-import { test as base, expect, type Browser, type BrowserContextOptions, type Page } from '@playwright/test';
+import { test as base, expect, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
 
 import type { Portal } from './portal.ts';
 
@@ -97,6 +97,46 @@ export async function operationDone(page: Page): Promise<void> {
   const state = page.locator('main [role=status]').first();
   await expect(state).toContainText(/done|failed|undone/, { timeout: 90_000 });
   await expect(state, await page.locator('main').innerText()).toContainText('done');
+}
+
+/** Begins to create a chain of one organization with one peer by the wizard. */
+export async function beginSmallChain(page: Page, portal: Portal, name: string): Promise<void> {
+  await open(page, `${portal.url}/chains/new`);
+  await page.getByLabel('Chain name').fill(name);
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Remove organization 2' }).click();
+  await page.locator('#peers-1').fill('1');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('heading', { name: 'Pre-flight checks' })).toBeVisible();
+  await page.getByRole('button', { name: 'Create chain' }).click();
+}
+
+/** Deletes a chain by its page, and waits until it is gone. */
+export async function deleteChain(page: Page, portal: Portal, name: string): Promise<void> {
+  await open(page, `${portal.url}/chains/${name}`);
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
+  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await operationDone(page);
+}
+
+/** Calls a chaincode by the form, with one argument per line. */
+export async function call(
+  page: Page,
+  kind: 'Query' | 'Submit',
+  name: string,
+  args: readonly string[],
+): Promise<void> {
+  await page.getByLabel('Function').fill(name);
+  await page.getByRole('textbox', { name: 'Arguments' }).fill(args.join('\n'));
+  await page.getByRole('button', { name: kind, exact: true }).click();
+}
+
+/** The card with what came of a call. */
+export function outcomeOf(page: Page, heading: string): Locator {
+  return page.locator('section.outcome').filter({ has: page.getByRole('heading', { name: heading }) });
 }
 
 /** No serious finding of axe on the page as it is. */

@@ -10,6 +10,7 @@ use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
+pub mod access;
 pub mod audit;
 pub mod chain;
 pub mod chaincode;
@@ -54,6 +55,17 @@ impl ApiError {
     /// Whether signing in is what helps.
     pub fn needs_session(&self) -> bool {
         self.status() == 401
+    }
+
+    /// Reads the answer to a file that was sent: JSON of what was asked for, or of the refusal. What cannot be read is
+    /// lost.
+    pub fn of_upload<T: serde::de::DeserializeOwned>(status: u16, text: &str) -> Result<T, Self> {
+        let lost = || Self { problem: Problem::Lost, request_id: None };
+        if status == 200 {
+            return serde_json::from_str(text).map_err(|_| lost());
+        }
+        let refusal: Error = serde_json::from_str(text).map_err(|_| lost())?;
+        Err(Self::from(refusal))
     }
 
     /// The refusal, when it is about this form field.
@@ -157,12 +169,17 @@ pub(crate) mod request {
         Ok((plane, caller))
     }
 
-    /// Gives the façade's answer to the page, an error with the request's id and status.
-    pub fn answer<T>(result: Result<T, Error>, caller: &Caller) -> Result<T, ApiError> {
-        result.map_err(|error| {
-            super::set_status(error.status());
-            ApiError { request_id: Some(caller.request_id.clone()), ..ApiError::from(error) }
-        })
+    /// Gives the façade's answer to the page, an error with the request's id and status. What the policy refused is
+    /// recorded before anybody hears of it.
+    pub async fn answer<T>(result: Result<T, Error>, caller: &Caller) -> Result<T, ApiError> {
+        match result {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                super::set_status(error.status());
+                backstage()?.0.refused(caller, &error).await;
+                Err(ApiError { request_id: Some(caller.request_id.clone()), ..ApiError::from(error) })
+            }
+        }
     }
 
     fn session() -> Result<Session, ApiError> {
@@ -190,9 +207,14 @@ pub(crate) mod request {
         Ok(())
     }
 
-    /// Ends the session and leads to the sign-in page.
+    /// Ends the session, has the browser forget what it kept of the pages, and leads to the sign-in page. Cookies are
+    /// spared: the session's own is taken back anyway, the others hold language and theme.
     pub async fn end_session() -> Result<(), ApiError> {
         session()?.flush().await.map_err(lost_session)?;
+        if let Some(options) = use_context::<leptos_axum::ResponseOptions>() {
+            let name = axum::http::HeaderName::from_static("clear-site-data");
+            options.insert_header(name, axum::http::HeaderValue::from_static("\"cache\", \"storage\""));
+        }
         leptos_axum::redirect("/login");
         Ok(())
     }
@@ -200,5 +222,23 @@ pub(crate) mod request {
     fn lost_session(error: tower_sessions::session::Error) -> Error {
         tracing::error!(%error, "the session could not be written");
         Error::internal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::host::ImageView;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_to_an_upload_is_read() {
+        let read = ApiError::of_upload::<Vec<ImageView>>;
+        let image = "[{\"reference\":\"a:1\",\"purpose\":\"chaincode\",\"state\":{\"state\":\"missing\"}}]";
+        assert_eq!(read(200, image).unwrap()[0].reference, "a:1");
+        let refusal = serde_json::to_string(&Error::forbidden()).unwrap();
+        assert_eq!(read(403, &refusal).unwrap_err().status(), 403);
+        assert_eq!(read(0, "").unwrap_err().problem, Problem::Lost);
+        assert_eq!(read(502, "<html>").unwrap_err().problem, Problem::Lost);
     }
 }

@@ -1,6 +1,7 @@
 //! The few things that only the browser can do. Each function does nothing, or gives nothing, on the server and
 //! in a browser that lacks the thing: no page depends on one of them to be readable.
 
+use futures::channel::oneshot;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -22,6 +23,11 @@ pub fn set_root_attribute(name: &str, value: &str) {
         // A refusal leaves the page as it looked before, which is readable.
         let _ = root.set_attribute(name, value);
     }
+}
+
+/// Whether nobody looks at the page: its tab is behind others, or the window is put away.
+pub fn is_hidden() -> bool {
+    web_sys::window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
 }
 
 /// Sets the title of the window.
@@ -143,11 +149,43 @@ pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
     }
 }
 
+/// Gives the focus to the element of an id.
+pub fn focus(id: &str) {
+    let element = web_sys::window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    let element: Option<web_sys::HtmlElement> = element.and_then(|element| element.dyn_into().ok());
+    if let Some(element) = element {
+        // A refusal leaves the focus where it was.
+        let _ = element.focus();
+    }
+}
+
 /// Scrolls an element to its end.
 pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
     if let Some(element) = node.try_get_untracked().flatten() {
         element.set_scroll_top(element.scroll_height());
     }
+}
+
+/// The path of the page; empty on the server.
+pub fn path() -> String {
+    if cfg!(feature = "ssr") {
+        return String::new();
+    }
+    web_sys::window().and_then(|window| window.location().pathname().ok()).unwrap_or_default()
+}
+
+/// Waits for some milliseconds; on the server nothing waits.
+pub async fn pause(ms: u32) {
+    if cfg!(feature = "ssr") {
+        return;
+    }
+    let (done, waiting) = oneshot::channel();
+    let end = move || {
+        // Nobody waits any more when the page has gone.
+        let _ = done.send(());
+    };
+    set_timeout(end, std::time::Duration::from_millis(ms.into()));
+    let _ = waiting.await;
 }
 
 /// Does something in a moment; on the server nothing waits.

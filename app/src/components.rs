@@ -6,6 +6,7 @@ pub mod copy;
 pub mod dialog;
 pub mod field;
 pub mod icon;
+pub mod kept;
 pub mod load;
 pub mod log_view;
 pub mod menu;

@@ -6,10 +6,11 @@ use leptos_router::components::{A, Outlet};
 
 use crate::api::operation::operation_list;
 use crate::components::icon::{Icon, icon};
-use crate::components::load::{load, with_session};
+use crate::components::load::{load_part, with_session};
 use crate::components::menu::{Menu, PreferenceMenus};
 use crate::components::toast::ToastPlace;
 use crate::events;
+use crate::fetched::{Data, Fetched, Stale};
 use crate::session::{Me, provide_session};
 use crate::text::{Text, fill, say, tr, words};
 
@@ -34,11 +35,23 @@ pub fn Layout() -> impl IntoView {
                 {with_session(person)}
             </div>
         </header>
+        <StaleNotice/>
         <div class="frame">
             <nav class="side" aria-label=tr(|t| t.navigation)>{with_session(navigation)}</nav>
             <main id="main" tabindex="-1"><Outlet/></main>
         </div>
         <ToastPlace/>
+    }
+}
+
+/// Says that what stands on the page may be old, as long as it may.
+#[component]
+fn StaleNotice() -> impl IntoView {
+    let stale = Stale::get();
+    view! {
+        <div role="status" class="notice-place over-page">
+            {move || stale().then(|| view! { <p class="notice notice-bad">{tr(|t| t.stale)}</p> })}
+        </div>
     }
 }
 
@@ -103,18 +116,16 @@ fn person(me: Me) -> AnyView {
 #[component]
 fn Activity() -> impl IntoView {
     let tick = events::ticks(|message| message.touches("operation", ""));
-    let data = Resource::new(move || tick.get(), |_| operation_list());
+    let data = Fetched::new(move || tick.get(), |_| operation_list());
     load_quietly(data)
 }
 
-fn load_quietly(
-    data: Resource<Result<Vec<domain::operation::OperationSummary>, crate::api::ApiError>>,
-) -> AnyView {
+fn load_quietly(data: Fetched<Vec<domain::operation::OperationSummary>>) -> AnyView {
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
                 // A page shows its own problems; this corner only counts.
-                let count = data.await.map_or(0, |all| all.iter().filter(|o| !o.state.is_at_rest()).count());
+                let count = data.wait().await.map_or(0, |all| all.iter().filter(|o| !o.state.is_at_rest()).count());
                 let text = say(move |t| match count {
                     0 => t.nothing_running.to_owned(),
                     1 => t.one_running.to_owned(),
@@ -178,19 +189,24 @@ pub fn content_policy() {
     }
 }
 
-/// Loads like [`load`] in a card of its own with a heading.
+/// Loads a part of a page in a card of its own with a heading.
 pub fn section<T>(
     title: fn(&'static Text) -> &'static str,
-    data: Resource<Result<T, crate::api::ApiError>>,
+    data: Fetched<T>,
     view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+    T: Data,
 {
+    card(title, load_part(data, view))
+}
+
+/// A card with a heading.
+pub fn card(title: fn(&'static Text) -> &'static str, content: AnyView) -> AnyView {
     view! {
         <section class="card">
             <h2>{tr(title)}</h2>
-            {load(data, view)}
+            {content}
         </section>
     }
     .into_any()

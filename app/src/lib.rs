@@ -8,12 +8,15 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
 
 pub mod api;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod browser;
 pub mod components;
 pub mod events;
+pub mod fetched;
 pub mod layout;
 pub mod pages;
 pub mod preferences;
@@ -25,6 +28,7 @@ pub mod text;
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let (lang, theme) = preferences::initial();
     layout::content_policy();
+    let style = format!("/{}/heddle.css", options.site_pkg_dir);
     view! {
         <!DOCTYPE html>
         <html lang=lang.tag() data-theme=theme.as_str()>
@@ -33,7 +37,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
-                <link rel="stylesheet" href="/pkg/heddle.css"/>
+                <link rel="stylesheet" href=style/>
                 <HydrationScripts options/>
                 <MetaTags/>
             </head>
@@ -50,6 +54,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     preferences::provide_preferences();
     components::toast::provide_toasts();
+    fetched::Stale::provide();
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>
@@ -59,8 +64,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
                     <ChainRoutes/>
-                    <Route path=path!("/operations") view=Home::Operations/>
-                    <Route path=path!("/operations/:id") view=Home::Operation/>
+                    <Route path=path!("/operations") view=Work::Operations/>
+                    <Route path=path!("/operations/:id") view=Work::Operation/>
                     <Route path=path!("/users") view=Admin::Users/>
                     <Route path=path!("/audit") view=Admin::Audit/>
                 </ParentRoute>

@@ -74,10 +74,13 @@ pub fn initial() -> (Lang, Theme) {
     };
     let header =
         |name: header::HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let cookies = header(header::COOKIE);
-    let lang = cookie(cookies, LANG_COOKIE)
-        .and_then(Lang::parse)
-        .unwrap_or_else(|| Lang::accepted(header(header::ACCEPT_LANGUAGE)));
+    asked(header(header::COOKIE), header(header::ACCEPT_LANGUAGE))
+}
+
+/// What the cookies say; else the first of the browser's languages that fits.
+pub fn asked(cookies: &str, languages: &str) -> (Lang, Theme) {
+    let lang =
+        cookie(cookies, LANG_COOKIE).and_then(Lang::parse).unwrap_or_else(|| Lang::accepted(languages));
     (lang, cookie(cookies, THEME_COOKIE).map_or(Theme::System, Theme::parse))
 }
 
@@ -107,6 +110,12 @@ mod tests {
         assert_eq!(cookie(header, LANG_COOKIE), Some("zh-CN"));
         assert_eq!(cookie(header, THEME_COOKIE), Some("dark"));
         assert_eq!(cookie(header, "lang"), None);
+    }
+
+    #[test]
+    fn cookies_come_before_the_browsers_languages() {
+        assert_eq!(asked("", "zh"), (Lang::Zh, Theme::System));
+        assert_eq!(asked("heddle_lang=en; heddle_theme=dark", "zh"), (Lang::En, Theme::Dark));
     }
 
     #[test]

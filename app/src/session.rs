@@ -5,16 +5,16 @@ use domain::name::UserName;
 use domain::permission::{Action, Noun};
 use leptos::prelude::*;
 
-use crate::api::ApiError;
 use crate::api::session::{Entry, session_read};
+use crate::fetched::Fetched;
 
 /// The session of the page, read once per layout.
 #[derive(Clone, Copy)]
-pub struct Session(pub Resource<Result<Entry, ApiError>>);
+pub struct Session(pub Fetched<Entry>);
 
 /// Reads the session and makes it known to the pages below.
 pub fn provide_session() -> Session {
-    let session = Session(Resource::new_blocking(|| (), |()| session_read()));
+    let session = Session(Fetched::first(session_read));
     provide_context(session);
     session
 }

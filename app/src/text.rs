@@ -2,10 +2,15 @@
 //!
 //! Texts with values hold place-holders in braces; a test checks that both languages name the same ones.
 
+use std::collections::BTreeMap;
+
 use domain::Code;
+use domain::chain::ChainState;
+use domain::node::NodeState;
 use leptos::prelude::*;
 
 use crate::api::{ApiError, Problem};
+use crate::components::badge::{chain_state, node_state};
 use crate::preferences::Preferences;
 
 mod en;
@@ -148,13 +153,32 @@ pub fn say_in(
     move || make(lang.get())
 }
 
-/// Puts values into a text's place-holders.
+/// Puts values into a text's place-holders, each once: what a value holds is never taken for a place-holder. One that got
+/// no value is shown as an ellipsis.
 pub fn fill<V: AsRef<str>>(template: &str, values: &[(&str, V)]) -> String {
-    let mut text = template.to_owned();
-    for (name, value) in values {
-        text = text.replace(&format!("{{{name}}}"), value.as_ref());
+    filled(template, &|name| values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_ref()))
+}
+
+fn filled<'a>(template: &str, value_of: &dyn Fn(&str) -> Option<&'a str>) -> String {
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        match after.split_once('}') {
+            Some((name, behind)) if is_name(name) => {
+                out.push_str(value_of(name).unwrap_or("…"));
+                rest = behind;
+            }
+            // A brace of the text itself, as in an example of what to type.
+            _ => {
+                out.push('{');
+                rest = after;
+            }
+        }
     }
-    text
+    out.push_str(rest);
+    out
 }
 
 /// The sentence of an error.
@@ -166,33 +190,48 @@ pub fn error_text(lang: Lang, error: &ApiError) -> String {
     }
 }
 
-/// The sentence of a refusal. What an engine or Fabric said stands behind it, in their own words.
+/// The sentence of a refusal.
 pub fn refusal_text(lang: Lang, error: &domain::Error) -> String {
-    let values: Vec<(&str, &String)> = error.values.iter().map(|(k, v)| (k.as_str(), v)).collect();
-    let sentence = without_holes(&fill(lang.code(error.code), &values));
-    let unsaid = |value: &&String| !value.is_empty() && !sentence.contains(value.as_str());
-    let details: Vec<&str> = error.values.values().filter(unsaid).map(String::as_str).collect();
+    sentence(lang, error.code, &error.values)
+}
+
+/// The sentence of a code that came as text, with what it names; none for codes that this version does not know.
+pub fn code_text(lang: Lang, code: &str, values: &BTreeMap<String, String>) -> Option<String> {
+    let code: Code = serde_json::from_value(serde_json::Value::String(code.to_owned())).ok()?;
+    Some(sentence(lang, code, values))
+}
+
+/// The sentence of a code. Values that it does not name, such as what an engine or Fabric said, stand behind it.
+fn sentence(lang: Lang, code: Code, values: &BTreeMap<String, String>) -> String {
+    let worded = |value: &String| match code {
+        Code::ChainState => chain_states(lang, value),
+        Code::NodeNotRunning => state_of_node(lang, value),
+        _ => value.clone(),
+    };
+    let values: Vec<(&str, String)> = values.iter().map(|(k, v)| (k.as_str(), worded(v))).collect();
+    let sentence = fill(lang.code(code), &values);
+    let unsaid = |value: &&str| !value.is_empty() && !sentence.contains(value);
+    let details: Vec<&str> = values.iter().map(|(_, value)| value.as_str()).filter(unsaid).collect();
     if details.is_empty() { sentence } else { format!("{sentence} ({})", details.join(" · ")) }
 }
 
-/// Drops place-holders that got no value, so that no brace is ever shown.
-fn without_holes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((_, after)) = after.split_once('}') else { break };
-        out.push_str(before);
-        out.push('…');
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+/// States of chains, as a list, in the language's own words.
+fn chain_states(lang: Lang, words: &str) -> String {
+    let word = |word: &str| {
+        let state = ChainState::ALL.into_iter().find(|state| state.as_str() == word);
+        state.map_or_else(|| word.to_owned(), |state| chain_state(state).1(lang.text()).to_owned())
+    };
+    let comma = match lang {
+        Lang::En => ", ",
+        Lang::Zh => "、",
+    };
+    words.split(", ").map(word).collect::<Vec<_>>().join(comma)
 }
 
-/// The sentence of a code that came as text; none for codes that this version does not know.
-pub fn code_text(lang: Lang, code: &str) -> Option<String> {
-    let code: Code = serde_json::from_value(serde_json::Value::String(code.to_owned())).ok()?;
-    Some(without_holes(lang.code(code)))
+/// The state of a node in the language's own words; an unknown one stays as it is.
+fn state_of_node(lang: Lang, word: &str) -> String {
+    let state = NodeState::ALL.into_iter().find(|state| state.as_str() == word);
+    state.map_or_else(|| word.to_owned(), |state| node_state(state).1(lang.text()).to_owned())
 }
 
 #[cfg(test)]

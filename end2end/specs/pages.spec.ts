@@ -3,12 +3,29 @@
  * and the portal from nothing to a running chain in few clicks.
  */
 import { Portal } from '../portal.ts';
-import { accessible, expect, fits, open, operationDone, ready, setUp, test, visitor, ADMIN } from '../visit.ts';
+import {
+  accessible,
+  deleteChain,
+  expect,
+  fits,
+  open,
+  operationDone,
+  ready,
+  setUp,
+  signIn,
+  test,
+  visitor,
+  ADMIN,
+} from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 
 const CHAIN = 'demo';
+const LOOKS = [
+  ['light', 'en'],
+  ['dark', 'zh-CN'],
+] as const;
 const WIDTHS = [360, 1280, 1920] as const;
 /** Of each kind of page one. */
 const ADDRESSES = [
@@ -19,6 +36,7 @@ const ADDRESSES = [
   '/chains/new',
   `/chains/${CHAIN}`,
   `/chains/${CHAIN}/channels`,
+  `/chains/${CHAIN}/channels/mychannel`,
   `/chains/${CHAIN}/chaincode`,
   `/chains/${CHAIN}/invoke`,
   `/chains/${CHAIN}/transactions`,
@@ -30,8 +48,13 @@ const ADDRESSES = [
   '/nothing/here',
 ] as const;
 
+/** Pages with nothing above them. */
+const TOPS: readonly string[] = ['/', '/setup', '/login', '/nothing/here'];
+
 let portal: Portal;
 let page: Page;
+/** Of each kind of page whose address holds an id one, as soon as there is a chain. */
+let named: string[] = [];
 
 test.beforeAll(async ({ browser }) => {
   portal = await Portal.start();
@@ -43,6 +66,14 @@ test.afterAll(async () => {
   await portal?.stop();
 });
 
+for (const [theme, tag] of LOOKS) {
+  test(`the very first page in ${theme} and ${tag}`, async ({ browser }) => {
+    const guest = await visitor(browser, { locale: tag, colorScheme: theme });
+    await look(guest, '/setup', tag, theme);
+    await guest.context().close();
+  });
+}
+
 test('from the first page to a running demo chain: one click', async () => {
   await setUp(page, portal);
   await accessible(page);
@@ -50,29 +81,65 @@ test('from the first page to a running demo chain: one click', async () => {
   await operationDone(page);
 });
 
-for (const [theme, tag] of [
-  ['light', 'en'],
-  ['dark', 'zh-CN'],
-] as const) {
+/** The address of the first link of a page that leads to something of a kind. */
+async function linked(address: string, kind: string): Promise<string> {
+  await open(page, portal.url + address);
+  const link = page.locator(`main tbody a[href*="${kind}"]`).first();
+  return (await link.getAttribute('href')) ?? '';
+}
+
+test('there is one of everything', async () => {
+  const host = await linked('/hosts', '/hosts/');
+  const operation = await linked('/operations', '/operations/');
+  const transaction = await linked(`/chains/${CHAIN}/blocks/mychannel/1`, '/transactions/mychannel/');
+  named = [host, `${host}/edit`, operation, transaction];
+});
+
+/** A page names what stands above it, each with its address; the first page and those outside the frame have none. */
+async function trail(guest: Page, address: string): Promise<void> {
+  const crumbs = guest.locator('nav.crumbs');
+  if (TOPS.includes(address)) {
+    await expect(crumbs, address).toHaveCount(0);
+    return;
+  }
+  const parts = address.split('/').slice(1, -1).slice(0, 2);
+  const above = ['/', ...parts.map((_, at) => `/${parts.slice(0, at + 1).join('/')}`)];
+  await expect(crumbs, address).toBeVisible();
+  const links = await crumbs.getByRole('link').evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+  expect(links.slice(0, above.length), address).toEqual(above);
+  const title = (await guest.locator('main h1').textContent()) ?? '';
+  await expect(crumbs.locator('[aria-current=page]'), address).toHaveText(title);
+}
+
+/** Looks at a page in every width, and at what axe says of it. */
+async function look(guest: Page, address: string, tag: string, theme: string): Promise<void> {
+  await open(guest, portal.url + address);
+  await expect(guest).toHaveURL(portal.url + address);
+  await expect(guest.locator('html')).toHaveAttribute('lang', tag);
+  await trail(guest, address);
+  for (const width of WIDTHS) {
+    await guest.setViewportSize({ width, height: 900 });
+    await fits(guest);
+    const name = `${address.replaceAll('/', '_')}-${tag}-${theme}-${width}.png`;
+    await guest.screenshot({ path: `test-results/pages/${name}`, fullPage: true });
+  }
+  await accessible(guest);
+}
+
+for (const [theme, tag] of LOOKS) {
   test(`every page in ${theme} and ${tag}, narrow and wide`, async ({ browser }) => {
     test.setTimeout(300_000);
     const state = await page.context().storageState();
     const guest = await visitor(browser, { storageState: state, locale: tag, colorScheme: theme });
     // The choice of the first visit stands in cookies; this visitor has made none.
     await guest.context().clearCookies({ name: /lang|theme/ });
-    for (const address of ADDRESSES) {
-      await open(guest, portal.url + address);
-      await expect(guest).toHaveURL(portal.url + address);
-      await expect(guest.locator('html')).toHaveAttribute('lang', tag);
-      for (const width of WIDTHS) {
-        await guest.setViewportSize({ width, height: 900 });
-        await fits(guest);
-        const name = `${address.replaceAll('/', '_')}-${tag}-${theme}-${width}.png`;
-        await guest.screenshot({ path: `test-results/pages/${name}`, fullPage: true });
-      }
-      await accessible(guest);
+    for (const address of [...ADDRESSES, ...named]) {
+      await look(guest, address, tag, theme);
     }
     await guest.context().close();
+    const stranger = await visitor(browser, { locale: tag, colorScheme: theme });
+    await look(stranger, '/login', tag, theme);
+    await stranger.context().close();
   });
 }
 
@@ -137,6 +204,45 @@ test('eight tabs share one stream of events and see a change', async () => {
   await first.close();
 });
 
+test('packaged files are kept for good under a name of their own', async () => {
+  await open(page, portal.url);
+  const style = await page.locator('link[rel=stylesheet]').getAttribute('href');
+  expect(style).toMatch(/^\/pkg\/[0-9a-f]{16}\/heddle\.css$/);
+  const answer = await page.request.get(`${portal.url}${style}`);
+  expect(answer.headers()['cache-control']).toContain('immutable');
+  const unnamed = await page.request.get(`${portal.url}/pkg/heddle.css`);
+  expect(unnamed.status()).toBe(200);
+  expect(unnamed.headers()['cache-control']).toBe('no-cache');
+});
+
+test('a user is given the chain, works with it, and loses it again', async ({ browser }) => {
+  const password = 'a few plain words together';
+  await open(page, `${portal.url}/users`);
+  await page.getByLabel('User name').fill('uma');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create user' }).click();
+  await expect(page.getByRole('row').filter({ hasText: 'uma' })).toBeVisible();
+  const uma = await visitor(browser);
+  await signIn(uma, portal, 'uma', password);
+  const reach = async (): Promise<number | undefined> => (await uma.goto(`${portal.url}/chains/${CHAIN}`))?.status();
+  expect(await reach()).toBe(404);
+  await open(page, `${portal.url}/chains/${CHAIN}`);
+  await page.getByLabel('User name').fill('nobody');
+  await page.getByRole('button', { name: 'Give access' }).click();
+  await expect(page.getByText('There is no user nobody.').first()).toBeVisible();
+  await page.getByLabel('User name').fill('uma');
+  await page.getByRole('button', { name: 'Give access' }).click();
+  const row = page.getByRole('region', { name: 'Access' }).getByRole('row').filter({ hasText: 'uma' });
+  await expect(row).toContainText('invoke and query');
+  expect(await reach()).toBe(200);
+  await expect(uma.getByRole('button', { name: 'Delete', exact: true })).toHaveCount(0);
+  await expect(uma.getByRole('heading', { name: 'Access', exact: true })).toHaveCount(0);
+  await row.getByRole('button', { name: 'Take away from uma' }).click();
+  await expect(page.getByText('Nobody else yet.')).toBeVisible();
+  expect(await reach()).toBe(404);
+  await uma.context().close();
+});
+
 test('the keyboard reaches the content first', async () => {
   await open(page, portal.url);
   await page.keyboard.press('Tab');
@@ -146,10 +252,5 @@ test('the keyboard reaches the content first', async () => {
 });
 
 test('the demo chain goes away again', async () => {
-  await open(page, `${portal.url}/chains/${CHAIN}`);
-  await page.getByRole('button', { name: 'Delete', exact: true }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel(`Type ${CHAIN} to confirm`).fill(CHAIN);
-  await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
-  await operationDone(page);
+  await deleteChain(page, portal, CHAIN);
 });

@@ -63,6 +63,32 @@ for (const [name, allowed, walls] of [
   });
 }
 
+test('the navigation leads each role to what it may list', async ({ browser }) => {
+  const all = ['/', '/chains', '/hosts', '/operations', '/users', '/audit'];
+  const leads = async (page: Page, addresses: readonly string[]): Promise<void> => {
+    const links = page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link');
+    await expect(links).toHaveCount(addresses.length);
+    expect(await links.evaluateAll((found) => found.map((one) => one.getAttribute('href')))).toEqual(addresses);
+  };
+  await open(admin, portal.url);
+  await leads(admin, all);
+  const walls: Record<string, readonly string[]> = { otto: ['/users'], uma: ['/hosts', '/users'] };
+  for (const [name, hidden] of Object.entries(walls)) {
+    const page = await visitor(browser);
+    await signIn(page, portal, name, PASSWORD);
+    await leads(page, all.filter((address) => !hidden.includes(address)));
+    await page.context().close();
+  }
+});
+
+test('an operator without a host hears who adds one', async ({ browser }) => {
+  const page = await visitor(browser);
+  await signIn(page, portal, 'otto', PASSWORD);
+  await expect(page.getByText('An administrator adds it.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Create demo chain' })).toHaveCount(0);
+  await page.context().close();
+});
+
 test('signing out ends it, also in another tab', async ({ browser }) => {
   const first = await visitor(browser);
   const second = await first.context().newPage();

@@ -2,12 +2,20 @@
  * The main job, by hand in a browser: set-up, host, wizard, live progress, deploy, submit, query, transaction, upgrade,
  * stop and start with the state kept, delete. Real nodes on a real engine.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { removeImages, saved, tag } from '../engine.ts';
 import { Portal } from '../portal.ts';
-import { expect, open, operationDone, ready, setUp, test, visitor } from '../visit.ts';
-import type { Locator, Page } from '@playwright/test';
+import { call, expect, open, operationDone, outcomeOf, ready, setUp, test, visitor } from '../visit.ts';
+import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 
+/** The sample with its second version, and a name under which somebody brings it along. */
+const SAMPLE = 'heddle.local/chaincode-example02:2';
+const BROUGHT = 'heddle.local/brought';
 let portal: Portal;
 let page: Page;
 
@@ -19,23 +27,12 @@ test.beforeAll(async ({ browser }) => {
 test.afterAll(async () => {
   await page?.context().close();
   await portal?.stop();
+  await removeImages([`${BROUGHT}:1`]);
 });
 
-/** Calls by the form; returns what the page answers. */
-async function call(kind: 'Query' | 'Submit', name: string, args: readonly string[]): Promise<void> {
-  await page.getByLabel('Function').fill(name);
-  await page.getByRole('textbox', { name: 'Arguments' }).fill(args.join('\n'));
-  await page.getByRole('button', { name: kind, exact: true }).click();
-}
-
-/** The card with what came of a call. */
-function outcomeOf(heading: string): Locator {
-  return page.locator('section.outcome').filter({ has: page.getByRole('heading', { name: heading }) });
-}
-
 async function holds(account: string, amount: string): Promise<void> {
-  await call('Query', 'query', [account]);
-  await expect(outcomeOf('Answer of the query')).toContainText(amount);
+  await call(page, 'Query', 'query', [account]);
+  await expect(outcomeOf(page, 'Answer of the query')).toContainText(amount);
 }
 
 test('the first admin is made with the token', async () => {
@@ -55,6 +52,38 @@ test('the local engine becomes a host after a test of the connection', async () 
   await page.getByRole('button', { name: 'Add host' }).click();
   await expect(page).toHaveURL(/\/hosts\/[^/]+$/);
   await expect(page.getByText('active').first()).toBeVisible();
+});
+
+test('an image is approved for chaincode, and the approval is taken back', async () => {
+  const approve = async (name: string): Promise<void> => {
+    await page.getByLabel('Image', { exact: true }).fill(name);
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+  };
+  await approve('heddle.local/nowhere:1');
+  await expect(page.getByRole('alert').filter({ hasText: 'heddle.local/nowhere:1' })).toBeVisible();
+  await approve(SAMPLE);
+  const approved = page.getByRole('region', { name: 'Approved for chaincode' });
+  await expect(approved.getByRole('row').filter({ hasText: SAMPLE })).toContainText('ada');
+  await approved.getByRole('button', { name: `Revoke ${SAMPLE}` }).click();
+  await expect(page.getByText('No image is approved')).toBeVisible();
+});
+
+test('an image that is brought as a file is on the host, and approved', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'heddle-image-'));
+  const archive = join(folder, 'brought.tar');
+  const image = await tag(SAMPLE, BROUGHT);
+  await saved(image, archive);
+  // From here on the engine has it by the file alone.
+  await removeImages([image]);
+  await page.locator('#archive').setInputFiles(archive);
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  const told = page.getByText('On the host now:');
+  await expect(told).toContainText(image, { timeout: 60_000 });
+  await rm(folder, { recursive: true });
+  const approved = page.getByRole('region', { name: 'Approved for chaincode' });
+  await expect(approved.getByRole('row').filter({ hasText: image })).toContainText('ada');
+  await approved.getByRole('button', { name: `Revoke ${image}` }).click();
+  await expect(page.getByText('No image is approved')).toBeVisible();
 });
 
 test('the wizard creates a chain, and its progress survives a reload', async () => {
@@ -90,19 +119,23 @@ test('the sample is deployed as it is filled in', async () => {
 
 test('init, move and query: 90 and 210', async () => {
   await page.getByRole('link', { name: 'Invoke' }).click();
-  await call('Submit', 'init', ['a', '100', 'b', '200']);
-  const outcome = outcomeOf('Transaction submitted');
+  await call(page, 'Submit', 'init', ['a', '100', 'b', '200']);
+  const outcome = outcomeOf(page, 'Transaction submitted');
   await expect(outcome).toContainText('VALID');
-  await call('Submit', 'move', ['a', 'b', '10']);
+  for (const phase of ['Endorsement', 'Ordering', 'Commit']) {
+    const time = outcome.locator(`xpath=.//dt[.='${phase}']/following-sibling::dd[1]`);
+    await expect(time, phase).toHaveText(/^\d+ ms$/);
+  }
+  await call(page, 'Submit', 'move', ['a', 'b', '10']);
   await expect(outcome).toContainText('VALID');
   await holds('a', '90');
   await holds('b', '210');
 });
 
 test('a refusal of the chaincode is told as one', async () => {
-  await call('Query', 'query', ['nobody']);
+  await call(page, 'Query', 'query', ['nobody']);
   await expect(page.getByRole('alert').filter({ hasText: 'nobody' })).toBeVisible();
-  await call('Submit', 'move', ['nobody', 'b', '1']);
+  await call(page, 'Submit', 'move', ['nobody', 'b', '1']);
   await expect(page.getByRole('alert').filter({ hasText: 'nobody' })).toBeVisible();
 });
 
@@ -116,6 +149,8 @@ test('the transaction and its block are shown as the peer has them', async () =>
   await page.getByRole('table').getByRole('link').first().click();
   await expect(page).toHaveURL(/\/transactions\/[^/]+\/[0-9a-f]{64}$/);
   await expect(page.getByText('move').first()).toBeVisible();
+  // The event that the call set, with its payload.
+  await expect(page.locator('dt:text-is("Event") + dd')).toHaveText('moved {"from":"a","to":"b","amount":10}');
   await expect(page.getByRole('heading', { name: 'Read and write set' })).toBeVisible();
   await page.locator('main a[href*="/blocks/"]').first().click();
   await expect(page).toHaveURL(/\/blocks\//);
@@ -177,6 +212,7 @@ test('delete asks for the name and takes everything along', async () => {
   await dialog.getByLabel('Type trade to confirm').fill('trade');
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
   await operationDone(page);
+  await expect(page.getByRole('link', { name: 'Open chain' })).toHaveCount(0);
   await open(page, `${portal.url}/chains`);
   await expect(page.getByText('No chains yet')).toBeVisible();
 });

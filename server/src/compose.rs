@@ -10,6 +10,7 @@ use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
 use agents::{Agent, ProbeFailure, ProbeStage, Remedy};
 use control::ControlPlane;
 use control::audit::Verdict;
+use control::host::built::BeingBuilt;
 use control::network::native::NativeNetwork;
 use control::secrets::{KEY_LEN, Vault};
 use control::services::{Connector, Services};
@@ -20,6 +21,7 @@ use workflow::{Settings, SystemClock};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Refused};
+use crate::terminal::tell;
 use crate::tls::TlsError;
 
 /// Why the portal does not start, each with its way out.
@@ -74,7 +76,8 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
         Arc::new(NativeNetwork::default()),
         connector(),
         config.local_socket(),
-    );
+    )
+    .with_built(BeingBuilt::told_by(config.images_being_built.clone()));
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
     let plane = ControlPlane::new(Arc::new(services), settings, audit_key(&key))?;
@@ -166,11 +169,33 @@ fn make_key(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, StartError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(fail)?;
-    file.write_all(hex::encode(&key[..]).as_bytes()).and_then(|()| file.sync_all()).map_err(fail)?;
-    tracing::info!(path = %path.display(), "a key for secrets was made: back this file up, apart from the data folder");
+    // Written whole under another name and only then linked to its own: a crash leaves no half of a key, and a key that
+    // is there is not replaced.
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = Path::new(&draft);
+    let written = write_private(draft, hex::encode(&key[..]).as_bytes());
+    let linked = written.and_then(|()| std::fs::hard_link(draft, path));
+    let removed = std::fs::remove_file(draft);
+    // What is sealed with the key outlives a power cut; so must the key's name.
+    let kept = linked.and(removed).and_then(|()| sync_folder(path));
+    kept.map_err(fail)?;
+    let path = path.display();
+    tell(&format!("a key for secrets was made: back {path} up, apart from the data folder"));
     Ok(key)
+}
+
+/// Has the folder of a file on disk, as it is now.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -182,6 +207,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, data) = (folder.path().join("d.key"), folder.path().join("d"));
         let made = read_key(&path, &data).unwrap();
+        assert_eq!(*made, *read_key(&path, &data).unwrap());
+        let files: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["d.key"]);
+        assert!(make_key(&path).is_err(), "a key that is there is not replaced");
         assert_eq!(*made, *read_key(&path, &data).unwrap());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(read_key(&path, &data), Err(StartError::KeyOpen(_))));

@@ -6,11 +6,16 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
+pub mod environment;
 pub mod network;
 pub mod read;
 
 use network::Network;
+
+/// How much may be logged, from nothing to everything.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Raises, runs and uses permissioned blockchains from the browser.
 ///
@@ -67,12 +72,17 @@ pub struct Config {
     #[arg(long, env = "HEDDLE_LOCAL_ENGINE", global = true)]
     pub local_engine: Option<String>,
 
+    /// File with the names of images that are being built for the local engine, one in a line. Whoever starts the portal
+    /// and builds them keeps it.
+    #[arg(long, env = "HEDDLE_IMAGES_BEING_BUILT", global = true, hide = true)]
+    pub images_being_built: Option<PathBuf>,
+
     /// Folder with the built pages.
     #[arg(long, env = "HEDDLE_SITE", global = true, default_value = "target/site")]
     pub site: PathBuf,
 
     /// What is logged: a level, or a level for each part, such as `info,control=debug`.
-    #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn")]
+    #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn", value_parser = log_levels)]
     pub log: String,
 
     #[command(subcommand)]
@@ -137,6 +147,19 @@ fn public_url(text: &str) -> Result<Uri, String> {
         return Err("nothing but scheme, host and port is allowed".to_owned());
     }
     Ok(uri)
+}
+
+/// A level, or a level for each part. A bare word that is no level would be taken for a part, and nothing else would be
+/// logged any more.
+fn log_levels(text: &str) -> Result<String, String> {
+    for part in text.split(',') {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            let levels = LEVELS.join(", ");
+            return Err(format!("`{part}` is no level ({levels}) and no `part=level`"));
+        }
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Whether a host name means this machine, whatever a name server says.
@@ -237,6 +260,17 @@ mod tests {
         assert_eq!(refused(&[&tls[..], &[plain]].concat()), Some(Refused::TlsPublicUrl));
         assert_eq!(refused(&["--public-url=http://p.example"]), Some(Refused::PlainPublicUrl));
         assert_eq!(refused(&[plain]), None);
+    }
+
+    #[test]
+    fn what_is_logged_is_said_in_levels() {
+        for good in ["warn", "INFO", "info,control=debug", "off,store::log=trace"] {
+            assert_eq!(log_levels(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "verbose", "info,control=loud", "info,", "control", "info,control="] {
+            let error = Config::try_parse_from(["heddle", "--log", bad]).unwrap_err().to_string();
+            assert!(error.contains("--log") && error.contains("no level"), "{bad}: {error}");
+        }
     }
 
     #[test]

@@ -2,9 +2,15 @@
 
 pub mod assets;
 pub mod caller;
+pub mod carried;
 pub mod downloads;
 pub mod events;
+pub mod foreign;
+pub mod forms;
 pub mod headers;
 pub mod images;
 pub mod logs;
+pub mod packages;
+pub mod panics;
+pub mod refusal;
 pub mod session;

@@ -8,11 +8,15 @@ use config::read::ReadError;
 use config::{AuditCommand, Command, Config, ConfigCommand};
 use control::audit::Verdict;
 
+#[cfg(feature = "bench")]
+mod bench;
 mod compose;
 mod config;
 mod http;
 mod router;
+mod routes;
 mod serve;
+mod terminal;
 mod tls;
 
 #[global_allocator]
@@ -25,18 +29,18 @@ fn main() -> ExitCode {
         Err(ReadError::Flags(error)) => error.exit(),
         Err(error) => return refuse(&error),
     };
+    for warning in config::environment::warnings(std::env::vars_os().map(|(name, _)| name)) {
+        terminal::tell(&warning);
+    }
     if let Some(Command::Config { what: ConfigCommand::Print }) = read.config.command {
         let shown = std::io::stdout().write_all(read.print().as_bytes());
         return if shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let config = Arc::new(read.config);
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_new(&config.log)
-                .unwrap_or_else(|_| "info,surrealdb=warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    match tracing_subscriber::EnvFilter::try_new(&config.log) {
+        Ok(filter) => tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init(),
+        Err(error) => return refuse(&error),
+    }
     // One provider for every TLS connection; a second installation is refused and does no harm.
     let _installed_before = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -49,7 +53,7 @@ fn main() -> ExitCode {
     match runtime.block_on(run(config)) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("{error}");
+            terminal::tell(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -57,8 +61,7 @@ fn main() -> ExitCode {
 
 /// Says why nothing is started, before there is a log.
 fn refuse(error: &dyn std::error::Error) -> ExitCode {
-    // Nobody to tell without a standard error; the code says it too.
-    let _told = writeln!(std::io::stderr(), "error: {error}");
+    terminal::tell(&format!("error: {error}"));
     ExitCode::from(2)
 }
 

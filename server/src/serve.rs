@@ -1,5 +1,5 @@
 //! Connections: accepted at once, each with its handshake and its requests in a task of its own. A slow or silent peer
-//! never holds up another one.
+//! never holds up another one, and no address takes the room of all others.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,10 +22,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// Time for a handshake, and for the head of a request.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Most connections at a time; further ones wait.
-const CONNECTIONS_MAX: usize = 1_024;
+mod activity;
+mod patient;
+mod pressed;
+mod room;
+
+use activity::{Activity, quiet};
+use patient::Patient;
+use pressed::Pressed;
+pub use room::Limits;
+use room::Rooms;
+
 /// A pause after the system refuses a connection, such as for want of file handles.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,10 +41,12 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    limits: Limits,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let tasks = TaskTracker::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (room, rooms) = (Arc::new(Semaphore::new(limits.connections)), Rooms::default());
+    let limits = Arc::new(limits);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -54,10 +63,15 @@ pub async fn serve(
                 continue;
             }
         };
-        let (tls, router, stopping) = (tls.clone(), router.clone(), stop.clone());
+        // Closed at once: one that waited would stand in the way of those from elsewhere.
+        let Some(seat) = rooms.seat(peer.ip(), limits.of(peer.ip())) else {
+            tracing::debug!(%peer, "too many connections of one address");
+            continue;
+        };
+        let (tls, router, limits, stopping) = (tls.clone(), router.clone(), limits.clone(), stop.clone());
         tasks.spawn(async move {
-            one(stream, peer, tls, router, stopping).await;
-            drop(permit);
+            one(stream, peer, tls, router, &limits, stopping).await;
+            drop((seat, permit));
         });
     }
     drop(listener);
@@ -71,34 +85,49 @@ async fn one(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
+    limits: &Limits,
     stop: CancellationToken,
 ) {
     // Without it small answers wait for the peer's acknowledgement; a peer that is gone shows itself later.
     let _gone = stream.set_nodelay(true);
-    let Some(tls) = tls else { return talk(stream, peer, router, stop).await };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => talk(stream, peer, router, stop).await,
+    let stream = Pressed::new(stream, limits.body);
+    let Some(tls) = tls else { return talk(stream, peer, router, limits, stop).await };
+    match tokio::time::timeout(limits.head, tls.accept(stream)).await {
+        Ok(Ok(stream)) => talk(stream, peer, router, limits, stop).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake"),
         Err(_) => tracing::debug!(%peer, "the handshake took too long"),
     }
 }
 
-async fn talk<S>(stream: S, peer: SocketAddr, router: Router, stop: CancellationToken)
+async fn talk<S>(stream: S, peer: SocketAddr, router: Router, limits: &Limits, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = router.map_request(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+    let (activity, patience) = (Activity::default(), limits.body);
+    let silence = quiet(activity.watch(), limits.head, limits.idle);
+    let service = tower::service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(|body| Body::new(Patient::new(body, patience)));
         request.extensions_mut().insert(ConnectInfo(peer));
-        request
+        let (open, router) = (activity.begin(), router.clone());
+        async move {
+            let answered = router.oneshot(request).await;
+            answered.map(|response| response.map(|body| Body::new(open.until_read(body))))
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE);
+    // It counts between two requests, too; how long the first may take is for the watch over silence.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silence => {
+            tracing::debug!(%peer, "a silent connection is closed");
+            connection.as_mut().graceful_shutdown();
+            // What is asked in this very moment is still answered; who does not take leave is not waited for.
+            tokio::time::timeout(limits.head, connection).await.unwrap_or(Ok(()))
+        }
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

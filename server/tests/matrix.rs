@@ -3,15 +3,25 @@
 //! not know of it hears "not found", whoever may not do it at all hears "forbidden".
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "matrix/audited.rs"]
+mod audited;
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
+#[path = "portal/fixture.rs"]
+mod fixture;
+#[path = "../src/routes.rs"]
+#[expect(dead_code, reason = "the router uses all of it")]
+mod routes;
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 // For its server functions, which register themselves.
 use app as _;
 use bed::{Call, PASSWORD, Portal};
+use routes::Route;
 use serde_json::{Value, json};
 
 /// Statuses for nobody, a user, an operator and an admin.
@@ -45,14 +55,17 @@ fn rows_of_chains() -> Vec<Row> {
     let channel = json!({ "chain": "none", "channel": "mychannel" });
     vec![
         ("block_read", json!({ "chain": "none", "channel": "mychannel", "number": 0 }), CHAIN),
+        ("chain_access", on_chain.clone(), CHAIN),
         ("chain_create", json!({ "spec": spec, "key": "matrix-key" }), [401, 403, 422, 422]),
         ("chain_delete", json!({ "name": "none", "typed": "none" }), CHAIN),
         // Without a local engine there is nothing to demonstrate on.
         ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
+        ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
         ("chain_list", json!({}), ALL),
         ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
         ("chain_read", chain.clone(), CHAIN),
         ("chain_restart", chain.clone(), CHAIN),
+        ("chain_revoke", json!({ "chain": "none", "user": "nobody" }), CHAIN),
         ("chain_start", chain.clone(), CHAIN),
         ("chain_stop", chain, CHAIN),
         ("chaincode_approve", json!({ "spec": deploy, "organization": "org1" }), CHAIN),
@@ -60,7 +73,6 @@ fn rows_of_chains() -> Vec<Row> {
         ("chaincode_deploy", json!({ "spec": deploy, "key": "matrix-key" }), CHAIN),
         ("chaincode_install", json!({ "spec": deploy, "peers": [] }), CHAIN),
         ("chaincode_list", on_chain.clone(), CHAIN),
-        ("chaincode_package", json!({ "chain": "none", "package": [] }), CHAIN),
         ("chaincode_sample", on_chain.clone(), CHAIN),
         (
             "channel_anchors",
@@ -91,6 +103,9 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("audit_list", json!({ "before": null }), ALL),
         ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
+        ("host_image_approvals", id.clone(), STAFF),
+        ("host_image_approve", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
+        ("host_image_revoke", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
         ("host_images", id.clone(), STAFF),
         ("host_list", json!({}), [401, 403, 200, 200]),
         ("host_local_offer", json!({}), [401, 403, 403, 200]),
@@ -114,8 +129,8 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("session_read", json!({}), [200; 4]),
         (
             "user_create",
-            json!({ "user": { "name": "nobody", "role": "user", "password": "short" } }),
-            [401, 403, 403, 422],
+            json!({ "user": { "name": "mona", "role": "user", "password": PASSWORD } }),
+            [401, 403, 403, 200],
         ),
         ("user_list", json!({}), [401, 403, 403, 200]),
     ]
@@ -167,47 +182,109 @@ fn every_server_function_answers_each_role_as_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Who gets what of a route that is read.
+type Asked = (&'static str, [u16; 4]);
+
+/// Of a page of a chain: whoever is not signed in is sent to the sign-in.
+const CHAIN_PAGE: [u16; 4] = [302, 404, 404, 404];
+
+/// Pages send nobody to the sign-in; files and streams refuse.
+const READ: [Asked; 32] = [
+    ("/healthz", [200; 4]),
+    ("/readyz", [200; 4]),
+    ("/login", [200, 302, 302, 302]),
+    ("/setup", [404; 4]),
+    ("/", [302, 200, 200, 200]),
+    ("/events", ALL),
+    ("/operations", [302, 200, 200, 200]),
+    ("/operations/none", CHAIN_PAGE),
+    ("/audit", [302, 200, 200, 200]),
+    ("/users", [302, 403, 403, 200]),
+    ("/hosts", [302, 403, 200, 200]),
+    ("/hosts/new", [302, 403, 403, 200]),
+    ("/hosts/none", [302, 403, 404, 404]),
+    ("/hosts/none/edit", [302, 403, 403, 404]),
+    ("/chains", [302, 200, 200, 200]),
+    ("/chains/new", [302, 403, 200, 200]),
+    ("/chains/none", CHAIN_PAGE),
+    ("/chains/none/channels", CHAIN_PAGE),
+    ("/chains/none/channels/mychannel", CHAIN_PAGE),
+    ("/chains/none/chaincode", CHAIN_PAGE),
+    ("/chains/none/invoke", CHAIN_PAGE),
+    ("/chains/none/transactions", CHAIN_PAGE),
+    ("/chains/none/transactions/mychannel/none", CHAIN_PAGE),
+    ("/chains/none/nodes/peer0-org1", CHAIN_PAGE),
+    ("/chains/none/blocks/mychannel/0", CHAIN_PAGE),
+    ("/chains/none/nodes/peer0-org1/logs", CHAIN),
+    ("/chains/none/nodes/peer0-org1/log.txt", CHAIN),
+    ("/chains/none/profile/org1.json", CHAIN),
+    ("/chains/none/profile/org1.yaml", CHAIN),
+    ("/chains/none/material/org1.tar", CHAIN),
+    // No route at all.
+    ("/pkg/nothing.js", [404; 4]),
+    ("/nothing", [404; 4]),
+];
+/// With forms that would be taken, so that a refusal is one of rights.
+const TAKEN: [(&str, &str, [u16; 4]); 7] = [
+    ("/chains/none/material/org1.tar", "password=none", CHAIN),
+    ("/chains/none/package", "password=none", CHAIN),
+    ("/hosts/none/images", "password=none", STAFF),
+    ("/users", "name=mona&role=user&password=a+few+plain+words+together", [401, 403, 403, 303]),
+    ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
+    ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
+    ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
+];
+
+/// The route that answers a path: the one with the fewest parameters that fits.
+fn route_of<'a>(path: &str, routes: &'a BTreeSet<String>) -> Option<&'a str> {
+    let fits = |route: &&String| {
+        let (mut wanted, mut given) = (route.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(part), Some(found)) if part == found || part.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    routes.iter().filter(fits).min_by_key(|route| route.matches('{').count()).map(String::as_str)
+}
+
+#[tokio::test]
+async fn every_page_and_route_has_a_row() {
+    let pages = leptos_axum::generate_route_list(app::App);
+    assert!(pages.len() > 20, "{pages:?}");
+    let path = |path: &str| match path.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    };
+    let mut read: BTreeSet<String> = pages.iter().map(|page| path(page.path())).collect();
+    let mut taken = BTreeSet::new();
+    for route in Route::ALL {
+        let routes = if route.is_post() { &mut taken } else { &mut read };
+        assert!(routes.insert(route.path().to_owned()), "{} is there twice", route.path());
+    }
+    let covered = |paths: &[&str], routes: &BTreeSet<String>| -> BTreeSet<String> {
+        paths.iter().filter_map(|path| route_of(path, routes)).map(str::to_owned).collect()
+    };
+    assert_eq!(covered(&READ.map(|(path, _)| path), &read), read, "a page or a route without a row");
+    assert_eq!(covered(&TAKEN.map(|(path, _, _)| path), &taken), taken, "a route without a row");
+    // The router has no routes but those of the table, the pages and the folder of scripts.
+    let router = include_str!("../src/router.rs");
+    let made = |word: &str| router.matches(word).count();
+    assert_eq!(
+        (made(".route("), made(".nest"), made(".route_service("), made("leptos_routes(")),
+        (1, 1, 0, 1),
+        "a route belongs in the table"
+    );
+}
+
 #[test]
 fn every_route_answers_each_role_as_the_table_says() {
     let portal = Portal::start(&[]);
     let people = people(&portal);
-    // Pages send nobody to the sign-in; files and streams refuse.
-    let rows: [(&str, [u16; 4]); 32] = [
-        ("/healthz", [200; 4]),
-        ("/readyz", [200; 4]),
-        ("/login", [200, 302, 302, 302]),
-        ("/setup", [404; 4]),
-        ("/", [302, 200, 200, 200]),
-        ("/events", ALL),
-        ("/operations", [302, 200, 200, 200]),
-        ("/operations/none", [302, 404, 404, 404]),
-        ("/audit", [302, 200, 200, 200]),
-        ("/users", [302, 403, 403, 200]),
-        ("/hosts", [302, 403, 200, 200]),
-        ("/hosts/new", [302, 403, 403, 200]),
-        ("/hosts/none", [302, 403, 404, 404]),
-        ("/hosts/none/edit", [302, 403, 403, 404]),
-        ("/chains", [302, 200, 200, 200]),
-        ("/chains/new", [302, 403, 200, 200]),
-        ("/chains/none", [302, 404, 404, 404]),
-        ("/chains/none/channels", [302, 404, 404, 404]),
-        ("/chains/none/channels/mychannel", [302, 404, 404, 404]),
-        ("/chains/none/chaincode", [302, 404, 404, 404]),
-        ("/chains/none/invoke", [302, 404, 404, 404]),
-        ("/chains/none/transactions", [302, 404, 404, 404]),
-        ("/chains/none/transactions/mychannel/none", [302, 404, 404, 404]),
-        ("/chains/none/nodes/peer0-org1", [302, 404, 404, 404]),
-        ("/chains/none/blocks/mychannel/0", [302, 404, 404, 404]),
-        ("/chains/none/nodes/peer0-org1/logs", CHAIN),
-        ("/chains/none/nodes/peer0-org1/log.txt", CHAIN),
-        ("/chains/none/profile/org1.json", CHAIN),
-        ("/chains/none/profile/org1.yaml", CHAIN),
-        ("/chains/none/material/org1.tar", CHAIN),
-        ("/pkg/nothing.js", [404; 4]),
-        ("/nothing", [404; 4]),
-    ];
     let mut wrong = Vec::new();
-    for (path, expected) in rows {
+    for (path, expected) in READ {
         for (cookie, expected) in people.iter().zip(expected) {
             let answer = portal.send(Call::get(path).header("accept", "text/html").cookie(cookie));
             if answer.status != expected {
@@ -215,15 +292,166 @@ fn every_route_answers_each_role_as_the_table_says() {
             }
         }
     }
-    for (path, expected) in [("/chains/none/material/org1.tar", CHAIN), ("/hosts/none/images", STAFF)] {
+    for (path, form, expected) in TAKEN {
         for (cookie, expected) in people.iter().zip(expected) {
-            let answer = portal.send(Call::post(path).form("password=none").cookie(cookie));
+            let answer = portal.send(Call::post(path).form(form).cookie(cookie));
             if answer.status != expected {
                 wrong.push(format!("POST {path}: {} instead of {expected}: {}", answer.status, answer.body));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same question about something that exists.
+fn about(value: &Value, id: &str) -> Value {
+    match value {
+        Value::String(text) if text == "none" => json!(id),
+        Value::Array(values) => values.iter().map(|value| about(value, id)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), about(value, id))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// What somebody with the right to manage a stopped chain hears; its host does not answer, and it has no keys.
+fn managed(name: &str) -> u16 {
+    match name {
+        "chain_delete" | "chain_restart" | "chain_start" | "chain_stop" => 403,
+        "operation_cancel" | "operation_resume" | "operation_undo" => 403,
+        "chain_access"
+        | "chain_read"
+        | "chaincode_list"
+        | "chaincode_sample"
+        | "channel_list"
+        | "operation_read"
+        | "transaction_history" => 200,
+        // There is nobody of that name.
+        "chain_grant" | "chain_revoke" => 422,
+        "node_logs" => 500,
+        // The chain is stopped.
+        _ => 409,
+    }
+}
+
+/// A portal with a chain; a user who has nothing to do with it, one who may manage it, and an admin.
+fn with_chain() -> (Portal, [String; 3]) {
+    let mut portal = Portal::start(&[]);
+    let [_, stranger, _, admin] = people(&portal);
+    let user = json!({ "user": { "name": "gus", "role": "user", "password": PASSWORD } });
+    assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&admin)).status, 200);
+    let friend = portal.sign_in("gus");
+    assert!(portal.terminate().0.success());
+    portal.edit_store(async |store| fixture::fill(store, "gus").await);
+    portal.restart();
+    (portal, [stranger, friend, admin])
+}
+
+#[test]
+fn the_stream_of_events_names_no_foreign_chain() {
+    let (portal, [stranger, friend, admin]) = with_chain();
+    let [stranger, friend] = thread::scope(|scope| {
+        let (portal, cookies) = (&portal, [&stranger, &friend]);
+        let stream = |cookie| move || portal.read_to_end(Call::get("/events").cookie(cookie));
+        let streams = cookies.map(|cookie: &String| scope.spawn(stream(cookie)));
+        // The streams have to stand before something happens.
+        thread::sleep(Duration::from_secs(2));
+        let delete = json!({ "name": fixture::CHAIN, "typed": fixture::CHAIN });
+        let deleted = portal.send(Call::post("/api/chain_delete").json(&delete).cookie(&admin));
+        assert_eq!(deleted.status, 200, "{deleted:?}");
+        thread::sleep(Duration::from_secs(2));
+        for cookie in cookies {
+            portal.send(Call::post("/api/session_delete_all").form("").cookie(cookie));
+        }
+        streams.map(|stream| stream.join().unwrap())
+    });
+    assert!(friend.contains("event: changed") && friend.contains("event: operation"), "{friend}");
+    assert!(friend.contains(fixture::CHAIN), "{friend}");
+    assert!(!stranger.contains("event:") && !stranger.contains(fixture::CHAIN), "{stranger}");
+}
+
+#[test]
+fn what_exists_is_hidden_from_strangers_and_shown_to_who_may_see_it() {
+    let (portal, [stranger, friend, _]) = with_chain();
+    let mut wrong = Vec::new();
+    let mut check = |asked: String, found: bed::Answer, expected: u16| {
+        if found.status != expected {
+            wrong.push(format!("{asked}: {} instead of {expected}: {}", found.status, found.body));
+        }
+    };
+    for (name, body, expected) in rows() {
+        let id = match name {
+            name if name.starts_with("host_") => fixture::HOST,
+            name if name.starts_with("operation_") => fixture::OPERATION,
+            _ => fixture::CHAIN,
+        };
+        let ask = |cookie: &str| {
+            portal.send(Call::post(&format!("/api/{name}")).json(&about(&body, id)).cookie(cookie))
+        };
+        // A thing that exists is the same to a stranger as one that does not.
+        if [CHAIN, STAFF, ADMIN].contains(&expected) {
+            check(format!("{name} by a stranger"), ask(&stranger), expected[1]);
+        }
+        if expected == CHAIN {
+            check(format!("{name} by a friend"), ask(&friend), managed(name));
+        }
+    }
+    let chains = |path: &&Asked| [CHAIN, CHAIN_PAGE].contains(&path.1);
+    for (path, _) in READ.iter().filter(chains) {
+        let id = if path.starts_with("/operations") { fixture::OPERATION } else { fixture::CHAIN };
+        let path = path.replacen("none", id, 1);
+        let ask = |cookie: &str| portal.send(Call::get(&path).header("accept", "text/html").cookie(cookie));
+        check(format!("{path} by a stranger"), ask(&stranger), 404);
+        check(format!("{path} by a friend"), ask(&friend), managed_page(&path));
+    }
+    for (path, form, expected) in TAKEN.iter().filter(|(path, _, _)| path.contains("none")) {
+        let id = if path.starts_with("/hosts") { fixture::HOST } else { fixture::CHAIN };
+        let path = path.replacen("none", id, 1);
+        let answer = portal.send(Call::post(&path).form(form).cookie(&stranger));
+        check(format!("POST {path} by a stranger"), answer, expected[1]);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The list of chains, too, and a chain that is in it is no way to others.
+    let list = |cookie: &str| portal.send(Call::post("/api/chain_list").json(&json!({})).cookie(cookie)).body;
+    assert_eq!(list(&stranger), "[]");
+    assert!(list(&friend).contains(fixture::CHAIN));
+}
+
+/// The same for the pages and files of the chain.
+fn managed_page(path: &str) -> u16 {
+    match path {
+        path if path.contains("/nodes/peer0-org1/log") => 503,
+        path if path.contains("/profile/") || path.contains("/material/") => 500,
+        path if path.contains("/blocks/") => 409,
+        path if path.contains("/transactions/") => 409,
+        _ => 200,
+    }
+}
+
+#[test]
+fn access_is_given_and_taken_by_forms_without_a_script() {
+    let (portal, [stranger, friend, _]) = with_chain();
+    let (page, access) =
+        (format!("/chains/{}", fixture::CHAIN), format!("/chains/{}/access", fixture::CHAIN));
+    let send = |path: &str, fields: &str, cookie: &str| {
+        portal.send(Call::post(path).form(fields).cookie(cookie)).status
+    };
+    let reach = || portal.send(Call::get(&page).header("accept", "text/html").cookie(&stranger)).status;
+    let give = "access-user=uma&access-level=use";
+    assert_eq!((send(&access, give, &stranger), reach()), (404, 404), "whoever has no access gives none");
+    assert_eq!((send(&access, "access-user=uma&access-level=owner", &friend), reach()), (422, 404));
+    assert_eq!((send(&access, give, &friend), reach()), (303, 200));
+    assert_eq!(
+        (send(&access, "access-user=uma", &friend), reach()),
+        (303, 404),
+        "without a level it is taken"
+    );
+    let approvals = format!("/hosts/{}/approvals", fixture::HOST);
+    for fields in ["approve-image=heddle.local%2Fnone%3A1", "revoke=heddle.local%2Fnone%3A1"] {
+        assert_eq!(send(&approvals, fields, &friend), 403, "{fields}");
+        assert_eq!(send(&approvals, fields, ""), 401, "{fields}");
+    }
 }
 
 /// Whatever is sent, the answer says what is wrong with it, and nothing breaks.

@@ -9,5 +9,5 @@ use super::ApiError;
 #[server(endpoint = "audit_list", input = leptos::server_fn::codec::Json)]
 pub async fn audit_list(before: Option<i64>) -> Result<Vec<AuditView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.audit_list(&caller, before).await, &caller)
+    super::request::answer(plane.audit_list(&caller, before).await, &caller).await
 }

@@ -11,61 +11,61 @@ use super::ApiError;
 #[server(endpoint = "chain_list", input = leptos::server_fn::codec::Json)]
 pub async fn chain_list() -> Result<Vec<ChainSummary>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_list(&caller).await, &caller)
+    super::request::answer(plane.chain_list(&caller).await, &caller).await
 }
 
 /// One chain with its nodes.
 #[server(endpoint = "chain_read", input = leptos::server_fn::codec::Json)]
 pub async fn chain_read(name: ChainName) -> Result<ChainView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_read(&caller, &name).await, &caller)
+    super::request::answer(plane.chain_read(&caller, &name).await, &caller).await
 }
 
 /// The review before creation: nodes, ports, images, and the pre-flight.
 #[server(endpoint = "chain_plan", input = leptos::server_fn::codec::Json)]
 pub async fn chain_plan(spec: ChainSpec) -> Result<ChainPlanView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_plan(&caller, spec).await, &caller)
+    super::request::answer(plane.chain_plan(&caller, spec).await, &caller).await
 }
 
 /// Starts the creation; the same key starts it once.
 #[server(endpoint = "chain_create", input = leptos::server_fn::codec::Json)]
 pub async fn chain_create(spec: ChainSpec, key: String) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_create(&caller, spec, key).await, &caller)
+    super::request::answer(plane.chain_create(&caller, spec, key).await, &caller).await
 }
 
 /// Raises a demo chain with the sample deployed, host included.
 #[server(endpoint = "chain_demo", input = leptos::server_fn::codec::Json)]
 pub async fn chain_demo(key: String) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_demo(&caller, key).await, &caller)
+    super::request::answer(plane.chain_demo(&caller, key).await, &caller).await
 }
 
 /// Starts a stopped chain.
 #[server(endpoint = "chain_start", input = leptos::server_fn::codec::Json)]
 pub async fn chain_start(name: ChainName) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_start(&caller, &name).await, &caller)
+    super::request::answer(plane.chain_start(&caller, &name).await, &caller).await
 }
 
 /// Stops a running chain; ledgers stay.
 #[server(endpoint = "chain_stop", input = leptos::server_fn::codec::Json)]
 pub async fn chain_stop(name: ChainName) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_stop(&caller, &name).await, &caller)
+    super::request::answer(plane.chain_stop(&caller, &name).await, &caller).await
 }
 
 /// Stops and starts a chain.
 #[server(endpoint = "chain_restart", input = leptos::server_fn::codec::Json)]
 pub async fn chain_restart(name: ChainName) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_restart(&caller, &name).await, &caller)
+    super::request::answer(plane.chain_restart(&caller, &name).await, &caller).await
 }
 
 /// Deletes a chain whose name was typed again.
 #[server(endpoint = "chain_delete", input = leptos::server_fn::codec::Json)]
 pub async fn chain_delete(name: ChainName, typed: String) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_delete(&caller, &name, &typed).await, &caller)
+    super::request::answer(plane.chain_delete(&caller, &name, &typed).await, &caller).await
 }

@@ -11,21 +11,21 @@ use super::ApiError;
 #[server(endpoint = "channel_list", input = leptos::server_fn::codec::Json)]
 pub async fn channel_list(chain: ChainName) -> Result<Vec<ChannelView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.channel_list(&caller, &chain).await, &caller)
+    super::request::answer(plane.channel_list(&caller, &chain).await, &caller).await
 }
 
 /// A channel's configuration in force.
 #[server(endpoint = "channel_config", input = leptos::server_fn::codec::Json)]
 pub async fn channel_config(chain: ChainName, channel: ChannelName) -> Result<ChannelConfigView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.channel_config(&caller, &chain, &channel).await, &caller)
+    super::request::answer(plane.channel_config(&caller, &chain, &channel).await, &caller).await
 }
 
 /// Creates a channel; the same key creates it once.
 #[server(endpoint = "channel_create", input = leptos::server_fn::codec::Json)]
 pub async fn channel_create(spec: ChannelSpec, key: String) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.channel_create(&caller, spec, key).await, &caller)
+    super::request::answer(plane.channel_create(&caller, spec, key).await, &caller).await
 }
 
 /// Lets peers join a channel.
@@ -36,7 +36,7 @@ pub async fn channel_join(
     peers: Vec<NodeName>,
 ) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.channel_join(&caller, &chain, &channel, peers).await, &caller)
+    super::request::answer(plane.channel_join(&caller, &chain, &channel, peers).await, &caller).await
 }
 
 /// Sets an organization's anchor peers.
@@ -49,5 +49,5 @@ pub async fn channel_anchors(
 ) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     let started = plane.channel_anchors(&caller, &chain, &channel, organization, peers).await;
-    super::request::answer(started, &caller)
+    super::request::answer(started, &caller).await
 }

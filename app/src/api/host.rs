@@ -1,6 +1,8 @@
 //! Hosts: list, test, add, edit, remove, and their images.
 
-use domain::host::{HostSpec, HostView, ImageView, ProbeView, RegistryCredentials, TlsCredentials};
+use domain::host::{
+    ApprovedImage, HostSpec, HostView, ImageView, ProbeView, RegistryCredentials, TlsCredentials,
+};
 use domain::id::{HostId, OperationId};
 use leptos::prelude::*;
 
@@ -10,56 +12,56 @@ use super::ApiError;
 #[server(endpoint = "host_list", input = leptos::server_fn::codec::Json)]
 pub async fn host_list() -> Result<Vec<HostView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_list(&caller).await, &caller)
+    super::request::answer(plane.host_list(&caller).await, &caller).await
 }
 
 /// One host.
 #[server(endpoint = "host_read", input = leptos::server_fn::codec::Json)]
 pub async fn host_read(id: HostId) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_read(&caller, &id).await, &caller)
+    super::request::answer(plane.host_read(&caller, &id).await, &caller).await
 }
 
 /// The machine's own engine, filled in, if it may be used and is not added yet.
 #[server(endpoint = "host_local_offer", input = leptos::server_fn::codec::Json)]
 pub async fn host_local_offer() -> Result<Option<HostSpec>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_local_offer(&caller).await, &caller)
+    super::request::answer(plane.host_local_offer(&caller).await, &caller).await
 }
 
 /// Tests a connection stage by stage and saves nothing.
 #[server(endpoint = "host_probe", input = leptos::server_fn::codec::Json)]
 pub async fn host_probe(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<ProbeView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_probe(&caller, spec, credentials).await, &caller)
+    super::request::answer(plane.host_probe(&caller, spec, credentials).await, &caller).await
 }
 
 /// Tests again and adds the host.
 #[server(endpoint = "host_add", input = leptos::server_fn::codec::Json)]
 pub async fn host_add(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_add(&caller, spec, credentials).await, &caller)
+    super::request::answer(plane.host_add(&caller, spec, credentials).await, &caller).await
 }
 
 /// Forgets a host that holds no chain.
 #[server(endpoint = "host_remove", input = leptos::server_fn::codec::Json)]
 pub async fn host_remove(id: HostId) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_remove(&caller, &id).await, &caller)
+    super::request::answer(plane.host_remove(&caller, &id).await, &caller).await
 }
 
 /// How far the images of a host are.
 #[server(endpoint = "host_images", input = leptos::server_fn::codec::Json)]
 pub async fn host_images(id: HostId) -> Result<Vec<ImageView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_images(&caller, &id).await, &caller)
+    super::request::answer(plane.host_images(&caller, &id).await, &caller).await
 }
 
 /// Tests the connection to a host as it is stored.
 #[server(endpoint = "host_test", input = leptos::server_fn::codec::Json)]
 pub async fn host_test(id: HostId) -> Result<ProbeView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_test(&caller, &id).await, &caller)
+    super::request::answer(plane.host_test(&caller, &id).await, &caller).await
 }
 
 /// Changes a host; without credentials the stored ones stay.
@@ -70,33 +72,54 @@ pub async fn host_edit(
     credentials: Option<TlsCredentials>,
 ) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_edit(&caller, &id, spec, credentials).await, &caller)
+    super::request::answer(plane.host_edit(&caller, &id, spec, credentials).await, &caller).await
 }
 
 /// A host as it may be changed, for whoever may.
 #[server(endpoint = "host_settings", input = leptos::server_fn::codec::Json)]
 pub async fn host_settings(id: HostId) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_settings(&caller, &id).await, &caller)
+    super::request::answer(plane.host_settings(&caller, &id).await, &caller).await
 }
 
 /// Stores credentials for a registry.
 #[server(endpoint = "host_registry_set", input = leptos::server_fn::codec::Json)]
 pub async fn host_registry_set(id: HostId, credentials: RegistryCredentials) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_registry_set(&caller, &id, credentials).await, &caller)
+    super::request::answer(plane.host_registry_set(&caller, &id, credentials).await, &caller).await
 }
 
 /// Forgets the credentials for a registry.
 #[server(endpoint = "host_registry_remove", input = leptos::server_fn::codec::Json)]
 pub async fn host_registry_remove(id: HostId, registry: String) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_registry_remove(&caller, &id, &registry).await, &caller)
+    super::request::answer(plane.host_registry_remove(&caller, &id, &registry).await, &caller).await
 }
 
 /// Pulls one image ahead of time, or all that the first chain needs.
 #[server(endpoint = "host_prepare", input = leptos::server_fn::codec::Json)]
 pub async fn host_prepare(id: HostId, image: Option<String>) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.host_prepare(&caller, &id, image).await, &caller)
+    super::request::answer(plane.host_prepare(&caller, &id, image).await, &caller).await
+}
+
+/// The images that staff approved for chaincode on a host, newest first.
+#[server(endpoint = "host_image_approvals", input = leptos::server_fn::codec::Json)]
+pub async fn host_image_approvals(id: HostId) -> Result<Vec<ApprovedImage>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_image_approvals(&caller, &id).await, &caller).await
+}
+
+/// Approves for chaincode what a name stands for on a host now.
+#[server(endpoint = "host_image_approve", input = leptos::server_fn::codec::Json)]
+pub async fn host_image_approve(id: HostId, image: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_image_approve(&caller, &id, &image).await, &caller).await
+}
+
+/// Takes approvals back, by content id or by name.
+#[server(endpoint = "host_image_revoke", input = leptos::server_fn::codec::Json)]
+pub async fn host_image_revoke(id: HostId, image: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_image_revoke(&caller, &id, &image).await, &caller).await
 }

@@ -9,5 +9,5 @@ use super::ApiError;
 #[server(endpoint = "node_logs", input = leptos::server_fn::codec::Json)]
 pub async fn node_logs(chain: ChainName, node: NodeName, tail: u32) -> Result<Vec<String>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.node_logs(&caller, &chain, &node, tail).await, &caller)
+    super::request::answer(plane.node_logs(&caller, &chain, &node, tail).await, &caller).await
 }

@@ -10,33 +10,33 @@ use super::ApiError;
 #[server(endpoint = "operation_list", input = leptos::server_fn::codec::Json)]
 pub async fn operation_list() -> Result<Vec<OperationSummary>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.operation_list(&caller).await, &caller)
+    super::request::answer(plane.operation_list(&caller).await, &caller).await
 }
 
 /// One operation with its steps and record.
 #[server(endpoint = "operation_read", input = leptos::server_fn::codec::Json)]
 pub async fn operation_read(id: OperationId) -> Result<OperationView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.operation_read(&caller, &id).await, &caller)
+    super::request::answer(plane.operation_read(&caller, &id).await, &caller).await
 }
 
 /// Lets the current step end, then takes back what was done.
 #[server(endpoint = "operation_cancel", input = leptos::server_fn::codec::Json)]
 pub async fn operation_cancel(id: OperationId) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.operation_cancel(&caller, &id).await, &caller)
+    super::request::answer(plane.operation_cancel(&caller, &id).await, &caller).await
 }
 
 /// Goes on from the step that failed.
 #[server(endpoint = "operation_resume", input = leptos::server_fn::codec::Json)]
 pub async fn operation_resume(id: OperationId) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.operation_resume(&caller, &id).await, &caller)
+    super::request::answer(plane.operation_resume(&caller, &id).await, &caller).await
 }
 
 /// Takes back what was done.
 #[server(endpoint = "operation_undo", input = leptos::server_fn::codec::Json)]
 pub async fn operation_undo(id: OperationId) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.operation_undo(&caller, &id).await, &caller)
+    super::request::answer(plane.operation_undo(&caller, &id).await, &caller).await
 }

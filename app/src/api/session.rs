@@ -21,7 +21,7 @@ pub enum Entry {
 #[server(endpoint = "session_read", input = leptos::server_fn::codec::Json)]
 pub async fn session_read() -> Result<Entry, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(entry(&plane, &caller).await, &caller)
+    super::request::answer(entry(&plane, &caller).await, &caller).await
 }
 
 #[cfg(feature = "ssr")]
@@ -40,9 +40,10 @@ async fn entry(
 #[server(endpoint = "setup_admin")]
 pub async fn setup_admin(token: String, name: String, password: String) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    let name = super::request::answer(crate::session::user_name(&name), &caller)?;
+    let name = super::request::answer(crate::session::user_name(&name), &caller).await?;
     let user =
-        super::request::answer(plane.setup_admin(&caller, token.trim(), name, password).await, &caller)?;
+        super::request::answer(plane.setup_admin(&caller, token.trim(), name, password).await, &caller)
+            .await?;
     super::request::begin_session(&user, "/").await
 }
 
@@ -50,7 +51,7 @@ pub async fn setup_admin(token: String, name: String, password: String) -> Resul
 #[server(endpoint = "session_create")]
 pub async fn sign_in(name: String, password: String, next: String) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    let user = super::request::answer(plane.sign_in(&caller, name.trim(), password).await, &caller)?;
+    let user = super::request::answer(plane.sign_in(&caller, name.trim(), password).await, &caller).await?;
     super::request::begin_session(&user, &next).await
 }
 
@@ -58,7 +59,7 @@ pub async fn sign_in(name: String, password: String, next: String) -> Result<(),
 #[server(endpoint = "session_delete_all")]
 pub async fn sign_out_everywhere() -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.sign_out_everywhere(&caller).await, &caller)?;
+    super::request::answer(plane.sign_out_everywhere(&caller).await, &caller).await?;
     super::request::end_session().await
 }
 

@@ -2,7 +2,7 @@
 
 use domain::chain::{ChainState, Health, HealthView, Verdict};
 use domain::host::HostState;
-use domain::node::NodeState;
+use domain::node::{NodeKind, NodeState};
 use domain::operation::{OperationState, StepState};
 use domain::transaction::TransactionState;
 use leptos::prelude::*;
@@ -32,7 +32,8 @@ impl Tone {
     }
 }
 
-type Pick = fn(&'static Text) -> &'static str;
+/// Picks a word in the language of the page.
+pub type Pick = fn(&'static Text) -> &'static str;
 
 /// A word with its mark.
 pub fn badge((tone, pick): (Tone, Pick)) -> AnyView {
@@ -84,6 +85,16 @@ pub fn node_state(state: NodeState) -> (Tone, Pick) {
         NodeState::Missing => (Tone::Bad, |t| t.state_missing),
         NodeState::Failed => (Tone::Bad, |t| t.state_failed),
         NodeState::Unknown => (Tone::Quiet, |t| t.state_unknown),
+    }
+}
+
+/// What a node is.
+pub fn node_kind(kind: NodeKind) -> Pick {
+    match kind {
+        NodeKind::Orderer => |t| t.kind_orderer,
+        NodeKind::Peer => |t| t.kind_peer,
+        NodeKind::Ca => |t| t.kind_ca,
+        NodeKind::Chaincode => |t| t.kind_chaincode,
     }
 }
 

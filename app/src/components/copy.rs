@@ -26,10 +26,15 @@ pub fn Copyable(#[prop(into)] text: String) -> impl IntoView {
 /// The button alone, for texts that are shown elsewhere.
 #[component]
 pub fn CopyButton(#[prop(into)] text: String) -> impl IntoView {
+    copy_button(move || text.clone())
+}
+
+/// A button that copies what there is when it is clicked.
+pub fn copy_button(text: impl Fn() -> String + 'static) -> AnyView {
     let toasts = use_toasts();
     let copied = tr(|t| t.copied);
     let copy = move |_| {
-        browser::copy(&text);
+        browser::copy(&text());
         toasts.say(copied().to_owned());
     };
     view! {
@@ -37,6 +42,7 @@ pub fn CopyButton(#[prop(into)] text: String) -> impl IntoView {
             {icon(Icon::Copy)}
         </button>
     }
+    .into_any()
 }
 
 /// Keeps both ends of a long text.

@@ -46,7 +46,7 @@ pub fn Confirm(
     view! {
         <button type="button" class=class on:click=move |_| browser::show_dialog(node)>{label}</button>
         <dialog class="dialog" node_ref=node aria-label=label>
-            <form on:submit=submit>
+            <form method="dialog" on:submit=submit>
                 <h2>{label}</h2>
                 <ul>{impact.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
                 {question}

@@ -89,13 +89,18 @@ pub fn SelectField(
     #[prop(optional, into)] hint: MaybeProp<String>,
     #[prop(optional, into)] error: MaybeProp<String>,
 ) -> impl IntoView {
+    let is_chosen = move |key: &str| {
+        let key = key.to_owned();
+        move || value.read().as_str() == key.as_str()
+    };
     let items = move || {
         options
             .get()
             .into_iter()
             .map(|(key, word)| {
-                let same = key.clone();
-                view! { <option value=key selected=move || value.read().as_str() == same.as_str()>{word}</option> }
+                let (first, later) = (is_chosen(&key), is_chosen(&key));
+                // The attribute is for the page as it arrives; once somebody has chosen, only the property counts.
+                view! { <option value=key selected=first prop:selected=later>{word}</option> }
             })
             .collect_view()
     };
@@ -134,6 +139,14 @@ pub fn CheckField(
             <span>{label}</span>
         </label>
     }
+}
+
+/// Adds something to what is chosen, or takes it away.
+pub fn toggle<T: Clone + PartialEq + Send + Sync + 'static>(chosen: RwSignal<Vec<T>>, one: &T) {
+    chosen.update(|all| match all.iter().position(|known| known == one) {
+        Some(at) => drop(all.remove(at)),
+        None => all.push(one.clone()),
+    });
 }
 
 fn described(id: &str) -> String {

@@ -9,49 +9,153 @@ use leptos::tachys::reactive_graph::OwnedView;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_location;
 
-use super::notice::problem_card;
+use super::kept::Kept;
+use super::notice::{problem_card, problem_note};
 use crate::api::session::Entry;
-use crate::api::{ApiError, Problem, page_status};
+use crate::api::{ApiError, page_status};
 use crate::browser;
+use crate::fetched::{Data, Fetched};
 use crate::session::{Me, Session};
 use crate::text::tr;
 
-/// Makes the view once it is known who looks.
-type Ready = Box<dyn FnOnce(Me) -> AnyView + Send>;
+/// Makes the view once it is known who looks, below what it belongs to.
+type Ready = Box<dyn FnOnce(Me, Option<Owner>) -> AnyView + Send>;
 /// Data on their way, of whatever type.
 type Coming = Pin<Box<dyn Future<Output = Result<Ready, ApiError>> + Send>>;
 
-/// Shows `view` once the data and the session are there. New data update what is on the page in place. An answer that
-/// was lost on the way is asked for again, until the portal answers.
-pub fn load<T>(
-    data: Resource<Result<T, ApiError>>,
+/// Reads the data and makes their view.
+type Read = Arc<dyn Fn() -> Coming + Send + Sync>;
+
+/// What stands for what was asked for when it was refused.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The page: its title and its status say so.
+    Page,
+    /// A part of a page that is there: only this part says so.
+    Part,
+}
+
+/// Shows `view` once the data and the session are there. New data update what is on the page in place; parts that depend
+/// on signals are put there anew: where people type, see [`load_live`].
+pub fn load<T>(data: Fetched<T>, view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static) -> AnyView
+where
+    T: Data,
+{
+    when_there(reading(data, view), Place::Page)
+}
+
+/// The same for a part of a page: its refusal leaves the page's title and status alone.
+pub fn load_part<T>(
+    data: Fetched<T>,
     view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static,
 ) -> AnyView
 where
-    T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned + 'static,
+    T: Data,
 {
-    when_there(Arc::new(move || {
+    when_there(reading(data, view), Place::Part)
+}
+
+/// The same for a page on which people type: the view is made once, and follows its data as a signal. It is made anew on
+/// another page, and after a refusal.
+pub fn load_live<T>(
+    data: Fetched<T>,
+    view: impl Fn(RwSignal<T>, Me) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    T: Data,
+{
+    when_there(reading_live(data, view), Place::Page)
+}
+
+/// The same for a part of a page.
+pub fn load_live_part<T>(
+    data: Fetched<T>,
+    view: impl Fn(RwSignal<T>, Me) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    T: Data,
+{
+    when_there(reading_live(data, view), Place::Part)
+}
+
+/// Takes in what the data of such a view say: at once, for the page as it is sent, and whenever they change.
+pub fn take_in(take: impl Fn() + 'static) {
+    untrack(&take);
+    Effect::new(move |_| take());
+}
+
+fn reading_live<T>(
+    data: Fetched<T>,
+    view: impl Fn(RwSignal<T>, Me) -> AnyView + Clone + Send + Sync + 'static,
+) -> Read
+where
+    T: Data,
+{
+    let shown: Shown<T> = StoredValue::new(None);
+    Arc::new(move || {
         let view = view.clone();
         Box::pin(async move {
-            let found = data.await;
-            if found.as_ref().is_err_and(|error| error.problem == Problem::Lost) {
-                browser::soon(move || data.refetch());
-            }
-            found.map(|data| -> Ready { Box::new(move |me| view(data, me)) })
+            data.wait().await.map(|data| -> Ready {
+                Box::new(move |me, parent| live(data, shown, parent, move |data| view(data, me)))
+            })
         })
-    }))
+    })
+}
+
+/// The data that a view on a page follows.
+type Shown<T> = StoredValue<Option<(String, RwSignal<T>)>>;
+
+fn live<T: Data>(
+    data: T,
+    shown: Shown<T>,
+    parent: Option<Owner>,
+    view: impl FnOnce(RwSignal<T>) -> AnyView + Send + 'static,
+) -> AnyView {
+    let fresh = data.clone();
+    let make = move || {
+        lasting(parent, || {
+            let data = RwSignal::new(data);
+            shown.try_set_value(Some((browser::path(), data)));
+            view(data)
+        })
+    };
+    if cfg!(feature = "ssr") {
+        return make();
+    }
+    let renew = move || {
+        let here = browser::path();
+        let on_page = shown.try_get_value().flatten().filter(|(path, _)| *path == here);
+        on_page.is_some_and(|(_, data)| data.try_set(fresh).is_none())
+    };
+    Kept::new(make, renew).into_any()
+}
+
+fn reading<T>(data: Fetched<T>, view: impl Fn(T, Me) -> AnyView + Clone + Send + Sync + 'static) -> Read
+where
+    T: Data,
+{
+    Arc::new(move || {
+        let view = view.clone();
+        Box::pin(async move { data.wait().await.map(|data| made(move |me| view(data, me))) })
+    })
+}
+
+/// A view that is made anew each time.
+fn made(view: impl FnOnce(Me) -> AnyView + Send + 'static) -> Ready {
+    Box::new(move |me, parent| lasting(parent, || view(me)))
 }
 
 /// Shows what depends on the session alone.
 pub fn with_session(view: impl Fn(Me) -> AnyView + Clone + Send + Sync + 'static) -> AnyView {
-    when_there(Arc::new(move || {
-        let view: Ready = Box::new(view.clone());
+    let read: Read = Arc::new(move || {
+        let view = made(view.clone());
         Box::pin(async move { Ok(view) })
-    }))
+    });
+    when_there(read, Place::Page)
 }
 
 /// The part that is the same for all data: it knows no type, so that the browser loads it once.
-fn when_there(read: Arc<dyn Fn() -> Coming + Send + Sync>) -> AnyView {
+fn when_there(read: Read, place: Place) -> AnyView {
     let session = use_context::<Session>();
     let parent = Owner::current();
     view! {
@@ -60,15 +164,17 @@ fn when_there(read: Arc<dyn Fn() -> Coming + Send + Sync>) -> AnyView {
                 let (read, parent) = (Arc::clone(&read), parent.clone());
                 Suspend::new(async move {
                     let entry = match session {
-                        Some(session) => session.0.await,
+                        Some(session) => session.0.wait().await,
                         None => Ok(Entry::Anonymous),
                     };
                     // Both are awaited before a look at either, so that they travel side by side.
                     let data = read().await;
                     match entry {
-                        Ok(Entry::SignedIn(user)) => shown(data.map(|view| lasting(parent, || view(Me(user))))),
+                        Ok(Entry::SignedIn(user)) => {
+                            shown(data.map(|view| view(Me(user), parent)), place)
+                        }
                         Ok(other) => elsewhere(&other),
-                        Err(error) => shown(Err(error)),
+                        Err(error) => shown(Err(error), place),
                     }
                 })
             }}
@@ -85,14 +191,15 @@ fn lasting(parent: Option<Owner>, view: impl FnOnce() -> AnyView) -> AnyView {
     OwnedView::new_with_owner(view, owner).into_any()
 }
 
-fn shown(result: Result<AnyView, ApiError>) -> AnyView {
-    match result {
-        Ok(view) => view,
-        Err(error) if error.needs_session() => elsewhere(&Entry::Anonymous),
-        Err(error) => {
+fn shown(result: Result<AnyView, ApiError>, place: Place) -> AnyView {
+    match (result, place) {
+        (Ok(view), _) => view,
+        (Err(error), _) if error.needs_session() => elsewhere(&Entry::Anonymous),
+        (Err(error), Place::Page) => {
             page_status(error.status());
             problem_card(error)
         }
+        (Err(error), Place::Part) => problem_note(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 
-use super::copy::CopyButton;
+use super::copy::copy_button;
 use crate::browser;
 use crate::text::tr;
 
@@ -81,7 +81,7 @@ pub fn LogView(
                 <Show when=move || below.get() != 0>
                     <button type="button" class="button small" on:click=newer>{tr(|t| t.later)}</button>
                 </Show>
-                {move || view! { <CopyButton text=shown.read().text.clone()/> }}
+                {copy_button(move || all(&lines.read_untracked(), &filter.read_untracked()))}
             </div>
             <pre
                 class="log-lines"
@@ -91,7 +91,7 @@ pub fn LogView(
                 role="log"
                 aria-label=tr(|t| t.logs)
             >
-                {move || shown.read().text.clone()}
+                <span lang="en">{move || shown.read().text.clone()}</span>
             </pre>
         </div>
     }
@@ -122,13 +122,22 @@ struct Window {
 
 /// The lines that contain the filter, as many as are drawn, ending so far above the newest.
 fn window(lines: &[String], filter: &str, below: usize) -> Window {
-    let needle = filter.trim().to_lowercase();
-    if needle.is_empty() {
+    if filter.trim().is_empty() {
         return cut(lines.len(), below, |at| lines.get(at).map(String::as_str).unwrap_or_default());
     }
-    let hits: Vec<&str> =
-        lines.iter().map(String::as_str).filter(|line| line.to_lowercase().contains(&needle)).collect();
+    let hits = matching(lines, filter);
     cut(hits.len(), below, |at| hits.get(at).copied().unwrap_or_default())
+}
+
+/// Every line that contains the filter, whether or not it is drawn.
+fn all(lines: &[String], filter: &str) -> String {
+    matching(lines, filter).join("\n")
+}
+
+fn matching<'a>(lines: &'a [String], filter: &str) -> Vec<&'a str> {
+    let needle = filter.trim().to_lowercase();
+    let lines = lines.iter().map(String::as_str);
+    lines.filter(|line| needle.is_empty() || line.to_lowercase().contains(&needle)).collect()
 }
 
 fn cut<'a>(count: usize, below: usize, line: impl Fn(usize) -> &'a str) -> Window {
@@ -158,6 +167,13 @@ mod tests {
             Window { text: "Line 2999".into(), count: 1, has_earlier: false }
         );
         assert_eq!(window(&lines, "nothing", 0), Window::default());
+    }
+
+    #[test]
+    fn all_lines_are_copied_and_not_only_those_drawn() {
+        let lines = lines(3_000);
+        assert_eq!(all(&lines, "").lines().count(), 3_000);
+        assert_eq!(all(&lines, "line 299").lines().count(), 11);
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub fn bytes(count: u64) -> String {
     )
 }
 
+/// Thousandths of a core as cores.
+pub fn cores(milli: u64) -> String {
+    format!("{}.{:02}", milli / 1_000, milli % 1_000 / 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +100,6 @@ mod tests {
         assert_eq!(span(61_000), "1 min 1 s");
         assert_eq!(bytes(512), "512 B");
         assert_eq!(bytes(1_610_612_736), "1.5 GiB");
+        assert_eq!((cores(5), cores(1_234)), ("0.00".to_owned(), "1.23".to_owned()));
     }
 }

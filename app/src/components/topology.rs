@@ -162,6 +162,7 @@ mod tests {
             endpoints: Vec::new(),
             state: NodeState::Running,
             reason: None,
+            problem: None,
             heights: Vec::new(),
             cpu_milli: None,
             memory_bytes: None,

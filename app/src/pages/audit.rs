@@ -9,6 +9,7 @@ use crate::components::copy::Copyable;
 use crate::components::load::load;
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
+use crate::fetched::Fetched;
 use crate::text::{tr, words};
 
 /// Entries of a page; a full one has a next.
@@ -19,7 +20,7 @@ const PAGE: usize = 50;
 pub fn Audit() -> impl IntoView {
     let query = use_query_map();
     let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
-    let entries = Resource::new(move || before.get(), audit_list);
+    let entries = Fetched::new(move || before.get(), audit_list);
     view! {
         <Page title=words(|t| t.audit)>{load(entries, |entries, _| table(entries))}</Page>
     }

@@ -10,6 +10,7 @@ use crate::api::transaction::block_read;
 use crate::components::copy::{Copyable, middle_cut};
 use crate::components::load::load;
 use crate::components::page::Page;
+use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
 use crate::text::{fill, say, tr, words};
 
@@ -17,7 +18,7 @@ use crate::text::{fill, say, tr, words};
 #[component]
 pub fn Block() -> impl IntoView {
     let (chain, channel, number) = (parameter("name"), parameter("channel"), parameter("number"));
-    let data = Resource::new(
+    let data = Fetched::new(
         move || (chain.get(), channel.get(), number.get()),
         |(chain, channel, number)| async move {
             let number = number.parse().map_err(|_| not_found())?;

@@ -1,26 +1,32 @@
 //! One chain: its health, its picture, its nodes, and what may be done to it as a whole.
 
-use domain::chain::{ChainState, ChainVerb, ChainView};
+use domain::chain::{Ailment, ChainVerb, ChainView};
 use domain::id::OperationId;
 use domain::name::ChainName;
+use domain::permission::Grant;
 use leptos::prelude::*;
 
 use super::{chain_name, follow, parameter};
 use crate::api::ApiError;
 use crate::api::chain::{chain_delete, chain_read, chain_restart, chain_start, chain_stop};
-use crate::components::badge::{badge, chain_state, health, node_state};
+use crate::components::badge::{badge, chain_state, health, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
-use crate::components::load::load;
+use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
-use crate::components::time::{Time, bytes};
+use crate::components::time::{Time, bytes, cores};
 use crate::components::topology::topology;
 use crate::events;
+use crate::fetched::Fetched;
 use crate::layout::chain_tabs;
-use crate::text::{say, tr, words};
+use crate::text::{refusal_text, say, say_in, tr, words};
 
+mod access;
 mod downloads;
+
+/// What the peers of every chain keep their state in: there is no other choice yet.
+pub(super) const STATE_DATABASE: &str = "LevelDB";
 
 /// A wish about the chain as a whole, with what was typed for it.
 type Wish = (ChainVerb, String);
@@ -30,7 +36,7 @@ type Wish = (ChainVerb, String);
 pub fn Chain() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let chain = Resource::new(
+    let chain = Fetched::new(
         move || (name.get(), tick.get()),
         |(name, _)| async move { chain_read(chain_name(&name)?).await },
     );
@@ -41,17 +47,28 @@ pub fn Chain() -> impl IntoView {
     });
     let refused = follow(action);
     let typed = RwSignal::new(String::new());
-    load(chain, move |chain, _| {
-        let name = chain.summary.name.to_string();
+    let access = access::Access::new(name);
+    load_live(chain, move |data: RwSignal<ChainView>, _| {
+        let chain = data.with_untracked(|chain| chain.summary.name.clone());
+        let name = chain.to_string();
+        // Where somebody types or answers a question, only what it depends on puts it there anew.
+        let verbs = Memo::new(move |_| data.with(|chain| chain.verbs.clone()));
+        let offer = Memo::new(move |_| data.with(downloads::offer));
+        let may_give = Memo::new(move |_| data.with(|chain| chain.grant >= Grant::Manage));
+        let people = access.people(&chain, may_give);
+        let (of_buttons, of_files) = (name.clone(), name.clone());
+        let actions = move || verbs.with(|verbs| buttons(&of_buttons, verbs, action, typed));
         view! {
             <Page
                 title=Signal::stored(name.clone())
                 crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]
-                actions=buttons(&chain, action, typed)
+                actions=actions.into_any()
             >
                 {chain_tabs(&name)}
                 <Notice error=refused/>
-                {body(&chain)}
+                {move || data.with(body)}
+                {move || offer.with(|offer| downloads::downloads(&of_files, offer))}
+                <Show when=move || may_give.get()>{access.card(&chain, people)}</Show>
             </Page>
         }
         .into_any()
@@ -69,17 +86,17 @@ async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<Op
 }
 
 fn buttons(
-    chain: &ChainView,
+    name: &str,
+    verbs: &[ChainVerb],
     action: Action<Wish, Result<OperationId, ApiError>>,
     typed: RwSignal<String>,
 ) -> AnyView {
-    let has = |verb: ChainVerb| chain.verbs.contains(&verb);
+    let has = |verb: ChainVerb| verbs.contains(&verb);
     let act = move |verb: ChainVerb| {
         Callback::new(move |typed: String| {
             action.dispatch((verb, typed));
         })
     };
-    let name = chain.summary.name.to_string();
     let start = has(ChainVerb::Start).then(|| {
         let start = act(ChainVerb::Start);
         view! {
@@ -110,7 +127,7 @@ fn buttons(
     ];
     let delete = has(ChainVerb::Delete).then(|| {
         view! {
-            <Confirm label=words(|t| t.delete) impact=impact name=name.clone() typed=typed danger=true
+            <Confirm label=words(|t| t.delete) impact=impact name=name.to_owned() typed=typed danger=true
                 confirm=act(ChainVerb::Delete)/>
         }
     });
@@ -119,23 +136,29 @@ fn buttons(
 
 fn body(chain: &ChainView) -> AnyView {
     let summary = &chain.summary;
-    let reasons = summary.health.reasons.iter().map(|r| view! { <li>{r.clone()}</li> }).collect_view();
+    let reasons = summary.health.ailments.iter().map(ailment).collect_view();
     let checked = summary.health.checked_ms.map(|ms| {
         view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
     });
+    let since = summary.health.since_ms.map(|ms| {
+        view! { <span class="muted small">{tr(|t| t.since)} " " <Time ms=ms/></span> }
+    });
     // A chain at rest names its last operation among its facts.
-    let at_rest = matches!(summary.state, ChainState::Running | ChainState::Stopped);
-    let operation = summary.operation.as_ref().filter(|_| !at_rest).map(|id| {
+    let has_failed = summary.operation_failed;
+    let operation = summary.operation.as_ref().map(|id| {
+        let (failed, busy) = (tr(|t| t.operation_failed), tr(|t| t.chain_is_busy));
+        let class = if has_failed { "notice notice-bad" } else { "notice" };
+        let what = move || if has_failed { failed() } else { busy() };
         view! {
-            <p class="notice">
-                {tr(|t| t.chain_is_busy)} " " <a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a>
+            <p class=class>
+                {what} " " <a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a>
             </p>
         }
     });
     view! {
         {operation}
         <section class="card">
-            <p class="row">{badge(chain_state(summary.state))} {badge(health(&summary.health))} {checked}</p>
+            <p class="row">{badge(chain_state(summary.state))} {badge(health(&summary.health))} {since} {checked}</p>
             <ul class="reasons">{reasons}</ul>
             {facts(chain)}
         </section>
@@ -147,9 +170,15 @@ fn body(chain: &ChainView) -> AnyView {
             <h2>{tr(|t| t.nodes)}</h2>
             {node_table(chain)}
         </section>
-        {downloads::downloads(chain)}
     }
     .into_any()
+}
+
+/// What is wrong, with the node it is about; what an engine or Fabric said stands behind it in their own words.
+fn ailment(ailment: &Ailment) -> AnyView {
+    let node = ailment.node.as_ref().map(|node| format!("{node}: "));
+    let why = ailment.why.clone();
+    view! { <li>{node} {say_in(move |lang| refusal_text(lang, &why))}</li> }.into_any()
 }
 
 fn facts(chain: &ChainView) -> AnyView {
@@ -166,13 +195,15 @@ fn facts(chain: &ChainView) -> AnyView {
             <dd>{summary.version.as_str()}</dd>
             <dt>{tr(|t| t.consensus)}</dt>
             <dd>{consensus} " × " {spec.orderers.to_string()}</dd>
+            <dt>{tr(|t| t.state_database)}</dt>
+            <dd>{STATE_DATABASE}</dd>
             <dt>{tr(|t| t.first_channel)}</dt>
             <dd>{spec.channel.to_string()}</dd>
             <dt>{tr(|t| t.batch_timeout)}</dt>
             <dd>{spec.batch_timeout_ms.to_string()} " ms"</dd>
             <dt>{tr(|t| t.created)}</dt>
             <dd><Time ms=summary.created_ms/></dd>
-            {summary.operation.as_ref().map(|id| view! {
+            {chain.last_operation.as_ref().map(|id| view! {
                 <dt>{tr(|t| t.last_operation)}</dt>
                 <dd><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></dd>
             })}
@@ -196,21 +227,20 @@ fn node_table(chain: &ChainView) -> AnyView {
                 .collect_view();
             let heights =
                 node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", ");
-            let load = node.cpu_milli.map(|milli| format!("{}.{:02}", milli / 1_000, milli % 1_000 / 10));
             view! {
                 <tr>
                     <th scope="row">
                         <a href=format!("/chains/{name}/nodes/{}", node.name)>{node.name.to_string()}</a>
                     </th>
-                    <td>{node.kind.as_str()}</td>
+                    <td>{tr(node_kind(node.kind))}</td>
                     <td>{node.organization.as_ref().map(ToString::to_string)}</td>
                     <td>
                         {badge(node_state(node.state))}
-                        {node.reason.clone().map(|r| view! { <div class="muted small">{r}</div> })}
+                        {node.reason.clone().map(|r| view! { <div class="muted small" lang="en">{r}</div> })}
                     </td>
                     <td>{endpoints}</td>
                     <td>{heights}</td>
-                    <td class="number">{load}</td>
+                    <td class="number">{node.cpu_milli.map(cores)}</td>
                     <td class="number">{node.memory_bytes.map(bytes)}</td>
                 </tr>
             }

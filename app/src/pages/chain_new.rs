@@ -3,33 +3,38 @@
 
 use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
 use domain::host::HostView;
+use domain::node::{CONFIG_FOLDER, DATA_FOLDER, NodeKind};
 use leptos::prelude::*;
 
-use super::host_new::wrong_on;
 use super::{follow, refusal};
 use crate::api::chain::{chain_create, chain_plan};
 use crate::api::host::host_list;
-use crate::browser::new_key;
+use crate::browser::{self, new_key};
 use crate::components::badge::{Tone, badge, verdict};
 use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::stepper::Stepper;
-use crate::text::{Text, refusal_text, say_in, tr, words};
+use crate::fetched::{Fetched, again};
+use crate::text::{Text, fill, refusal_text, say, say_in, tr, words};
 
+mod checks;
 mod draft;
 mod steps;
 
+use checks::Checks;
 use draft::Form;
 use steps::{ConsensusStep, NameStep, OrganizationStep};
 
 /// Number of the review step.
 const REVIEW: usize = 3;
+/// Id of the element that holds the fields of a step.
+const FIELDS: &str = "wizard-step";
 
 /// The page.
 #[component]
 pub fn ChainNew() -> impl IntoView {
-    let hosts = Resource::new(|| (), |()| host_list());
+    let hosts = Fetched::new(|| (), |()| host_list());
     view! {
         <Page title=words(|t| t.create_chain) crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]>
             {load(hosts, |hosts, _| {
@@ -48,14 +53,19 @@ pub fn ChainNew() -> impl IntoView {
 fn Wizard(hosts: Vec<HostView>) -> impl IntoView {
     let form = Form::new(hosts.first().map(|host| host.id.to_string()).unwrap_or_default());
     let step = RwSignal::new(0_usize);
-    let wrong = RwSignal::new(None::<domain::Error>);
+    let wrong = Checks::new(form, step);
     let key = RwSignal::new(String::new());
-    let plan = Action::new(|spec: &ChainSpec| chain_plan(spec.clone()));
-    let create = Action::new(move |spec: &ChainSpec| chain_create(spec.clone(), key.get_untracked()));
+    let plan = Action::new(|spec: &ChainSpec| {
+        let spec = spec.clone();
+        again(move || chain_plan(spec.clone()))
+    });
+    let create = Action::new(move |spec: &ChainSpec| {
+        let (spec, key) = (spec.clone(), key.get_untracked());
+        again(move || chain_create(spec.clone(), key.clone()))
+    });
     let refused = follow(create);
     let next = move || match form.draft().parse_up_to(step.get_untracked()) {
         Ok(spec) => {
-            wrong.set(None);
             step.update(|n| *n += 1);
             if let Some(spec) = spec {
                 // A key per review: what is clicked twice here is one creation.
@@ -63,34 +73,41 @@ fn Wizard(hosts: Vec<HostView>) -> impl IntoView {
                 plan.dispatch(spec);
             }
         }
-        Err(error) => wrong.set(Some(error)),
+        Err(_) => wrong.refuse(),
     };
     let finish = move || match form.draft().parse() {
         Ok(spec) => {
             create.dispatch(spec);
         }
-        Err(error) => wrong.set(Some(error)),
+        Err(_) => wrong.refuse(),
     };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         if step.get_untracked() == REVIEW { finish() } else { next() }
     };
+    let left = move |event: leptos::ev::FocusEvent| {
+        wrong.leave(&event_target::<web_sys::Element>(&event).id());
+    };
     let blocked = move || create.pending().get() || (step.get() == REVIEW && !is_ready(plan.value().get()));
     let steps =
         vec![words(|t| t.step_name), words(|t| t.organizations), words(|t| t.consensus), words(|t| t.review)];
     let hosts = StoredValue::new(hosts);
+    follow_step(step);
     view! {
         <Stepper steps=steps current=step/>
-        <form class="card form" on:submit=submit>
-            {move || match step.get() {
-                0 => view! { <NameStep form=form wrong=wrong hosts=hosts.get_value()/> }.into_any(),
-                1 => view! { <OrganizationStep form=form wrong=wrong/> }.into_any(),
-                2 => view! { <ConsensusStep form=form wrong=wrong/> }.into_any(),
-                _ => view! { <Review form=form plan=plan/> }.into_any(),
-            }}
-            <p class="field-error" role="alert">{other_wrong(wrong)}</p>
+        <form method="post" class="card form" on:submit=submit>
+            <NeedsScript/>
+            <div id=FIELDS tabindex="-1" on:focusout=left>
+                {move || match step.get() {
+                    0 => view! { <NameStep form=form wrong=wrong hosts=hosts.get_value()/> }.into_any(),
+                    1 => view! { <OrganizationStep form=form wrong=wrong/> }.into_any(),
+                    2 => view! { <ConsensusStep form=form wrong=wrong/> }.into_any(),
+                    _ => view! { <Review form=form plan=plan/> }.into_any(),
+                }}
+            </div>
+            <p class="field-error" role="alert">{wrong.at_buttons()}</p>
             <Notice error=refused/>
-            <div class="row end">
+            <div class="row end" on:mousedown=stay>
                 <Show when=move || { step.get() > 0 }>
                     <button type="button" class="button" on:click=move |_| step.update(|n| *n -= 1)>
                         {tr(|t| t.back)}
@@ -104,10 +121,22 @@ fn Wizard(hosts: Vec<HostView>) -> impl IntoView {
     }
 }
 
-/// The whole refusal once more at the buttons, where the field may be out of sight.
-fn other_wrong(wrong: RwSignal<Option<domain::Error>>) -> impl Fn() -> Option<String> {
-    let lang = crate::text::use_lang();
-    move || wrong.read().as_ref().map(|error| refusal_text(lang.get(), error))
+/// Gives the focus to the place of the fields with every change of step: what had it, a field or a button, is gone or
+/// disabled by then, and whoever works by keyboard would begin at the top of the page again.
+fn follow_step(step: RwSignal<usize>) {
+    Effect::new(move |before: Option<usize>| {
+        let now = step.get();
+        if before.is_some_and(|before| before != now) {
+            browser::focus(FIELDS);
+        }
+        now
+    });
+}
+
+/// Keeps the focus where it is while a button is pressed: a field that is left may get a sentence, which would move the
+/// button away before it is released.
+fn stay(event: leptos::ev::MouseEvent) {
+    event.prevent_default();
 }
 
 fn is_ready(plan: Option<Result<ChainPlanView, crate::api::ApiError>>) -> bool {
@@ -176,8 +205,22 @@ fn planned(plan: ChainPlanView) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        <h3>{tr(|t| t.plan_files)}</h3>
+        <p class="muted">{say(|t| fill(t.plan_files_hint, &[("config", CONFIG_FOLDER), ("data", DATA_FOLDER)]))}</p>
+        <dl class="facts">
+            <dt>{tr(|t| t.orderers)}</dt>
+            <dd>{files(NodeKind::Orderer)}</dd>
+            <dt>{tr(|t| t.peers)}</dt>
+            <dd>{files(NodeKind::Peer)}</dd>
+        </dl>
     }
     .into_any()
+}
+
+/// What is written into the volume of each node of a kind.
+fn files(kind: NodeKind) -> AnyView {
+    let items = kind.files().iter().map(|file| view! { <li><code>{*file}</code></li> }).collect_view();
+    view! { <ul class="plain">{items}</ul> }.into_any()
 }
 
 fn check_line(check: CheckView) -> AnyView {
@@ -207,12 +250,4 @@ fn check_name(kind: CheckKind) -> fn(&'static Text) -> &'static str {
         CheckKind::Names => |t| t.check_names,
         CheckKind::Capacity => |t| t.capacity,
     }
-}
-
-/// The sentence under a field of the wizard.
-pub(crate) fn field_error(
-    wrong: RwSignal<Option<domain::Error>>,
-    field: &'static str,
-) -> Signal<Option<String>> {
-    wrong_on(wrong, field)
 }

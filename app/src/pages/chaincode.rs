@@ -2,9 +2,9 @@
 
 use domain::chain::{ChainVerb, ChainView};
 use domain::chaincode::{ChaincodeView, DeploySpec};
+use domain::channel::ChannelView;
 use domain::id::OperationId;
 use domain::name::{ChaincodeName, ChannelName, NodeName, OrganizationName};
-use domain::node::NodeKind;
 use leptos::prelude::*;
 
 use super::host_new::wrong_on;
@@ -12,55 +12,54 @@ use super::{chain_name, follow, parameter};
 use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::chaincode::{chaincode_deploy, chaincode_list, chaincode_sample};
+use crate::api::channel::channel_list;
 use crate::browser::new_key;
 use crate::components::copy::Copyable;
-use crate::components::field::{CheckField, TextField};
-use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::field::{CheckField, SelectField, TextField, toggle};
+use crate::components::load::{load_live, take_in};
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
+use crate::fetched::{Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{fill, say, tr, words};
 
 mod board;
+mod package;
 mod policy;
 
-use policy::PolicyEditor;
+use package::Package;
+use policy::{PolicyEditor, PolicyForm};
 
-/// What the page shows.
-type Data = (ChainView, Vec<ChaincodeView>, DeploySpec);
+/// What can be deployed now, and where: the sample filled in, and the chain's channels.
+type Offer = (DeploySpec, Vec<ChannelView>);
+/// What the page shows; there is an offer while the chain runs, for those who manage it.
+type Data = (ChainView, Vec<ChaincodeView>, Option<Offer>);
 
 /// The page.
 #[component]
 pub fn Chaincode() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
+    let data = Fetched::new(move || (name.get(), tick.get()), |(name, _)| read(name));
     // The form and its action outlive a refresh: what is typed stays, and an answer finds its page.
     let form = Form::empty();
     let key = RwSignal::new(String::new());
-    let deploy = Action::new(move |spec: &DeploySpec| chaincode_deploy(spec.clone(), key.get_untracked()));
+    let deploy = Action::new(move |spec: &DeploySpec| {
+        let (spec, key) = (spec.clone(), key.get_untracked());
+        again(move || chaincode_deploy(spec.clone(), key.clone()))
+    });
     let refused = follow(deploy);
     let steps = board::steps();
     let step_refused = follow(steps);
-    load(data, move |(chain, deployed, sample), _| {
-        form.fill_once(&sample, &deployed);
-        let name = chain.summary.name.to_string();
-        let fields = if chain.verbs.contains(&ChainVerb::Update) {
-            let organizations = chain.spec.organizations.iter().map(|one| one.name.clone()).collect();
-            let peers = chain.nodes.iter().filter(|node| node.kind == NodeKind::Peer);
-            let peers: Vec<NodeName> = peers.map(|node| node.name.clone()).collect();
-            view! { <Deploy form=form chain=name.clone() deploy=deploy key=key organizations=organizations
-            steps=steps peers=peers/> }
-            .into_any()
-        } else {
-            view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }.into_any()
-        };
+    load_live(data, move |data: RwSignal<Data>, _| {
+        let name = data.with_untracked(|(chain, ..)| chain.summary.name.to_string());
+        let fields = fields(data, &name, form, Deploying { deploy, key, steps });
         view! {
             <Page title=words(|t| t.chaincode) crumbs=chain_crumbs(&name)>
                 {chain_tabs(&name)}
-                {list(&chain, deployed, form, steps)}
+                {move || data.with(|(chain, deployed, _)| list(chain, deployed, form, steps))}
                 {fields}
                 <Notice error=step_refused/>
                 <Notice error=refused/>
@@ -70,18 +69,52 @@ pub fn Chaincode() -> impl IntoView {
     })
 }
 
+/// What a click on the form begins.
+#[derive(Clone, Copy)]
+struct Deploying {
+    deploy: Deployment,
+    /// Of the attempt.
+    key: RwSignal<String>,
+    steps: board::Steps,
+}
+
+/// The form while there is an offer: it stays as it is while the page around it follows what the portal says.
+fn fields(data: RwSignal<Data>, chain: &str, form: Form, deploying: Deploying) -> AnyView {
+    take_in(move || {
+        data.with(|(_, deployed, offer)| {
+            if let Some((sample, channels)) = offer {
+                form.fill(sample, channels.clone(), deployed);
+            }
+        });
+    });
+    let chain = StoredValue::new(chain.to_owned());
+    view! {
+        <Show
+            when=move || data.with(|(_, _, offer)| offer.is_some())
+            fallback=|| view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }
+        >
+            <Deploy form=form chain=chain.get_value() deploying=deploying/>
+        </Show>
+    }
+    .into_any()
+}
+
 async fn read(name: String) -> Result<Data, ApiError> {
     let name = chain_name(&name)?;
     let chain = chain_read(name.clone()).await?;
     let deployed = chaincode_list(name.clone()).await?;
-    Ok((chain, deployed, chaincode_sample(name).await?))
+    if !chain.verbs.contains(&ChainVerb::Update) {
+        return Ok((chain, deployed, None));
+    }
+    let channels = channel_list(name.clone()).await?;
+    Ok((chain, deployed, Some((chaincode_sample(name).await?, channels))))
 }
 
-fn list(chain: &ChainView, deployed: Vec<ChaincodeView>, form: Form, steps: board::Steps) -> AnyView {
+fn list(chain: &ChainView, deployed: &[ChaincodeView], form: Form, steps: board::Steps) -> AnyView {
     if deployed.is_empty() {
         return empty(|t| t.no_chaincode, |t| t.no_chaincode_hint, None);
     }
-    deployed.into_iter().map(|one| card(chain, one, form, steps)).collect_view().into_any()
+    deployed.iter().map(|one| card(chain, one.clone(), form, steps)).collect_view().into_any()
 }
 
 fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) -> AnyView {
@@ -126,12 +159,18 @@ fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) 
 #[derive(Clone, Copy)]
 struct Form {
     filled: StoredValue<bool>,
+    channels: RwSignal<Vec<ChannelView>>,
     channel: RwSignal<String>,
     name: RwSignal<String>,
     version: RwSignal<String>,
     image: RwSignal<String>,
-    policy: RwSignal<String>,
+    policy: PolicyForm,
     init_required: RwSignal<bool>,
+    package: Package,
+    /// What is wrong with what was typed; a refresh of the page leaves it there.
+    wrong: RwSignal<Option<domain::Error>>,
+    /// Peers that do not get the package.
+    left_out: RwSignal<Vec<NodeName>>,
 }
 
 impl Form {
@@ -139,17 +178,31 @@ impl Form {
         let text = || RwSignal::new(String::new());
         Self {
             filled: StoredValue::new(false),
+            channels: RwSignal::new(Vec::new()),
             channel: text(),
             name: text(),
             version: text(),
             image: text(),
-            policy: text(),
+            policy: PolicyForm::empty(),
             init_required: RwSignal::new(false),
+            package: Package::none(),
+            wrong: RwSignal::new(None),
+            left_out: RwSignal::new(Vec::new()),
         }
     }
 
-    /// Takes the sample, the first time only.
-    fn fill_once(self, sample: &DeploySpec, deployed: &[ChaincodeView]) {
+    /// Takes the channels, and the first time the sample.
+    fn fill(self, sample: &DeploySpec, mut channels: Vec<ChannelView>, deployed: &[ChaincodeView]) {
+        // Heights grow while somebody chooses: what is not shown here must not draw the choices anew.
+        for channel in &mut channels {
+            channel.height = None;
+            // A peer that does not serve the channel cannot run its chaincode.
+            channel.peers.retain(|peer| peer.joined != Some(false));
+            channel.peers.iter_mut().for_each(|peer| (peer.joined, peer.height) = (None, None));
+        }
+        if *self.channels.read_untracked() != channels {
+            self.channels.set(channels);
+        }
         if self.filled.get_value() {
             return;
         }
@@ -157,7 +210,7 @@ impl Form {
         self.channel.set(sample.channel.to_string());
         self.name.set(sample.name.to_string());
         self.image.set(sample.image.clone());
-        self.policy.set(sample.policy.clone().unwrap_or_default());
+        self.policy.take(sample.policy.as_deref());
         self.init_required.set(sample.init_required);
         let before = deployed.iter().find(|d| d.name == sample.name && d.channel == sample.channel);
         self.version.set(before.map_or_else(|| sample.version.clone(), |d| next_version(&d.version)));
@@ -168,26 +221,66 @@ impl Form {
         self.channel.set(one.channel.to_string());
         self.name.set(one.name.to_string());
         self.image.set(one.image.clone());
-        self.policy.set(one.policy.clone().unwrap_or_default());
+        self.policy.take(one.policy.as_deref());
         self.init_required.set(one.init_required);
         self.version.set(next_version(&one.version));
+        self.package.clear();
+    }
+
+    /// Something of the chosen channel; nothing while none is chosen.
+    fn here<T: Default>(self, pick: impl Fn(&ChannelView) -> T) -> T {
+        let channel = self.channel.read();
+        let channels = self.channels.read();
+        channels.iter().find(|one| one.name.as_str() == channel.as_str()).map(pick).unwrap_or_default()
+    }
+
+    fn organizations(self) -> Vec<OrganizationName> {
+        self.here(|channel| channel.organizations.clone())
+    }
+
+    fn peers(self) -> Vec<NodeName> {
+        self.here(|channel| channel.peers.iter().map(|peer| peer.node.clone()).collect())
+    }
+
+    /// The peers that get the package, at least one.
+    fn parse_peers(self) -> Result<Vec<NodeName>, domain::Error> {
+        remaining(untrack(|| self.peers()), &self.left_out.get_untracked())
+    }
+
+    /// The peers of a whole deployment.
+    fn chosen_peers(self) -> Result<Vec<NodeName>, domain::Error> {
+        chosen(untrack(|| self.peers()), &self.left_out.get_untracked())
     }
 
     fn parse(self, chain: &str) -> Result<DeploySpec, domain::Error> {
-        let policy = self.policy.get_untracked().trim().to_owned();
         let spec = DeploySpec {
             chain: domain::name::ChainName::parse(chain)?,
             channel: ChannelName::parse(self.channel.get_untracked().trim()).map_err(|e| e.on("channel"))?,
             name: ChaincodeName::parse(self.name.get_untracked().trim()).map_err(|e| e.on("name"))?,
             version: self.version.get_untracked().trim().to_owned(),
             image: self.image.get_untracked().trim().to_owned(),
-            policy: (!policy.is_empty()).then_some(policy),
+            policy: self.policy.parse()?,
             init_required: self.init_required.get_untracked(),
-            label: None,
+            label: self.package.label(),
+            peers: Vec::new(),
         };
         spec.check()?;
         Ok(spec)
     }
+}
+
+/// The peers that are not left out, at least one.
+fn remaining(mut peers: Vec<NodeName>, left_out: &[NodeName]) -> Result<Vec<NodeName>, domain::Error> {
+    peers.retain(|peer| !left_out.contains(peer));
+    if peers.is_empty() {
+        return Err(domain::Error::invalid(domain::Code::FieldMissing).on("peers"));
+    }
+    Ok(peers)
+}
+
+/// The same for a deployment, where none means all: also those that join while it runs.
+fn chosen(peers: Vec<NodeName>, left_out: &[NodeName]) -> Result<Vec<NodeName>, domain::Error> {
+    if peers.iter().any(|peer| left_out.contains(peer)) { remaining(peers, left_out) } else { Ok(Vec::new()) }
 }
 
 /// The next whole number after the last one in a version: `1.0` → `1.1`, `3` → `4`.
@@ -200,29 +293,26 @@ fn next_version(version: &str) -> String {
 type Deployment = Action<DeploySpec, Result<OperationId, ApiError>>;
 
 #[component]
-fn Deploy(
-    form: Form,
-    chain: String,
-    deploy: Deployment,
-    key: RwSignal<String>,
-    organizations: Vec<OrganizationName>,
-    steps: board::Steps,
-    peers: Vec<NodeName>,
-) -> impl IntoView {
-    let wrong = RwSignal::new(None::<domain::Error>);
+fn Deploy(form: Form, chain: String, deploying: Deploying) -> impl IntoView {
+    let Deploying { deploy, key, steps } = deploying;
+    let wrong = form.wrong;
     let name = chain.clone();
+    let package = form.package.field(&chain);
     // Begins a definition whose steps are then taken one by one on its board.
-    let install = move |_| match form.parse(&name) {
+    let parse = move || -> Result<_, domain::Error> { Ok((form.parse(&name)?, form.parse_peers()?)) };
+    let install = move |_| match parse() {
         Ok(_) if steps.pending().get_untracked() => {}
-        Ok(spec) => {
+        Ok((spec, peers)) => {
             wrong.set(None);
-            steps.dispatch(board::Step::Install(spec, peers.clone()));
+            steps.dispatch(board::Step::Install(spec, peers));
         }
         Err(error) => wrong.set(Some(error)),
     };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        match form.parse(&chain) {
+        let parsed = form.parse(&chain);
+        let parsed = parsed.and_then(|spec| Ok(DeploySpec { peers: form.chosen_peers()?, ..spec }));
+        match parsed {
             Ok(_) if deploy.pending().get_untracked() => {}
             Ok(spec) => {
                 wrong.set(None);
@@ -234,25 +324,19 @@ fn Deploy(
         }
     };
     view! {
-        <form class="card form" id="deploy" on:submit=submit>
+        <form method="post" class="card form" id="deploy" on:submit=submit>
             <h2>{tr(|t| t.deploy_chaincode)}</h2>
             <p class="muted">{tr(|t| t.deploy_hint)}</p>
-            <div class="columns">
-                <TextField id="channel" label=words(|t| t.channel) value=form.channel
-                    error=wrong_on(wrong, "channel")/>
-                <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
-                    error=wrong_on(wrong, "name")/>
-                <TextField id="version" label=words(|t| t.version) value=form.version
-                    error=wrong_on(wrong, "version")/>
-            </div>
-            <TextField id="image" label=words(|t| t.image) value=form.image hint=words(|t| t.image_hint)
-                error=wrong_on(wrong, "image")/>
+            <NeedsScript/>
+            <Definition form=form wrong=wrong/>
             <details class="advanced">
                 <summary>{tr(|t| t.advanced)}</summary>
-                <PolicyEditor expression=form.policy organizations=organizations/>
-                <TextField id="policy" label=words(|t| t.policy) value=form.policy hint=words(|t| t.policy_hint)
-                    error=wrong_on(wrong, "policy")/>
+                {package}
+                <PolicyEditor form=form.policy organizations=Signal::derive(move || form.organizations())/>
+                <TextField id="policy" label=words(|t| t.policy) value=form.policy.expression
+                    hint=words(|t| t.policy_hint) error=wrong_on(wrong, "policy")/>
                 <CheckField id="init_required" label=words(|t| t.init_required) value=form.init_required/>
+                <Peers form=form wrong=wrong/>
             </details>
             <div class="row end">
                 <button type="button" class="button" disabled=move || steps.pending().get() on:click=install>
@@ -263,6 +347,55 @@ fn Deploy(
                 </button>
             </div>
         </form>
+    }
+}
+
+/// What is deployed where.
+#[component]
+fn Definition(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+    let channels = Signal::derive(move || {
+        let channels = form.channels.read();
+        channels.iter().map(|one| (one.name.to_string(), one.name.to_string())).collect()
+    });
+    view! {
+        <div class="columns">
+            <SelectField id="channel" label=words(|t| t.channel) value=form.channel options=channels
+                error=wrong_on(wrong, "channel")/>
+            <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
+                error=wrong_on(wrong, "name")/>
+            <TextField id="version" label=words(|t| t.version) value=form.version
+                error=wrong_on(wrong, "version")/>
+        </div>
+        <TextField id="image" label=words(|t| t.image) value=form.image hint=words(|t| t.image_hint)
+            error=wrong_on(wrong, "image")/>
+    }
+}
+
+/// Which peers of the channel's members get the package.
+#[component]
+fn Peers(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+    let choice = move |peer: NodeName| {
+        let (key, same) = (peer.clone(), peer.clone());
+        view! {
+            <label class="check">
+                <input
+                    type="checkbox"
+                    name="peers"
+                    value=peer.to_string()
+                    prop:checked=move || !form.left_out.read().contains(&same)
+                    on:change=move |_| toggle(form.left_out, &key)
+                />
+                <span>{peer.to_string()}</span>
+            </label>
+        }
+    };
+    let peers_wrong = wrong_on(wrong, "peers");
+    view! {
+        <fieldset class="field">
+            <legend>{tr(|t| t.install_peers)}</legend>
+            {move || form.peers().into_iter().map(choice).collect_view()}
+            <p class="field-error" aria-live="polite">{move || peers_wrong.get()}</p>
+        </fieldset>
     }
 }
 
@@ -277,5 +410,18 @@ mod tests {
         {
             assert_eq!(next_version(version), next);
         }
+    }
+
+    #[test]
+    fn a_deployment_names_peers_only_where_some_are_left_out() {
+        let peers = |names: &[&str]| -> Vec<NodeName> {
+            names.iter().map(|name| NodeName::parse(name).unwrap()).collect()
+        };
+        let all = || peers(&["peer0-org1", "peer0-org2"]);
+        assert_eq!(chosen(all(), &[]).unwrap(), peers(&[]));
+        // What is left out of another channel does not count here.
+        assert_eq!(chosen(all(), &peers(&["peer9-org9"])).unwrap(), peers(&[]));
+        assert_eq!(chosen(all(), &peers(&["peer0-org1"])).unwrap(), peers(&["peer0-org2"]));
+        assert_eq!(chosen(all(), &all()).unwrap_err().field.as_deref(), Some("peers"));
     }
 }

@@ -10,13 +10,14 @@ use crate::components::load::{load, with_session};
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
+use crate::fetched::Fetched;
 use crate::text::{fill, say, tr, words};
 
 /// The page.
 #[component]
 pub fn Chains() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("chain", ""));
-    let chains = Resource::new(move || tick.get(), |_| chain_list());
+    let chains = Fetched::new(move || tick.get(), |_| chain_list());
     let create = with_session(|me| {
         me.can(Act::Create, Noun::Chain)
             .then(|| view! { <a class="button primary" href="/chains/new">{tr(|t| t.create_chain)}</a> })

@@ -13,21 +13,61 @@ use crate::api::chain::chain_read;
 use crate::api::channel::{channel_anchors, channel_config, channel_join, channel_list};
 use crate::components::badge::{Tone, badge};
 use crate::components::copy::CopyButton;
-use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::field::toggle;
+use crate::components::load::{load, load_live_part, take_in};
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
 use crate::events;
-use crate::layout::{chain_crumbs, section};
-use crate::text::{tr, words};
+use crate::fetched::Fetched;
+use crate::layout::{card, chain_crumbs};
+use crate::text::{fill, say, tr, words};
 
 /// What may be done to a peer here.
 #[derive(Clone, Debug)]
 enum Change {
     Join(NodeName),
-    Anchor(OrganizationName, NodeName),
+    Anchors(OrganizationName, Vec<NodeName>),
 }
 
 type Changes = Action<Change, Result<OperationId, ApiError>>;
+
+/// Which peers are ticked as anchor peers, as many of an organization as somebody likes.
+#[derive(Clone, Copy)]
+struct Anchors {
+    ticked: RwSignal<Vec<NodeName>>,
+    /// Sequence of the configuration that was taken over last.
+    taken: StoredValue<Option<u64>>,
+}
+
+impl Anchors {
+    /// None yet.
+    fn none() -> Self {
+        Self { ticked: RwSignal::new(Vec::new()), taken: StoredValue::new(None) }
+    }
+
+    /// Ticks those in force. A configuration is taken over once: what is ticked since then stays.
+    fn take(self, config: &ChannelConfigView) {
+        if self.taken.get_value() == Some(config.sequence) {
+            return;
+        }
+        self.taken.set_value(Some(config.sequence));
+        let addresses = config.anchors.iter().flat_map(|(_, addresses)| addresses);
+        self.ticked.set(addresses.filter_map(|address| node_of(address)).collect());
+    }
+
+    /// Those of one organization, in the order of the table.
+    fn of(self, organization: &OrganizationName, peers: &[ChannelPeer]) -> Vec<NodeName> {
+        let ticked = self.ticked.get_untracked();
+        let own = peers.iter().filter(|peer| peer.organization == *organization);
+        own.map(|peer| peer.node.clone()).filter(|node| ticked.contains(node)).collect()
+    }
+}
+
+/// The node behind an anchor peer's address: `peer0.org1.demo:7051` is `peer0-org1`.
+fn node_of(address: &str) -> Option<NodeName> {
+    let mut labels = address.split('.');
+    NodeName::parse(&format!("{}-{}", labels.next()?, labels.next()?)).ok()
+}
 
 /// The page.
 #[component]
@@ -35,9 +75,9 @@ pub fn Channel() -> impl IntoView {
     let (chain, channel) = (parameter("name"), parameter("channel"));
     let tick = events::ticks(move |m| m.touches("chain", &chain.read_untracked()));
     let at = move || (chain.get(), channel.get(), tick.get());
-    let data = Resource::new(at, |(chain, channel, _)| read(chain, channel));
+    let data = Fetched::new(at, |(chain, channel, _)| read(chain, channel));
     // The configuration is asked of a peer: one that is slow holds back its own card alone.
-    let config = Resource::new(at, |(chain, channel, _)| async move {
+    let config = Fetched::new(at, |(chain, channel, _)| async move {
         channel_config(chain_name(&chain)?, channel_name(&channel)?).await
     });
     let change: Changes = Action::new(move |change: &Change| {
@@ -46,13 +86,14 @@ pub fn Channel() -> impl IntoView {
             let (chain, channel) = (chain_name(&chain)?, channel_name(&channel)?);
             match change {
                 Change::Join(peer) => channel_join(chain, channel, vec![peer]).await,
-                Change::Anchor(organization, peer) => {
-                    channel_anchors(chain, channel, organization, vec![peer]).await
+                Change::Anchors(organization, peers) => {
+                    channel_anchors(chain, channel, organization, peers).await
                 }
             }
         }
     });
     let refused = follow(change);
+    let anchors = Anchors::none();
     view! {
         {load(data, move |(view, one), _| {
             let mut crumbs = chain_crumbs(view.summary.name.as_str());
@@ -60,14 +101,21 @@ pub fn Channel() -> impl IntoView {
             let may = view.verbs.contains(&ChainVerb::Update);
             view! {
                 <Page title=Signal::stored(one.name.to_string()) crumbs=crumbs>
-                    {peers(&one, may, change)}
+                    {peers(&one, may, change, anchors)}
                     <Notice error=refused/>
                 </Page>
             }
             .into_any()
         })}
-        {section(|t| t.configuration, config, |config, _| configuration(&config))}
+        {card(|t| t.configuration, load_live_part(config, move |config, _| shown(config, anchors)))}
     }
+}
+
+/// The configuration, put there anew only when it is another one: what somebody has unfolded stays so.
+fn shown(config: RwSignal<ChannelConfigView>, anchors: Anchors) -> AnyView {
+    take_in(move || config.with(|config| anchors.take(config)));
+    let config = Memo::new(move |_| config.get());
+    view! { {move || config.with(configuration)} }.into_any()
 }
 
 async fn read(chain: String, channel: String) -> Result<(ChainView, ChannelView), ApiError> {
@@ -77,8 +125,8 @@ async fn read(chain: String, channel: String) -> Result<(ChainView, ChannelView)
     Ok((view, found.ok_or_else(not_found)?))
 }
 
-fn peers(channel: &ChannelView, may: bool, change: Changes) -> AnyView {
-    let rows = channel.peers.iter().map(|peer| peer_row(peer, may, change)).collect_view();
+fn peers(channel: &ChannelView, may: bool, change: Changes, anchors: Anchors) -> AnyView {
+    let rows = channel.peers.iter().map(|peer| peer_row(peer, may, change, anchors)).collect_view();
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.peers)>
             <table>
@@ -94,45 +142,87 @@ fn peers(channel: &ChannelView, may: bool, change: Changes) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {may.then(|| anchor_buttons(channel, change, anchors))}
     }
     .into_any()
 }
 
-fn peer_row(peer: &ChannelPeer, may: bool, change: Changes) -> AnyView {
+fn peer_row(peer: &ChannelPeer, may: bool, change: Changes, anchors: Anchors) -> AnyView {
     let state = match peer.joined {
         Some(true) => badge((Tone::Good, |t| t.joined)),
         Some(false) => badge((Tone::Warn, |t| t.not_joined)),
         None => badge((Tone::Warn, |t| t.state_unknown)),
     };
-    let wanted = match peer.joined {
-        Some(true) => Some(Change::Anchor(peer.organization.clone(), peer.node.clone())),
-        Some(false) => Some(Change::Join(peer.node.clone())),
+    let choice = match peer.joined.filter(|_| may) {
+        Some(true) => Some(anchor_choice(&peer.node, anchors)),
+        Some(false) => Some(button(words(|t| t.join), change, {
+            let node = peer.node.clone();
+            move || Change::Join(node.clone())
+        })),
         None => None,
     };
-    let button = wanted.filter(|_| may).map(|wanted| {
-        let label = match wanted {
-            Change::Join(_) => tr(|t| t.join),
-            Change::Anchor(..) => tr(|t| t.make_anchor),
-        };
-        let click = move |_| {
-            if !change.pending().get_untracked() {
-                change.dispatch(wanted.clone());
-            }
-        };
-        view! {
-            <button type="button" class="button small" disabled=move || change.pending().get() on:click=click>
-                {label}
-            </button>
-        }
-    });
     view! {
         <tr>
             <th scope="row">{peer.node.to_string()}</th>
             <td>{peer.organization.to_string()}</td>
             <td>{state}</td>
             <td class="number">{peer.height.map(|height| height.to_string())}</td>
-            <td>{button}</td>
+            <td>{choice}</td>
         </tr>
+    }
+    .into_any()
+}
+
+/// Whether a peer shall be an anchor peer.
+fn anchor_choice(node: &NodeName, anchors: Anchors) -> AnyView {
+    let (name, key, same) = (node.to_string(), node.clone(), node.clone());
+    let label = say(move |t| format!("{}: {name}", t.anchor_peer));
+    view! {
+        <label class="check">
+            <input
+                type="checkbox"
+                name="anchors"
+                value=node.to_string()
+                aria-label=label
+                prop:checked=move || anchors.ticked.read().contains(&same)
+                on:change=move |_| toggle(anchors.ticked, &key)
+            />
+            <span>{tr(|t| t.anchor_peer)}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// A button per organization: each one signs for its own anchor peers.
+fn anchor_buttons(channel: &ChannelView, change: Changes, anchors: Anchors) -> AnyView {
+    let buttons = channel
+        .organizations
+        .iter()
+        .map(|organization| {
+            let (name, peers) = (organization.to_string(), channel.peers.clone());
+            let label = say(move |t| fill(t.set_anchors, &[("organization", name.clone())]));
+            let organization = organization.clone();
+            let wanted = move || Change::Anchors(organization.clone(), anchors.of(&organization, &peers));
+            button(Signal::derive(label), change, wanted)
+        })
+        .collect_view();
+    view! {
+        <NeedsScript/>
+        <div class="row">{buttons}</div>
+    }
+    .into_any()
+}
+
+fn button(label: Signal<String>, change: Changes, wanted: impl Fn() -> Change + 'static) -> AnyView {
+    let click = move |_| {
+        if !change.pending().get_untracked() {
+            change.dispatch(wanted());
+        }
+    };
+    view! {
+        <button type="button" class="button small" disabled=move || change.pending().get() on:click=click>
+            {label}
+        </button>
     }
     .into_any()
 }
@@ -199,4 +289,16 @@ fn leaf(key: &str, value: &Value, depth: usize) -> AnyView {
         </li>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchor_peers_are_known_by_their_address() {
+        assert_eq!(node_of("peer0.org1.demo:7051").unwrap().as_str(), "peer0-org1");
+        assert_eq!(node_of("peer1.big-org.my-chain:7051").unwrap().as_str(), "peer1-big-org");
+        assert_eq!(node_of("localhost:7051"), None);
+    }
 }

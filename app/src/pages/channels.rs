@@ -13,11 +13,12 @@ use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::channel::{channel_create, channel_list};
 use crate::browser::new_key;
-use crate::components::field::TextField;
-use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::field::{TextField, toggle};
+use crate::components::load::load_live;
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::events;
+use crate::fetched::{Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{tr, words};
 
@@ -28,21 +29,29 @@ type Creation = Action<ChannelSpec, Result<OperationId, ApiError>>;
 pub fn Channels() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
+    let data = Fetched::new(move || (name.get(), tick.get()), |(name, _)| read(name));
     // What is typed and chosen outlives a refresh of the page's data.
-    let form = Form { name: RwSignal::new(String::new()), peers: RwSignal::new(Vec::new()) };
-    let create: Creation = Action::new(|spec: &ChannelSpec| channel_create(spec.clone(), new_key()));
+    let form = Form {
+        name: RwSignal::new(String::new()),
+        peers: RwSignal::new(Vec::new()),
+        wrong: RwSignal::new(None),
+    };
+    let create: Creation = Action::new(|spec: &ChannelSpec| {
+        let (spec, key) = (spec.clone(), new_key());
+        again(move || channel_create(spec.clone(), key.clone()))
+    });
     let refused = follow(create);
-    load(data, move |(view, channels), _| {
-        let chain = view.summary.name.to_string();
-        let fields = view.verbs.contains(&ChainVerb::Update).then(|| {
-            view! { <Create form=form chain=view.clone() create=create/> }
-        });
+    load_live(data, move |data: RwSignal<Data>, _| {
+        let chain = data.with_untracked(|(view, _)| view.summary.name.to_string());
+        let name = chain.clone();
+        let may = move || data.with(|(view, _)| view.verbs.contains(&ChainVerb::Update));
         view! {
             <Page title=words(|t| t.channels) crumbs=chain_crumbs(&chain)>
                 {chain_tabs(&chain)}
-                {table(&chain, channels)}
-                {fields}
+                {move || data.with(|(_, channels)| table(&name, channels))}
+                <Show when=may>
+                    <Create form=form chain=data.with_untracked(|(view, _)| view.clone()) create=create/>
+                </Show>
                 <Notice error=refused/>
             </Page>
         }
@@ -50,16 +59,19 @@ pub fn Channels() -> impl IntoView {
     })
 }
 
-async fn read(name: String) -> Result<(ChainView, Vec<ChannelView>), ApiError> {
+/// The chain and its channels.
+type Data = (ChainView, Vec<ChannelView>);
+
+async fn read(name: String) -> Result<Data, ApiError> {
     let name = chain_name(&name)?;
     Ok((chain_read(name.clone()).await?, channel_list(name).await?))
 }
 
-fn table(chain: &str, channels: Vec<ChannelView>) -> AnyView {
+fn table(chain: &str, channels: &[ChannelView]) -> AnyView {
     if channels.is_empty() {
         return empty(|t| t.no_channels, |t| t.no_channels_hint, None);
     }
-    let rows = channels.into_iter().map(|channel| row(chain, &channel)).collect_view();
+    let rows = channels.iter().map(|channel| row(chain, channel)).collect_view();
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.channels)>
             <table>
@@ -104,16 +116,11 @@ fn row(chain: &str, channel: &ChannelView) -> AnyView {
 struct Form {
     name: RwSignal<String>,
     peers: RwSignal<Vec<String>>,
+    /// What is wrong with what was typed; a refresh of the page leaves it there.
+    wrong: RwSignal<Option<domain::Error>>,
 }
 
 impl Form {
-    fn toggle(self, name: &str) {
-        self.peers.update(|names| match names.iter().position(|one| one == name) {
-            Some(at) => drop(names.remove(at)),
-            None => names.push(name.to_owned()),
-        });
-    }
-
     /// What it means: each organization with its chosen peers, in the order of the chain.
     fn parse(self, chain: &ChainView) -> Result<ChannelSpec, domain::Error> {
         let chosen = self.peers.get_untracked();
@@ -144,7 +151,7 @@ fn spec(
 
 #[component]
 fn Create(form: Form, chain: ChainView, create: Creation) -> impl IntoView {
-    let wrong = RwSignal::new(None::<domain::Error>);
+    let wrong = form.wrong;
     let peers: Vec<NodeName> =
         chain.nodes.iter().filter(|node| node.kind == NodeKind::Peer).map(|node| node.name.clone()).collect();
     let submit = move |event: leptos::ev::SubmitEvent| {
@@ -169,7 +176,7 @@ fn Create(form: Form, chain: ChainView, create: Creation) -> impl IntoView {
                         name="peers"
                         value=peer.to_string()
                         prop:checked=move || form.peers.read().contains(&same)
-                        on:change=move |_| form.toggle(&key)
+                        on:change=move |_| toggle(form.peers, &key)
                     />
                     <span>{peer.to_string()}</span>
                 </label>
@@ -178,8 +185,9 @@ fn Create(form: Form, chain: ChainView, create: Creation) -> impl IntoView {
         .collect_view();
     let members_wrong = wrong_on(wrong, "members");
     view! {
-        <form class="card form" on:submit=submit>
+        <form method="post" class="card form" on:submit=submit>
             <h2>{tr(|t| t.create_channel)}</h2>
+            <NeedsScript/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name") autocomplete="off"/>
             <fieldset class="field">

@@ -9,7 +9,7 @@ use leptos_router::hooks::use_navigate;
 use super::host_new::Outcome;
 use super::hosts::endpoint;
 use super::{parameter, refusal};
-use crate::api::host::{host_images, host_read, host_remove, host_test};
+use crate::api::host::{host_image_approvals, host_images, host_read, host_remove, host_test};
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
@@ -18,6 +18,7 @@ use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
 use crate::events;
+use crate::fetched::Fetched;
 use crate::layout::section;
 use crate::session::Me;
 use crate::text::{refusal_text, say_in, tr, words};
@@ -37,8 +38,8 @@ struct Buttons {
 pub fn Host() -> impl IntoView {
     let id = parameter("id");
     let tick = events::ticks(move |m| m.touches("host", &id.read_untracked()));
-    let host = Resource::new(move || (id.get(), tick.get()), |(id, _)| host_read(HostId::new(id)));
-    let images = Resource::new(move || (id.get(), tick.get()), |(id, _)| host_images(HostId::new(id)));
+    let host = Fetched::new(move || (id.get(), tick.get()), |(id, _)| host_read(HostId::new(id)));
+    let images = Fetched::new(move || (id.get(), tick.get()), |(id, _)| host_images(HostId::new(id)));
     let buttons = Buttons {
         remove: Action::new(move |(): &()| host_remove(HostId::new(id.get_untracked()))),
         test: Action::new(move |(): &()| host_test(HostId::new(id.get_untracked()))),
@@ -52,6 +53,12 @@ pub fn Host() -> impl IntoView {
     });
     let pulls = images::Pulls::new(id);
     let upload = images::Upload::new(id);
+    let approvals = images::Approvals::new(id);
+    let changes = approvals.changes();
+    let approved = Fetched::new(
+        move || (id.get(), tick.get(), changes()),
+        |(id, _, _)| host_image_approvals(HostId::new(id)),
+    );
     let page = load(host, move |host, me| {
         view! {
             <Page
@@ -65,12 +72,14 @@ pub fn Host() -> impl IntoView {
                 {facts(&host)}
                 {pulls.head(&me)}
                 {section(|t| t.images, images, move |list, me| images::table(list, &me, pulls))}
+                {section(|t| t.approved_images, approved, move |list, me| approvals.list(list, &me))}
             </Page>
         }
         .into_any()
     });
     // Outside of what is drawn anew when the host changes: a file that is chosen stays chosen.
-    view! { {page} {with_session(move |me| upload.form(&me).into_any())} }
+    let forms = with_session(move |me| view! { {upload.form(&me)} {approvals.form(&me)} }.into_any());
+    view! { {page} {forms} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

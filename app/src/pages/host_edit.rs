@@ -13,8 +13,9 @@ use crate::api::ApiError;
 use crate::api::host::{host_edit, host_registry_remove, host_registry_set, host_settings};
 use crate::components::field::TextField;
 use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::fetched::Fetched;
 use crate::text::{say, tr, words};
 
 /// A changed host: its new specification and, if they are replaced, its credentials.
@@ -25,7 +26,7 @@ type Change = (HostSpec, Option<TlsCredentials>);
 pub fn HostEdit() -> impl IntoView {
     let id = parameter("id");
     // Read once: a change that somebody else makes meanwhile must not clear what is typed.
-    let host = Resource::new(move || id.get(), |id| host_settings(HostId::new(id)));
+    let host = Fetched::new(move || id.get(), |id| host_settings(HostId::new(id)));
     load(host, move |host, _| {
         let crumbs = vec![
             (words(|t| t.hosts), "/hosts".to_owned()),
@@ -68,7 +69,8 @@ fn Settings(host: HostView) -> impl IntoView {
             .then(|| view! { <p class="field-hint">{tr(|t| t.credentials_keep_hint)}</p> })
     };
     view! {
-        <form class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
+        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
+            <NeedsScript/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>
             <Connection form=form wrong=wrong/>
@@ -96,6 +98,8 @@ fn go_back(edit: Action<Change, Result<HostView, ApiError>>) {
 
 #[component]
 fn Registries(host: HostView) -> impl IntoView {
+    // By this address the form works without WebAssembly, too.
+    let address = format!("/hosts/{}/registries", host.id);
     let id = StoredValue::new(host.id);
     let known = RwSignal::new(host.registries);
     let (registry, user, password) =
@@ -136,7 +140,8 @@ fn Registries(host: HostView) -> impl IntoView {
             <h2>{tr(|t| t.registries)}</h2>
             <p class="muted">{tr(|t| t.registries_hint)}</p>
             {move || registry_list(known.get(), remove)}
-            <form class="form" on:submit=move |event| { event.prevent_default(); store(); }>
+            <form method="post" action=address class="form"
+                on:submit=move |event| { event.prevent_default(); store(); }>
                 <div class="columns">
                     <TextField id="registry" label=words(|t| t.registry) value=registry
                         error=wrong_on(wrong, "registry")/>

@@ -10,8 +10,9 @@ use crate::api::host::{host_add, host_local_offer, host_probe};
 use crate::api::{ApiError, Problem};
 use crate::components::field::{LongField, TextField};
 use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::fetched::Fetched;
 use crate::text::{Lang, Text, refusal_text, say_in, tr, use_lang, words};
 
 pub mod form;
@@ -24,7 +25,7 @@ pub type Wanted = (HostSpec, Option<TlsCredentials>);
 /// The page.
 #[component]
 pub fn HostNew() -> impl IntoView {
-    let offer = Resource::new(|| (), |()| host_local_offer());
+    let offer = Fetched::new(|| (), |()| host_local_offer());
     view! {
         <Page title=words(|t| t.add_host) crumbs=vec![(words(|t| t.hosts), "/hosts".to_owned())]>
             {load(offer, |offer, _| view! { <Fields offer=offer/> }.into_any())}
@@ -63,7 +64,8 @@ fn Fields(offer: Option<HostSpec>) -> impl IntoView {
     show_on_field(test, wrong);
     let busy = move || test.pending().get() || add.pending().get();
     view! {
-        <form class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
+        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
+            <NeedsScript/>
             <PlaceChoice form=form has_local=has_local/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>

@@ -10,6 +10,7 @@ use crate::components::load::{load, with_session};
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
+use crate::fetched::Fetched;
 use crate::session::Me;
 use crate::text::{refusal_text, say_in, tr, words};
 
@@ -17,7 +18,7 @@ use crate::text::{refusal_text, say_in, tr, words};
 #[component]
 pub fn Hosts() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("host", ""));
-    let hosts = Resource::new(move || tick.get(), |_| host_list());
+    let hosts = Fetched::new(move || tick.get(), |_| host_list());
     view! {
         <Page title=words(|t| t.hosts) actions=with_session(|me| add(&me).into_any())>
             {load(hosts, |hosts, me| {

@@ -8,16 +8,17 @@ use leptos::prelude::*;
 
 use super::host_new::wrong_on;
 use super::{chain_name, parameter, refusal};
+use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::chaincode::chaincode_list;
 use crate::api::transaction::{transaction_query, transaction_submit};
-use crate::api::{ApiError, Problem};
 use crate::browser::new_key;
-use crate::components::field::{CheckField, LongField, SelectField, TextField};
-use crate::components::load::load;
-use crate::components::notice::Notice;
+use crate::components::field::{CheckField, LongField, SelectField, TextField, toggle};
+use crate::components::load::{load_live, take_in};
+use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::events;
+use crate::fetched::{self, Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{tr, words};
 
@@ -40,23 +41,32 @@ const SAMPLE_CALLS: [(&str, &str, &[&str]); 3] = [
 pub fn Invoke() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let data = Resource::new(move || (name.get(), tick.get()), |(name, _)| read(name));
+    let data = Fetched::new(move || (name.get(), tick.get()), |(name, _)| read(name));
     let form = Form::empty();
-    let query = Action::new(|call: &CallSpec| transaction_query(call.clone()));
-    let submit = Action::new(|call: &CallSpec| transaction_submit(call.clone()));
-    load(data, move |(chain, deployed), _| {
-        let name = name.get_untracked();
+    let query = Action::new(|call: &CallSpec| {
+        let call = call.clone();
+        again(move || transaction_query(call.clone()))
+    });
+    let submit = Action::new(|call: &CallSpec| {
+        let call = call.clone();
+        again(move || transaction_submit(call.clone()))
+    });
+    load_live(data, move |data, _| {
+        let name = data.with_untracked(|(chain, _)| chain.summary.name.to_string());
         view! {
             <Page title=words(|t| t.invoke) crumbs=chain_crumbs(&name)>
                 {chain_tabs(&name)}
-                {body(&chain, &deployed, form, query, submit)}
+                {body(data, name, form, query, submit)}
             </Page>
         }
         .into_any()
     })
 }
 
-async fn read(name: String) -> Result<(ChainView, Vec<ChaincodeView>), ApiError> {
+/// The chain, and what is deployed on it.
+type Data = (ChainView, Vec<ChaincodeView>);
+
+async fn read(name: String) -> Result<Data, ApiError> {
     let name = chain_name(&name)?;
     Ok((chain_read(name.clone()).await?, chaincode_list(name).await?))
 }
@@ -64,32 +74,41 @@ async fn read(name: String) -> Result<(ChainView, Vec<ChaincodeView>), ApiError>
 type Query = Action<CallSpec, Result<QueryView, ApiError>>;
 type Submit = Action<CallSpec, Result<SubmitView, ApiError>>;
 
-fn body(chain: &ChainView, deployed: &[ChaincodeView], form: Form, query: Query, submit: Submit) -> AnyView {
-    let name = chain.summary.name.to_string();
-    if deployed.is_empty() {
-        let address = format!("/chains/{name}/chaincode");
-        let deploy = view! { <a class="button primary" href=address>{tr(|t| t.deploy_chaincode)}</a> };
-        return empty(|t| t.no_chaincode, |t| t.no_chaincode_hint, Some(deploy.into_any()));
-    }
-    form.fill_once(chain, deployed);
-    let may = chain.verbs.contains(&ChainVerb::Transact);
-    let note = (!may).then(|| view! { <p class="notice">{tr(|t| t.transact_not_now)}</p> });
+fn body(data: RwSignal<Data>, chain: String, form: Form, query: Query, submit: Submit) -> AnyView {
+    take_in(move || data.with(|(chain, deployed)| form.fill_once(chain, deployed)));
+    let is_callable = move || data.with(|(_, deployed)| deployed.iter().any(|one| one.committed));
+    let may = Signal::derive(move || data.with(|(chain, _)| chain.verbs.contains(&ChainVerb::Transact)));
+    let chain = StoredValue::new(chain);
     view! {
-        {note}
-        <CallForm form=form chain=name query=query submit=submit may=may/>
-        {query_outcome(query)}
-        {submit_outcome(submit)}
-        <Notice error=refusal(query)/>
-        <Notice error=refusal(submit)/>
+        <Show when=is_callable fallback=move || nothing(&chain.get_value())>
+            {move || (!may.get()).then(|| view! { <p class="notice">{tr(|t| t.transact_not_now)}</p> })}
+            <CallForm form=form chain=chain query=query submit=submit may=may/>
+            {query_outcome(query)}
+            {submit_outcome(submit)}
+            <Notice error=refusal(query)/>
+            <Notice error=refusal(submit)/>
+        </Show>
     }
     .into_any()
 }
 
+/// What stands there while nothing can be called.
+fn nothing(chain: &str) -> AnyView {
+    let address = format!("/chains/{chain}/chaincode");
+    let deploy = view! { <a class="button primary" href=address>{tr(|t| t.deploy_chaincode)}</a> };
+    empty(|t| t.no_chaincode, |t| t.no_chaincode_hint, Some(deploy.into_any()))
+}
+
 #[component]
-fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) -> impl IntoView {
-    let wrong = RwSignal::new(None::<domain::Error>);
+fn CallForm(
+    form: Form,
+    chain: StoredValue<String>,
+    query: Query,
+    submit: Submit,
+    may: Signal<bool>,
+) -> impl IntoView {
+    let wrong = form.wrong;
     let busy = move || query.pending().get() || submit.pending().get();
-    let chain = StoredValue::new(chain);
     let keys = StoredValue::new(None::<CallSpec>);
     let send = move |call: Callback<CallSpec>| {
         if untrack(busy) {
@@ -115,7 +134,8 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
         submit.dispatch(spec);
     });
     view! {
-        <form class="card form" on:submit=move |event| { event.prevent_default(); send(ask); }>
+        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); send(ask); }>
+            <NeedsScript/>
             <div class="columns">
                 <SelectField id="channel" label=words(|t| t.channel) value=form.channel options=form.channels/>
                 <SelectField id="chaincode" label=words(|t| t.chaincode) value=form.chaincode
@@ -137,10 +157,10 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
                 <Endorsers form=form/>
             </details>
             <div class="row end">
-                <button type="submit" class="button" disabled=move || busy() || !may title=tr(|t| t.query_hint)>
+                <button type="submit" class="button" disabled=move || busy() || !may.get() title=tr(|t| t.query_hint)>
                     {tr(|t| t.query)}
                 </button>
-                <button type="button" class="button primary" disabled=move || busy() || !may
+                <button type="button" class="button primary" disabled=move || busy() || !may.get()
                     title=tr(|t| t.submit_hint) on:click=move |_| send(write)>
                     {tr(|t| t.submit)}
                 </button>
@@ -152,7 +172,7 @@ fn CallForm(form: Form, chain: String, query: Query, submit: Submit, may: bool) 
 
 /// Whether the last submit got no answer, so that nobody here knows whether it arrived.
 fn is_lost(answer: &Option<Result<SubmitView, ApiError>>) -> bool {
-    matches!(answer, Some(Err(ApiError { problem: Problem::Lost, .. })))
+    answer.as_ref().is_some_and(fetched::is_lost)
 }
 
 /// The same call after a lost answer goes under the same key: it counts once, whether or not it had arrived.
@@ -183,7 +203,7 @@ fn Endorsers(form: Form) -> impl IntoView {
                             name="endorsers"
                             value=name
                             prop:checked=move || form.endorsers.read().contains(&same)
-                            on:change=move |_| form.toggle_endorser(&key)
+                            on:change=move |_| toggle(form.endorsers, &key)
                         />
                         <span>{word}</span>
                     </label>
@@ -257,6 +277,7 @@ mod tests {
     use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName};
 
     use super::*;
+    use crate::api::Problem;
 
     fn call(argument: &str, key: &str) -> CallSpec {
         CallSpec {

@@ -8,6 +8,7 @@ use crate::api::session::{Entry, SignIn, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
 use crate::components::page::Titled;
+use crate::fetched::Fetched;
 use crate::layout::Bare;
 use crate::session::safe_next;
 use crate::text::{tr, words};
@@ -15,11 +16,11 @@ use crate::text::{tr, words};
 /// The page.
 #[component]
 pub fn Login() -> impl IntoView {
-    let entry = Resource::new_blocking(|| (), |()| session_read());
+    let entry = Fetched::first(session_read);
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
-                match entry.await {
+                match entry.wait().await {
                     Ok(Entry::Setup) => view! { <Redirect path="/setup"/> }.into_any(),
                     Ok(Entry::SignedIn(_)) => view! { <Redirect path="/"/> }.into_any(),
                     Ok(Entry::Anonymous) | Err(_) => view! { <Form/> }.into_any(),

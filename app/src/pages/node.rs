@@ -7,16 +7,17 @@ use leptos::prelude::*;
 use super::{chain_name, not_found, parameter};
 use crate::api::ApiError;
 use crate::api::chain::chain_read;
-use crate::components::badge::{badge, node_state};
+use crate::components::badge::{badge, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load;
 use crate::components::log_view::{LogState, LogView};
 use crate::components::page::Page;
-use crate::components::time::bytes;
+use crate::components::time::{bytes, cores};
 use crate::events;
+use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
-use crate::text::{fill, say, tr, words};
+use crate::text::{fill, refusal_text, say, say_in, tr, words};
 
 mod stream;
 
@@ -27,7 +28,7 @@ use stream::LogStream;
 pub fn Node() -> impl IntoView {
     let (chain, node) = (parameter("name"), parameter("node"));
     let tick = events::ticks(move |m| m.touches("chain", &chain.read_untracked()));
-    let data = Resource::new(
+    let data = Fetched::new(
         move || (chain.get(), node.get(), tick.get()),
         |(chain, node, _)| async move {
             let view = chain_read(chain_name(&chain)?).await?;
@@ -60,19 +61,32 @@ fn facts(node: &NodeView) -> AnyView {
         })
         .collect_view();
     let heights = node.heights.iter().map(|(c, h)| view! { <div>{c.clone()} ": " {h.to_string()}</div> });
+    let problem = node.problem.clone().map(|problem| {
+        let code = problem.code.as_text();
+        let text = say_in(move |lang| refusal_text(lang, &problem));
+        view! {
+            <div class="notice notice-bad" role="alert">
+                <p>{text}</p>
+                <p class="muted small"><code>{code}</code></p>
+            </div>
+        }
+    });
     view! {
+        {problem}
         <section class="card">
             <dl class="facts">
                 <dt>{tr(|t| t.state)}</dt>
-                <dd>{badge(node_state(node.state))} " " {node.reason.clone()}</dd>
+                <dd>{badge(node_state(node.state))} " " <span lang="en">{node.reason.clone()}</span></dd>
                 <dt>{tr(|t| t.kind)}</dt>
-                <dd>{node.kind.as_str()}</dd>
+                <dd>{tr(node_kind(node.kind))}</dd>
                 <dt>{tr(|t| t.organization)}</dt>
                 <dd>{node.organization.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)}</dd>
                 <dt>{tr(|t| t.endpoint)}</dt>
                 <dd>{endpoints}</dd>
                 <dt>{tr(|t| t.height)}</dt>
                 <dd>{heights.collect_view()}</dd>
+                <dt>{tr(|t| t.cpu)}</dt>
+                <dd>{node.cpu_milli.map_or_else(|| "–".to_owned(), cores)}</dd>
                 <dt>{tr(|t| t.memory)}</dt>
                 <dd>{node.memory_bytes.map_or_else(|| "–".to_owned(), bytes)}</dd>
                 <dt>{tr(|t| t.image)}</dt>
@@ -94,6 +108,11 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
         let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
         lines.set(Vec::new());
         stream.open(&address, lines);
+    });
+    // Over HTTP/1.1 a browser has six connections to the portal: tabs that nobody looks at must not hold them.
+    Effect::new(move |_| {
+        let listener = window_event_listener_untyped("visibilitychange", move |_| stream.look(lines));
+        on_cleanup(move || listener.remove());
     });
     on_cleanup(move || stream.close());
     let choices: Vec<(String, String)> =
@@ -117,7 +136,7 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
                 >
                     {pause_label}
                 </button>
-                <a class="button" href=download rel="external" download="">{tr(|t| t.download)}</a>
+                <a class="button" href=download rel="external">{tr(|t| t.download)}</a>
             </div>
             <p class="muted" aria-live="polite">
                 {move || (stream.waiting.get() != 0).then(&waiting)}

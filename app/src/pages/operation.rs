@@ -2,7 +2,9 @@
 //! nothing: it reads everything again and then follows the event stream.
 
 use domain::id::OperationId;
-use domain::operation::{EventView, FailureView, OperationState, OperationVerb, OperationView, StepView};
+use domain::operation::{
+    EventView, FailureView, KeptView, OperationState, OperationVerb, OperationView, StepView,
+};
 use leptos::prelude::*;
 
 use super::operations::subject_address;
@@ -10,7 +12,7 @@ use super::{parameter, refusal};
 use crate::api::ApiError;
 use crate::api::operation::{operation_cancel, operation_read, operation_resume, operation_undo};
 use crate::components::badge::{badge, operation_state, step_state};
-use crate::components::copy::CopyButton;
+use crate::components::copy::{CopyButton, Copyable};
 use crate::components::dialog::Confirm;
 use crate::components::load::load;
 use crate::components::log_view::{LogState, LogView};
@@ -18,6 +20,7 @@ use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::{Time, iso, span};
 use crate::events::{self, Message};
+use crate::fetched::Fetched;
 use crate::text::{code_text, fill, say, say_in, tr, words};
 
 type Steering = Action<OperationVerb, Result<(), ApiError>>;
@@ -28,7 +31,7 @@ pub fn Operation() -> impl IntoView {
     let id = parameter("id");
     let tick = events::ticks(move |m| m.touches("operation", &id.read_untracked()));
     let operation =
-        Resource::new(move || (id.get(), tick.get()), |(id, _)| operation_read(OperationId::new(id)));
+        Fetched::new(move || (id.get(), tick.get()), |(id, _)| operation_read(OperationId::new(id)));
     let steering: Steering = Action::new(move |verb: &OperationVerb| {
         let (verb, id) = (*verb, OperationId::new(id.get_untracked()));
         async move {
@@ -133,7 +136,9 @@ fn body(operation: &OperationView) -> AnyView {
     );
     let took = summary.ended_ms.map(|end| span(end.saturating_sub(summary.created_ms)));
     let steps = operation.steps.iter().map(step_line).collect_view();
-    let next = (summary.state == OperationState::Done).then(|| next_step(&summary.subject)).flatten();
+    // A chain that is deleted leads nowhere.
+    let leads_on = summary.state == OperationState::Done && summary.name != "chain-delete";
+    let next = leads_on.then(|| next_step(&summary.subject)).flatten();
     let failure = operation.failure.as_ref().map(|failure| failed(operation, failure));
     view! {
         <section class="card">
@@ -145,6 +150,8 @@ fn body(operation: &OperationView) -> AnyView {
             <dl class="facts">
                 <dt>{tr(|t| t.object)}</dt>
                 <dd>{subject}</dd>
+                <dt>{tr(|t| t.operation)}</dt>
+                <dd><Copyable text=summary.id.to_string()/></dd>
                 <dt>{tr(|t| t.who)}</dt>
                 <dd>{summary.owner.clone()}</dd>
                 <dt>{tr(|t| t.started)}</dt>
@@ -155,6 +162,7 @@ fn body(operation: &OperationView) -> AnyView {
             {next}
         </section>
         {failure}
+        {kept(&operation.left_behind)}
         <section class="card">
             <h2>{tr(|t| t.steps)}</h2>
             <ol class="steps">{steps}</ol>
@@ -204,15 +212,16 @@ fn step_line(step: &StepView) -> AnyView {
 fn failed(operation: &OperationView, failure: &FailureView) -> AnyView {
     let step = failure.step.clone();
     let at = say_in(move |lang| fill(lang.text().failed_at, &[("step", lang.step(&step))]));
-    let code = failure.code.clone();
-    let cause =
-        say_in(move |lang| code_text(lang, &code).unwrap_or_else(|| lang.text().unknown_cause.to_owned()));
+    let (code, values) = (failure.code.clone(), failure.values.clone());
+    let cause = say_in(move |lang| {
+        code_text(lang, &code, &values).unwrap_or_else(|| lang.text().unknown_cause.to_owned())
+    });
     let evidence = failure.evidence.join("\n");
     let lines = (!evidence.is_empty()).then(|| {
         view! {
             <details open=true>
                 <summary>{tr(|t| t.evidence)}</summary>
-                <pre class="log-lines" tabindex="0">{evidence}</pre>
+                <pre class="log-lines" tabindex="0" lang="en">{evidence}</pre>
             </details>
         }
     });
@@ -220,12 +229,34 @@ fn failed(operation: &OperationView, failure: &FailureView) -> AnyView {
         <section class="card notice-bad" role="alert">
             <h2>{at}</h2>
             <p>{cause}</p>
-            <p class="muted small"><code>{failure.code.clone()}</code> " · " {failure.message.clone()}</p>
+            <p class="muted small">
+                <code>{failure.code.clone()}</code> " · " <span lang="en">{failure.message.clone()}</span>
+            </p>
             {lines}
             <p class="row">{tr(|t| t.copy_report)} <CopyButton text=report(operation, failure)/></p>
         </section>
     }
     .into_any()
+}
+
+/// What an undo could not take back, because Fabric has no way to.
+fn kept(left_behind: &[KeptView]) -> Option<AnyView> {
+    if left_behind.is_empty() {
+        return None;
+    }
+    let line = |one: &KeptView| {
+        let KeptView { code, values } = one.clone();
+        let text = say_in(move |lang| code_text(lang, &code, &values).unwrap_or_else(|| code.clone()));
+        view! { <li>{text}</li> }
+    };
+    let lines = left_behind.iter().map(line).collect_view();
+    let card = view! {
+        <section class="card">
+            <h2>{tr(|t| t.left_behind)}</h2>
+            <ul>{lines}</ul>
+        </section>
+    };
+    Some(card.into_any())
 }
 
 /// A plain report that holds what somebody who helps will ask for. It is in English for whoever reads it.

@@ -9,13 +9,14 @@ use crate::components::load::load;
 use crate::components::page::{Page, empty};
 use crate::components::time::{Time, span};
 use crate::events;
+use crate::fetched::Fetched;
 use crate::text::{say_in, tr, words};
 
 /// The page.
 #[component]
 pub fn Operations() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("operation", ""));
-    let operations = Resource::new(move || tick.get(), |_| operation_list());
+    let operations = Fetched::new(move || tick.get(), |_| operation_list());
     view! {
         <Page title=words(|t| t.operations)>{load(operations, |all, _| operation_table(all))}</Page>
     }

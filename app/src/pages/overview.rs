@@ -10,12 +10,14 @@ use super::follow;
 use super::operations::operation_table;
 use crate::api::ApiError;
 use crate::api::chain::{chain_demo, chain_list};
+use crate::api::host::host_list;
 use crate::api::operation::operation_list;
 use crate::browser::new_key;
-use crate::components::load::load;
+use crate::components::load::{load, load_part};
 use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
 use crate::events;
+use crate::fetched::{Fetched, again};
 use crate::layout::section;
 use crate::session::Me;
 use crate::text::{tr, words};
@@ -27,11 +29,14 @@ const RECENT: usize = 6;
 #[component]
 pub fn Overview() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("chain", "") || m.touches("host", ""));
-    let chains = Resource::new(move || tick.get(), |_| chain_list());
+    let chains = Fetched::new(move || tick.get(), |_| chain_list());
     let operation_tick = events::ticks(|m| m.touches("operation", ""));
-    let operations = Resource::new(move || operation_tick.get(), |_| operation_list());
+    let operations = Fetched::new(move || operation_tick.get(), |_| operation_list());
     // The action outlives the button, which goes away as soon as there is a chain.
-    let demo = Action::new(|(): &()| chain_demo(new_key()));
+    let demo = Action::new(|(): &()| {
+        let key = new_key();
+        again(move || chain_demo(key.clone()))
+    });
     let refused = follow(demo);
     view! {
         <Page title=words(|t| t.overview) is_first=true>
@@ -49,7 +54,14 @@ type Demonstration = Action<(), Result<OperationId, ApiError>>;
 fn body(chains: Vec<ChainSummary>, me: &Me, demo: Demonstration) -> AnyView {
     let may_create = me.can(Act::Create, Noun::Chain);
     match (chains.is_empty(), may_create) {
-        (true, true) => view! { <Demo action=demo/> }.into_any(),
+        (true, true) if me.can(Act::Create, Noun::Host) => view! { <Demo action=demo/> }.into_any(),
+        // Who may not add a host can do nothing before there is one.
+        (true, true) => {
+            load_part(Fetched::new(|| (), |()| host_list()), move |hosts, _| match hosts.is_empty() {
+                true => empty(|t| t.no_hosts, |t| t.no_hosts_operator_hint, None),
+                false => view! { <Demo action=demo/> }.into_any(),
+            })
+        }
         (true, false) => empty(|t| t.no_chains, |t| t.no_chains_user_hint, None),
         (false, _) => chain_cards(chains),
     }

@@ -8,6 +8,7 @@ use crate::api::session::{Entry, SetupAdmin, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
 use crate::components::page::Titled;
+use crate::fetched::Fetched;
 use crate::layout::Bare;
 use crate::pages::missing::NotFound;
 use crate::text::{fill, say, tr, words};
@@ -15,11 +16,11 @@ use crate::text::{fill, say, tr, words};
 /// The page.
 #[component]
 pub fn Setup() -> impl IntoView {
-    let entry = Resource::new_blocking(|| (), |()| session_read());
+    let entry = Fetched::first(session_read);
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
-                match entry.await {
+                match entry.wait().await {
                     Ok(Entry::Setup) => view! { <Form/> }.into_any(),
                     _ => view! { <NotFound/> }.into_any(),
                 }

@@ -19,11 +19,16 @@ pub enum Entry {
     Login,
 }
 
-/// What runs, and what is being done.
+/// What runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Home {
     Overview,
     Chains,
+}
+
+/// What is being done.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
     Operations,
     Operation,
 }
@@ -79,8 +84,15 @@ fn home_group(page: Home) -> AnyView {
     match page {
         Home::Overview => view! { <overview::Overview/> }.into_any(),
         Home::Chains => view! { <chains::Chains/> }.into_any(),
-        Home::Operations => view! { <operations::Operations/> }.into_any(),
-        Home::Operation => view! { <operation::Operation/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn work_group(page: Work) -> AnyView {
+    tell_ready();
+    match page {
+        Work::Operations => view! { <operations::Operations/> }.into_any(),
+        Work::Operation => view! { <operation::Operation/> }.into_any(),
     }
 }
 
@@ -90,8 +102,8 @@ fn admin_group(page: Admin) -> AnyView {
     match page {
         Admin::Hosts => view! { <hosts::Hosts/> }.into_any(),
         Admin::HostNew => view! { <host_new::HostNew/> }.into_any(),
-        Admin::Host => view! { <host::Host/> }.into_any(),
         Admin::HostEdit => view! { <host_edit::HostEdit/> }.into_any(),
+        Admin::Host => view! { <host::Host/> }.into_any(),
         Admin::Users => view! { <users::Users/> }.into_any(),
         Admin::Audit => view! { <audit::Audit/> }.into_any(),
     }
@@ -140,6 +152,17 @@ impl ChooseView for Home {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_home_group().await;
+    }
+}
+
+impl ChooseView for Work {
+    async fn choose(self) -> AnyView {
+        work_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_work_group().await;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::components::badge::{Tone, badge};
 use crate::components::copy::{Copyable, middle_cut};
 use crate::components::load::load;
 use crate::components::page::Page;
+use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
 use crate::text::{tr, words};
 
@@ -16,7 +17,7 @@ use crate::text::{tr, words};
 #[component]
 pub fn Transaction() -> impl IntoView {
     let (chain, channel, id) = (parameter("name"), parameter("channel"), parameter("id"));
-    let data = Resource::new(
+    let data = Fetched::new(
         move || (chain.get(), channel.get(), id.get()),
         |(chain, channel, id)| async move {
             transaction_read(chain_name(&chain)?, channel_name(&channel)?, id).await

@@ -1,7 +1,8 @@
-//! What the signed-in person submitted on a chain.
+//! What the signed-in person submitted on a chain, newest first. The page's place in the history is in its address.
 
 use domain::transaction::SubmitView;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use super::{chain_name, parameter};
 use crate::api::transaction::transaction_history;
@@ -11,17 +12,23 @@ use crate::components::load::load;
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
 use crate::events;
+use crate::fetched::Fetched;
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{refusal_text, say_in, tr, words};
+
+/// Rows of a page at least; one that has as many has a next.
+const PAGE: usize = 100;
 
 /// The page.
 #[component]
 pub fn Transactions() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let history = Resource::new(
-        move || (name.get(), tick.get()),
-        |(name, _)| async move { transaction_history(chain_name(&name)?).await },
+    let query = use_query_map();
+    let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
+    let history = Fetched::new(
+        move || (name.get(), before.get(), tick.get()),
+        |(name, before, _)| async move { transaction_history(chain_name(&name)?, before).await },
     );
     load(history, move |history, _| {
         let chain = name.get_untracked();
@@ -48,6 +55,12 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
         let call = view! { <a class="button primary" href=address>{tr(|t| t.invoke)}</a> };
         return empty(|t| t.no_transactions, |t| t.no_transactions_hint, Some(call.into_any()));
     }
+    let older = (history.len() >= PAGE)
+        .then(|| history.last().map(|last| last.created_ms))
+        .flatten()
+        .map(|ms| format!("/chains/{chain}/transactions?before={ms}"))
+        .map(|address| view! { <a class="button" href=address>{tr(|t| t.older)}</a> });
+    let newest = format!("/chains/{chain}/transactions");
     let rows = history
         .into_iter()
         .map(|one| {
@@ -92,6 +105,10 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        <p class="row">
+            <a class="button" href=newest>{tr(|t| t.newest)}</a>
+            {older}
+        </p>
     }
     .into_any()
 }

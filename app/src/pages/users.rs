@@ -13,6 +13,7 @@ use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
 use crate::components::toast::use_toasts;
+use crate::fetched::Fetched;
 use crate::session::{Me, user_name};
 use crate::text::{Text, tr, words};
 
@@ -20,7 +21,7 @@ use crate::text::{Text, tr, words};
 #[component]
 pub fn Users() -> impl IntoView {
     let tick = RwSignal::new(0_u32);
-    let users = Resource::new(move || tick.get(), |_| user_list());
+    let users = Fetched::new(move || tick.get(), |_| user_list());
     view! {
         <Page title=words(|t| t.users)>
             {load(users, |users, _| table(users))}
@@ -114,7 +115,7 @@ fn UserForm(tick: RwSignal<u32>) -> impl IntoView {
             .collect()
     });
     view! {
-        <form class="card form" on:submit=submit>
+        <form method="post" action="/users" class="card form" on:submit=submit>
             <h2>{tr(|t| t.create_user)}</h2>
             <TextField id="name" label=words(|t| t.user_name) value=name hint=words(|t| t.name_hint)
                 autocomplete="off" error=wrong_on(wrong, "name")/>

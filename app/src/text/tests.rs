@@ -71,9 +71,74 @@ fn values_stand_in_the_sentence() {
 }
 
 #[test]
+fn states_are_words_of_the_language() {
+    let error = Error::conflict(Code::ChainState).with("state", "stopped").with("allowed", "running, failed");
+    let zh = refusal_text(Lang::Zh, &error);
+    assert!(zh.contains("已停止") && zh.contains("运行中、失败") && !zh.contains("stopped"), "{zh}");
+    assert!(refusal_text(Lang::En, &error).contains("when it is: running, failed"));
+}
+
+#[test]
+fn why_a_node_ails_is_told_in_the_language_of_the_page() {
+    let check = |why: Error, en: &str, zh: &str| {
+        assert_eq!(refusal_text(Lang::En, &why).split_inclusive(['.', ';']).next(), Some(en));
+        assert_eq!(refusal_text(Lang::Zh, &why).split_inclusive('。').next(), Some(zh));
+    };
+    for state in NodeState::ALL {
+        let why = Error::unavailable(Code::NodeNotRunning).with("state", state.as_str());
+        assert!(!refusal_text(Lang::Zh, &why).contains(state.as_str()), "{state:?}");
+    }
+    let stopped = Error::unavailable(Code::NodeNotRunning).with("state", "stopped");
+    check(stopped, "The node does not run;", "节点未运行（已停止）。");
+    let silent = Error::unavailable(Code::NodeSilent);
+    check(silent, "The node runs, but does not answer.", "节点在运行，但没有响应。");
+    let unwell = Error::unavailable(Code::NodeUnwell).with("why", "couchdb: down");
+    assert!(refusal_text(Lang::Zh, &unwell).ends_with("(couchdb: down)"));
+}
+
+#[test]
 fn what_the_sentence_does_not_name_stands_behind_it() {
     let error = Error::unavailable(Code::HostEngine).with("why", "bad handshake");
     assert!(refusal_text(Lang::En, &error).ends_with("(bad handshake)"));
+}
+
+#[test]
+fn braces_of_values_and_examples_stay() {
+    assert_eq!(fill("{a} and {b}, {c}", &[("a", "{b}"), ("b", "{x")]), "{b} and {x, …");
+    let said = r#"{"error":"{max} of {count}"}"#;
+    let error = Error::invalid(Code::PackageHostile).with("why", said).with("more", "{}");
+    for lang in Lang::ALL {
+        let text = refusal_text(lang, &error);
+        assert!(text.contains(said) && text.ends_with("({})"), "{text}");
+        let example = refusal_text(lang, &Error::invalid(Code::TransientMalformed));
+        assert!(example.contains(r#"{"name":"value"}"#), "{example}");
+    }
+}
+
+#[test]
+fn what_fabric_keeps_is_told_in_both_languages() {
+    let said = [("organization", "Org1MSP"), ("name", "example02"), ("version", "1.0"), ("sequence", "7")];
+    let values = said.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let approval = |lang| code_text(lang, "approval-kept", &values).unwrap();
+    let (en, zh) = (approval(Lang::En), approval(Lang::Zh));
+    assert!(en.starts_with("Org1MSP has approved definition example02 1.0, sequence 7, and Fabric"), "{en}");
+    assert!(zh.starts_with("Org1MSP 已批准定义 example02 1.0（序号 7），Fabric 无法撤回批准。"), "{zh}");
+}
+
+#[test]
+fn a_failure_is_worded_like_a_refusal() {
+    let refusals = [
+        Error::conflict(Code::ChainState).with("state", "stopped").with("allowed", "running"),
+        Error::unavailable(Code::HostEngineFailed).with("why", "bad {handshake}"),
+        Error::invalid(Code::TooManyPeers),
+    ];
+    for (lang, error) in Lang::ALL.into_iter().flat_map(|lang| refusals.iter().map(move |one| (lang, one))) {
+        let text = code_text(lang, &error.code.as_text(), &error.values);
+        assert_eq!(text, Some(refusal_text(lang, error)));
+    }
+    let zh = code_text(Lang::Zh, "chain-state", &refusals[0].values).unwrap();
+    assert!(zh.contains("已停止"), "{zh}");
+    assert_eq!(code_text(Lang::En, "of-another-version", &refusals[0].values), None);
 }
 
 #[test]

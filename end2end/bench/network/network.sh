@@ -5,6 +5,7 @@
 #
 #   network.sh TOOLS FOLDER NAME PORT up       raises the network: prints `create SECONDS`
 #   network.sh TOOLS FOLDER NAME PORT deploy   deploys on it and calls it: prints `deploy SECONDS`
+#   network.sh TOOLS FOLDER NAME PORT second   writes block 0 of one more channel, second.block
 #   network.sh TOOLS FOLDER NAME PORT down     removes everything
 #
 # TOOLS holds the programs, FOLDER takes the material, NAME stands in front of containers and the network, PORT is the
@@ -127,6 +128,10 @@ deploy() {
   echo "deploy $(since "$begin")"
 }
 
+second() {
+  (cd "$folder" && FABRIC_CFG_PATH=$folder "$tools/configtxgen" -profile Bench -channelID second -outputBlock second.block 2>second.log)
+}
+
 down() {
   local all
   all=$(docker ps -aq --filter "network=$name")
@@ -138,6 +143,6 @@ down() {
 
 export FABRIC_CFG_PATH=$folder
 case $verb in
-  up | deploy | down) "$verb" ;;
-  *) sed -n '2,13p' "$0" >&2; exit 2 ;;
+  up | deploy | second | down) "$verb" ;;
+  *) sed -n '2,14p' "$0" >&2; exit 2 ;;
 esac

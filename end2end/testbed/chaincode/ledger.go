@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -62,7 +63,15 @@ func initialise(stub shim.ChaincodeStubInterface, arguments []string) error {
 	return nil
 }
 
-// move takes an amount from the first account and adds it to the second: move a b 10.
+// moved is the payload of the event that a move sets, as JSON.
+type moved struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Amount int64  `json:"amount"`
+}
+
+// move takes an amount from the first account and adds it to the second, and tells it as the event "moved":
+// move a b 10.
 func move(stub shim.ChaincodeStubInterface, arguments []string) error {
 	if len(arguments) != 3 {
 		return errors.New("move needs three arguments: from account, to account, amount")
@@ -88,7 +97,14 @@ func move(stub shim.ChaincodeStubInterface, arguments []string) error {
 	if err := write(stub, arguments[0], from-amount); err != nil {
 		return err
 	}
-	return write(stub, arguments[1], to+amount)
+	if err := write(stub, arguments[1], to+amount); err != nil {
+		return err
+	}
+	payload, err := json.Marshal(moved{From: arguments[0], To: arguments[1], Amount: amount})
+	if err != nil {
+		return err
+	}
+	return stub.SetEvent("moved", payload)
 }
 
 // query returns a balance in decimal digits: query a.

@@ -12,6 +12,8 @@ type memory struct {
 	shim.ChaincodeStubInterface
 	state map[string][]byte
 	call  []string
+	// What the last call set, as name and payload.
+	event string
 }
 
 func (m *memory) GetState(key string) ([]byte, error) { return m.state[key], nil }
@@ -21,13 +23,18 @@ func (m *memory) PutState(key string, value []byte) error {
 	return nil
 }
 
+func (m *memory) SetEvent(name string, payload []byte) error {
+	m.event = name + " " + string(payload)
+	return nil
+}
+
 func (m *memory) GetStringArgs() []string { return m.call }
 
 func (m *memory) GetFunctionAndParameters() (string, []string) { return m.call[0], m.call[1:] }
 
 // do makes a call and returns what it answers, or the refusal.
 func (m *memory) do(call string) string {
-	m.call = strings.Fields(call)
+	m.call, m.event = strings.Fields(call), ""
 	answer := example{}.Invoke(m)
 	if answer.GetStatus() == shim.OK {
 		return string(answer.GetPayload())
@@ -50,6 +57,22 @@ func TestMovesBetweenAccounts(t *testing.T) {
 	} {
 		if got := ledger.do(step[0]); got != step[1] {
 			t.Errorf("%s: %q instead of %q", step[0], got, step[1])
+		}
+	}
+}
+
+func TestOnlyAMoveThatSucceedsSetsAnEvent(t *testing.T) {
+	ledger := &memory{state: map[string][]byte{}}
+	for _, step := range [][2]string{
+		{"init a 100 b 200", ""},
+		{"query a", ""},
+		{"move a b 10", `moved {"from":"a","to":"b","amount":10}`},
+		{"invoke b a 5", `moved {"from":"b","to":"a","amount":5}`},
+		{"move a none 1", ""},
+	} {
+		ledger.do(step[0])
+		if ledger.event != step[1] {
+			t.Errorf("%s: event %q instead of %q", step[0], ledger.event, step[1])
 		}
 	}
 }

@@ -82,7 +82,8 @@ where
     let mut file = unnamed()?;
     let mut size = 0;
     while let Some(chunk) = upload.next().await {
-        let chunk = chunk?;
+        // Whoever sends it stopped or was too slow: the archive is cut short, and `Io` is the portal's own disk.
+        let chunk = chunk.map_err(|error| ArchiveError::Broken(error.to_string()))?;
         size += u64::try_from(chunk.as_ref().len()).unwrap_or(u64::MAX);
         if size > ARCHIVE_MAX {
             return Err(ArchiveError::TooLarge(ARCHIVE_MAX));

@@ -17,6 +17,8 @@ use crate::{
     NodeNetwork, NodeRef, NodeSpec, NodeState, NodeStatus, PortSpec, Publish, Selector, SpaceSpec,
 };
 
+mod archive;
+
 /// Nothing that is awaited here may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
@@ -65,6 +67,7 @@ fn expect(holds: bool, promise: impl FnOnce() -> String) -> Kept {
 /// Tries every promise, one after the other.
 pub async fn suite(fixture: &Fixture<'_>) -> Kept {
     images(fixture).await?;
+    archives(fixture).await?;
     spaces(fixture).await?;
     life_of_a_node(fixture).await?;
     a_changed_node_keeps_its_data(fixture).await?;
@@ -76,6 +79,11 @@ pub async fn suite(fixture: &Fixture<'_>) -> Kept {
 }
 
 impl Fixture<'_> {
+    /// The image that the suite loads and leaves on the host: no verb removes images.
+    pub fn loaded_image(&self) -> String {
+        format!("heddle.local/conformance-{}:1", self.installations[0])
+    }
+
     fn space(&self, chain: &str) -> SpaceSpec {
         SpaceSpec {
             installation: self.installations[0].clone(),
@@ -182,6 +190,8 @@ pub async fn images(f: &Fixture<'_>) -> Kept {
     expect(f.agent.image(&f.image).await?.as_ref() == Some(&found), || {
         "two looks at an image differ".into()
     })?;
+    let by_id = f.agent.image(&found.id).await?.map(|image| image.id);
+    expect(by_id.as_ref() == Some(&found.id), || format!("{} is {by_id:?} by its id", found.id))?;
     let absent = "heddle.local/nobody-has-this:1";
     expect(f.agent.image(absent).await?.is_none(), || format!("{absent} is on the host"))?;
     let missing = f.agent.ensure_image(absent, None, &mut |_| ()).await;
@@ -190,6 +200,28 @@ pub async fn images(f: &Fixture<'_>) -> Kept {
     let asked = f.agent.ask_registry(absent, None).await;
     let typed = matches!(&asked, Err(AgentError::ImageMissing { why: MissingWhy::LocalOnly, .. }));
     expect(typed, || format!("asking a registry for a local image gave {asked:?}"))
+}
+
+/// An archive becomes the images that its index tells of; again it changes nothing, and it takes no other image's
+/// name.
+pub async fn archives(f: &Fixture<'_>) -> Kept {
+    let name = f.loaded_image();
+    let checked = archive::of(&name, &["/var/left"]).await?;
+    let loaded = f.agent.load_image(&checked).await?;
+    let [image] = loaded.as_slice() else {
+        return Err(Broken(format!("an archive of one image became {loaded:?}")));
+    };
+    expect(checked.images().iter().any(|archived| archived.is(&image.id)), || {
+        format!("{:?} became {image:?}", checked.images())
+    })?;
+    let known = image.reference == name && image.local_only && image.volumes == ["/var/left"];
+    expect(known, || format!("what was loaded is known as {image:?}"))?;
+    let again = f.agent.load_image(&checked).await?;
+    expect(again == loaded, || format!("the same archive again became {again:?}"))?;
+    let taken = f.agent.load_image(&archive::of(&name, &[]).await?).await;
+    expect(matches!(taken, Err(AgentError::Conflict(_))), || format!("a taken name gave {taken:?}"))?;
+    let now = f.agent.image(&name).await?;
+    expect(now.as_ref() == Some(image), || format!("{name} is {now:?} instead of {image:?}"))
 }
 
 /// A space is made once however often it is asked for, and goes without a trace.

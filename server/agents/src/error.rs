@@ -175,27 +175,60 @@ pub struct ProbeFailure {
     pub message: String,
     /// What to do about it.
     pub remedy: Remedy,
+    /// Whether it only took too long: nobody has refused anything.
+    pub is_late: bool,
 }
 
 impl ProbeFailure {
     /// A failure at a stage.
     pub fn at(stage: ProbeStage, remedy: Remedy, message: impl Into<String>) -> Self {
-        Self { stage, message: message.into(), remedy }
+        Self { stage, message: message.into(), remedy, is_late: false }
+    }
+
+    /// A stage that did not end in time.
+    pub fn late(stage: ProbeStage, remedy: Remedy, message: impl Into<String>) -> Self {
+        Self { is_late: true, ..Self::at(stage, remedy, message) }
     }
 }
 
 impl From<ProbeFailure> for AgentError {
     fn from(failure: ProbeFailure) -> Self {
         match failure.stage {
+            // A host that is busy or behind a lossy line may answer the next time, whatever it was silent at.
+            _ if failure.is_late => Self::Unreachable(failure.to_string()),
             ProbeStage::Tcp => Self::Unreachable(failure.to_string()),
-            // A name service that fails for a moment must not stop an operation for good.
-            ProbeStage::Address if failure.remedy == Remedy::CheckName => {
+            // A name service that fails for a moment must not stop an operation for good, nor an engine whose socket is
+            // not there while it restarts.
+            ProbeStage::Address if matches!(failure.remedy, Remedy::CheckName | Remedy::StartEngine) => {
                 Self::Unreachable(failure.to_string())
             }
             ProbeStage::Engine => Self::Engine { status: 0, message: failure.to_string() },
             ProbeStage::Address | ProbeStage::Tls | ProbeStage::Authentication | ProbeStage::ApiVersion => {
                 Self::Refused(failure.to_string())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        let check = |stage, remedy, again: bool| {
+            let error = AgentError::from(ProbeFailure::at(stage, remedy, "seen"));
+            assert_eq!(error.is_retryable(), again, "{error}");
+        };
+        check(ProbeStage::Address, Remedy::CheckName, true);
+        check(ProbeStage::Address, Remedy::StartEngine, true);
+        check(ProbeStage::Address, Remedy::UseOtherAddress, false);
+        check(ProbeStage::Tcp, Remedy::StartEngine, true);
+        check(ProbeStage::Tls, Remedy::CheckAuthority, false);
+        check(ProbeStage::Engine, Remedy::InspectEngine, true);
+        for stage in [ProbeStage::Address, ProbeStage::Tcp, ProbeStage::Tls, ProbeStage::ApiVersion] {
+            let late = ProbeFailure::late(stage, Remedy::InspectEngine, "seen");
+            assert!(AgentError::from(late).is_retryable(), "{stage:?}");
         }
     }
 }

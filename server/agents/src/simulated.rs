@@ -18,7 +18,7 @@ use futures::stream::BoxStream;
 use sha2::{Digest, Sha256};
 use tokio::sync::broadcast::error::RecvError;
 
-pub use self::fault::{Fault, Verb, When};
+pub use self::fault::{Fault, Flaw, Verb, When};
 use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
@@ -77,6 +77,11 @@ impl SimulatedAgent {
         Self { world: Arc::clone(&self.world), delay: Some(delay) }
     }
 
+    /// How many watch the host's nodes.
+    pub fn watchers(&self) -> usize {
+        self.world().events.receiver_count()
+    }
+
     /// Puts an image on the host, as if it had been built there.
     pub fn add_image(&self, reference: &str) {
         self.world().images.insert(reference.to_owned(), simulated_image(reference, true));
@@ -87,6 +92,33 @@ impl SimulatedAgent {
         let volumes = volumes.iter().map(|path| (*path).to_owned()).collect();
         let image = ImageFacts { volumes, ..simulated_image(reference, true) };
         self.world().images.insert(reference.to_owned(), image);
+    }
+
+    /// Spoils what an image runs, from the next start of a node on; `None` repairs it.
+    pub fn spoil_image(&self, reference: &str, flaw: Option<Flaw>) {
+        let mut world = self.world();
+        let Some(id) = world.images.get(reference).map(|image| image.id.clone()) else { return };
+        match flaw {
+            Some(flaw) => world.flaws.insert(id, flaw),
+            None => world.flaws.remove(&id),
+        };
+    }
+
+    /// Lets a name stand for another content, as a pull of a tag that was moved does; the old content stays, by its id.
+    pub fn move_tag(&self, reference: &str, content: &str) {
+        let moved = ImageFacts { reference: reference.to_owned(), ..simulated_image(content, true) };
+        let mut world = self.world();
+        if let Some(before) = world.images.insert(reference.to_owned(), moved) {
+            world.images.insert(before.id.clone(), before);
+        }
+    }
+
+    /// Removes an image from the host, under all its names, as somebody who clears up there would.
+    pub fn lose_image(&self, reference: &str) {
+        let mut world = self.world();
+        if let Some(id) = world.image(reference).map(|image| image.id.clone()) {
+            world.images.retain(|_, image| image.id != id);
+        }
     }
 
     /// Makes an image pullable.
@@ -228,7 +260,8 @@ impl Agent for SimulatedAgent {
     }
 
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
-        self.act(Verb::Image, reference, |world, _| Ok(world.images.get(reference).cloned())).await
+        let named = |found: &ImageFacts| ImageFacts { reference: reference.to_owned(), ..found.clone() };
+        self.act(Verb::Image, reference, |world, _| Ok(world.image(reference).map(named))).await
     }
 
     async fn ask_registry(

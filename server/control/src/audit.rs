@@ -1,15 +1,17 @@
 //! The audit: one appender per portal batches records into a commit and chains them, so that no request waits for
 //! a hot record and no record can be changed unseen.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::Error;
 use domain::audit::AuditView;
-use domain::permission::{Action, Noun};
+use domain::permission::{Action, Grant, Noun};
+use domain::{Code, Error, ErrorKind};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store::{AuditRecord, Store};
+use store::{AuditRecord, AuditScope, Store};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
@@ -17,6 +19,13 @@ use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
 use crate::services::SharedClock;
+
+mod buckets;
+mod verify;
+
+use buckets::Buckets;
+pub(crate) use buckets::neighbourhood;
+pub use verify::{Verdict, verify};
 
 /// Records that may wait for the appender; a full queue makes callers wait, it never drops.
 const QUEUE: usize = 4_096;
@@ -28,6 +37,14 @@ const STORED_WAIT: Duration = Duration::from_secs(10);
 const LOGGED_EVERY: i64 = 1_000;
 /// Records on one page.
 const PAGE: u32 = 50;
+/// Pause between two looks at what was counted.
+const COUNTED_EVERY: Duration = Duration::from_secs(5);
+/// Requests of which it is remembered that their refusal is recorded; they are over within moments.
+const REFUSED_MAX: usize = 1_024;
+/// Result of what was done.
+const OK: &str = "ok";
+/// Characters that are kept of the name of an object.
+const OBJECT_MAX: usize = 255;
 
 /// What happened, before it has a number and a hash.
 #[derive(Clone, Debug)]
@@ -46,6 +63,8 @@ enum Message {
     /// The sender hears when the record is stored.
     Entry(Box<Entry>, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
+    /// Flush, and record what was counted so far.
+    Close(oneshot::Sender<()>),
 }
 
 /// Handle on the appender.
@@ -53,29 +72,38 @@ enum Message {
 pub struct AuditLog {
     queue: mpsc::Sender<Message>,
     clock: SharedClock,
+    refused: Arc<Mutex<VecDeque<String>>>,
+    /// Commits so far.
+    commits: Arc<AtomicU64>,
 }
 
 impl AuditLog {
     /// Starts the appender; it ends when the last handle is dropped.
     pub fn start(store: Store, key: Zeroizing<Vec<u8>>, clock: SharedClock) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        tokio::spawn(append(store, Arc::new(key), entries));
-        Self { queue, clock }
+        let commits = Arc::<AtomicU64>::default();
+        tokio::spawn(append(store, key, clock.clone(), entries, commits.clone()));
+        Self { queue, clock, refused: Arc::default(), commits }
     }
 
-    /// Records the outcome of something that somebody signed in did or tried, and waits until the record is stored:
-    /// what was answered is in the audit, whatever happens next. Records of many callers share a commit.
+    /// Records the outcome of something that somebody did or tried, and waits until the record is stored: what was
+    /// answered is in the audit, whatever happens next. Records of many callers share a commit. Refusals of nobody
+    /// signed in are counted once they come in numbers.
     pub async fn record<T>(&self, caller: &Caller, what: &str, object: &str, result: &Result<T, Error>) {
         let outcome = match result {
-            Ok(_) => "ok".to_owned(),
+            Ok(_) => OK.to_owned(),
             Err(error) => error.code.as_text(),
         };
+        if result.as_ref().is_err_and(|error| error.refusal.is_some()) {
+            self.is_first_refusal(&caller.request_id);
+        }
         let entry = Entry {
             at_ms: self.clock.now_ms(),
             user: caller.user.as_ref().map(|user| user.id.clone()),
             who: caller.user.as_ref().map_or(String::new(), |user| user.name.to_string()),
             what: what.to_owned(),
-            object: object.to_owned(),
+            // Names in addresses are whatever somebody asked for: the record keeps as much as tells what it was.
+            object: object.chars().take(OBJECT_MAX).collect(),
             result: outcome,
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
@@ -89,70 +117,147 @@ impl AuditLog {
         }
     }
 
+    /// Records what the policy refused to somebody signed in, once for a request: many a page asks for several things
+    /// that the same person may not have, and many a use case leaves a record of its own.
+    async fn refused(&self, caller: &Caller, error: &Error) {
+        let Some(refusal) = error.refusal.as_deref().filter(|_| caller.user.is_some()) else { return };
+        if self.is_first_refusal(&caller.request_id) {
+            self.record(caller, &refusal.what(), &refusal.object(), &Err::<(), _>(error.clone())).await;
+        }
+    }
+
+    /// Whether no refusal of this request is recorded yet; from now on one is.
+    fn is_first_refusal(&self, request_id: &str) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.iter().any(|known| known == request_id) {
+            return false;
+        }
+        if refused.len() >= REFUSED_MAX {
+            refused.pop_front();
+        }
+        refused.push_back(request_id.to_owned());
+        true
+    }
+
     /// Waits until everything recorded so far is stored.
     pub async fn flush(&self) {
+        self.wait(Message::Flush).await;
+    }
+
+    /// The same with what was counted: nothing more is to come.
+    pub async fn close(&self) {
+        self.wait(Message::Close).await;
+    }
+
+    async fn wait(&self, message: fn(oneshot::Sender<()>) -> Message) {
         let (done, wait) = oneshot::channel();
-        if self.queue.send(Message::Flush(done)).await.is_ok() && wait.await.is_err() {
+        if self.queue.send(message(done)).await.is_ok() && wait.await.is_err() {
             tracing::error!("the audit appender is gone");
         }
     }
 }
 
-async fn append(store: Store, key: Arc<Zeroizing<Vec<u8>>>, mut entries: mpsc::Receiver<Message>) {
-    let (mut sequence, mut hash) = loop {
+/// The end of the chain of records, to which the next one is linked.
+struct Head {
+    sequence: i64,
+    hash: String,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Head {
+    fn add(&mut self, entry: Entry) -> AuditRecord {
+        self.sequence += 1;
+        let record = chained(entry, self.sequence, &self.hash, &self.key);
+        self.hash.clone_from(&record.hash);
+        record
+    }
+}
+
+async fn append(
+    store: Store,
+    key: Zeroizing<Vec<u8>>,
+    clock: SharedClock,
+    mut messages: mpsc::Receiver<Message>,
+    commits: Arc<AtomicU64>,
+) {
+    let (sequence, hash) = last(&store).await;
+    // What was cut off at the end shows when the log knows a later record than the data.
+    tracing::info!(sequence, hash, "the audit goes on after this record");
+    let (mut head, mut buckets) = (Head { sequence, hash, key }, Buckets::default());
+    let mut look = tokio::time::interval(COUNTED_EVERY);
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        let goes_on = tokio::select! {
+            count = messages.recv_many(&mut batch, BATCH) => count > 0,
+            _ = look.tick() => true,
+        };
+        let mut entries = Vec::new();
+        let mut waiting = Vec::new();
+        let mut closes = !goes_on;
+        for message in batch.drain(..) {
+            match message {
+                Message::Flush(done) => waiting.push(done),
+                Message::Close(done) => {
+                    closes = true;
+                    waiting.push(done);
+                }
+                Message::Entry(entry, stored) => {
+                    waiting.push(stored);
+                    let of_nobody = entry.user.is_none() && entry.result != OK;
+                    entries.extend(if of_nobody { buckets.take(*entry) } else { Some(*entry) });
+                }
+            }
+        }
+        entries.extend(if closes { buckets.close_all() } else { buckets.close(clock.now_ms()) });
+        if !entries.is_empty() {
+            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect()).await;
+            commits.fetch_add(1, Ordering::Relaxed);
+        }
+        for done in waiting {
+            // Whoever waited may have gone; that is their business.
+            let _gone = done.send(());
+        }
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+/// Number and hash of the last record; waits until they can be read.
+async fn last(store: &Store) -> (i64, String) {
+    loop {
         match store.audit_last().await {
-            Ok(last) => break last.unwrap_or((0, String::new())),
+            Ok(last) => return last.unwrap_or((0, String::new())),
             Err(error) => {
                 tracing::error!(%error, "the audit cannot be read; trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-        }
-    };
-    // What was cut off at the end shows when the log knows a later record than the data.
-    tracing::info!(sequence, hash, "the audit goes on after this record");
-    let mut messages = Vec::with_capacity(BATCH);
-    while entries.recv_many(&mut messages, BATCH).await > 0 {
-        let mut records = Vec::new();
-        let mut waiting = Vec::new();
-        for message in messages.drain(..) {
-            match message {
-                Message::Flush(done) => waiting.push(done),
-                Message::Entry(entry, stored) => {
-                    waiting.push(stored);
-                    sequence += 1;
-                    let record = chained(*entry, sequence, &hash, &key);
-                    hash.clone_from(&record.hash);
-                    records.push(record);
-                }
-            }
-        }
-        let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
-        if let Some(record) = passed {
-            tracing::info!(
-                sequence = record.view.sequence,
-                hash = record.hash,
-                "the audit has reached this record"
-            );
-        }
-        save(&store, records).await;
-        for done in waiting {
-            // Whoever waited may have gone; that is their business.
-            let _gone = done.send(());
         }
     }
 }
 
 /// Stores a batch; tries until it works, since a record must not be lost while the portal goes on.
 async fn save(store: &Store, records: Vec<AuditRecord>) {
-    if records.is_empty() {
-        return;
+    let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
+    if let Some(AuditRecord { view, hash, .. }) = passed {
+        tracing::info!(sequence = view.sequence, hash, "the audit has reached this record");
     }
     let mut wait_ms = 50;
     while let Err(error) = store.audit_append(records.clone()).await {
+        // The batch may be there and only its answer lost: then it is refused for ever, by its own records.
+        if is_stored(store, &records).await {
+            return;
+        }
         tracing::error!(%error, count = records.len(), "audit records cannot be stored; trying again");
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         wait_ms = (wait_ms * 2).min(5_000);
     }
+}
+
+/// Whether a batch is the end of what is stored. Batches are stored whole, and nobody else appends.
+async fn is_stored(store: &Store, records: &[AuditRecord]) -> bool {
+    let Some(AuditRecord { view, hash, .. }) = records.last() else { return true };
+    store.audit_last().await.is_ok_and(|last| last.as_ref() == Some(&(view.sequence, hash.clone())))
 }
 
 fn chained(entry: Entry, sequence: i64, previous: &str, key: &[u8]) -> AuditRecord {
@@ -197,22 +302,46 @@ fn link(key: &[u8], previous: &str, record: &AuditRecord) -> String {
 }
 
 impl ControlPlane {
-    /// The newest records before a sequence number; users see their own only.
+    /// Leaves a record of what the policy refused to somebody signed in, unless the use case left one. Every way in
+    /// calls it with the error that it answers.
+    pub async fn refused(&self, caller: &Caller, error: &Error) {
+        self.audit.refused(caller, error).await;
+    }
+
+    /// In how many commits the records of this portal were stored so far: callers at the same moment share one.
+    pub fn audit_commits(&self) -> u64 {
+        self.audit.commits.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a record of what another site had the browser of somebody signed in ask: it was refused before any use case
+    /// heard of it.
+    pub async fn foreign_refused(&self, caller: &Caller, path: &str) {
+        if caller.user.is_some() {
+            let refused = Err::<(), _>(Error::new(ErrorKind::Forbidden, Code::ForeignRequest));
+            self.audit.record(caller, "foreign-request", path, &refused).await;
+        }
+    }
+
+    /// The newest records before a sequence number: admins see all of them, operators their own and those of chains,
+    /// users their own.
     pub async fn audit_list(&self, caller: &Caller, before: Option<i64>) -> Result<Vec<AuditView>, Error> {
         policy::authorize(caller, Action::List, Resource::any(Noun::Audit))?;
         let user = caller.require_user()?;
-        let everything = policy::authorize(caller, Action::Read, Resource::any(Noun::Audit)).is_ok();
-        let only = if everything { None } else { Some(&user.id) };
+        let may_read = |resource| policy::authorize(caller, Action::Read, resource).is_ok();
+        let scope = if may_read(Resource::any(Noun::Audit)) {
+            AuditScope::Everything
+        } else if may_read(Resource::of_chain(Noun::Audit, Some(Grant::Read))) {
+            // Whoever reads the entries of a chain in reach without being an admin reaches every chain.
+            AuditScope::OwnAndChains(&user.id)
+        } else {
+            AuditScope::Own(&user.id)
+        };
         self.audit.flush().await;
         let records =
-            self.services.store.audit_list(before, only, PAGE).await.map_err(crate::error::store)?;
+            self.services.store.audit_list(before, scope, PAGE).await.map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view).collect())
     }
 }
-
-mod verify;
-
-pub use verify::{Verdict, verify};
 
 #[cfg(test)]
 mod tests {
@@ -230,6 +359,20 @@ mod tests {
             address: "127.0.0.1".to_owned(),
         };
         AuditRecord { view, user: None, hash: String::new() }
+    }
+
+    #[tokio::test]
+    async fn a_batch_whose_answer_was_lost_is_not_stored_again() {
+        let store = Store::open("mem://").await.unwrap();
+        let batch: Vec<AuditRecord> = (1..=2)
+            .map(|sequence| AuditRecord { hash: format!("h{sequence}"), ..record(sequence) })
+            .collect();
+        assert!(!is_stored(&store, &batch).await);
+        store.audit_append(batch.clone()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone())).await.unwrap();
+        assert_eq!(store.audit_after(0, 10).await.unwrap(), batch);
+        let foreign = [AuditRecord { hash: "other".to_owned(), ..record(2) }];
+        assert!(!is_stored(&store, &foreign).await, "another record of the same number is not it");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use domain::id::UserId;
 use domain::name::UserName;
 use domain::permission::Role;
 use domain::{Code, Error, ErrorKind};
+use store::UserRecord;
 
 /// A signed-in person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,15 @@ impl Caller {
     /// A request of nobody.
     pub fn anonymous(request_id: &str, address: &str) -> Self {
         Self { user: None, request_id: request_id.to_owned(), address: address.to_owned() }
+    }
+
+    /// The same request as one of whoever has just proved who they are, for the record.
+    pub(crate) fn named(&self, proved: &Result<UserRecord, Error>) -> Self {
+        let user = match proved {
+            Ok(user) => Some(CallerUser { id: user.id.clone(), name: user.name.clone(), role: user.role }),
+            Err(_) => self.user.clone(),
+        };
+        Self { user, ..self.clone() }
     }
 
     /// The signed-in person, or the refusal that leads to the sign-in page.

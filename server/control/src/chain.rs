@@ -1,30 +1,35 @@
 //! Chains: listing, planning, creating, and what is done to one as a whole.
 
-use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView, Verdict};
-use domain::id::OperationId;
+use std::collections::HashMap;
+
+use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView};
+use domain::id::{HostId, OperationId};
 use domain::name::{ChainName, NodeName};
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error};
 use store::{ChainRecord, HostRecord};
-use workflow::{ListFilter, Log, Operation, OperationState, Start};
+use workflow::{ListFilter, Log, Operation, OperationRecord, OperationState, Start};
 
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
-use crate::operation::{log_error, subject};
+use crate::operation::{chain_of, log_error, subject};
 use crate::operations::chain_create::ChainCreate;
 use crate::operations::chain_delete::ChainDelete;
 use crate::operations::chain_start::ChainStart;
 use crate::operations::chain_stop::ChainStop;
-use crate::operations::demo_create::DemoCreate;
 use crate::policy::{self, Resource};
 use crate::services::Services;
 use crate::topology::ChainPlan;
 
+mod demo;
 mod export;
 mod profile;
+mod reach;
+mod standing;
 mod yaml;
 
 pub use export::{ORDERING, exported_name};
+use standing::Standing;
 
 /// Most lines of a node's output at once.
 const LOG_LINES_MAX: u32 = 10_000;
@@ -41,14 +46,24 @@ const VERBS: [(ChainVerb, Action); 6] = [
 impl ControlPlane {
     /// What the caller holds on a chain; staff hold everything without a grant.
     pub(crate) async fn grant(&self, caller: &Caller, chain: &ChainName) -> Result<Option<Grant>, Error> {
+        let record = self.services.store.chain_read(chain).await.map_err(crate::error::store)?;
+        match record {
+            Some(record) => self.grant_on(caller, &record).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same where the chain's record is at hand.
+    pub(crate) async fn grant_on(
+        &self,
+        caller: &Caller,
+        record: &ChainRecord,
+    ) -> Result<Option<Grant>, Error> {
         let Some(user) = &caller.user else { return Ok(None) };
-        let Some(record) = self.services.store.chain_read(chain).await.map_err(crate::error::store)? else {
-            return Ok(None);
-        };
         if record.owner.as_ref() == Some(&user.id) {
             return Ok(Some(Grant::Owner));
         }
-        self.services.store.grant_read(chain, &user.id).await.map_err(crate::error::store)
+        self.services.store.grant_read(&record.name, &user.id).await.map_err(crate::error::store)
     }
 
     /// Authorises something on a chain and returns its record. A chain that is not there and one out of reach look
@@ -61,40 +76,63 @@ impl ControlPlane {
         chain: &ChainName,
     ) -> Result<ChainRecord, Error> {
         caller.require_user()?;
-        let grant = self.grant(caller, chain).await?;
-        policy::authorize(caller, action, Resource::of_chain(noun, grant))?;
-        self.services.store.chain_read(chain).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)
+        let record = self.services.store.chain_read(chain).await.map_err(crate::error::store)?;
+        let grant = match &record {
+            Some(record) => self.grant_on(caller, record).await?,
+            None => None,
+        };
+        policy::authorize(caller, action, Resource::of_chain(noun, grant))
+            .map_err(|error| error.about(subject(chain)))?;
+        record.ok_or_else(Error::not_found)
     }
 
     /// Every chain in the caller's reach.
     pub async fn chain_list(&self, caller: &Caller) -> Result<Vec<ChainSummary>, Error> {
         policy::authorize(caller, Action::List, Resource::any(Noun::Chain))?;
-        let mut summaries = Vec::new();
-        for record in self.services.store.chain_list().await.map_err(crate::error::store)? {
-            let grant = self.grant(caller, &record.name).await?;
-            if policy::authorize(caller, Action::Read, Resource::of_chain(Noun::Chain, grant)).is_ok() {
-                summaries.push(self.chain_summary(&record).await?);
-            }
-        }
-        Ok(summaries)
+        let store = &self.services.store;
+        let chains = store.chain_list().await.map_err(crate::error::store)?;
+        let reach = self.reach(caller).await?;
+        let hosts = store.host_list().await.map_err(crate::error::store)?;
+        let host_names: HashMap<HostId, String> =
+            hosts.into_iter().map(|host| (host.id, host.spec.name.to_string())).collect();
+        let holders = store.holders().await.map_err(log_error)?;
+        let holders: HashMap<ChainName, OperationRecord> = holders
+            .into_iter()
+            .filter_map(|holder| Some((chain_of(holder.subject.as_deref()?)?, holder)))
+            .collect();
+        let allowed = chains.into_iter().filter(|record| {
+            let resource = Resource::of_chain(Noun::Chain, reach.on(record));
+            policy::authorize(caller, Action::Read, resource).is_ok()
+        });
+        let summaries = allowed.map(|record| {
+            let host_name = host_names.get(&record.host).cloned().unwrap_or_default();
+            summary(&record, host_name, holders.get(&record.name))
+        });
+        Ok(summaries.collect())
     }
 
     /// One chain with its nodes and what may be done with it.
     pub async fn chain_read(&self, caller: &Caller, name: &ChainName) -> Result<ChainView, Error> {
         let record = self.chain_for(caller, Action::Read, Noun::Chain, name).await?;
-        let held = self.grant(caller, name).await?;
+        let held = self.grant_on(caller, &record).await?;
         let allowed = |action| {
             let noun =
                 if matches!(action, Action::Deploy | Action::Invoke) { Noun::Chaincode } else { Noun::Chain };
             policy::authorize(caller, action, Resource::of_chain(noun, held)).is_ok()
         };
+        let store = &self.services.store;
+        let holder = store.holder(&subject(name)).await.map_err(log_error)?;
+        let standing = Standing::of(record.state, holder.as_ref());
         let verbs = VERBS
             .into_iter()
-            .filter(|(verb, action)| allowed(*action) && verb.check(record.state).is_ok())
+            .filter(|(verb, action)| allowed(*action) && standing.offers(*verb))
             .map(|(verb, _)| verb)
             .collect();
+        let host = store.host_read(&record.host).await.map_err(crate::error::store)?;
+        let host_name = host.map_or(String::new(), |host| host.spec.name.to_string());
         Ok(ChainView {
-            summary: self.chain_summary(&record).await?,
+            summary: summary(&record, host_name, holder.as_ref()),
+            last_operation: self.last_operation(name, holder).await?,
             nodes: self.node_views(&record).await,
             spec: record.spec,
             grant: held.unwrap_or(Grant::Owner),
@@ -102,24 +140,18 @@ impl ControlPlane {
         })
     }
 
-    pub(crate) async fn chain_summary(&self, record: &ChainRecord) -> Result<ChainSummary, Error> {
-        let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
-        let count = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
-        Ok(ChainSummary {
-            name: record.name.clone(),
-            state: record.state,
-            health: record.health.clone(),
-            host: record.host.clone(),
-            host_name: host.map_or(String::new(), |host| host.spec.name.to_string()),
-            version: record.spec.version,
-            consensus: record.spec.consensus,
-            organizations: count(record.spec.organizations.len()),
-            peers: count(record.spec.peers()),
-            orderers: record.spec.orderers,
-            owner: record.owner.clone(),
-            created_ms: record.created_ms,
-            operation: record.operation.clone(),
-        })
+    /// The operation that holds a chain, else the newest that did.
+    async fn last_operation(
+        &self,
+        name: &ChainName,
+        holder: Option<OperationRecord>,
+    ) -> Result<Option<OperationId>, Error> {
+        if let Some(holder) = holder {
+            return Ok(Some(OperationId::new(holder.id)));
+        }
+        let filter = ListFilter { subject: Some(subject(name)), limit: 1, ..ListFilter::default() };
+        let newest = self.services.store.list(&filter).await.map_err(log_error)?.into_iter().next();
+        Ok(newest.map(|operation| OperationId::new(operation.id)))
     }
 
     /// The review of the wizard: the plan, and the pre-flight against the host.
@@ -166,11 +198,7 @@ impl ControlPlane {
                 None => Err(Error::conflict(Code::ChainNameTaken).with("name", &spec.name).on("name")),
             };
         }
-        let plan = self.plan_view(&spec, &host).await?;
-        let failed = plan.checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
-        if let Some(problem) = failed.filter_map(|check| check.problem).next() {
-            return Err(problem);
-        }
+        self.preflight(&spec, &host).await?;
         let subject = subject(&spec.name);
         self.start_operation(caller, Some(subject), Some(key), ChainCreate { spec }).await
     }
@@ -189,34 +217,6 @@ impl ControlPlane {
                 && stored.operation.idempotency_key.as_deref() == Some(key)
         });
         Ok(same.then_some(id))
-    }
-
-    /// One click from an engine to a running chain with the sample deployed.
-    pub async fn chain_demo(&self, caller: &Caller, idempotency_key: String) -> Result<OperationId, Error> {
-        let result = self.chain_demo_checked(caller, idempotency_key).await;
-        self.audit.record(caller, "chain-demo", "chain", &result).await;
-        result
-    }
-
-    async fn chain_demo_checked(
-        &self,
-        caller: &Caller,
-        idempotency_key: String,
-    ) -> Result<OperationId, Error> {
-        policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
-        let key = bounded_key(idempotency_key)?;
-        let host =
-            match self.services.store.host_list().await.map_err(crate::error::store)?.into_iter().next() {
-                Some(host) => host.id,
-                None => {
-                    let offer = self.host_local_offer(caller).await?;
-                    let spec = offer.ok_or_else(|| Error::invalid(Code::HostMissing))?;
-                    self.host_add(caller, spec, None).await?.id
-                }
-            };
-        let params = DemoCreate::on(&self.services, host).await?;
-        let name = params.spec.name.clone();
-        self.start_operation(caller, Some(subject(&name)), Some(key), params).await
     }
 
     /// Starts a stopped chain.
@@ -274,9 +274,8 @@ impl ControlPlane {
 
     /// The failed operation that holds a chain, if one does.
     async fn failed_holder(&self, name: &ChainName) -> Result<Option<String>, Error> {
-        let filter = ListFilter { subject: Some(subject(name)), limit: 1, ..ListFilter::default() };
-        let newest = self.services.store.list(&filter).await.map_err(log_error)?.into_iter().next();
-        Ok(newest.filter(|operation| operation.state == OperationState::Failed).map(|operation| operation.id))
+        let holder = self.services.store.holder(&subject(name)).await.map_err(log_error)?;
+        Ok(holder.filter(|operation| operation.state == OperationState::Failed).map(|operation| operation.id))
     }
 
     async fn act<P: Operation<Env = Services>>(
@@ -293,7 +292,8 @@ impl ControlPlane {
             self.start_operation(caller, Some(subject(name)), None, params).await
         }
         .await;
-        let what = P::plan().name();
+        // A start and a restart are one plan and two deeds.
+        let what = if verb == ChainVerb::Restart { "chain-restart" } else { P::plan().name() };
         self.audit.record(caller, what, &subject(name), &result).await;
         result
     }
@@ -309,8 +309,30 @@ impl ControlPlane {
         let record = self.chain_for(caller, Action::Read, Noun::Node, name).await?;
         let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
         let planned = plan.node(node).cloned().ok_or_else(Error::not_found)?;
-        let link = self.link(name).await?;
+        let link = self.link(&record).await?;
         Ok(crate::operations::node_lines(&link, &planned, tail.clamp(1, LOG_LINES_MAX)).await)
+    }
+}
+
+/// A chain as it is listed, seen with the operation that holds it.
+fn summary(record: &ChainRecord, host_name: String, holder: Option<&OperationRecord>) -> ChainSummary {
+    let standing = Standing::of(record.state, holder);
+    let count = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+    ChainSummary {
+        name: record.name.clone(),
+        state: standing.state,
+        health: record.health.clone(),
+        host: record.host.clone(),
+        host_name,
+        version: record.spec.version,
+        consensus: record.spec.consensus,
+        organizations: count(record.spec.organizations.len()),
+        peers: count(record.spec.peers()),
+        orderers: record.spec.orderers,
+        owner: record.owner.clone(),
+        created_ms: record.created_ms,
+        operation: holder.map(|holder| OperationId::new(holder.id.clone())),
+        operation_failed: standing.held_by_failure,
     }
 }
 

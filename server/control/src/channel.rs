@@ -8,7 +8,6 @@ use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use fabric::config_view;
 use fabric::error::ErrorKind as FabricKind;
-use futures::StreamExt;
 use store::{ChainRecord, ChannelRecord};
 
 use crate::ControlPlane;
@@ -18,17 +17,17 @@ use crate::error::internal;
 use crate::explain::call_error;
 use crate::network::ChainLink;
 use crate::operation::subject;
-use crate::operations::SIDE_BY_SIDE;
 use crate::operations::channel_anchors::ChannelAnchors;
 use crate::operations::channel_create::ChannelCreate;
 use crate::operations::channel_join::ChannelJoin;
+use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode};
 
 impl ControlPlane {
     /// Every channel with its members, their peers and its height.
     pub async fn channel_list(&self, caller: &Caller, chain: &ChainName) -> Result<Vec<ChannelView>, Error> {
         let record = self.chain_for(caller, Action::List, Noun::Channel, chain).await?;
-        let link = if record.state == ChainState::Running { self.link(chain).await.ok() } else { None };
+        let link = if record.state == ChainState::Running { self.link(&record).await.ok() } else { None };
         let plan = plan_of(&record)?;
         let mut views = Vec::new();
         for channel in self.services.store.channel_list(chain).await.map_err(crate::error::store)? {
@@ -54,7 +53,7 @@ impl ControlPlane {
         let looks =
             channel.organizations.iter().flat_map(|name| plan.peers_of(name).map(move |peer| (name, peer)));
         let looks: Vec<_> = looks.map(|(name, peer)| self.channel_peer(link, channel, name, peer)).collect();
-        futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await
+        side_by_side(looks).await
     }
 
     async fn channel_peer(
@@ -85,7 +84,7 @@ impl ControlPlane {
     ) -> Result<ChannelConfigView, Error> {
         let record = self.chain_for(caller, Action::Read, Noun::Channel, chain).await?;
         ChainVerb::Transact.check(record.state)?;
-        let link = self.link(chain).await?;
+        let link = self.link(&record).await?;
         let peer = self.any_peer(&link, channel).await?;
         let read = self.services.network.config_block(&link, &peer, channel.as_str()).await;
         let view = config_view::view(&read.map_err(|error| call_error(&error))?)

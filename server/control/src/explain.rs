@@ -47,10 +47,16 @@ fn code_of(kind: &FabricKind) -> Code {
         FabricKind::BadProposal => Code::BadProposal,
         FabricKind::BadWriteset => Code::ChaincodeWriteset,
         FabricKind::UnchangedContent => Code::UnchangedDefinition,
-        FabricKind::AlreadyInstalled
-        | FabricKind::AlreadyJoined
-        | FabricKind::BadRequest
-        | FabricKind::Other => Code::FabricOther,
+        FabricKind::AlreadyInstalled | FabricKind::AlreadyJoined => Code::AlreadyDone,
+        FabricKind::JoinBlockInvalid => Code::JoinBlockInvalid,
+        FabricKind::MspInvalid => Code::MspInvalid,
+        FabricKind::RoleMissing => Code::RoleMissing,
+        FabricKind::SignatureInvalid => Code::SignatureInvalid,
+        FabricKind::TlsBinding => Code::TlsBinding,
+        FabricKind::EndorsementRefused => Code::EndorsementRefused,
+        FabricKind::TransactionInvalid => Code::TransactionInvalid,
+        FabricKind::BadRequest => Code::RequestRefused,
+        FabricKind::Other => Code::FabricOther,
     }
 }
 
@@ -79,10 +85,18 @@ pub(crate) fn call_error(error: &FabricError) -> Error {
         FabricKind::ChaincodeError { message, .. } => Error::invalid(code).with("message", message),
         FabricKind::ChaincodeNotDefined => Error::not_found_as(code).on("chaincode"),
         FabricKind::ChannelUnknown => Error::not_found_as(code).on("channel"),
-        FabricKind::Timeout | FabricKind::Unavailable => Error::unavailable(code),
+        FabricKind::Timeout | FabricKind::ExecutionTimeout | FabricKind::Unavailable => {
+            Error::unavailable(code)
+        }
         kind if kind.is_retryable() => Error::new(ErrorKind::Unavailable, code),
         _ => Error::conflict(code).with("message", error),
     }
+}
+
+/// The same while peers still run it: nothing was handed to the orderers, so nothing can come of it later.
+pub(crate) fn run_error(error: &FabricError) -> Error {
+    let told = call_error(error);
+    if error.kind() == FabricKind::Timeout { Error::unavailable(Code::ExecutionTimeout) } else { told }
 }
 
 /// The whole story of an error, causes included.

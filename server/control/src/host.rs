@@ -2,7 +2,7 @@
 
 use domain::host::image::check_registry;
 use domain::host::{
-    Endpoint, HostSpec, HostState, HostStatus, HostView, RegistryCredentials, TlsCredentials,
+    Endpoint, HostFacts, HostSpec, HostState, HostStatus, HostView, RegistryCredentials, TlsCredentials,
 };
 use domain::id::HostId;
 use domain::name::HostName;
@@ -16,6 +16,7 @@ use crate::policy::{self, Resource};
 use crate::secrets::random;
 use crate::services::{credentials_key, registry_key, registry_prefix};
 
+pub mod built;
 pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
@@ -81,25 +82,16 @@ impl ControlPlane {
         if let Some((_, error)) = probe.failed {
             return Err(error);
         }
-        let now = self.services.clock.now_ms();
         let id = HostId::new(hex::encode(random::<8>().map_err(|_| Error::internal())?));
-        let status = HostStatus {
-            state: HostState::Active,
-            reason: None,
-            last_seen_ms: Some(now),
-            facts: probe.facts,
-        };
-        let record = HostRecord { id: id.clone(), spec, status, created_ms: now };
-        // The credentials go first: a host without them would be of no use, a secret without a host is removed again.
-        let key = credentials_key(&id);
-        if let Some(credentials) = &credentials {
-            let sealed = self.services.seal(&key, credentials)?;
-            self.services.store.secret_put(&sealed).await.map_err(crate::error::store)?;
+        let (status, created_ms) = (self.seen_now(probe.facts), self.services.clock.now_ms());
+        let record = HostRecord { id: id.clone(), spec, status, created_ms };
+        let sealed = credentials.map(|new| self.services.seal(&credentials_key(&id), &new)).transpose()?;
+        let _one_at_a_time = self.leading.lock().await;
+        if let Some(facts) = &record.status.facts {
+            self.check_engine(&id, &record.spec.endpoint, &facts.engine_id).await?;
         }
-        if let Err(error) = self.services.store.host_create(&record).await {
-            self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
-            return Err(taken(&record.spec.endpoint, error));
-        }
+        let created = self.services.store.host_create(&record, sealed.as_ref()).await;
+        created.map_err(|error| taken(&record.spec.endpoint, error))?;
         self.services.changed("host", &id);
         self.host_view(record).await
     }
@@ -137,11 +129,15 @@ impl ControlPlane {
         spec.check()?;
         check_pem(credentials.as_ref())?;
         let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
-        let engine =
-            if moved { Some(self.engine_behind(id, &spec, credentials.as_ref()).await?) } else { None };
+        let facts = if moved { self.facts_behind(id, &spec, credentials.as_ref()).await? } else { None };
+        let _one_at_a_time = self.leading.lock().await;
+        if let Some(facts) = &facts {
+            self.check_engine(id, &spec.endpoint, &facts.engine_id).await?;
+        }
         let known = before.status.facts.map(|facts| facts.engine_id).filter(|known| !known.is_empty());
         let check = |held: &[ClaimRecord]| {
-            let other = engine.as_ref().zip(known.as_ref()).is_some_and(|(found, known)| found != known);
+            let found = facts.as_ref().map(|facts| &facts.engine_id);
+            let other = found.zip(known.as_ref()).is_some_and(|(found, known)| found != known);
             if other && !held.is_empty() {
                 return Err(Error::conflict(Code::HostOtherEngine).on(endpoint_field(&spec.endpoint)));
             }
@@ -152,17 +148,41 @@ impl ControlPlane {
         let updated = self.services.store.host_update(id, &spec, sealed.as_ref(), check).await;
         updated.map_err(|error| taken(&spec.endpoint, error))??;
         self.services.forget_agent(id);
+        if facts.is_some() {
+            // Which engine it is counts at once, not only after the next look at it.
+            let seen = self.seen_now(facts);
+            self.services.store.host_status_save(id, &spec, &seen).await.map_err(crate::error::store)?;
+        }
         self.services.changed("host", id);
         self.host_view(self.host_record(id).await?).await
     }
 
+    /// Refuses an engine that is another host already: two hosts would each count its capacity and give out its ports.
+    /// An equal endpoint is refused by the store.
+    async fn check_engine(&self, own: &HostId, endpoint: &Endpoint, engine: &str) -> Result<(), Error> {
+        if engine.is_empty() {
+            return Ok(());
+        }
+        let hosts = self.services.store.host_list().await.map_err(crate::error::store)?;
+        let same = hosts.into_iter().find(|host| {
+            let known = host.status.facts.as_ref().is_some_and(|facts| facts.engine_id == engine);
+            known && host.id != *own && host.spec.endpoint.canonical() != endpoint.canonical()
+        });
+        match same {
+            Some(host) => Err(Error::conflict(Code::HostEngineTaken)
+                .with("name", &host.spec.name)
+                .on(endpoint_field(endpoint))),
+            None => Ok(()),
+        }
+    }
+
     /// Tests where a changed host would lead, with the new credentials or else the stored ones.
-    async fn engine_behind(
+    async fn facts_behind(
         &self,
         id: &HostId,
         spec: &HostSpec,
         credentials: Option<&TlsCredentials>,
-    ) -> Result<String, Error> {
+    ) -> Result<Option<HostFacts>, Error> {
         let stored: Option<TlsCredentials> = match credentials {
             Some(_) => None,
             None => self.services.secret(&credentials_key(id)).await?,
@@ -170,8 +190,14 @@ impl ControlPlane {
         let probe = self.probe(spec, credentials.or(stored.as_ref())).await?;
         match probe.failed {
             Some((_, error)) => Err(error),
-            None => Ok(probe.facts.map(|facts| facts.engine_id).unwrap_or_default()),
+            None => Ok(probe.facts),
         }
+    }
+
+    /// The status of a host that has just passed the connection test.
+    fn seen_now(&self, facts: Option<HostFacts>) -> HostStatus {
+        let last_seen_ms = Some(self.services.clock.now_ms());
+        HostStatus { state: HostState::Active, reason: None, last_seen_ms, facts }
     }
 
     /// Stores credentials for a registry, in place of those that were there; used at the next pull.
@@ -201,7 +227,7 @@ impl ControlPlane {
             return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));
         }
         let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
-        self.services.store.secret_put(&sealed).await.map_err(crate::error::store)?;
+        self.services.store.host_secret_put(id, &sealed).await.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.host_view(record).await
     }
@@ -258,7 +284,6 @@ impl ControlPlane {
             }
             Err(error) => return Err(crate::error::store(error)),
         }
-        store.secret_delete_prefix(&format!("host/{id}/")).await.map_err(crate::error::store)?;
         self.services.forget_agent(id);
         self.services.changed("host", id);
         Ok(())

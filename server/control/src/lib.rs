@@ -5,20 +5,23 @@
 use std::sync::Arc;
 
 use domain::id::OperationId;
-use domain::name::ChainName;
 use domain::{Code, Error};
+use store::ChainRecord;
 use tokio::sync::broadcast;
 use workflow::{EventRecord, Operation, Start, StartError, Workflow};
 use zeroize::Zeroizing;
 
+mod access;
 pub mod audit;
 pub mod caller;
 pub mod chain;
 pub mod chaincode;
+mod change;
 pub mod channel;
 mod error;
 mod explain;
 pub mod host;
+pub mod keyring;
 pub mod material;
 pub mod network;
 mod node;
@@ -49,10 +52,18 @@ pub struct ControlPlane {
     audit: AuditLog,
     passwords: Passwords,
     setup: SetupGuard,
-    /// Held while the list of approved images is changed.
-    approving: tokio::sync::Mutex<()>,
+    /// Held while a host is added or led elsewhere: no two of them become the same engine at the same moment.
+    leading: tokio::sync::Mutex<()>,
     /// Image archives that are taken in side by side.
     uploads: tokio::sync::Semaphore,
+    /// Nodes of which somebody has asked what they use.
+    looked_at: std::sync::Mutex<std::collections::HashSet<agents::NodeRef>>,
+    /// What people wrote last, for their next call to see.
+    last_writes: transaction::LastWrites,
+    /// When this portal began, unix milliseconds.
+    began_ms: i64,
+    /// When what has expired was last removed, unix milliseconds.
+    purged_ms: std::sync::atomic::AtomicI64,
 }
 
 /// Why the façade could not be built.
@@ -92,8 +103,12 @@ impl ControlPlane {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
             setup: SetupGuard::new()?,
-            approving: tokio::sync::Mutex::default(),
+            leading: tokio::sync::Mutex::default(),
             uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
+            looked_at: std::sync::Mutex::default(),
+            last_writes: transaction::LastWrites::default(),
+            began_ms: services.clock.now_ms(),
+            purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow: Arc::new(workflow),
             services,
         })
@@ -104,7 +119,8 @@ impl ControlPlane {
         self.setup.token()
     }
 
-    /// What changes from now on, for pages that show it. Carries names only; whoever gets them asks again.
+    /// What changes from now on, for pages that show it. Carries names only; whoever gets them asks again. Names are
+    /// told to nobody without [`ControlPlane::change_allowed`].
     pub fn changes(&self) -> broadcast::Receiver<Changed> {
         self.services.changes()
     }
@@ -119,15 +135,20 @@ impl ControlPlane {
         reconcile::Driver::start(self.clone())
     }
 
-    /// Ends running steps in order, for at most `within_ms`, and stores everything that waits.
+    /// Ends running steps in order, for at most `within_ms`.
     pub async fn drain(&self, within_ms: u64) {
         let drained = self.workflow.drain(within_ms).await;
         tracing::info!(?drained, "operations are handed over");
-        self.audit.flush().await;
     }
 
-    pub(crate) async fn link(&self, chain: &ChainName) -> Result<ChainLink, Error> {
-        operations::link(&self.services, chain).await
+    /// Stores everything that waits: nobody asks for anything any more.
+    pub async fn close(&self) {
+        self.audit.close().await;
+        tracing::info!(commits = self.audit_commits(), "the audit is stored");
+    }
+
+    pub(crate) async fn link(&self, record: &ChainRecord) -> Result<ChainLink, Error> {
+        operations::link_to(&self.services, record).await
     }
 
     pub(crate) async fn start_operation<P: Operation<Env = Services>>(

@@ -1,21 +1,23 @@
 //! Keys and certificates of a chain: made once, kept sealed, handed out as identities or as the files of a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agents::NodeFile;
 use domain::Error;
 use domain::id::UserId;
-use domain::name::ChainName;
+use domain::name::{ChainName, UserName};
 use domain::node::NodeKind;
 use fabric::identity::SigningIdentity;
-use fabric::material::{Authority, Issued, Leaf, LeafKind, Role, Validity};
+use fabric::material::{Authority, COMMON_NAME_CHARS_MAX, Issued, Leaf, LeafKind, Role, Validity};
 use fabric::msp::{MaterialFile, Msp};
 use serde::{Deserialize, Serialize};
-use store::SealedSecret;
+use store::{SealedSecret, StoreError};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::internal;
+use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode, PlannedOrganization};
 
@@ -46,6 +48,14 @@ pub struct Trust {
     pub portal: CertifiedKey,
     /// The authority that issued it, made for nothing else.
     pub portal_ca_pem: String,
+    /// Identities of people that were opened lately, by MSP ID and person.
+    users: Mutex<HashMap<(String, UserId), SigningIdentity>>,
+}
+
+impl Trust {
+    fn users(&self) -> MutexGuard<'_, HashMap<(String, UserId), SigningIdentity>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Names of a chain's secrets.
@@ -182,7 +192,8 @@ impl Services {
         for (place, key) in &made {
             sealed.push(self.seal(place, key)?);
         }
-        self.store.secret_put_many(&sealed).await.map_err(crate::error::store)
+        // What an earlier chain of this name may have left is of another authority.
+        self.store.secret_replace_prefix(&places.all(), &sealed).await.map_err(crate::error::store)
     }
 
     async fn key(&self, place: &str) -> Result<CertifiedKey, Error> {
@@ -210,20 +221,26 @@ impl Services {
         }
         let portal = self.key(&places.portal()).await?;
         let portal_ca_pem = self.key(&places.portal_ca()).await?.cert_pem.clone();
-        Ok(Trust { msps, admins, portal, portal_ca_pem })
+        Ok(Trust { msps, admins, portal, portal_ca_pem, users: Mutex::default() })
     }
 
     /// The client identity of a portal user in an organization, made when first needed, so that the ledger's
     /// creator tells who acted.
     pub async fn user_identity(
         &self,
-        plan: &ChainPlan,
+        link: &ChainLink,
         msp_id: &str,
         user: &crate::caller::CallerUser,
     ) -> Result<SigningIdentity, Error> {
-        let key = self.user_key(plan, msp_id, user).await?;
-        SigningIdentity::new(msp_id, &key.cert_pem, &key.key_pem)
-            .map_err(|error| internal("read a user identity", error))
+        let place = (msp_id.to_owned(), user.id.clone());
+        if let Some(identity) = link.trust.users().get(&place) {
+            return Ok(identity.clone());
+        }
+        let key = self.user_key(&link.plan, msp_id, user).await?;
+        let identity = SigningIdentity::new(msp_id, &key.cert_pem, &key.key_pem)
+            .map_err(|error| internal("read a user identity", error))?;
+        link.trust.users().insert(place, identity.clone());
+        Ok(identity)
     }
 
     /// The same as certificate and key.
@@ -245,12 +262,17 @@ impl Services {
             .map(|organization| organization.domain_name.as_str())
             .ok_or_else(Error::not_found)?;
         let authority = self.sign_authority(plan, msp_id).await?;
-        let leaf = person(&format!("{}@{domain}", user.name), Role::Client, validity(self.clock.now_ms()));
+        let leaf = person(&common_name(&user.name, domain), Role::Client, validity(self.clock.now_ms()));
         let issued = authority.issue(&leaf).map_err(|error| internal("issue a user identity", error))?;
         let key = CertifiedKey::from(issued);
         let sealed: SealedSecret = self.seal(&place, &key)?;
-        self.store.secret_put(&sealed).await.map_err(crate::error::store)?;
-        Ok(key)
+        // The chain may be removed meanwhile: then its authority is gone, and no key stays behind.
+        match self.store.secret_create(&sealed, &places.authority(msp_id)).await {
+            Ok(()) => Ok(key),
+            // Somebody else was first: a person has one identity in an organization.
+            Err(StoreError::Taken { .. }) => self.key(&place).await,
+            Err(error) => Err(crate::error::store(error)),
+        }
     }
 
     /// The authority of an organization's signing certificates.
@@ -310,6 +332,12 @@ impl Services {
     }
 }
 
+/// Under which name somebody stands on the ledger: with the organization's domain name, which a chain with a long name
+/// cuts at its end.
+pub(crate) fn common_name(user: &UserName, domain: &str) -> String {
+    format!("{user}@{domain}").chars().take(COMMON_NAME_CHARS_MAX).collect()
+}
+
 fn node_file(file: MaterialFile) -> NodeFile {
     NodeFile {
         path: file.path,
@@ -322,4 +350,72 @@ fn node_file(file: MaterialFile) -> NodeFile {
 /// A file without secrets.
 pub(crate) fn plain_file(path: &str, content: &[u8]) -> NodeFile {
     NodeFile { path: path.to_owned(), content: Zeroizing::new(content.to_vec()), mode: 0o644, secret: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::chain::{ChainSpec, Consensus, FabricVersion, NodeResources, OrganizationSpec};
+    use domain::host::HostSpec;
+    use domain::id::HostId;
+    use domain::name::{ChannelName, HostName, OrganizationName};
+
+    use super::*;
+
+    fn plan_at(client_address: &str) -> ChainPlan {
+        let organization = OrganizationSpec { name: OrganizationName::parse("org1").unwrap(), peers: 1 };
+        let spec = ChainSpec {
+            name: ChainName::parse("first").unwrap(),
+            host: HostId::new("h1"),
+            version: FabricVersion::V2_5,
+            consensus: Consensus::Raft,
+            orderers: 1,
+            organizations: vec![organization],
+            channel: ChannelName::parse("mychannel").unwrap(),
+            batch_timeout_ms: 200,
+            resources: NodeResources { cpu_milli: 1_000, memory_mib: 512 },
+        };
+        let host = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
+        let plan = crate::topology::plan(&spec, &host, 31_000).unwrap();
+        ChainPlan { client_address: client_address.to_owned(), ..plan }
+    }
+
+    /// Other nodes, clients and the portal reach a node under names of their own; each must stand in its certificate.
+    #[test]
+    fn certificates_of_nodes_name_every_way_to_them() {
+        let cases = [
+            ("127.0.0.1", None, None),
+            ("localhost", None, None),
+            ("node.example", Some("node.example"), None),
+            ("203.0.113.9", None, Some("203.0.113.9")),
+            ("2001:db8::9", None, Some("2001:db8::9")),
+        ];
+        for (client_address, name, ip) in cases {
+            let plan = plan_at(client_address);
+            for node in &plan.nodes {
+                let (sign, tls) = node_leaves(&plan, node, validity(1_700_000_000_000));
+                let own = [node.domain_name.as_str(), node.name.as_str(), "localhost"];
+                let names: Vec<&str> = own.into_iter().chain(name).collect();
+                assert_eq!(tls.dns_names, names, "{client_address}");
+                let ips = ["127.0.0.1"].into_iter().chain(ip).map(|ip| ip.parse::<IpAddr>().unwrap());
+                assert_eq!(tls.ip_addresses, ips.collect::<Vec<IpAddr>>(), "{client_address}");
+                let role = if node.kind == NodeKind::Orderer { Role::Orderer } else { Role::Peer };
+                assert_eq!((sign.kind, tls.kind), (LeafKind::Sign(role), LeafKind::Tls));
+                assert_eq!((sign.common_name.as_str(), tls.common_name.as_str()), (own[0], own[0]));
+            }
+        }
+    }
+
+    #[test]
+    fn everybody_has_a_name_on_every_ledger() {
+        let user = |length: usize| UserName::parse(&"u".repeat(length)).unwrap();
+        assert_eq!(common_name(&user(3), "org1.demo"), "uuu@org1.demo");
+        let longest = format!("{}.{}", "o".repeat(20), "c".repeat(24));
+        let now = validity(1_700_000_000_000);
+        let authority = Authority::generate("ca", &longest, &now).unwrap();
+        for length in 1..=domain::name::NAME_MAX {
+            let name = common_name(&user(length), &longest);
+            assert!(name.starts_with(&format!("{}@", user(length))), "{name}");
+            authority.issue(&person(&name, Role::Client, now)).unwrap();
+        }
+    }
 }

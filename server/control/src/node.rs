@@ -1,14 +1,15 @@
 //! Nodes of a chain, as they are: what the plan wants beside what the host and the nodes themselves say.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use agents::{DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
-use domain::Error;
 use domain::chain::ChainState;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::{NodeKind, NodeState, NodeView};
 use domain::permission::{Action, Noun};
+use domain::{Code, Error};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use store::ChainRecord;
@@ -17,7 +18,7 @@ use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::chain::plan_of;
 use crate::network::ChainLink;
-use crate::operations::SIDE_BY_SIDE;
+use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode};
 
 /// How long a page waits for what a node uses.
@@ -27,6 +28,7 @@ impl ControlPlane {
     /// Every planned node with its state, `unknown` where the host does not answer, and the chaincode that runs there.
     pub(crate) async fn node_views(&self, record: &ChainRecord) -> Vec<NodeView> {
         let Ok(Some(plan)) = plan_of(record) else { return Vec::new() };
+        let plan = self.as_reached(plan.clone()).await.unwrap_or(plan);
         let Ok(agent) = self.services.agent(&record.host).await else { return unknown(&plan) };
         let selector = Selector {
             installation: self.services.installation.clone(),
@@ -38,8 +40,7 @@ impl ControlPlane {
         let by_name: BTreeMap<String, NodeStatus> =
             statuses.into_iter().map(|status| (status.node.node.clone(), status)).collect();
         // While keys are being made there is nobody to ask about heights.
-        let link =
-            if record.state == ChainState::Running { self.link(&record.name).await.ok() } else { None };
+        let link = if record.state == ChainState::Running { self.link(record).await.ok() } else { None };
         let channel = record.spec.channel.as_str();
         let views = plan.nodes.iter().map(|node| {
             let (status, link) = (by_name.get(node.name.as_str()), link.as_ref());
@@ -53,10 +54,14 @@ impl ControlPlane {
                 view
             }
         });
-        let views: Vec<_> = views.collect();
-        let mut views: Vec<NodeView> = futures::stream::iter(views).buffered(SIDE_BY_SIDE).collect().await;
+        let mut views: Vec<NodeView> = side_by_side(views.collect()).await;
         views.extend(chaincode);
         views
+    }
+
+    /// Whether the caller may read what the nodes of a chain write.
+    pub async fn node_log_allowed(&self, caller: &Caller, chain: &ChainName) -> Result<(), Error> {
+        self.chain_for(caller, Action::Read, Noun::Node, chain).await.map(drop)
     }
 
     /// A node's output, from so many last lines on; with `follow` it goes on as the node writes. It ends with the
@@ -87,9 +92,18 @@ impl ControlPlane {
     /// Height, CPU and memory; what does not answer stays unknown.
     async fn measure(&self, link: &ChainLink, node: &PlannedNode, channel: &str, view: &mut NodeView) {
         let place = link.node_ref(node);
-        // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer.
-        let agent = link.agent.clone();
-        let look = tokio::spawn(async move { agent.stats(&place).await });
+        // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer: the
+        // pages are told when it is there, once for each node.
+        let (agent, services) = (link.agent.clone(), self.services.clone());
+        let tells = self.note_first_look(&place);
+        let look = tokio::spawn(async move {
+            let begun = Instant::now();
+            let stats = agent.stats(&place).await;
+            if tells && stats.is_ok() && begun.elapsed() >= USAGE_WAIT {
+                services.changed("chain", &place.chain);
+            }
+            stats
+        });
         let (height, stats) = futures::join!(
             self.services.network.height(link, node, channel),
             tokio::time::timeout(USAGE_WAIT, look)
@@ -101,6 +115,20 @@ impl ControlPlane {
             view.cpu_milli = Some(u64::from(stats.cpu_milli));
             view.memory_bytes = Some(stats.memory_bytes);
         }
+    }
+}
+
+/// Nodes that are remembered as looked at; more than that and all are forgotten.
+const LOOKED_AT_MAX: usize = 20_000;
+
+impl ControlPlane {
+    /// Whether nobody has asked yet what a node uses.
+    fn note_first_look(&self, node: &NodeRef) -> bool {
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked_at.len() >= LOOKED_AT_MAX {
+            looked_at.clear();
+        }
+        looked_at.insert(node.clone())
     }
 }
 
@@ -133,6 +161,7 @@ fn chaincode_view(plan: &ChainPlan, record: &ChainRecord, status: &NodeStatus) -
         endpoints: Vec::new(),
         state: state_of(Some(status)),
         reason: status.reason.clone(),
+        problem: problem_of(Some(status)),
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,
@@ -155,6 +184,12 @@ pub(crate) fn state_of(status: Option<&NodeStatus>) -> NodeState {
     }
 }
 
+/// What a person must do about a node: one that lost its data is nobody else's to cure.
+fn problem_of(status: Option<&NodeStatus>) -> Option<Error> {
+    let lost = status.filter(|status| status.data_volume == DataVolume::Missing)?;
+    Some(Error::conflict(Code::NodeDataLost).with("node", &lost.node.node))
+}
+
 fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> NodeView {
     NodeView {
         name: node.name.clone(),
@@ -164,6 +199,7 @@ fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> No
         endpoints: vec![(node.endpoint_name.clone(), format!("{}:{}", plan.client_address, node.port))],
         state: state_of(status),
         reason: status.and_then(|status| status.reason.clone()),
+        problem: problem_of(status),
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,

@@ -2,11 +2,11 @@
 
 use domain::name::ChainName;
 use domain::operation::{
-    EventView, FailureView, OperationState, OperationSummary, OperationVerb, OperationView, StepState,
-    StepView,
+    EventView, FailureView, KeptView, OperationState, OperationSummary, OperationVerb, OperationView,
+    StepState, StepView,
 };
 use domain::permission::{Action, Noun};
-use domain::{Code, Error, id::OperationId};
+use domain::{Code, Error, ErrorKind, id::OperationId};
 use workflow::{EventBody, EventRecord, ListFilter, Log, LogError, OperationRecord, Stored};
 
 use crate::ControlPlane;
@@ -14,7 +14,7 @@ use crate::caller::Caller;
 use crate::error::internal;
 use crate::policy::{self, Resource};
 
-/// Operations on one page.
+/// Operations on one page, however many others there are in between.
 const PAGE: u32 = 100;
 /// Lines of its record that an operation's page starts with.
 const EVENTS: u32 = 2_000;
@@ -23,17 +23,32 @@ impl ControlPlane {
     /// The newest operations that the caller may see.
     pub async fn operation_list(&self, caller: &Caller) -> Result<Vec<OperationSummary>, Error> {
         policy::authorize(caller, Action::List, Resource::any(Noun::Operation))?;
-        let filter = ListFilter { limit: PAGE, ..ListFilter::default() };
-        let records = self.services.store.list(&filter).await.map_err(log_error)?;
+        let filter = ListFilter {
+            limit: PAGE,
+            reach: self.operations_in_reach(caller).await?,
+            ..ListFilter::default()
+        };
         let mut summaries = Vec::new();
-        for record in records {
-            if self.operation_allows(caller, Action::Read, &record).await.is_err() {
-                continue;
-            }
+        for record in self.services.store.list(&filter).await.map_err(log_error)? {
             let stored = self.stored(&record.id).await?;
             summaries.push(self.summary(&stored).await?);
         }
         Ok(summaries)
+    }
+
+    /// Which operations the caller may read: their own and those on chains in their reach; none where they may read all.
+    async fn operations_in_reach(&self, caller: &Caller) -> Result<Option<workflow::Reach>, Error> {
+        let readable = |grant| {
+            policy::authorize(caller, Action::Read, Resource::owned(Noun::Operation, false, grant)).is_ok()
+        };
+        if readable(None) {
+            return Ok(None);
+        }
+        let reach = self.reach(caller).await?;
+        let chains = self.services.store.chain_list().await.map_err(crate::error::store)?;
+        let within = chains.iter().filter(|chain| readable(reach.on(chain)));
+        let subjects = within.map(|chain| subject(&chain.name)).collect();
+        Ok(Some(workflow::Reach { owner: caller.require_user()?.id.to_string(), subjects }))
     }
 
     /// One operation with its steps and the newest lines of its record.
@@ -41,12 +56,13 @@ impl ControlPlane {
         caller.require_user()?;
         let stored = self.stored(id.as_str()).await?;
         self.operation_allows(caller, Action::Read, &stored.operation).await?;
-        let events = self.services.store.events_of(id.as_str(), 0, EVENTS).await.map_err(log_error)?;
+        let events = self.services.store.events_last(id.as_str(), EVENTS).await.map_err(log_error)?;
         let steerable = self.operation_allows(caller, Action::Steer, &stored.operation).await.is_ok();
         let verbs = if steerable { verbs(&stored.operation) } else { Vec::new() };
         let failure = stored.operation.error.as_ref().map(|failure| FailureView {
             step: failure.step.clone().unwrap_or_default(),
             code: failure.code.clone(),
+            values: failure.values.clone(),
             message: failure.message.clone(),
             evidence: failure.evidence.clone(),
         });
@@ -55,6 +71,7 @@ impl ControlPlane {
             steps: stored.steps.iter().map(step_view).collect(),
             events: events.iter().filter_map(event_view).collect(),
             failure,
+            left_behind: left_behind(&events),
             verbs,
         })
     }
@@ -76,13 +93,27 @@ impl ControlPlane {
 
     async fn steer(&self, caller: &Caller, id: &OperationId, verb: OperationVerb) -> Result<(), Error> {
         let result = self.steer_checked(caller, id, verb).await;
+        let object = self.audit_object(id, result.as_ref().err()).await;
         let what = match verb {
             OperationVerb::Cancel => "operation-cancel",
             OperationVerb::Resume => "operation-resume",
             OperationVerb::Undo => "operation-undo",
         };
-        self.audit.record(caller, what, &format!("operation/{id}"), &result).await;
+        self.audit.record(caller, what, &object, &result).await;
         result
+    }
+
+    /// Under which name an operation stands in the audit: below its chain, so that whoever reads of the chain reads of
+    /// this. Of what does not exist for the caller nothing more is told than was asked for.
+    async fn audit_object(&self, id: &OperationId, error: Option<&Error>) -> String {
+        let own = format!("operation/{id}");
+        if error.is_some_and(|error| error.kind == ErrorKind::NotFound) {
+            return own;
+        }
+        match self.stored(id.as_str()).await.ok().and_then(|stored| stored.operation.subject) {
+            Some(subject) if chain_of(&subject).is_some() => format!("{subject}/{own}"),
+            _ => own,
+        }
     }
 
     async fn steer_checked(
@@ -121,6 +152,7 @@ impl ControlPlane {
             None => None,
         };
         policy::authorize(caller, action, Resource::owned(Noun::Operation, own, grant))
+            .map_err(|error| error.about(format_args!("operation/{}", record.id)))
     }
 
     async fn stored(&self, id: &str) -> Result<Stored, Error> {
@@ -238,6 +270,19 @@ fn step_view(step: &workflow::StepRecord) -> StepView {
         ended_ms: step.ended_ms,
         progress: (step.total > 0).then_some((step.done, step.total)),
     }
+}
+
+/// What an undo said that it leaves; one that is tried again says it again.
+fn left_behind(events: &[EventRecord]) -> Vec<KeptView> {
+    let mut kept = Vec::new();
+    for event in events {
+        let EventBody::Note { told: Some(told), .. } = &event.body else { continue };
+        let one = KeptView { code: told.code.clone(), values: told.values.clone() };
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
+    kept
 }
 
 /// A record's line; state changes of steps come as the steps themselves.

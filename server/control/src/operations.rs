@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use agents::{NodeRef, NodeStatus, Selector};
+use agents::{NodeRef, Selector};
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use domain::{Code, Error, ErrorKind};
 use fabric::error::FabricError;
 use futures::StreamExt;
+use store::ChainRecord;
 use workflow::{Context, Operation, StepError};
 
 pub(crate) use crate::explain::{fabric_code, full_text};
+use crate::keyring::Opened;
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode};
@@ -29,6 +31,7 @@ pub mod channel_create;
 pub mod channel_join;
 pub mod demo_create;
 pub mod host_prepare;
+mod leader;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;
@@ -38,16 +41,19 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 const CONDITION_TIMEOUT_MS: i64 = 90_000;
 /// Pause between two looks at a condition.
 const CONDITION_PAUSE_MS: u64 = 40;
+/// Most looks at a condition: as many as fit into the longest wait.
+const CONDITION_LOOKS_MAX: u32 = 2_250;
 /// Lines of a node's output that explain a failure.
 const EVIDENCE_LINES: u32 = 50;
 
 /// An error of the façade as a step's error: what may pass by itself is tried again.
 pub(crate) fn step_error(error: Error) -> StepError {
     let (code, text) = (error.code.as_text(), error.to_string());
-    match error.kind {
+    let failed = match error.kind {
         ErrorKind::Unavailable if error.code != Code::ImageMissing => StepError::retry(code, text),
         _ => StepError::stop(code, text),
-    }
+    };
+    failed.with_values(error.values)
 }
 
 /// A store error as a step's error.
@@ -58,8 +64,10 @@ pub(crate) fn store_error(error: store::StoreError) -> StepError {
 /// An agent's error as a step's error.
 pub(crate) fn agent_error(error: agents::AgentError) -> StepError {
     let (retryable, text) = (error.is_retryable(), error.to_string());
-    let code = crate::error::agent(error).code.as_text();
-    if retryable { StepError::retry(code, text) } else { StepError::stop(code, text) }
+    let error = crate::error::agent(error);
+    let code = error.code.as_text();
+    let failed = if retryable { StepError::retry(code, text) } else { StepError::stop(code, text) };
+    failed.with_values(error.values)
 }
 
 /// A node's error as a step's error.
@@ -73,9 +81,14 @@ pub(crate) fn fabric_error(what: &str, error: &FabricError) -> StepError {
 pub(crate) async fn link(services: &Services, chain: &ChainName) -> Result<ChainLink, Error> {
     let record =
         services.store.chain_read(chain).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
-    let plan: ChainPlan = serde_json::from_value(record.plan)
-        .map_err(|error| crate::error::internal("read a chain's plan", error))?;
-    link_of(services, plan).await
+    link_to(services, &record).await
+}
+
+/// A chain of which the record is at hand, ready to be spoken with.
+pub(crate) async fn link_to(services: &Services, record: &ChainRecord) -> Result<ChainLink, Error> {
+    let Opened { plan, trust } = services.opened(record).await?;
+    let agent = services.agent(&plan.host).await?;
+    Ok(ChainLink { agent, installation: services.installation.clone(), plan, trust })
 }
 
 /// A planned chain, ready to be spoken with.
@@ -90,6 +103,11 @@ pub async fn link_of(services: &Services, plan: ChainPlan) -> Result<ChainLink, 
     })
 }
 
+/// Tells what an undo leaves because Fabric cannot take it back: a line of the record, and a code for the page.
+pub(crate) async fn left_behind<P: Operation>(ctx: &Context<P>, kept: Error, text: String) {
+    ctx.note_as(kept.code.as_text(), kept.values, text).await;
+}
+
 /// Waits until a look at something succeeds; the last error tells why it did not. Errors that no waiting cures end
 /// it at once.
 pub(crate) async fn until<P, T, F, Fut>(ctx: &Context<P>, what: &str, mut look: F) -> Result<T, StepError>
@@ -99,6 +117,7 @@ where
     Fut: Future<Output = Result<Option<T>, FabricError>>,
 {
     let deadline = ctx.now_ms() + CONDITION_TIMEOUT_MS;
+    let mut looks = 0;
     loop {
         let last = match look().await {
             Ok(Some(found)) => return Ok(found),
@@ -106,11 +125,18 @@ where
             Err(error) if error.is_retryable() => fabric_error(what, &error),
             Err(error) => return Err(fabric_error(what, &error)),
         };
-        if ctx.now_ms() > deadline || ctx.cancelled() {
+        looks += 1;
+        // Counted, too, for a clock that is set back meanwhile never comes to the deadline.
+        if ctx.now_ms() > deadline || looks > CONDITION_LOOKS_MAX || ctx.cancelled() {
             return Err(last);
         }
         ctx.sleep(CONDITION_PAUSE_MS).await;
     }
+}
+
+/// Does a bounded number of things at a time, and gives what came of each, in their order.
+pub(crate) async fn side_by_side<F: Future>(work: Vec<F>) -> Vec<F::Output> {
+    futures::stream::iter(work).buffered(SIDE_BY_SIDE).collect().await
 }
 
 /// Does something to every node, a bounded number at a time, and counts. The first error counts; nodes that are being
@@ -155,32 +181,35 @@ where
 
 /// The chaincode containers of a chain that are on its host; they are not part of its plan.
 pub(crate) async fn chaincode_nodes(link: &ChainLink) -> Result<Vec<NodeRef>, StepError> {
-    let chain = Some(link.plan.chain.to_string());
-    let selector = Selector { installation: link.installation.clone(), chain };
-    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
-    Ok(chaincode_nodes_in(&present, |_| true))
+    let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
+    let chaincode = present.into_iter().filter(|status| status.kind == NodeKind::Chaincode.as_str());
+    Ok(chaincode.map(|status| status.node).collect())
 }
 
-/// The chaincode containers among nodes that were listed.
-pub(crate) fn chaincode_nodes_in(
-    present: &[NodeStatus],
-    wanted: impl Fn(&NodeStatus) -> bool,
-) -> Vec<NodeRef> {
-    let chaincode =
-        present.iter().filter(|status| status.kind == NodeKind::Chaincode.as_str() && wanted(status));
-    chaincode.map(|status| status.node.clone()).collect()
+/// Everything of a chain on its host.
+pub(crate) fn selector(link: &ChainLink) -> Selector {
+    Selector { installation: link.installation.clone(), chain: Some(link.plan.chain.to_string()) }
 }
 
 /// Adds the last lines of a node's output to an error.
 pub(crate) async fn with_logs(link: &ChainLink, node: &PlannedNode, error: StepError) -> StepError {
-    let lines = node_lines(link, node, EVIDENCE_LINES).await;
+    with_lines_of(link, &link.node_ref(node), error).await
+}
+
+/// Adds the last lines of what a container printed to an error.
+pub(crate) async fn with_lines_of(link: &ChainLink, place: &NodeRef, error: StepError) -> StepError {
+    let lines = lines_of(link, place, EVIDENCE_LINES).await;
     if lines.is_empty() { error } else { error.with_evidence(lines) }
 }
 
 /// The last lines of a node's output; none if the host does not answer.
 pub(crate) async fn node_lines(link: &ChainLink, node: &PlannedNode, tail: u32) -> Vec<String> {
+    lines_of(link, &link.node_ref(node), tail).await
+}
+
+async fn lines_of(link: &ChainLink, place: &NodeRef, tail: u32) -> Vec<String> {
     let options = agents::LogOptions { tail: Some(tail), follow: false, since: None };
-    let Ok(stream) = link.agent.logs(&link.node_ref(node), &options).await else { return Vec::new() };
+    let Ok(stream) = link.agent.logs(place, &options).await else { return Vec::new() };
     let limit = usize::try_from(tail).unwrap_or(usize::MAX);
     let lines =
         stream.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).take(limit).collect();

@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use domain::permission::Role;
 use domain::user::check_password;
 use domain::{Code, Error};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::secrets::random;
@@ -48,6 +48,11 @@ const COMMON: [&str; 24] = [
     "dragon",
 ];
 
+/// Leave to hash once. It lasts as long as the hash itself: whoever does not wait for it any more has not ended it.
+pub struct Turn {
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub struct Passwords {
@@ -70,25 +75,38 @@ impl Passwords {
             return Err(Error::invalid(Code::PasswordTooCommon).on("password"));
         }
         let password = Zeroizing::new(password);
-        self.off_thread(move || hash_now(&password)).await?
+        let turn = self.turn().await?;
+        off_thread(&turn, move || hash_now(&password)).await?
+    }
+
+    /// Waits for one's turn. What decides whether a guess is looked at is asked, and its failure counted, within it:
+    /// guesses that wait for their turn side by side do not slip through together.
+    pub async fn turn(&self) -> Result<Turn, Error> {
+        let permit = self.permits.clone().acquire_owned().await;
+        permit.map(|permit| Turn { permit: Arc::new(permit) }).map_err(|_| Error::internal())
     }
 
     /// Whether the password belongs to the hash; without a hash it takes as long and says no.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
+    pub async fn verify(&self, turn: &Turn, password: String, hash: Option<String>) -> Result<bool, Error> {
         let password = Zeroizing::new(password);
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
-        let fits = self.off_thread(move || verify_now(&password, &hash)).await?;
+        let fits = off_thread(turn, move || verify_now(&password, &hash)).await?;
         Ok(fits && known)
     }
+}
 
-    async fn off_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let _permit = self.permits.acquire().await.map_err(|_| Error::internal())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Error::internal())
-    }
+async fn off_thread<T: Send + 'static>(
+    turn: &Turn,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let permit = turn.permit.clone();
+    let hashing = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(permit);
+        done
+    });
+    hashing.await.map_err(|_| Error::internal())
 }
 
 fn hasher() -> Result<Argon2<'static>, Error> {
@@ -151,8 +169,31 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let hash = passwords.hash("correct horse battery".to_owned(), Role::Admin).await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
-        assert!(passwords.verify("correct horse battery".to_owned(), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify("correct horse batterz".to_owned(), Some(hash)).await.unwrap());
-        assert!(!passwords.verify("a password that nobody has".to_owned(), None).await.unwrap());
+        let turn = passwords.turn().await.unwrap();
+        let verify = |password: &str, hash| passwords.verify(&turn, password.to_owned(), hash);
+        assert!(verify("correct horse battery", Some(hash.clone())).await.unwrap());
+        assert!(!verify("correct horse batterz", Some(hash)).await.unwrap());
+        assert!(!verify("a password that nobody has", None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_does_not_make_room_for_further_hashes() {
+        let passwords = Passwords::new().unwrap();
+        for _ in 0..PARALLEL {
+            let mut hash = Box::pin(passwords.hash("correct horse battery".to_owned(), Role::Admin));
+            assert!(futures::poll!(&mut hash).is_pending());
+            drop(hash);
+        }
+        assert_eq!(passwords.permits.available_permits(), 0, "both are still being made");
+        let limit = std::time::Duration::from_secs(60);
+        let turn = tokio::time::timeout(limit, passwords.turn()).await.unwrap().unwrap();
+        let mut fits = Box::pin(passwords.verify(&turn, "a wrong one".to_owned(), None));
+        assert!(futures::poll!(&mut fits).is_pending());
+        drop(fits);
+        drop(turn);
+        let all = u32::try_from(PARALLEL).unwrap();
+        assert!(passwords.permits.try_acquire_many(all).is_err(), "this one, too");
+        let back = tokio::time::timeout(limit, passwords.permits.acquire_many(all));
+        assert!(back.await.unwrap().is_ok(), "whatever ends makes room");
     }
 }

@@ -107,11 +107,11 @@ fn hidden(role: Role, resource: Resource) -> bool {
 pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<(), Error> {
     match decide(caller.role(), action, resource) {
         Decision::Allow => Ok(()),
-        Decision::Hide => Err(Error::not_found()),
+        Decision::Hide => Err(Error::not_found().refused(action, resource.noun)),
         Decision::Forbid if caller.user.is_none() => {
             Err(Error::new(ErrorKind::Forbidden, Code::SessionMissing))
         }
-        Decision::Forbid => Err(Error::forbidden()),
+        Decision::Forbid => Err(Error::forbidden().refused(action, resource.noun)),
     }
 }
 

@@ -71,6 +71,13 @@ impl ControlPlane {
         Ok(ChainPlanView { port_block: block, nodes, checks, facts: Some(facts_view(&facts)) })
     }
 
+    /// Refuses a chain for the first item of its pre-flight that fails.
+    pub(crate) async fn preflight(&self, spec: &ChainSpec, host: &HostRecord) -> Result<(), Error> {
+        let plan = self.plan_view(spec, host).await?;
+        let mut failed = plan.checks.into_iter().filter(|check| check.verdict == Verdict::Fail);
+        failed.find_map(|check| check.problem).map_or(Ok(()), Err)
+    }
+
     /// Objects of ours on the host that belong to a chain of this name.
     async fn leftovers(&self, agent: &dyn Agent, spec: &ChainSpec) -> Result<usize, Error> {
         let selector =

@@ -1,21 +1,32 @@
 //! Reconcilers: level-triggered background tasks without input. They look at what is wanted and what is, and act on
 //! the difference; a failed round is tried again by the next one. Woken by timer, and by hosts on which a node changed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+use workflow::EventBody;
 
 use crate::ControlPlane;
+use crate::operation::chain_of;
 
+mod chaincode;
 mod chains;
+mod health;
+mod rounds;
 mod watch;
 
+use rounds::Rounds;
 use watch::Watches;
 
 /// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
+/// Pause between two removals of what has expired.
+const PURGE_EVERY_MS: i64 = 60_000;
 /// Pause after a message of a host: a node that ends rarely ends alone, and one that was told to end is soon back.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -36,37 +47,92 @@ impl Driver {
         let wake = Arc::new(Notify::new());
         let work = {
             let (plane, wake) = (Arc::clone(&plane), Arc::clone(&wake));
-            async move { futures::join!(drive_hosts(&plane, &wake), drive_chains(&plane, &wake)) }
+            async move {
+                futures::join!(
+                    drive_operations(&plane),
+                    drive_transactions(&plane),
+                    drive_hosts(&plane, &wake),
+                    drive_chains(&plane, &wake),
+                    tell_chains(&plane),
+                )
+            }
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(work));
         Self { stop }
     }
 }
 
-/// Operations, hosts and pending transactions, now and then.
-async fn drive_hosts(plane: &ControlPlane, wake: &Arc<Notify>) {
-    let mut watches = Watches::default();
+/// Operations and what has expired, now and then. Nothing here waits for a host.
+async fn drive_operations(plane: &ControlPlane) {
     loop {
         match plane.workflow.recover().await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "operations are taken over"),
             Err(error) => tracing::warn!(%error, "operations cannot be recovered now"),
         }
-        watches.follow(plane, wake).await;
-        plane.reconcile_hosts().await;
+        plane.purge().await;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Pending transactions, now and then.
+async fn drive_transactions(plane: &ControlPlane) {
+    loop {
         plane.reconcile_transactions().await;
         tokio::time::sleep(EVERY).await;
     }
 }
 
-/// Chains, now and then and whenever a host says that something changed. Apart from the hosts, because one that does
-/// not answer takes its time.
-async fn drive_chains(plane: &ControlPlane, wake: &Notify) {
+/// Hosts, now and then.
+async fn drive_hosts(plane: &Arc<ControlPlane>, wake: &Arc<Notify>) {
+    let (mut watches, mut rounds) = (Watches::default(), Rounds::default());
     loop {
-        plane.reconcile_chains().await;
-        let woken = tokio::time::timeout(EVERY, wake.notified()).await.is_ok();
+        watches.follow(plane, wake).await;
+        for host in plane.hosts_to_look_at().await {
+            let (id, plane) = (host.id.clone(), Arc::clone(plane));
+            rounds.begin(&id, async move { plane.reconcile_host(&host).await });
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Chains, now and then and whenever a host says that something changed. A host that was told of while its chains were
+/// looked at is looked at once more right afterwards.
+async fn drive_chains(plane: &Arc<ControlPlane>, wake: &Notify) {
+    let (mut rounds, mut woken) = (Rounds::default(), false);
+    loop {
+        let mut passed_over = HashSet::new();
+        for (host, chains) in plane.chains_to_look_at().await {
+            let inside = Arc::clone(plane);
+            let begun = rounds.begin(&host, async move { inside.reconcile_chains_of(&chains).await });
+            if !begun && woken {
+                passed_over.insert(host);
+            }
+        }
+        woken = tokio::select! {
+            () = tokio::time::sleep(EVERY) => false,
+            () = wake.notified() => true,
+            () = rounds.ended(&passed_over) => true,
+        };
         if woken {
             tokio::time::sleep(SETTLE).await;
+        }
+    }
+}
+
+/// Tells a chain's pages when an operation on it begins or ends: what may be done is then another matter, also where the
+/// chain's record stays the same.
+async fn tell_chains(plane: &ControlPlane) {
+    let mut events = plane.events();
+    loop {
+        match events.recv().await {
+            Ok(event) if matches!(event.body, EventBody::State { .. }) => {
+                if let Some(chain) = event.subject.as_deref().and_then(chain_of) {
+                    plane.services.changed("chain", chain);
+                }
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
         }
     }
 }
@@ -77,6 +143,21 @@ impl ControlPlane {
         self.reconcile_hosts().await;
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
+        self.purge().await;
+    }
+
+    /// Removes what has expired, once in a while: sessions, and failures of sign-ins that count no more.
+    async fn purge(&self) {
+        let now = self.services.clock.now_ms();
+        let since_ms = now.saturating_sub(self.purged_ms.load(Ordering::Relaxed));
+        if (0..PURGE_EVERY_MS).contains(&since_ms) {
+            return;
+        }
+        self.purged_ms.store(now, Ordering::Relaxed);
+        let store = &self.services.store;
+        if let Err(error) = store.session_purge(now).await.and(store.delay_purge(now).await) {
+            tracing::warn!(%error, "what has expired cannot be removed");
+        }
     }
 
     async fn reconcile_transactions(&self) {

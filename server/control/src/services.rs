@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agents::{Agent, ProbeFailure, PullCredentials};
-use domain::Error;
 use domain::host::image::registry_of;
-use domain::host::{HostSpec, RegistryCredentials, TlsCredentials};
+use domain::host::{Endpoint, HostSpec, RegistryCredentials, TlsCredentials};
 use domain::id::HostId;
+use domain::{Code, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{SealedSecret, Store};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
+use crate::host::built::BeingBuilt;
 use crate::host::images::Pulls;
+use crate::keyring::Keyring;
 use crate::network::Network;
 use crate::secrets::Vault;
 
@@ -35,6 +37,14 @@ pub struct Changed {
     pub id: String,
 }
 
+/// What is kept of a host.
+#[derive(Default)]
+struct Known {
+    /// How often it was changed or removed; what was made before the last time is of no use.
+    generation: u64,
+    agent: Option<Arc<dyn Agent>>,
+}
+
 /// Everything below the façade.
 pub struct Services {
     pub store: Store,
@@ -48,7 +58,13 @@ pub struct Services {
     pub connector: Connector,
     /// Pulls under way, for the pages of their hosts.
     pub pulls: Pulls,
-    agents: Mutex<HashMap<HostId, Arc<dyn Agent>>>,
+    /// Images that are built for the local engine meanwhile.
+    pub built: BeingBuilt,
+    /// Chains that were spoken with lately.
+    pub(crate) keyring: Keyring,
+    /// Held while a list of approved images is changed.
+    pub(crate) approving: tokio::sync::Mutex<()>,
+    agents: Mutex<HashMap<HostId, Known>>,
     changes: broadcast::Sender<Changed>,
 }
 
@@ -64,9 +80,26 @@ impl Services {
     ) -> Self {
         let installation = store.installation().to_owned();
         let (changes, _) = broadcast::channel(1_024);
-        let agents = Mutex::new(HashMap::new());
-        let pulls = Pulls::default();
-        Self { store, vault, clock, installation, network, local_engine, connector, pulls, agents, changes }
+        Self {
+            store,
+            vault,
+            clock,
+            installation,
+            network,
+            local_engine,
+            connector,
+            pulls: Pulls::default(),
+            built: BeingBuilt::default(),
+            keyring: Keyring::default(),
+            approving: tokio::sync::Mutex::default(),
+            agents: Mutex::new(HashMap::new()),
+            changes,
+        }
+    }
+
+    /// The same, told about images that are built for the local engine meanwhile.
+    pub fn with_built(self, built: BeingBuilt) -> Self {
+        Self { built, ..self }
     }
 
     /// Tells pages that something changed.
@@ -82,21 +115,54 @@ impl Services {
 
     /// The agent of a host, made when first needed.
     pub async fn agent(&self, id: &HostId) -> Result<Arc<dyn Agent>, Error> {
-        if let Some(agent) = self.agents.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(agent.clone());
-        }
+        let generation = {
+            let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = agents.get(id);
+            if let Some(agent) = known.and_then(|known| known.agent.as_ref()) {
+                return Ok(agent.clone());
+            }
+            known.map_or(0, |known| known.generation)
+        };
         let host =
             self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
+        if !self.may_open(&host.spec.endpoint) {
+            // It may have been allowed at an earlier start, and be allowed again at the next one.
+            return Err(Error::unavailable(Code::HostLocalRefused));
+        }
         let credentials: Option<TlsCredentials> = self.secret(&credentials_key(id)).await?;
         let agent = (self.connector)(&host.spec, credentials.as_ref())
             .map_err(|failure| crate::error::agent(failure.into()))?;
-        self.agents.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), agent.clone());
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = agents.entry(id.clone()).or_default();
+        // A host that was changed since it was read gets another agent from whoever asks next. Of two who made one at
+        // the same time the first one's counts: what is kept of a host's nodes is kept for one agent.
+        if known.generation == generation {
+            return Ok(known.agent.get_or_insert(agent).clone());
+        }
         Ok(agent)
+    }
+
+    /// Whether an endpoint may be opened: of local ones only that which was allowed at this start. Any other path would
+    /// make the portal open files of an admin's choice.
+    pub(crate) fn may_open(&self, endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Local { path } => self.local_engine.as_ref() == Some(path),
+            Endpoint::Tcp { .. } => true,
+        }
     }
 
     /// Forgets the agent of a host that was changed or removed.
     pub fn forget_agent(&self, id: &HostId) {
-        self.agents.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = agents.entry(id.clone()).or_default();
+        known.generation += 1;
+        known.agent = None;
+    }
+
+    /// A number that grows whenever a host is changed or removed: what was made of it under another one is old.
+    pub(crate) fn generation(&self, id: &HostId) -> u64 {
+        let agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        agents.get(id).map_or(0, |known| known.generation)
     }
 
     /// Credentials for the registry that an image comes from, if an admin gave some for it.

@@ -8,7 +8,7 @@ use domain::user::UserView;
 use domain::{Code, Error, ErrorKind};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store::StoreError;
+use store::{StoreError, UserRecord};
 use zeroize::Zeroizing;
 
 use crate::ControlPlane;
@@ -70,8 +70,8 @@ impl ControlPlane {
         password: String,
     ) -> Result<UserView, Error> {
         let result = self.setup_admin_checked(caller, token, name, password).await;
-        self.audit.record(caller, "setup", "portal", &result).await;
-        result
+        self.audit.record(&caller.named(&result), "setup", "portal", &result).await;
+        result.map(|admin| admin.view())
     }
 
     async fn setup_admin_checked(
@@ -80,7 +80,7 @@ impl ControlPlane {
         token: &str,
         name: UserName,
         password: String,
-    ) -> Result<UserView, Error> {
+    ) -> Result<UserRecord, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Setup))?;
         if !self.setup_open().await? {
             return Err(Error::new(ErrorKind::NotFound, Code::SetupClosed));
@@ -98,7 +98,7 @@ impl ControlPlane {
             Err(error) => return Err(crate::error::store(error)),
         }
         self.setup.closed.store(true, Ordering::Relaxed);
-        Ok(record.view())
+        Ok(record)
     }
 }
 

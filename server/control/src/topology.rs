@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::Error;
-use domain::chain::{ChainSpec, FabricVersion, NodeResources};
+use domain::chain::{ChainSpec, Consensus, FabricVersion, NodeResources};
 use domain::host::HostSpec;
 use domain::id::HostId;
 use domain::name::{ChainName, NodeName, OrganizationName};
@@ -70,17 +70,52 @@ impl PlannedNode {
     }
 }
 
+/// Images by their ids, so that a later pull of the same name changes nothing; and by their digests where a registry knows
+/// them, so that the same ones come back to a host that has lost them. Those that were built on the host have none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagesPinned {
+    pub peer: String,
+    pub orderer: String,
+    #[serde(default)]
+    pub peer_digest: Option<String>,
+    #[serde(default)]
+    pub orderer_digest: Option<String>,
+}
+
+impl ImagesPinned {
+    /// The image of a kind of node.
+    pub fn of(&self, kind: NodeKind) -> &str {
+        if kind == NodeKind::Orderer { &self.orderer } else { &self.peer }
+    }
+
+    /// What a registry calls it, `repository@sha256:…`.
+    pub fn digest_of(&self, kind: NodeKind) -> Option<&str> {
+        let digest = if kind == NodeKind::Orderer { &self.orderer_digest } else { &self.peer_digest };
+        digest.as_deref()
+    }
+}
+
+/// What a plan that does not tell was made for: peers of older chains keep how they fetch blocks.
+fn consensus_untold() -> Consensus {
+    Consensus::Raft
+}
+
 /// A chain, worked out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainPlan {
     pub chain: ChainName,
     pub host: HostId,
     pub version: FabricVersion,
+    #[serde(default = "consensus_untold")]
+    pub consensus: Consensus,
     pub port_block: u16,
     pub client_address: String,
     pub resources: NodeResources,
     pub organizations: Vec<PlannedOrganization>,
     pub nodes: Vec<PlannedNode>,
+    /// What its nodes run; none until the creation has found the images.
+    #[serde(default)]
+    pub images: Option<ImagesPinned>,
 }
 
 impl ChainPlan {
@@ -149,11 +184,13 @@ pub fn plan(spec: &ChainSpec, host: &HostSpec, port_block: u16) -> Result<ChainP
         chain: spec.name.clone(),
         host: spec.host.clone(),
         version: spec.version,
+        consensus: spec.consensus,
         port_block,
         client_address: host.client_address.clone(),
         resources: spec.resources,
         organizations,
         nodes,
+        images: None,
     })
 }
 
@@ -201,7 +238,7 @@ pub fn images(names: &[String], version: FabricVersion) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use domain::chain::{Consensus, OrganizationSpec};
+    use domain::chain::OrganizationSpec;
     use domain::name::{ChannelName, HostName};
 
     use super::*;

@@ -14,15 +14,19 @@ use store::{StoreError, TransactionRecord};
 
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
-use crate::explain::{call_error, full_text};
+use crate::explain::{call_error, full_text, run_error};
 use crate::network::{Call, ChainLink, Endorsed};
 use crate::operation::subject;
 use crate::topology::PlannedNode;
 
+mod choice;
 mod ledger;
 mod pending;
+mod repeat;
 
-use pending::settle;
+pub(crate) use choice::LastWrites;
+use choice::Place;
+use pending::{leave_open, settle};
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -35,6 +39,8 @@ struct Prepared {
     peer: PlannedNode,
     identity: SigningIdentity,
     call: Call,
+    /// Whose call it is, and where.
+    place: Place,
 }
 
 impl ControlPlane {
@@ -69,15 +75,16 @@ impl ControlPlane {
         let prepared = self.prepare(caller, Action::Invoke, &spec).await?;
         let user = caller.require_user()?;
         let store = &self.services.store;
-        let earlier = store.transaction_by_key(&user.id, &spec.idempotency_key).await;
-        if let Some(record) = earlier.map_err(crate::error::store)? {
-            return self.repeated(&prepared, &spec, record).await;
-        }
-        let Prepared { link, peer, identity, call } = &prepared;
+        let Prepared { link, peer, identity, call, .. } = &prepared;
         let started = Instant::now();
         let endorsed = match self.services.network.endorse(link, peer, identity, call).await {
             Ok(endorsed) => endorsed,
             Err(error) => {
+                // What was written before may be why the same call is refused now.
+                let earlier = store.transaction_by_key(&user.id, &spec.idempotency_key).await;
+                if let Some(record) = earlier.map_err(crate::error::store)? {
+                    return self.repeated(&prepared, &spec, record).await;
+                }
                 let refusal = self.refused_call(&spec, &error).await;
                 if is_of_chaincode(&error) {
                     self.keep_refused(&spec, user, &refusal).await;
@@ -88,8 +95,12 @@ impl ControlPlane {
         let mut view = self.endorsed_view(&spec, &endorsed);
         view.submitted_by = user.name.to_string();
         view.endorse_ms = Some(millis(started.elapsed()));
-        let record =
-            TransactionRecord { view, user: user.id.clone(), idempotency_key: spec.idempotency_key.clone() };
+        let record = TransactionRecord {
+            view,
+            user: user.id.clone(),
+            idempotency_key: spec.idempotency_key.clone(),
+            asked: Some(self.sealed_call(&user.id, &spec)?),
+        };
         match store.transaction_create(&record).await.map_err(crate::error::store)? {
             None => self.ordered(&prepared, &endorsed, record).await,
             Some(earlier) => self.repeated(&prepared, &spec, earlier).await,
@@ -129,7 +140,7 @@ impl ControlPlane {
         view.submitted_by = user.name.to_string();
         view.error = Some(refusal.clone());
         let idempotency_key = format!("{} refused at {}", spec.idempotency_key, view.created_ms);
-        let record = TransactionRecord { view, user: user.id.clone(), idempotency_key };
+        let record = TransactionRecord { view, user: user.id.clone(), idempotency_key, asked: None };
         match self.services.store.transaction_create(&record).await {
             Ok(_) => self.services.changed("chain", &spec.chain),
             Err(error) => tracing::warn!(%error, "a refused call is not in the history"),
@@ -161,22 +172,21 @@ impl ControlPlane {
 
     /// Waits until a transaction stands in a block of the peer; one that does not stays pending.
     async fn awaited(&self, prepared: &Prepared, mut record: TransactionRecord) -> TransactionRecord {
-        let Prepared { link, peer, identity, call } = prepared;
+        let Prepared { link, peer, identity, call, place } = prepared;
         let started = Instant::now();
         let status =
             self.services.network.commit_status(link, peer, identity, &call.channel, &record.view.id);
         match tokio::time::timeout(COMMIT_TIMEOUT, status).await {
             Ok(Ok(committed)) => {
                 record.view.commit_ms = Some(millis(started.elapsed()));
+                self.last_writes.note(place, committed.block, &peer.name);
                 settle(&mut record.view, committed);
             }
             Ok(Err(error)) => {
                 tracing::warn!(error = full_text(&error), tx = record.view.id, "commit status");
-                record.view.error.get_or_insert_with(|| Error::unavailable(Code::TransactionTimeout));
+                leave_open(&mut record.view);
             }
-            Err(_elapsed) => {
-                record.view.error = Some(Error::unavailable(Code::TransactionTimeout));
-            }
+            Err(_elapsed) => leave_open(&mut record.view),
         }
         record
     }
@@ -188,16 +198,10 @@ impl ControlPlane {
         spec: &CallSpec,
         record: TransactionRecord,
     ) -> Result<SubmitView, Error> {
-        let view = &record.view;
-        let same = view.chain == spec.chain
-            && view.channel == spec.channel
-            && view.chaincode == spec.chaincode
-            && view.function == spec.function
-            && view.arguments == spec.arguments;
-        if !same {
+        if !self.is_same_call(&record, spec)? {
             return Err(Error::conflict(Code::KeyUsed).on("idempotency_key"));
         }
-        if view.state != TransactionState::Pending {
+        if record.view.state != TransactionState::Pending {
             return Ok(record.view);
         }
         let record = self.awaited(prepared, record).await;
@@ -211,8 +215,14 @@ impl ControlPlane {
     }
 
     async fn saved(&self, record: TransactionRecord) -> Result<SubmitView, Error> {
-        match self.services.store.transaction_save(&record).await {
-            Ok(()) | Err(StoreError::NotFound) => {}
+        let store = &self.services.store;
+        match store.transaction_save(&record).await {
+            Ok(()) => {}
+            // Somebody else saw it meanwhile, and their row stands; or the chain is gone.
+            Err(StoreError::NotFound) => {
+                let stands = store.transaction_by_key(&record.user, &record.idempotency_key).await;
+                return Ok(stands.map_err(crate::error::store)?.unwrap_or(record).view);
+            }
             Err(error) => return Err(crate::error::store(error)),
         }
         self.services.changed("chain", &record.view.chain);
@@ -224,15 +234,16 @@ impl ControlPlane {
         let record = self.chain_for(caller, action, Noun::Chaincode, &spec.chain).await?;
         spec.check()?;
         ChainVerb::Transact.check(record.state)?;
-        let link = self.link(&spec.chain).await?;
+        let link = self.link(&record).await?;
         let msp_id = member(&link, &spec.organization).map_err(|error| error.on("organization"))?;
         let mut organizations = Vec::with_capacity(spec.endorsers.len());
         for name in &spec.endorsers {
             organizations.push(member(&link, name).map_err(|error| error.on("endorsers"))?);
         }
-        let peer = self.answering_peer(&link, &spec.organization, spec.channel.as_str()).await?;
         let user = caller.require_user()?;
-        let identity = self.services.user_identity(&link.plan, &msp_id, user).await?;
+        let place = Place::new(&user.id, &record, &spec.channel);
+        let peer = self.answering_peer(&link, &spec.organization, &place).await?;
+        let identity = self.services.user_identity(&link, &msp_id, user).await?;
         let mut arguments = vec![spec.function.as_bytes().to_vec()];
         arguments.extend(spec.arguments.iter().map(|argument| argument.as_bytes().to_vec()));
         let transient = spec.transient.iter();
@@ -244,37 +255,13 @@ impl ControlPlane {
             organizations,
             is_init: spec.is_init,
         };
-        Ok(Prepared { link, peer, identity, call })
+        Ok(Prepared { link, peer, identity, call, place })
     }
 
-    /// The first peer of an organization that serves a channel; one that is down or not in it is passed over.
-    async fn answering_peer(
-        &self,
-        link: &ChainLink,
-        organization: &OrganizationName,
-        channel: &str,
-    ) -> Result<PlannedNode, Error> {
-        let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
-        if let [only] = peers.as_slice() {
-            return Ok((*only).clone());
-        }
-        let mut unknown = false;
-        for peer in &peers {
-            match self.services.network.height(link, peer, channel).await {
-                Ok(_) => return Ok((*peer).clone()),
-                Err(error) => unknown |= error.kind() == FabricKind::ChannelUnknown,
-            }
-        }
-        if unknown {
-            return Err(Error::not_found_as(Code::ChannelUnknown).on("channel"));
-        }
-        Err(Error::unavailable(Code::NodeUnavailable).with("organization", organization))
-    }
-
-    /// A refusal, told more exactly where the portal knows: a gateway answers alike whether the channel, the
+    /// A refusal of peers, told more exactly where the portal knows: a gateway answers alike whether the channel, the
     /// chaincode or a peer is missing.
     async fn refused_call(&self, spec: &CallSpec, error: &FabricError) -> Error {
-        let refusal = call_error(error);
+        let refusal = run_error(error);
         if is_of_chaincode(error) {
             return refusal;
         }
@@ -292,11 +279,13 @@ impl ControlPlane {
         refusal
     }
 
-    /// The caller's submitted transactions on a chain; staff see everybody's.
+    /// The caller's submitted transactions on a chain, newest first; staff see everybody's. `before_ms` is the time of
+    /// the last row of the page before.
     pub async fn transaction_history(
         &self,
         caller: &Caller,
         chain: &ChainName,
+        before_ms: Option<i64>,
     ) -> Result<Vec<SubmitView>, Error> {
         self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
         let user = caller.require_user()?;
@@ -307,7 +296,7 @@ impl ControlPlane {
         let records = self
             .services
             .store
-            .transaction_list(chain, only, PAGE, None)
+            .transaction_list(chain, only, PAGE, before_ms)
             .await
             .map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view.shortened()).collect())

@@ -8,16 +8,22 @@ use domain::{Code, Error, ErrorKind};
 use store::{StoreError, UserRecord};
 
 use crate::ControlPlane;
+use crate::audit::neighbourhood;
 use crate::caller::{Caller, CallerUser};
 use crate::policy::{self, Resource};
 use crate::secrets::random;
 
-/// Failures after which a wait begins.
+/// Failures of an account after which a wait begins.
 const FREE_FAILURES: u32 = 3;
+/// The same for an address, behind which there may be many people; no success makes it forget.
+const FREE_FAILURES_ADDRESS: u32 = 10;
 /// First wait; it doubles with every further failure.
 const DELAY_FIRST_MS: i64 = 1_000;
-/// Longest wait: nobody can lock somebody else out for good.
+/// Longest wait.
 const DELAY_LONGEST_MS: i64 = 60_000;
+/// How long an address is somebody's own after they signed in from it: there the failures of strangers do not count, so
+/// that nobody is kept out by whoever guesses again after each wait.
+const OWN_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// A user's row with a fresh id.
 pub(crate) fn new_record(name: UserName, role: Role, hash: String, now_ms: i64) -> Result<UserRecord, Error> {
@@ -37,10 +43,10 @@ impl ControlPlane {
     /// Checks name and password; one generic refusal, whatever was wrong.
     pub async fn sign_in(&self, caller: &Caller, name: &str, password: String) -> Result<UserView, Error> {
         let result = self.sign_in_checked(caller, name, password).await;
+        let named = caller.named(&result);
         // The name that was tried is part of the record even if nobody has it; it is cut, since anybody may send anything.
-        let tried: String = name.chars().take(40).collect();
-        self.audit.record(caller, "sign-in", &format!("user/{tried}"), &result).await;
-        result
+        self.audit.record(&named, "sign-in", &format!("user/{}", short(name)), &result).await;
+        result.map(|user| user.view())
     }
 
     /// Checks name and password, without a record of its own in the audit.
@@ -49,40 +55,66 @@ impl ControlPlane {
         caller: &Caller,
         name: &str,
         password: String,
-    ) -> Result<UserView, Error> {
+    ) -> Result<UserRecord, Error> {
         policy::authorize(caller, Action::SignIn, Resource::any(Noun::Session))?;
         let store = &self.services.store;
-        let now = self.services.clock.now_ms();
         let folded = name.trim().to_lowercase();
-        let keys = [format!("account:{}", short(&folded)), format!("address:{}", caller.address)];
-        for key in &keys {
-            if let Some(delay) = store.delay_read(key).await.map_err(crate::error::store)?
-                && delay.until_ms > now
-            {
-                let seconds = (delay.until_ms - now + 999) / 1_000;
-                return Err(Error::new(ErrorKind::Forbidden, Code::SignInDelayed).with("seconds", seconds));
-            }
-        }
+        let (name, sender) = (short(&folded), neighbourhood(&caller.address));
+        let address = format!("address:{sender}");
+        let own = format!("own:{sender} {name}");
+        let account = if self.is_own(&own).await? {
+            format!("account-at:{sender} {name}")
+        } else {
+            format!("account:{name}")
+        };
+        let keys = [(account.as_str(), FREE_FAILURES), (address.as_str(), FREE_FAILURES_ADDRESS)];
+        // Who has to wait anyway does not stand in line.
+        self.not_delayed(&keys).await?;
+        let turn = self.passwords.turn().await?;
+        // Asked again within the turn: those before in the line may have failed meanwhile.
+        self.not_delayed(&keys).await?;
         let record =
             store.user_by_name(&folded).await.map_err(crate::error::store)?.filter(|user| user.enabled);
         let too_long = password.chars().count() > domain::user::PASSWORD_MAX;
         let password = if too_long { String::new() } else { password };
         let hash = record.as_ref().map(|user| user.password_hash.clone());
-        let fits = self.passwords.verify(password, hash).await?;
+        let fits = self.passwords.verify(&turn, password, hash).await?;
+        let now = self.services.clock.now_ms();
         let Some(user) = record.filter(|_| fits) else {
-            for key in &keys {
+            for (key, free) in keys {
                 store
-                    .delay_failed(key, now, FREE_FAILURES, DELAY_FIRST_MS, DELAY_LONGEST_MS)
+                    .delay_failed(key, now, free, DELAY_FIRST_MS, DELAY_LONGEST_MS)
                     .await
                     .map_err(crate::error::store)?;
             }
             return Err(Error::new(ErrorKind::Forbidden, Code::SignInFailed));
         };
-        for key in &keys {
-            store.delay_clear(key).await.map_err(crate::error::store)?;
-        }
+        // Not the address's: with an account of their own somebody would go on guessing those of others without a wait.
+        store.delay_clear(&account).await.map_err(crate::error::store)?;
+        store.delay_own(&own, now.saturating_add(OWN_MS)).await.map_err(crate::error::store)?;
         store.user_signed_in(&user.id, now).await.map_err(crate::error::store)?;
-        Ok(user.view())
+        Ok(user)
+    }
+
+    /// Whether somebody has signed in from an address of late, by the key of both.
+    async fn is_own(&self, key: &str) -> Result<bool, Error> {
+        let own = self.services.store.delay_read(key).await.map_err(crate::error::store)?;
+        Ok(own.is_some_and(|own| own.until_ms > self.services.clock.now_ms()))
+    }
+
+    /// Refuses while one of the keys has to wait.
+    async fn not_delayed(&self, keys: &[(&str, u32)]) -> Result<(), Error> {
+        let now = self.services.clock.now_ms();
+        for (key, _) in keys {
+            let delay = self.services.store.delay_read(key).await.map_err(crate::error::store)?;
+            let left_ms = delay.map_or(0, |delay| delay.until_ms.saturating_sub(now));
+            // A wait longer than any wait is of a clock that was set back since: nobody is locked out for that.
+            if (1..=DELAY_LONGEST_MS).contains(&left_ms) {
+                let seconds = (left_ms + 999) / 1_000;
+                return Err(Error::new(ErrorKind::Forbidden, Code::SignInDelayed).with("seconds", seconds));
+            }
+        }
+        Ok(())
     }
 
     /// Records that somebody signed out.

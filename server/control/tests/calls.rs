@@ -5,6 +5,10 @@
 #[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "the operations' tests need more of it")]
 mod bed;
+#[path = "calls/exports.rs"]
+mod exports;
+#[path = "calls/further.rs"]
+mod further;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +17,7 @@ use bed::Bed;
 use control::ControlPlane;
 use control::caller::{Caller, CallerUser};
 use control::operations::chain_create::ChainCreate;
+use control::operations::chain_delete::ChainDelete;
 use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
@@ -37,7 +42,7 @@ fn caller(name: &str, role: Role) -> Caller {
 async fn deployed() -> (Bed, Arc<ControlPlane>) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec() }).await;
+    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
     let key = Zeroizing::new(vec![1; 32]);
     let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
     (bed, Arc::new(plane))
@@ -91,11 +96,27 @@ async fn one_key_writes_once_however_often_it_is_sent() {
     assert_eq!(ids.len(), 1);
     let answer = plane.transaction_query(&ann, call("query", &["a"], "query")).await.unwrap();
     assert_eq!(answer.text, "90");
-    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap()).await.unwrap();
+    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap(), None).await.unwrap();
     assert_eq!(history.len(), 2);
     assert!(history.iter().all(|row| row.state == TransactionState::Valid), "{history:?}");
     let other = plane.transaction_submit(&ann, call("move", &["a", "b", "11"], "same")).await.unwrap_err();
     assert_eq!((other.code, other.status()), (Code::KeyUsed, 409));
+}
+
+#[tokio::test]
+async fn keys_are_opened_once_and_a_chain_made_again_has_its_own() {
+    let (bed, _plane) = deployed().await;
+    let name = ChainName::parse("demo").unwrap();
+    let opened = async || {
+        let record = bed.services.store.chain_read(&name).await.unwrap().unwrap();
+        bed.services.opened(&record).await.unwrap()
+    };
+    let (first, again) = (opened().await, opened().await);
+    assert!(Arc::ptr_eq(&first.trust, &again.trust));
+    bed.run(ChainDelete { spec: bed.chain_spec() }).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let other = opened().await;
+    assert_ne!(other.trust.portal.cert_pem, first.trust.portal.cert_pem);
 }
 
 #[tokio::test]
@@ -137,7 +158,7 @@ async fn wrong_calls_are_told_apart_and_leave_nothing() {
     );
     bed.run(ChainStop { chain: ChainName::parse("demo").unwrap() }).await;
     assert_eq!(refused(&|_| {}).await, (Code::ChainState, 409, String::new()));
-    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap()).await.unwrap();
+    let history = plane.transaction_history(&ann, &ChainName::parse("demo").unwrap(), None).await.unwrap();
     // What the chaincode refused is told, without an id of a transaction; the rest never left the portal.
     let told: Vec<_> =
         history.iter().map(|row| (row.state, row.id.as_str(), row.function.as_str())).collect();
@@ -157,9 +178,9 @@ async fn everybody_sees_their_own_history_and_staff_sees_all() {
     }
     plane.transaction_submit(&ben, call("init", &["a", "1", "b", "2"], "ben")).await.unwrap();
     plane.transaction_submit(&eve, call("move", &["a", "b", "1"], "eve")).await.unwrap();
-    let own = plane.transaction_history(&ben, &demo).await.unwrap();
+    let own = plane.transaction_history(&ben, &demo, None).await.unwrap();
     assert_eq!(own.iter().map(|row| row.submitted_by.as_str()).collect::<Vec<_>>(), ["ben"]);
-    let all = plane.transaction_history(&caller("ann", Role::Operator), &demo).await.unwrap();
+    let all = plane.transaction_history(&caller("ann", Role::Operator), &demo, None).await.unwrap();
     assert_eq!(all.len(), 2);
     // Each signs as themselves: the portal made an identity per person and organization.
     for user in ["ben", "eve"] {
@@ -223,7 +244,7 @@ async fn a_further_channel_is_its_members_alone() {
     assert_eq!(again.await.unwrap_err().code, Code::ChannelExists);
     // What is deployed there concerns its one organization only.
     let deploy = DeploySpec { channel: second.clone(), ..bed.deploy_spec() };
-    bed.run(ChaincodeDeploy { spec: deploy }).await;
+    bed.run(ChaincodeDeploy { spec: deploy, starter: None }).await;
     let mut spec = call("init", &["a", "1", "b", "2"], "second");
     spec.channel = second.clone();
     assert_eq!(plane.transaction_submit(&ann, spec).await.unwrap().state, TransactionState::Valid);
@@ -251,14 +272,16 @@ async fn a_deployment_can_be_made_step_by_step() {
     let spec = bed.deploy_spec();
     let organization = |name: &str| OrganizationName::parse(name).unwrap();
     let peers = |name: &str| vec![NodeName::parse(name).unwrap()];
-    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org1") }).await;
+    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org1"), starter: None }).await;
     assert_eq!(board().await, (false, vec![(1, false), (0, false)]));
-    bed.run(ChaincodeApprove { spec: spec.clone(), organization: organization("org1") }).await;
+    let approve =
+        |name: &str| ChaincodeApprove { spec: spec.clone(), organization: organization(name), starter: None };
+    bed.run(approve("org1")).await;
     assert_eq!(board().await, (false, vec![(1, true), (0, false)]));
-    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org2") }).await;
-    bed.run(ChaincodeApprove { spec: spec.clone(), organization: organization("org2") }).await;
+    bed.run(ChaincodeInstall { spec: spec.clone(), peers: peers("peer0-org2"), starter: None }).await;
+    bed.run(approve("org2")).await;
     assert_eq!(board().await, (false, vec![(1, true), (1, true)]));
-    bed.run(ChaincodeCommit { spec }).await;
+    bed.run(ChaincodeCommit { spec: spec.clone(), starter: None }).await;
     assert_eq!(board().await, (true, vec![(1, true), (1, true)]));
     plane.transaction_submit(&ann, call("init", &["a", "1", "b", "2"], "steps")).await.unwrap();
 }

@@ -6,7 +6,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
     reason = "a test fails by panicking and says why it is skipped"
 )]
 
@@ -14,6 +13,7 @@
 #[expect(dead_code, reason = "the tests of the versions need more of it")]
 mod bed;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -27,7 +27,8 @@ use domain::name::{ChannelName, NodeName};
 const PORT_FIRST: u16 = 36_000;
 
 fn skipped(reason: &str) {
-    eprintln!("skipped: {reason}");
+    let mut out = std::io::stdout();
+    writeln!(out, "skipped: {reason}").unwrap();
 }
 
 fn unpack(tar: &[u8], to: &Path) {

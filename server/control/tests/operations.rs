@@ -1,6 +1,6 @@
 //! Every operation in the workflow's test kit: run twice, failed, undone, undone twice, crashed at every step and
 //! resumed, on a host and a network in memory. After each case nothing is left over and nothing is stuck.
-//! `HEDDLE_TEST_FULL` plays a hundred seeds.
+//! `HEDDLE_TEST_FULL` plays every crash with a hundred seeds.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,16 +16,19 @@ mod further;
 
 use std::sync::{Arc, Mutex};
 
+use agents::NodeRef;
 use async_trait::async_trait;
 use bed::{Bed, SECOND_IMAGE, Template, same};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_delete::ChainDelete;
 use control::operations::chain_start::ChainStart;
 use control::operations::chain_stop::ChainStop;
-use control::operations::chaincode_deploy::ChaincodeDeploy;
+use control::operations::chaincode_deploy::{ChaincodeDeploy, Starter};
 use control::operations::demo_create::DemoCreate;
 use control::services::Services;
 use domain::chain::ChainState;
+use domain::name::UserName;
+use domain::permission::Role;
 use store::Store;
 use workflow::Operation;
 use workflow::testkit::{self, Expect, Options, Trial, World};
@@ -60,10 +63,14 @@ impl<S: Scene> Stage<S> {
         }
         let stage = Self { scene, store, templates: made.try_into().ok(), bed: Mutex::new(None) };
         let full = std::env::var_os("HEDDLE_TEST_FULL").is_some();
-        // Even and odd seeds differ in shape. The demo is made of steps whose writes are tried by themselves.
-        let writes = if S::Operation::plan().step_names().len() > 10 { 0 } else { 1 };
-        let (seeds, write_seeds) = if full { (100, 10) } else { (2, writes) };
-        let options = Options { seeds, write_seeds, ..Options::default() };
+        // Even and odd seeds differ in shape: two play every crash, the others up to a hundred one each.
+        let quick = Options { seeds: 2, samples: 98, write_seeds: 1, ..Options::default() };
+        let options = match S::Operation::plan().step_names().len() {
+            _ if full => Options { seeds: 100, write_seeds: 10, ..Options::default() },
+            // The demo is made of steps whose writes are tried by themselves, too.
+            11.. => Options { write_stride: 7, ..quick },
+            _ => quick,
+        };
         let report = testkit::run(&stage, options).await;
         println!("{} cases, {} of them with a crash", report.cases, report.crashes);
         if let Err(problems) = report.into_result() {
@@ -111,7 +118,7 @@ async fn stopped(bed: &Bed) {
 
 async fn deployed(bed: &Bed) {
     created(bed).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec() }).await;
+    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
     assert_eq!(bed.check_chaincode().await, Ok(1));
 }
 
@@ -144,6 +151,13 @@ impl Scene for Start {
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        if self.restart && expect == Expect::Complete {
+            // Also where a crash cut the restart in the middle every node was started since.
+            for planned in bed.plan().await?.nodes {
+                let place = NodeRef::new(&bed.services.installation, "demo", planned.name.as_str());
+                same(&format!("{place} was restarted"), bed.agent.boots(&place) > 1, true)?;
+            }
+        }
         let runs = self.restart || expect == Expect::Complete;
         bed.check_chain(if runs { ChainState::Running } else { ChainState::Stopped }).await
     }
@@ -194,7 +208,7 @@ impl Scene for Deploy {
     type Operation = ChaincodeDeploy;
 
     fn params(&self, bed: &Bed) -> ChaincodeDeploy {
-        ChaincodeDeploy { spec: bed.deploy_spec() }
+        ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
@@ -213,7 +227,9 @@ impl Scene for Upgrade {
     fn params(&self, bed: &Bed) -> ChaincodeDeploy {
         let mut spec = bed.deploy_spec();
         (spec.version, spec.image) = ("2".to_owned(), SECOND_IMAGE.to_owned());
-        ChaincodeDeploy { spec }
+        // An image outside of the rules runs because an operator chose it.
+        let starter = Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator };
+        ChaincodeDeploy { spec, starter: Some(starter) }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
@@ -281,4 +297,20 @@ async fn chaincode_upgrade() {
 #[tokio::test]
 async fn demo_create() {
     Stage::play(Demo, nothing).await;
+}
+
+/// The façade's own list is what counts: an operation that it knows and no scene plays is not tried at all.
+#[test]
+fn every_registered_operation_is_played() {
+    let facade = include_str!("../src/lib.rs");
+    let scenes = [include_str!("operations.rs"), include_str!("operations/further.rs")].concat();
+    let registered: Vec<&str> = facade
+        .lines()
+        .filter_map(|line| line.split_once(".register::<")?.1.split_once(">()"))
+        .filter_map(|(path, _)| path.rsplit("::").next())
+        .collect();
+    assert!(registered.len() > 10, "{registered:?}");
+    for operation in registered {
+        assert!(scenes.contains(&format!("type Operation = {operation};")), "{operation} is in no scene");
+    }
 }

@@ -1,25 +1,58 @@
-//! The control plane over a host and a network in memory: reconcilers, faults of the host, ports that others take, keys that are used
-//! twice.
+//! The control plane over a host and a network in memory: reconcilers, faults of the host, deployments that do not go
+//! well, what organizations agree on, ports that others take, keys that are used twice, what is told to whom, what is
+//! recorded, and how guesses of passwords are slowed down.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "plane/agree.rs"]
+mod agree;
 #[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;
+#[path = "plane/beside.rs"]
+mod beside;
+#[path = "plane/clock.rs"]
+mod clock;
+#[path = "plane/demo.rs"]
+mod demo;
+#[path = "plane/deploy.rs"]
+mod deploy;
 #[path = "plane/faults.rs"]
 mod faults;
+#[path = "plane/hosts.rs"]
+mod hosts;
 #[path = "plane/keys.rs"]
 mod keys;
 #[path = "plane/ports.rs"]
 mod ports;
 #[path = "plane/reconcile.rs"]
 mod reconcile;
+#[path = "plane/recorded.rs"]
+mod recorded;
+#[path = "plane/records.rs"]
+mod records;
+#[path = "plane/rights.rs"]
+mod rights;
+#[path = "plane/sign_in.rs"]
+mod sign_in;
+#[path = "plane/standing.rs"]
+mod standing;
 
 use std::sync::Arc;
 
 use control::ControlPlane;
+use control::caller::{Caller, CallerUser};
 use control::services::Services;
+use domain::id::UserId;
+use domain::name::UserName;
+use domain::permission::Role;
 use workflow::Settings;
 use zeroize::Zeroizing;
+
+/// Somebody who is signed in; their id is their name.
+fn caller(name: &str, role: Role) -> Caller {
+    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
+    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+}
 
 /// A façade over services.
 fn plane(services: Arc<Services>) -> Arc<ControlPlane> {

@@ -6,13 +6,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
     reason = "a test fails by panicking and says why it is skipped"
 )]
 
 #[path = "engine/bed.rs"]
+#[expect(dead_code, reason = "the tests of the outcomes need more of it")]
 mod bed;
+#[path = "versions/five.rs"]
+mod five;
 
+use std::io::Write;
 use std::sync::Arc;
 
 use bed::{Portal, organization};
@@ -42,7 +45,8 @@ async fn lives(name: &str, port_first: u16, version: FabricVersion, consensus: C
     let Some(socket) = bed::engine() else { return };
     let portal = Arc::new(Portal::new(&socket, name).await);
     if let Some(image) = missing(&portal, &socket, version).await {
-        eprintln!("skipped: image {image} is not on the engine");
+        let mut out = std::io::stdout();
+        writeln!(out, "skipped: image {image} is not on the engine").unwrap();
         return;
     }
     let inside = portal.clone();
@@ -95,6 +99,8 @@ async fn used(portal: &Portal) {
     for (function, arguments) in [("init", &["a", "100", "b", "200"][..]), ("move", &["a", "b", "10"])] {
         let done = plane.transaction_submit(admin, call(portal, function, arguments)).await.unwrap();
         assert_eq!(done.state, TransactionState::Valid, "{done:?}");
+        // The next call is endorsed by both organizations, and the block reaches one of them later than the other.
+        portal.seen_by_all(done.block.unwrap()).await;
     }
     let view = plane.chain_read(admin, chain).await.unwrap();
     let servers: Vec<_> = view.nodes.iter().filter(|node| node.kind == NodeKind::Chaincode).collect();

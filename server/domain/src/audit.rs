@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 pub struct AuditView {
     pub sequence: i64,
     pub at_ms: i64,
-    /// Name of who did it; empty for the portal itself.
+    /// Name of who did it; empty for the portal itself and for who did not prove a name.
     pub who: String,
     /// `chain-create`, `sign-in`, …
     pub what: String,
     /// The object it was done to: `chain/demo`.
     pub object: String,
-    /// `ok`, or the code of the refusal.
+    /// `ok`, or the code of the refusal. Refusals of nobody signed in are counted: `sign-in-failed ×12` stands for
+    /// twelve further ones from the same address within the same minute.
     pub result: String,
     pub request_id: String,
     pub address: String,

@@ -68,6 +68,11 @@ pub struct NodeResources {
     pub memory_mib: u32,
 }
 
+impl NodeResources {
+    /// What a node gets unless somebody chooses: one core, which every host has, and what a peer with few blocks needs.
+    pub const DEFAULT: Self = Self { cpu_milli: 1_000, memory_mib: 512 };
+}
+
 /// What an operator wants of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -217,7 +222,9 @@ impl ChainVerb {
     pub fn allowed_in(self) -> &'static [ChainState] {
         match self {
             Self::Start => &[ChainState::Stopped],
-            Self::Stop | Self::Restart | Self::Update | Self::Transact => &[ChainState::Running],
+            Self::Stop | Self::Restart | Self::Update => &[ChainState::Running],
+            // A deployment does not keep applications waiting.
+            Self::Transact => &[ChainState::Running, ChainState::Updating],
             Self::Delete => &[ChainState::Running, ChainState::Stopped, ChainState::Failed],
         }
     }
@@ -244,18 +251,43 @@ pub enum Health {
     Unreachable,
 }
 
-/// Health with its reason and the time of the look.
+/// What is wrong with a chain, or with one of its nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ailment {
+    /// The node it is about; none: the chain as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    pub why: Error,
+}
+
+impl Ailment {
+    /// What is wrong with a node.
+    pub fn of(node: impl ToString, why: Error) -> Self {
+        Self { node: Some(node.to_string()), why }
+    }
+
+    /// What is wrong with the chain as a whole.
+    pub fn of_chain(why: Error) -> Self {
+        Self { node: None, why }
+    }
+}
+
+/// Health with what is wrong and the time of the look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthView {
     pub health: Health,
-    /// `peer0-org1: stopped`; empty when all is well.
-    pub reasons: Vec<String>,
+    /// Empty when all is well. Rows of former versions held sentences under another name; the next look replaces them.
+    #[serde(default)]
+    pub ailments: Vec<Ailment>,
     pub checked_ms: Option<i64>,
+    /// Since when it is so.
+    #[serde(default)]
+    pub since_ms: Option<i64>,
 }
 
 impl Default for HealthView {
     fn default() -> Self {
-        Self { health: Health::Unknown, reasons: Vec::new(), checked_ms: None }
+        Self { health: Health::Unknown, ailments: Vec::new(), checked_ms: None, since_ms: None }
     }
 }
 
@@ -274,8 +306,11 @@ pub struct ChainSummary {
     pub orderers: u16,
     pub owner: Option<UserId>,
     pub created_ms: i64,
-    /// The operation that holds the chain, if one does.
+    /// The operation that holds the chain, if one does: nothing else but a deletion after a failure begins meanwhile.
     pub operation: Option<OperationId>,
+    /// Whether that operation failed, so that a person must resume or undo it.
+    #[serde(default)]
+    pub operation_failed: bool,
 }
 
 /// A chain's page.
@@ -288,6 +323,9 @@ pub struct ChainView {
     pub grant: Grant,
     /// What may be done now, by right and by state.
     pub verbs: Vec<ChainVerb>,
+    /// The newest operation on it, whether or not it holds the chain.
+    #[serde(default)]
+    pub last_operation: Option<OperationId>,
 }
 
 /// The review before creation: every node with its ports and image.
@@ -368,7 +406,7 @@ mod tests {
                 .collect(),
             channel: ChannelName::parse("mychannel").unwrap(),
             batch_timeout_ms: 200,
-            resources: NodeResources { cpu_milli: 1_000, memory_mib: 512 },
+            resources: NodeResources::DEFAULT,
         }
     }
 
@@ -409,6 +447,16 @@ mod tests {
             .organizations
             .push(OrganizationSpec { name: OrganizationName::parse("orderer").unwrap(), peers: 1 });
         assert_eq!(code(&chain), Some(Code::OrganizationTwice));
+    }
+
+    #[test]
+    fn health_that_a_former_version_stored_is_still_read() {
+        let row = r#"{"health":"degraded","reasons":["peer0-org1: stopped"],"checked_ms":5,"since_ms":3}"#;
+        let read: HealthView = serde_json::from_str(row).unwrap();
+        assert_eq!((read.health, read.ailments.len(), read.checked_ms), (Health::Degraded, 0, Some(5)));
+        let ailments = vec![Ailment::of("peer0-org1", Error::conflict(Code::NodeDataLost))];
+        let now = HealthView { ailments, ..read };
+        assert_eq!(serde_json::from_str::<HealthView>(&serde_json::to_string(&now).unwrap()).unwrap(), now);
     }
 
     #[test]

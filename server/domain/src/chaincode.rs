@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
-use crate::name::{ChainName, ChaincodeName, ChannelName, OrganizationName};
+use crate::host::image::check_chaincode_image;
+use crate::name::{ChainName, ChaincodeName, ChannelName, NodeName, OrganizationName};
 
 /// Names that Fabric keeps for itself.
 pub const RESERVED: [&str; 6] = ["lscc", "cscc", "qscc", "escc", "vscc", "lifecycle"];
@@ -25,6 +26,9 @@ pub struct DeploySpec {
     /// Label of an uploaded package; none: name and version.
     #[serde(default)]
     pub label: Option<String>,
+    /// Peers that get the package; none: all that serve the channel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<NodeName>,
 }
 
 impl DeploySpec {
@@ -40,13 +44,7 @@ impl DeploySpec {
         if self.label.as_ref().is_some_and(|label| !is_label(label)) {
             return Err(Error::invalid(Code::PackageLabel).on("package"));
         }
-        if self.image.trim().is_empty() {
-            return Err(Error::invalid(Code::FieldMissing).on("image"));
-        }
-        if self.image.len() > 255 {
-            return Err(Error::invalid(Code::TextTooLong).with("max", 255).on("image"));
-        }
-        Ok(())
+        check_chaincode_image(&self.image)
     }
 }
 
@@ -161,6 +159,21 @@ mod tests {
         ] {
             assert_eq!(choice.expression(names).unwrap_err().field.as_deref(), Some("policy"), "{choice:?}");
         }
+    }
+
+    #[test]
+    fn a_specification_without_peers_reads_and_writes_as_before() {
+        let text = r#"{"chain":"demo","channel":"mychannel","name":"example02","version":"1","image":"one:1",
+            "policy":null,"init_required":false}"#;
+        let read: DeploySpec = serde_json::from_str(text).unwrap();
+        assert!(read.peers.is_empty());
+        assert!(!serde_json::to_string(&read).unwrap().contains("peers"));
+        assert_eq!(read.check(), Ok(()));
+        let nameless = DeploySpec { image: format!("sha256:{}", "0".repeat(64)), ..read.clone() };
+        assert_eq!(nameless.check().unwrap_err().code, Code::ImageNameMalformed);
+        let chosen = DeploySpec { peers: vec![NodeName::parse("peer0-org1").unwrap()], ..read };
+        let again: DeploySpec = serde_json::from_str(&serde_json::to_string(&chosen).unwrap()).unwrap();
+        assert_eq!(again, chosen);
     }
 
     #[test]

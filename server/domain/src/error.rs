@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::permission::{Action, Noun};
+
 /// What sort of refusal it is; decides the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,12 +48,16 @@ pub enum Code {
     PasswordTooLong,
     PasswordTooCommon,
     UserNameTaken,
+    UserUnknown,
+    LevelNotGiven,
     // Rights
     NotAllowed,
+    ForeignRequest,
     NotFound,
     // Hosts
     HostNameTaken,
     HostEndpointTaken,
+    HostEngineTaken,
     HostLocalRefused,
     HostPlainTcp,
     HostAddress,
@@ -60,11 +66,15 @@ pub enum Code {
     HostAuthentication,
     HostApiVersion,
     HostEngine,
+    HostEngineFailed,
+    HostConflict,
+    HostRefused,
     HostUnreachable,
     HostHasChains,
     HostFull,
     HostPortsUsed,
     HostMissing,
+    HostChanged,
     CapacityBelowUse,
     HostNameUnresolved,
     HostAddressRefused,
@@ -75,6 +85,7 @@ pub enum Code {
     HostHasLeftovers,
     AddressMalformed,
     BindAddressMalformed,
+    BindAddressLoopback,
     NetworkRangeMalformed,
     PortRangeTooSmall,
     PortRangeOverlap,
@@ -83,6 +94,7 @@ pub enum Code {
     RegistryMalformed,
     // Images and what a pre-flight finds
     ImageNotInRegistry,
+    ImageBuilding,
     ImageToPull,
     ImageUnasked,
     ImageOtherArchitecture,
@@ -91,6 +103,8 @@ pub enum Code {
     ImageArchiveHostile,
     ImageArchiveTooLarge,
     ImageTagTaken,
+    ImageNotOnHost,
+    ApprovalsFull,
     RegistryDenied,
     RegistryUnreachable,
     DiskUnknown,
@@ -117,6 +131,10 @@ pub enum Code {
     PortTaken,
     NodeNotHealthy,
     NodeDataLost,
+    NodeNotRunning,
+    NodeUnwell,
+    NodeSilent,
+    NodeNotInChannel,
     // Operations
     OperationState,
     OperationInterrupted,
@@ -129,7 +147,14 @@ pub enum Code {
     ChannelExists,
     ChannelUnknown,
     ChannelLeftBehind,
+    ChannelKept,
+    FirstBlockKept,
+    PackageKept,
+    ApprovalKept,
+    ApprovalPerhapsKept,
+    DefinitionKept,
     PeersMissing,
+    PeersNotJoined,
     PackageBroken,
     PackageType,
     PackageLabel,
@@ -181,6 +206,14 @@ pub enum Code {
     ClockSkew,
     NodeUnavailable,
     Overloaded,
+    AlreadyDone,
+    JoinBlockInvalid,
+    MspInvalid,
+    RoleMissing,
+    SignatureInvalid,
+    TlsBinding,
+    EndorsementRefused,
+    RequestRefused,
     FabricOther,
     // Ours
     Internal,
@@ -189,15 +222,40 @@ pub enum Code {
 impl Code {
     /// The code as it stands in URLs, logs and answers: `host-full`.
     pub fn as_text(self) -> String {
-        let debug = format!("{self:?}");
-        let mut text = String::with_capacity(debug.len() + 4);
-        for letter in debug.chars() {
-            if letter.is_ascii_uppercase() && !text.is_empty() {
-                text.push('-');
-            }
-            text.push(letter.to_ascii_lowercase());
+        kebab(&format!("{self:?}"))
+    }
+}
+
+/// `HostFull` as `host-full`.
+fn kebab(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 4);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
         }
-        text
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+/// What the permission table refused to somebody: for the record, never for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub action: Action,
+    pub noun: Noun,
+    /// `chain/demo`; none where it was about the noun as a whole.
+    pub object: Option<String>,
+}
+
+impl Refusal {
+    /// What was tried: `host-list`.
+    pub fn what(&self) -> String {
+        kebab(&format!("{:?}{:?}", self.noun, self.action))
+    }
+
+    /// What it was tried on: an object, or the noun.
+    pub fn object(&self) -> String {
+        self.object.clone().unwrap_or_else(|| kebab(&format!("{:?}", self.noun)))
     }
 }
 
@@ -214,12 +272,16 @@ pub struct Error {
     /// The form field it is about, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// What the permission table refused, if it was the table. It stays in the portal: who asks for what they may not
+    /// know of hears what they would hear if it did not exist.
+    #[serde(skip)]
+    pub refusal: Option<Box<Refusal>>,
 }
 
 impl Error {
     /// An error without values.
     pub fn new(kind: ErrorKind, code: Code) -> Self {
-        Self { kind, code, values: BTreeMap::new(), field: None }
+        Self { kind, code, values: BTreeMap::new(), field: None, refusal: None }
     }
 
     /// Wrong input.
@@ -271,6 +333,22 @@ impl Error {
         self
     }
 
+    /// Notes that the permission table refused it.
+    #[must_use]
+    pub fn refused(mut self, action: Action, noun: Noun) -> Self {
+        self.refusal = Some(Box::new(Refusal { action, noun, object: None }));
+        self
+    }
+
+    /// Names the object of a refusal; any other error stays as it is.
+    #[must_use]
+    pub fn about(mut self, object: impl fmt::Display) -> Self {
+        if let Some(refusal) = &mut self.refusal {
+            refusal.object = Some(object.to_string());
+        }
+        self
+    }
+
     /// The HTTP status that answers it.
     pub fn status(&self) -> u16 {
         match self.kind {
@@ -304,6 +382,21 @@ mod tests {
     fn a_code_reads_like_a_word() {
         assert_eq!(Code::HostFull.as_text(), "host-full");
         assert_eq!(Code::BftNeedsVersion3.as_text(), "bft-needs-version3");
+    }
+
+    #[test]
+    fn what_the_table_refused_stays_inside() {
+        let hidden = Error::not_found().refused(Action::SignIn, Noun::AdminKey).about("chain/demo");
+        let json = |error: &Error| serde_json::to_string(error).unwrap();
+        assert_eq!(json(&hidden), json(&Error::not_found()));
+        let refusal = hidden.refusal.unwrap();
+        assert_eq!(
+            (refusal.what(), refusal.object()),
+            ("admin-key-sign-in".to_owned(), "chain/demo".to_owned())
+        );
+        let whole = Error::forbidden().refused(Action::List, Noun::Host).refusal.unwrap();
+        assert_eq!((whole.what(), whole.object()), ("host-list".to_owned(), "host".to_owned()));
+        assert_eq!(Error::not_found().about("chain/demo"), Error::not_found());
     }
 
     #[test]

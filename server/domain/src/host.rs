@@ -42,7 +42,14 @@ impl Endpoint {
     pub fn canonical(&self) -> String {
         match self {
             Self::Local { path } => format!("unix://{path}"),
-            Self::Tcp { address, port } => format!("tcp://{}:{port}", address.trim().to_ascii_lowercase()),
+            Self::Tcp { address, port } => {
+                let address = address.trim().to_ascii_lowercase();
+                // One IP address has many spellings.
+                match address.parse::<IpAddr>() {
+                    Ok(ip) => format!("tcp://{}:{port}", ip.to_canonical()),
+                    Err(_) => format!("tcp://{address}:{port}"),
+                }
+            }
         }
     }
 }
@@ -156,16 +163,27 @@ impl HostSpec {
                 return Err(Error::invalid(Code::FieldMissing).on(field));
             }
         }
-        if self.bind_address.parse::<IpAddr>().map_or(true, |address| address.is_multicast()) {
-            let text = &self.bind_address;
-            return Err(Error::invalid(Code::BindAddressMalformed).with("text", text).on("bind_address"));
-        }
+        self.check_bind_address()?;
         let anywhere = self.client_address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
         if anywhere || !is_address(&self.client_address) {
             let text = &self.client_address;
             return Err(Error::invalid(Code::AddressMalformed).with("text", text).on("client_address"));
         }
         Ok(())
+    }
+
+    /// Ports that a remote machine publishes on its loopback address are reached by nobody, the portal included.
+    fn check_bind_address(&self) -> Result<(), Error> {
+        let text = &self.bind_address;
+        let refused = |code| Error::invalid(code).with("text", text).on("bind_address");
+        let address: IpAddr = text.parse().map_err(|_| refused(Code::BindAddressMalformed))?;
+        match &self.endpoint {
+            _ if address.is_multicast() => Err(refused(Code::BindAddressMalformed)),
+            Endpoint::Tcp { .. } if address.to_canonical().is_loopback() => {
+                Err(refused(Code::BindAddressLoopback))
+            }
+            Endpoint::Local { .. } | Endpoint::Tcp { .. } => Ok(()),
+        }
     }
 
     fn check_images(&self) -> Result<(), Error> {
@@ -352,6 +370,10 @@ pub enum ImageState {
     Missing,
     /// No registry serves it: it is built, or its archive is uploaded.
     MissingLocal,
+    /// Its name stands for another content than the one that was approved.
+    Replaced {
+        id: String,
+    },
 }
 
 /// What an image is there for.

@@ -1,5 +1,7 @@
 //! Operations as shown: durable work, its steps and their record.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::OperationId;
@@ -45,6 +47,9 @@ pub struct FailureView {
     pub step: String,
     /// Stable code; the texts translate the known ones.
     pub code: String,
+    /// What the code's text names, by place-holder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
     /// What was going on, for those who know Fabric and engines.
     pub message: String,
     /// The last lines of the node concerned.
@@ -98,6 +103,16 @@ pub struct OperationSummary {
     pub ended_ms: Option<i64>,
 }
 
+/// What an undo leaves behind because Fabric cannot take it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptView {
+    /// Stable code; the texts translate the known ones.
+    pub code: String,
+    /// What the code's text names, by place-holder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+}
+
 /// An operation's page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationView {
@@ -105,5 +120,8 @@ pub struct OperationView {
     pub steps: Vec<StepView>,
     pub events: Vec<EventView>,
     pub failure: Option<FailureView>,
+    /// What Fabric keeps of it after an undo, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<KeptView>,
     pub verbs: Vec<OperationVerb>,
 }

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::UserName;
+
 /// What a person is in the portal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,6 +48,33 @@ pub enum Grant {
     Manage,
     /// It is theirs.
     Owner,
+}
+
+impl Grant {
+    /// What can be given and taken away, lowest first; an owner comes with the chain.
+    pub const GIVEN: [Self; 3] = [Self::Read, Self::Use, Self::Manage];
+
+    /// The word that is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Use => "use",
+            Self::Manage => "manage",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads the word of what can be given.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::GIVEN.into_iter().find(|level| level.as_str() == text)
+    }
+}
+
+/// Somebody's access to a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessView {
+    pub user: UserName,
+    pub level: Grant,
 }
 
 /// What somebody wants to do. A closed set: a new verb is a new row of the table.

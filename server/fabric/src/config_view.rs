@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     config_update::{ConfigUpdateError, config_from_block},
+    genesis::{CONSENSUS_BFT, CONSENSUS_RAFT},
     policy,
     proto::channel::{
         Acls, AnchorPeers, BatchSize, BatchTimeout, BlockDataHashingStructure, Capabilities, ConfigGroup,
         ConfigPolicy, ConfigValue, ConsensusType, FabricMspConfig, HashingAlgorithm, ImplicitMetaPolicy,
         MspConfig, OrdererAddresses, Orderers, Policy, PolicyType, SignaturePolicyEnvelope, etcdraft,
+        smartbft,
     },
 };
 
@@ -107,34 +109,67 @@ fn decoded(name: &str, bytes: &[u8]) -> Option<Value> {
 }
 
 fn consensus(consensus: &ConsensusType) -> Value {
-    let raft = etcdraft::ConfigMetadata::decode(consensus.metadata.as_slice())
-        .ok()
-        .filter(|_| consensus.r#type == "etcdraft");
-    let metadata = match raft {
-        None => Value::String(STANDARD.encode(&consensus.metadata)),
-        Some(raft) => {
-            let consenters = raft.consenters.iter().map(|one| {
-                json!({
-                    "host": one.host,
-                    "port": one.port,
-                    "server_tls_cert": text(&one.server_tls_cert),
-                    "client_tls_cert": text(&one.client_tls_cert),
-                })
-            });
-            let consenters: Vec<Value> = consenters.collect();
-            let options = raft.options.map(|options| {
-                json!({
-                    "tick_interval": options.tick_interval,
-                    "election_tick": options.election_tick,
-                    "heartbeat_tick": options.heartbeat_tick,
-                    "max_inflight_blocks": options.max_inflight_blocks,
-                    "snapshot_interval_size": options.snapshot_interval_size,
-                })
-            });
-            json!({ "consenters": consenters, "options": options })
-        }
+    let bytes = consensus.metadata.as_slice();
+    let metadata = match consensus.r#type.as_str() {
+        CONSENSUS_RAFT => etcdraft::ConfigMetadata::decode(bytes).ok().map(raft),
+        CONSENSUS_BFT => smartbft::Options::decode(bytes).ok().map(bft),
+        _ => None,
     };
+    let metadata = metadata.unwrap_or_else(|| Value::String(STANDARD.encode(bytes)));
     json!({ "type": consensus.r#type, "state": consensus.state, "metadata": metadata })
+}
+
+fn raft(metadata: etcdraft::ConfigMetadata) -> Value {
+    let consenters = metadata.consenters.iter().map(|one| {
+        json!({
+            "host": one.host,
+            "port": one.port,
+            "server_tls_cert": text(&one.server_tls_cert),
+            "client_tls_cert": text(&one.client_tls_cert),
+        })
+    });
+    let consenters: Vec<Value> = consenters.collect();
+    let options = metadata.options.map(|options| {
+        json!({
+            "tick_interval": options.tick_interval,
+            "election_tick": options.election_tick,
+            "heartbeat_tick": options.heartbeat_tick,
+            "max_inflight_blocks": options.max_inflight_blocks,
+            "snapshot_interval_size": options.snapshot_interval_size,
+        })
+    });
+    json!({ "consenters": consenters, "options": options })
+}
+
+/// The consenters of BFT stand in a value of their own, so that only options are left here.
+fn bft(options: smartbft::Options) -> Value {
+    let rotation = match smartbft::Rotation::try_from(options.leader_rotation) {
+        Ok(smartbft::Rotation::Unspecified) => json!("unspecified"),
+        Ok(smartbft::Rotation::Off) => json!("off"),
+        Ok(smartbft::Rotation::On) => json!("on"),
+        Err(_) => json!(options.leader_rotation),
+    };
+    let options = json!({
+        "request_batch_max_count": options.request_batch_max_count,
+        "request_batch_max_bytes": options.request_batch_max_bytes,
+        "request_batch_max_interval": options.request_batch_max_interval,
+        "incoming_message_buffer_size": options.incoming_message_buffer_size,
+        "request_pool_size": options.request_pool_size,
+        "request_forward_timeout": options.request_forward_timeout,
+        "request_complain_timeout": options.request_complain_timeout,
+        "request_auto_remove_timeout": options.request_auto_remove_timeout,
+        "request_max_bytes": options.request_max_bytes,
+        "view_change_resend_interval": options.view_change_resend_interval,
+        "view_change_timeout": options.view_change_timeout,
+        "leader_heartbeat_timeout": options.leader_heartbeat_timeout,
+        "leader_heartbeat_count": options.leader_heartbeat_count,
+        "collect_timeout": options.collect_timeout,
+        "sync_on_start": options.sync_on_start,
+        "speed_up_view_change": options.speed_up_view_change,
+        "leader_rotation": rotation,
+        "decisions_per_leader": options.decisions_per_leader,
+    });
+    json!({ "options": options })
 }
 
 fn msp(config: &MspConfig) -> Option<Value> {

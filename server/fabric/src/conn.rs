@@ -45,6 +45,7 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Nodes close connections that ping more often than every 60 s.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(75);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+const _: () = assert!(KEEP_ALIVE_INTERVAL.as_secs() >= 60, "nodes answer quicker pings with GOAWAY");
 
 /// A byte stream in both directions.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}

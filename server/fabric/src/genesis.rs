@@ -22,7 +22,7 @@ mod verify;
 pub use check::GenesisError;
 pub use verify::{ConsenterFacts, GenesisFacts, VerifyError, verify};
 
-pub(crate) use consensus::{CONSENSUS_BFT, go_duration};
+pub(crate) use consensus::{CONSENSUS_BFT, CONSENSUS_RAFT, go_duration};
 pub(crate) use tree::anchor_peers;
 
 /// Slots of a block's metadata, filled or not.

@@ -4,6 +4,7 @@
 
 use fabric::{
     config_update::config_from_block,
+    config_view,
     genesis::{self, ChannelProfile, Consensus, FabricVersion, GenesisError, VerifyError},
     material::ChainError,
     proto::channel::{Block, ConfigGroup, Orderers, SignaturePolicyEnvelope, signature_policy::Type},
@@ -13,6 +14,8 @@ use prost::Message;
 
 #[path = "genesis/fixture.rs"]
 mod fixture;
+#[path = "genesis/refused.rs"]
+mod refused;
 
 use fixture::{NONCE, NOW_S, Network};
 
@@ -190,12 +193,14 @@ proptest! {
         block.splice(start..end, bytes);
         let _ = genesis::verify(&block);
         let _ = config_from_block(&block);
+        let _ = config_view::view(&block);
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = genesis::verify(&bytes);
         let _ = config_from_block(&bytes);
+        let _ = config_view::view(&bytes);
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Needs `configtxgen` and `configtxlator`; the environment variable `HEDDLE_FABRIC_BIN` names their folder.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "test code: a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
 
 use std::{
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -39,6 +40,20 @@ fn raft_blocks_equal_those_of_configtxgen() {
         assert_eq!(genesis::verify(&theirs).unwrap().consenters.len(), orderers);
         let (ours, theirs) = (tools.decode("common.Block", &ours), tools.decode("common.Block", &theirs));
         assert_eq!(without_time(ours), without_time(theirs), "{orderers} ordering nodes");
+    }
+}
+
+/// What people look into a block with must show what the block says.
+#[test]
+fn configtxgen_inspects_what_configtxlator_decodes() {
+    let Some(tools) = Tools::find("configtxgen_inspects_what_configtxlator_decodes") else { return };
+    for orderers in [1, 3, 5] {
+        let block = genesis::block(&Network::new(orderers).raft(FabricVersion::V2_5), NOW_S, NONCE).unwrap();
+        let seen = tools.inspect(&block);
+        assert_eq!(seen, tools.decode("common.Block", &block), "{orderers} ordering nodes");
+        let consenters = "/data/data/0/payload/data/config/channel_group/groups/Orderer/values/ConsensusType\
+                          /value/metadata/consenters";
+        assert_eq!(seen.pointer(consenters).unwrap().as_array().unwrap().len(), orderers);
     }
 }
 
@@ -124,18 +139,21 @@ struct Tools {
 impl Tools {
     fn find(test: &str) -> Option<Self> {
         let Some(bin) = std::env::var_os("HEDDLE_FABRIC_BIN") else {
-            eprintln!("{test}: skipped, HEDDLE_FABRIC_BIN is not set");
+            let mut out = std::io::stdout();
+            writeln!(out, "skipped: HEDDLE_FABRIC_BIN names no programs ({test})").unwrap();
             return None;
         };
         Some(Self { bin: bin.into(), folder: tempfile::tempdir().unwrap() })
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) {
+    /// Runs a program and returns what it prints.
+    fn run(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
         let mut command = Command::new(self.bin.join(program));
         command.args(arguments).current_dir(self.folder.path()).env("FABRIC_CFG_PATH", self.folder.path());
         let output = command.output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{program} {arguments:?}: {errors}");
+        output.stdout
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -147,6 +165,11 @@ impl Tools {
         let arguments = ["proto_decode", "--type", kind, "--input", "in.pb", "--output", "out.json"];
         self.run("configtxlator", &arguments);
         serde_json::from_slice(&fs::read(self.file("out.json")).unwrap()).unwrap()
+    }
+
+    fn inspect(&self, block: &[u8]) -> Value {
+        fs::write(self.file("ours.block"), block).unwrap();
+        serde_json::from_slice(&self.run("configtxgen", &["-inspectBlock", "ours.block"])).unwrap()
     }
 
     fn compute_update(&self, original: &[u8], updated: &[u8]) -> Vec<u8> {

@@ -17,10 +17,10 @@ use proptest::prelude::*;
 use prost::Message;
 use x509_cert::{
     Certificate,
-    der::{Decode, DecodePem, Encode, oid::AssociatedOid},
+    der::{Decode, DecodePem, Encode, asn1::Ia5String, oid::AssociatedOid},
     ext::pkix::{
         AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-        SubjectKeyIdentifier,
+        SubjectKeyIdentifier, name::GeneralName,
     },
 };
 
@@ -110,7 +110,14 @@ fn tls_certificates_carry_names_and_both_usages() {
     let usages: Vec<String> =
         extension::<ExtendedKeyUsage>(&certificate).unwrap().1.0.iter().map(ToString::to_string).collect();
     assert_eq!(usages, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]);
-    assert_eq!(extension::<SubjectAltName>(&certificate).unwrap().1.0.len(), 4);
+    let (critical, names) = extension::<SubjectAltName>(&certificate).unwrap();
+    assert!(!critical);
+    let dns = |name: &str| GeneralName::DnsName(Ia5String::new(name).unwrap());
+    let ip = |text: &str| GeneralName::from(text.parse::<std::net::IpAddr>().unwrap());
+    assert_eq!(names.0, [dns("peer0.org1.example.com"), dns("localhost"), ip("127.0.0.1"), ip("::1")]);
+    assert!(extension::<SubjectKeyIdentifier>(&certificate).is_none());
+    assert!(extension::<AuthorityKeyIdentifier>(&certificate).unwrap().1.key_identifier.is_some());
+    assert!(issued.key_pem.starts_with("-----BEGIN PRIVATE KEY-----"), "PKCS#8");
     assert_eq!(describe(&issued.cert_pem).unwrap().ous, Vec::<String>::new());
 }
 
@@ -185,6 +192,11 @@ fn unusable_names_are_refused() {
     check(|leaf| leaf.common_name.clear(), &MaterialError::Name);
     check(|leaf| leaf.common_name = "x".repeat(65), &MaterialError::Name);
     check(|leaf| leaf.common_name = "a\nb".into(), &MaterialError::Name);
+    // The bound counts characters, and any script may be used.
+    let wide = Leaf { common_name: "王".repeat(64), ..leaf(LeafKind::Tls) };
+    let issued = authority.issue(&wide).unwrap();
+    assert_eq!(describe(&issued.cert_pem).unwrap().subject_cn, wide.common_name);
+    check(|leaf| leaf.common_name = "王".repeat(65), &MaterialError::Name);
     check(|leaf| leaf.dns_names = vec!["a b".into()], &MaterialError::DnsName("a b".into()));
     check(|leaf| leaf.dns_names = vec![String::new()], &MaterialError::DnsName(String::new()));
 }
@@ -236,7 +248,22 @@ fn folders_hold_what_nodes_look_for() {
     assert_eq!(config.name, "Org1MSP");
     assert_eq!(config.root_certs, [ca.cert_pem().as_bytes()]);
     assert_eq!(config.tls_root_certs, [tls_ca.cert_pem().as_bytes()]);
-    assert!(config.fabric_node_ous.unwrap().enable);
+    let crypto = config.crypto_config.unwrap();
+    let hashes = (crypto.signature_hash_family.as_str(), crypto.identity_identifier_hash_function.as_str());
+    assert_eq!(hashes, ("SHA2", "SHA256"));
+    let ous = config.fabric_node_ous.unwrap();
+    assert!(ous.enable);
+    let roles = [
+        (ous.client_ou_identifier, "client"),
+        (ous.peer_ou_identifier, "peer"),
+        (ous.admin_ou_identifier, "admin"),
+        (ous.orderer_ou_identifier, "orderer"),
+    ];
+    for (unit, role) in roles {
+        let unit = unit.unwrap();
+        assert_eq!(unit.organizational_unit_identifier, role);
+        assert_eq!(unit.certificate, ca.cert_pem().as_bytes(), "{role}");
+    }
     assert!(config.admins.is_empty());
 }
 

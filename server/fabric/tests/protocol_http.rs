@@ -161,7 +161,7 @@ async fn participation_statuses() {
     assert_eq!((info.name.as_str(), info.height), ("ch", 1));
     let error = participation::join(&conn, b"bad").await.unwrap_err();
     assert!(matches!(&error, FabricError::Http { status: 400, body } if body.contains("invalid join block")));
-    assert_eq!(error.kind(), ErrorKind::BadRequest);
+    assert_eq!(error.kind(), ErrorKind::JoinBlockInvalid);
     participation::remove(&conn, "ch").await.unwrap();
     participation::remove(&conn, "going").await.unwrap();
     participation::remove(&conn, "gone").await.unwrap();

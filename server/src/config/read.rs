@@ -103,9 +103,10 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
 }
 
 /// The key that needs the fewest changes, when these are few.
-fn nearest<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
-    let key = key.replace('_', "-").to_ascii_lowercase();
-    let best = keys.iter().map(|known| (distance(&key, known), known)).min()?;
+pub(super) fn nearest<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
+    let plain = |text: &str| text.replace('_', "-").to_ascii_lowercase();
+    let key = plain(key);
+    let best = keys.iter().map(|known| (distance(&key, &plain(known)), known)).min()?;
     (best.0 <= 3.min(key.len() / 2 + 1)).then_some(best.1.as_str())
 }
 
@@ -194,6 +195,43 @@ mod tests {
         let matches = known.try_get_matches_from(["heddle"]).unwrap();
         assert_eq!(matches.value_source("site"), Some(ValueSource::EnvVariable));
         assert_eq!(matches.get_one::<PathBuf>("site"), Some(&PathBuf::from(env!("CARGO_MANIFEST_DIR"))));
+    }
+
+    #[test]
+    fn every_option_has_a_variable_and_a_text() {
+        let mut command = Config::command();
+        let help = command.render_long_help().to_string();
+        for argument in command.get_arguments() {
+            let long = argument.get_long().unwrap();
+            if matches!(long, "help" | "version") {
+                continue;
+            }
+            let name = long.replace('-', "_");
+            assert_eq!(argument.get_id().as_str(), name);
+            let variable = format!("HEDDLE_{}", name.to_uppercase());
+            let read = argument.get_env().map(|variable| variable.to_string_lossy().into_owned());
+            assert_eq!(read.as_ref(), Some(&variable), "{long}");
+            assert!(argument.get_help().is_some(), "{long}");
+            assert_eq!(keys().iter().any(|key| key == long), long != "config", "{long}");
+            let told = help.contains(&format!("--{long} <")) && help.contains(&format!("[env: {variable}="));
+            assert_eq!(told, !argument.is_hide_set(), "{long}: {help}");
+        }
+    }
+
+    #[test]
+    fn every_option_may_stand_in_the_file() {
+        for key in keys() {
+            let value = match key.as_str() {
+                "listen" => "127.0.0.1:1",
+                "public-url" => "https://p.example/",
+                "behind-proxy" => "10.0.0.0/8",
+                "log" => "warn",
+                _ => "/a/path",
+            };
+            let line = format!("{key} = {value:?}");
+            let printed = options(&line, &["config", "print"]).unwrap().print();
+            assert!(printed.contains(&format!("{line}  # file\n")), "{printed}");
+        }
     }
 
     #[test]

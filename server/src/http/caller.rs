@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use control::ControlPlane;
 use control::caller::{Caller, CallerUser};
 use domain::id::UserId;
+use domain::{Code, Error};
 use tower_sessions::Session;
 
+use super::refusal::Asked;
 use super::session::{SEEN, USER};
 use crate::config::Config;
 
@@ -64,8 +66,8 @@ fn client_of(config: &Config, peer: IpAddr, headers: &HeaderMap) -> Client {
 }
 
 /// The person behind a session; none for an unknown, ended or disabled one.
-pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<CallerUser>, domain::Error> {
-    let Ok(id) = session.get::<String>(USER).await else { return Err(domain::Error::internal()) };
+pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<CallerUser>, Error> {
+    let Ok(id) = session.get::<String>(USER).await else { return Err(Error::internal()) };
     match id {
         Some(id) => plane.session_user(&UserId::new(id)).await,
         None => Ok(None),
@@ -90,19 +92,20 @@ pub async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let (asked, unavailable) = (Asked::of(&request), Error::unavailable(Code::Internal));
     let mut random = [0_u8; 8];
     if getrandom::fill(&mut random).is_err() {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return asked.failed(unavailable, None);
     }
     let request_id = hex::encode(random);
     let mut caller = Caller::anonymous(&request_id, &client.address.to_string());
     match user_of(&plane, &session).await {
         Ok(user) => caller.user = user,
         // Without the store nobody can be known: closed, not open.
-        Err(_) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(_) => return asked.failed(unavailable, Some(request_id)),
     }
     if caller.user.is_some() && seen(&session).await.is_err() {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        return asked.failed(unavailable, Some(request_id));
     }
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(plane);

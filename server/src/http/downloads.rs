@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Form};
 use control::ControlPlane;
@@ -14,15 +14,18 @@ use domain::Error;
 use domain::name::ChainName;
 use serde::Deserialize;
 
+use super::refusal;
+
 /// `GET /chains/{name}/profile/{file}`, where the file is `org1.json` or `org1.yaml`.
 pub async fn profile(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path((name, file)): Path<(String, String)>,
 ) -> Response {
     match made_profile(&plane, &caller, &name, &file).await {
         Ok((content, kind)) => attachment(&format!("{name}-{file}"), kind, content),
-        Err(error) => refusal(&caller, &error),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&name)).await,
     }
 }
 
@@ -53,6 +56,7 @@ async fn made_profile(
 pub async fn material(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path((name, file)): Path<(String, String)>,
 ) -> Response {
     let made = async {
@@ -62,7 +66,7 @@ pub async fn material(
     };
     match made.await {
         Ok(content) => attachment(&format!("{name}-{file}"), "application/x-tar", content),
-        Err(error) => refusal(&caller, &error),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&name)).await,
     }
 }
 
@@ -78,6 +82,7 @@ pub struct Confirmation {
 pub async fn admin_material(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path((name, file)): Path<(String, String)>,
     Form(confirmation): Form<Confirmation>,
 ) -> Response {
@@ -88,12 +93,17 @@ pub async fn admin_material(
     };
     match made.await {
         Ok(content) => attachment(&format!("{name}-admin-{file}"), "application/x-tar", content),
-        Err(error) => refusal(&caller, &error),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&name)).await,
     }
 }
 
 fn chain_name(text: &str) -> Result<ChainName, Error> {
     ChainName::parse(text).map_err(|_| Error::not_found())
+}
+
+/// Where the way back leads; a name that cannot be one leads to the list.
+pub(super) fn chain_page(name: &str) -> String {
+    ChainName::parse(name).map_or_else(|_| "/chains".to_owned(), |name| format!("/chains/{name}"))
 }
 
 fn organization_of(file: &str) -> Result<domain::name::OrganizationName, Error> {
@@ -109,10 +119,4 @@ pub(super) fn attachment(name: &str, kind: &'static str, content: Vec<u8>) -> Re
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
     (headers, content).into_response()
-}
-
-/// A refusal with its status, in one line: what was asked for is a file or a stream, not a page.
-pub(super) fn refusal(caller: &Caller, error: &Error) -> Response {
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, format!("{} ({})\n", error.code.as_text(), caller.request_id)).into_response()
 }

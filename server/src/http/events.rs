@@ -1,6 +1,8 @@
 //! One stream of server-sent events per browser: lines of operations' records, resumable by `Last-Event-ID`, and
-//! names of what has changed. Rights are asked for each line; the session is looked at again every few seconds.
+//! names of what has changed. Rights are asked for each line and each name; the session is looked at again every few
+//! seconds.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use control::ControlPlane;
 use control::caller::Caller;
+use control::services::Changed;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -61,6 +64,7 @@ async fn feed(
 ) {
     let mut events = plane.events();
     let mut changes = plane.changes();
+    let mut told = HashSet::new();
     let mut recheck = tokio::time::interval(RECHECK);
     loop {
         // What is stored is the truth; the broadcast only says that there is something new.
@@ -80,16 +84,33 @@ async fn feed(
             event = events.recv() => if matches!(event, Err(RecvError::Closed)) { return },
             change = changes.recv() => match change {
                 Ok(change) => {
-                    let Ok(data) = serde_json::to_string(&change) else { return };
-                    if sender.try_send(Ok(Event::default().event("changed").data(data))).is_err() {
+                    let Ok(allowed) = plane.change_allowed(&caller, &change).await else { return };
+                    if concerns(&mut told, &change, allowed) && !send_change(&change, &sender) {
                         return;
                     }
                 }
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
+                // The browser opens the stream anew, and its pages read everything again.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return,
             },
         }
     }
+}
+
+/// Whether a change is sent. Of what the caller cannot read any more, because it is gone or was taken from them, they
+/// hear once more if this stream told them of it before: the page that shows it has to go, too.
+fn concerns(told: &mut HashSet<(&'static str, String)>, change: &Changed, allowed: bool) -> bool {
+    let name = (change.noun, change.id.clone());
+    if allowed {
+        told.insert(name);
+        return true;
+    }
+    told.remove(&name)
+}
+
+/// Sends the name of what changed; false when the browser is gone or too slow.
+fn send_change(change: &Changed, sender: &Sender) -> bool {
+    let Ok(data) = serde_json::to_string(change) else { return false };
+    sender.try_send(Ok(Event::default().event("changed").data(data))).is_ok()
 }
 
 /// Sends stored lines after a number; returns the number reached, none when the browser is gone or too slow.
@@ -101,4 +122,19 @@ async fn send_lines(plane: &ControlPlane, caller: &Caller, after: u64, sender: &
         sender.send(Ok(event)).await.ok()?;
     }
     Some(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_change_is_not_sent_and_a_lost_one_once() {
+        let mut told = HashSet::new();
+        let change = |id: &str| Changed { noun: "chain", id: id.to_owned() };
+        assert!(!concerns(&mut told, &change("foreign"), false));
+        assert!(concerns(&mut told, &change("own"), true));
+        assert!(concerns(&mut told, &change("own"), false), "that it is gone has to be seen");
+        assert!(!concerns(&mut told, &change("own"), false));
+    }
 }

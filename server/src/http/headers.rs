@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::assets::is_lasting;
 use super::caller::Client;
 use crate::config::{Config, is_loopback_name};
 
@@ -27,13 +28,19 @@ const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none
 /// Adds the headers; pages set a content policy of their own, with their nonce.
 pub async fn secure(request: Request, next: Next) -> Response {
     let is_asset = request.uri().path().starts_with("/pkg/");
+    let lasts = is_lasting(request.uri().path());
     let mut response = next.run(request).await;
+    let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
-    let cache = if is_asset { "no-cache" } else { "no-store" };
+    let cache = match is_asset {
+        true if lasts && found => "public, max-age=31536000, immutable",
+        true => "no-cache",
+        false => "no-store",
+    };
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(cache));
     response
 }

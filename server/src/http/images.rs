@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
+use axum::response::Response;
 use control::ControlPlane;
 use control::caller::Caller;
 use domain::id::HostId;
 use futures::TryStreamExt;
+
+use super::refusal;
 
 /// `POST /hosts/{id}/images`: the archive is the body. The answer is JSON, of the images or of the refusal.
 pub async fn upload(
@@ -21,11 +22,6 @@ pub async fn upload(
     body: Body,
 ) -> Response {
     let chunks = body.into_data_stream().map_err(std::io::Error::other);
-    match plane.host_image_upload(&caller, &HostId::new(id), chunks).await {
-        Ok(images) => Json(images).into_response(),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, Json(error)).into_response()
-        }
-    }
+    let uploaded = plane.host_image_upload(&caller, &HostId::new(id), chunks).await;
+    refusal::json(&plane, &caller, uploaded).await
 }

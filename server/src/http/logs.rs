@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Path, Query};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use control::ControlPlane;
@@ -22,7 +22,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tower_sessions::Session;
 
 use super::caller::user_of;
-use super::downloads::{attachment, refusal};
+use super::downloads::{attachment, chain_page};
+use super::refusal;
 
 /// Batches that may wait for a slow browser; then reading from the node waits, too.
 const QUEUE: usize = 16;
@@ -61,29 +62,49 @@ pub async fn stream(
     }
     let opened = async {
         let (chain, node) = names(&chain, &node)?;
-        plane.node_log_stream(&caller, &chain, &node, tail.unwrap_or(200).min(TAIL_MAX), true).await
+        let tail = tail.unwrap_or(200).min(TAIL_MAX);
+        let lines = plane.node_log_stream(&caller, &chain, &node, tail, true).await?;
+        Ok::<_, Error>((chain, lines))
     };
-    let lines = match opened.await {
-        Ok(lines) => lines,
-        Err(error) => return refusal(&caller, &error),
+    let (chain, lines) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return refusal::line(&plane, &caller, &error).await,
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(feed(plane, session, lines, sender));
+    let reader = Reader { plane, session, caller, chain };
+    tokio::spawn(feed(reader, lines, sender));
     Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 type Sender = mpsc::Sender<Result<Event, Infallible>>;
 
-/// Sends until the browser goes, the session ends, or the node's output does.
-async fn feed(plane: Arc<ControlPlane>, session: Session, lines: BoxStream<'static, String>, sender: Sender) {
+/// Who reads a log, and of which chain.
+struct Reader {
+    plane: Arc<ControlPlane>,
+    session: Session,
+    caller: Caller,
+    chain: ChainName,
+}
+
+impl Reader {
+    /// Whether they may still: the session, the person and their access may have ended meanwhile.
+    async fn may_still(&mut self) -> bool {
+        let is_alive = self.session.load().await.is_ok();
+        let Ok(Some(user)) = user_of(&self.plane, &self.session).await else { return false };
+        self.caller.user = Some(user);
+        is_alive && self.plane.node_log_allowed(&self.caller, &self.chain).await.is_ok()
+    }
+}
+
+/// Sends until the browser goes, the reader may not any more, or the node's output ends.
+async fn feed(mut reader: Reader, lines: BoxStream<'static, String>, sender: Sender) {
     let mut batches = lines.ready_chunks(BATCH);
     let mut recheck = tokio::time::interval(RECHECK);
     loop {
         tokio::select! {
             () = sender.closed() => return,
             _ = recheck.tick() => {
-                let alive = session.load().await.is_ok();
-                if !alive || !matches!(user_of(&plane, &session).await, Ok(Some(_))) {
+                if !reader.may_still().await {
                     return;
                 }
             }
@@ -104,6 +125,7 @@ async fn feed(plane: Arc<ControlPlane>, session: Session, lines: BoxStream<'stat
 pub async fn file(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Path((chain, node)): Path<(String, String)>,
 ) -> Response {
     let read = async {
@@ -117,6 +139,6 @@ pub async fn file(
             let name = format!("{chain}-{node}.log");
             attachment(&name, "text/plain; charset=utf-8", (lines.join("\n") + "\n").into_bytes())
         }
-        Err(error) => refusal(&caller, &error),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&chain)).await,
     }
 }

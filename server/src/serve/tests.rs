@@ -1,12 +1,13 @@
-//! A real listener with TLS: HTTP/2 is chosen, a silent peer is no obstacle, a new certificate is served, a broken one
-//! is not.
+//! A real listener. With TLS: HTTP/2 is chosen, a silent peer is no obstacle, a new certificate is served, a broken one
+//! is not. Without: nobody keeps a connection by silence, by slowness or by numbers.
 
 use std::path::PathBuf;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -51,7 +52,8 @@ async fn tls_with_http_2_and_certificates_that_change() {
     let router = Router::new()
         .route("/", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }));
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, Some(acceptor), router, stop.clone()));
+    let limits = Limits::behind(Vec::new());
+    let server = tokio::spawn(serve(listener, Some(acceptor), router, limits, stop.clone()));
 
     let silent = TcpStream::connect(to).await.unwrap();
     let stream = connect(to, &first, &["h2", "http/1.1"]).await.unwrap();
@@ -97,4 +99,102 @@ fn a_pair_that_does_not_fit_is_refused() {
     assert!(Certificate::read((files.0.clone(), others.1)).is_err());
     assert!(Certificate::read((files.1.clone(), files.1.clone())).is_err());
     assert!(Certificate::read(files).is_ok());
+}
+
+/// For whatever has to happen; machines are slow at times.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_secs(1);
+/// An answer that takes longer than any silence may last.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Serves what answers at once, what takes long, and what takes a body.
+async fn serving(limits: Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    let long = || async {
+        tokio::time::sleep(LONG).await;
+        "long"
+    };
+    let router = Router::new()
+        .route("/", get(|| async { "short" }))
+        .route("/long", get(long))
+        .route("/body", post(|body: axum::body::Bytes| async move { body }));
+    tokio::spawn(serve(listener, None, router, limits, CancellationToken::new()));
+    to
+}
+
+async fn connect_from(own: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{own}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Reads until the other side closes, in order or not.
+async fn read_out(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let _ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("it is closed");
+    String::from_utf8(text).unwrap()
+}
+
+async fn ask(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_out(stream).await
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn one_address_does_not_take_the_room_of_others() {
+    let limits = Limits { connections: 8, of_near: 4, head: PATIENCE * 2, ..Limits::behind(Vec::new()) };
+    let to = serving(limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..12 {
+        silent.push(connect_from("127.0.0.2", to).await);
+    }
+    let answer = ask(&mut connect_from("127.0.0.1", to).await, GET).await;
+    assert!(answer.ends_with("short"), "{answer}");
+    for beyond in &mut silent[4..] {
+        assert_eq!(read_out(beyond).await, "");
+    }
+    // Who leaves makes room.
+    silent.clear();
+    let again = async { while !ask_once("127.0.0.2", to).await.ends_with("short") {} };
+    tokio::time::timeout(PATIENCE, again).await.unwrap();
+}
+
+/// Asks over a connection that may be refused.
+async fn ask_once(own: &str, to: SocketAddr) -> String {
+    let mut stream = connect_from(own, to).await;
+    let _refused = stream.write_all(GET.as_bytes()).await;
+    read_out(&mut stream).await
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_closed_and_a_long_answer_is_not() {
+    let limits = Limits { head: SHORT, idle: SHORT, ..Limits::behind(Vec::new()) };
+    let to = serving(limits).await;
+    assert_eq!(read_out(&mut TcpStream::connect(to).await.unwrap()).await, "");
+    let stream = TcpStream::connect(to).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Body>(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("http://localhost/long").body(Body::empty()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let body = axum::body::to_bytes(Body::new(answer.into_body()), 100).await.unwrap();
+    assert_eq!(&body[..], b"long");
+    // Nothing more is asked, although the sender is there.
+    let _ended = tokio::time::timeout(PATIENCE, connection).await.expect("an idle connection is closed");
+    assert!(!sender.is_ready());
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let to = serving(Limits { body: SHORT, ..Limits::behind(Vec::new()) }).await;
+    let head = "POST /body HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 4\r\n\r\n";
+    let whole = ask(&mut TcpStream::connect(to).await.unwrap(), &format!("{head}body")).await;
+    assert!(whole.starts_with("HTTP/1.1 200") && whole.ends_with("body"), "{whole}");
+    let begun = ask(&mut TcpStream::connect(to).await.unwrap(), &format!("{head}bo")).await;
+    assert!(begun.starts_with("HTTP/1.1 400"), "{begun}");
 }

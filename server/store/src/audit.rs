@@ -17,6 +17,15 @@ pub struct AuditRecord {
     pub hash: String,
 }
 
+/// Which records somebody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditScope<'a> {
+    Everything,
+    /// Their own, and what was done to any chain.
+    OwnAndChains(&'a UserId),
+    Own(&'a UserId),
+}
+
 #[derive(Deserialize)]
 struct Row {
     user: Option<String>,
@@ -75,18 +84,25 @@ impl Store {
         Ok(rows.into_iter().map(AuditRecord::from).collect())
     }
 
-    /// The newest records before a number, of one person or of everybody.
+    /// The newest records before a number, as far as somebody sees them.
     pub async fn audit_list(
         &self,
         before: Option<i64>,
-        user: Option<&UserId>,
+        scope: AuditScope<'_>,
         limit: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        let text = "SELECT * OMIT id FROM audit WHERE sequence < $before AND ($user = NULL OR user = $user)
+        let text = "SELECT * OMIT id FROM audit WHERE sequence < $before
+            AND ($user = NULL OR user = $user OR ($chains AND string::starts_with(object, 'chain/')))
             ORDER BY sequence DESC LIMIT $limit";
+        let (user, chains) = match scope {
+            AuditScope::Everything => (None, false),
+            AuditScope::OwnAndChains(user) => (Some(user), true),
+            AuditScope::Own(user) => (Some(user), false),
+        };
         let bindings = json!({
             "before": before.unwrap_or(i64::MAX),
             "user": user.map(UserId::as_str),
+            "chains": chains,
             "limit": limit,
         });
         let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;

@@ -131,9 +131,9 @@ impl Store {
         self.write(Query::new(text, json!({ "name": name.as_str(), "value": value }))).await
     }
 
-    /// Saves how a chain is; a chain that is gone is no error.
+    /// Saves how a running chain is; of one that is gone or stopped meanwhile nobody wants to know, and it is no error.
     pub async fn chain_health_save(&self, name: &ChainName, health: &HealthView) -> Result<(), StoreError> {
-        let text = "UPDATE type::record('chain', $name) SET health = $value";
+        let text = "UPDATE type::record('chain', $name) SET health = $value WHERE state = 'running'";
         self.chain_field(text, name, encode(health)?).await
     }
 
@@ -159,6 +159,18 @@ impl Store {
         Ok(row.map(|row| row.level))
     }
 
+    /// What a person holds on every chain on which they hold something.
+    pub async fn grants_of(&self, user: &UserId) -> Result<Vec<(ChainName, Grant)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            chain: ChainName,
+            level: Grant,
+        }
+        let text = "SELECT chain, level FROM chain_grant WHERE user = $user";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({ "user": user.as_str() }))).await?;
+        Ok(rows.into_iter().map(|row| (row.chain, row.level)).collect())
+    }
+
     /// Grants a person a level on a chain, instead of what they held.
     pub async fn grant_put(&self, chain: &ChainName, user: &UserId, level: Grant) -> Result<(), StoreError> {
         let text =
@@ -170,6 +182,27 @@ impl Store {
             "level": level,
         });
         self.write(Query::new(text, bindings)).await
+    }
+
+    /// Everybody's access to a chain, by person.
+    pub async fn grant_list(&self, chain: &ChainName) -> Result<Vec<(UserId, Grant)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            user: String,
+            level: Grant,
+        }
+        let text = "SELECT user, level FROM chain_grant WHERE chain = $chain ORDER BY user";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({ "chain": chain.as_str() }))).await?;
+        Ok(rows.into_iter().map(|row| (UserId::new(row.user), row.level)).collect())
+    }
+
+    /// Takes a person's access away; one who has none keeps none.
+    pub async fn grant_delete(&self, chain: &ChainName, user: &UserId) -> Result<(), StoreError> {
+        let query = Query::new(
+            "DELETE type::record('chain_grant', $key)",
+            json!({ "key": format!("{chain}/{user}") }),
+        );
+        self.write(query).await
     }
 
     /// Keeps bytes for a chain under a name.

@@ -31,6 +31,9 @@ pub struct ChaincodeRecord {
     pub deployed_ms: i64,
     /// Package ids by MSP ID.
     pub package_ids: BTreeMap<String, String>,
+    /// Whether its containers were started; one on its way may have none yet.
+    #[serde(default)]
+    pub is_served: bool,
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,8 @@ use tokio::sync::Mutex;
 
 use crate::error::StoreError;
 use crate::folder::FolderLock;
+use crate::group::Group;
+use crate::transaction::Change;
 
 /// Migrations in order; their numbers count from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../schema/001_base.surql")];
@@ -25,6 +27,8 @@ const TRIES: u32 = 8;
 const PAUSE_FIRST_MS: u64 = 10;
 /// Tries to open a folder that is ours, and the pause between two.
 const OPEN_TRIES: u32 = 60;
+/// Looks, with that pause between them, until the log of a database that was not closed is put away: a minute.
+const CLOSE_TRIES: u32 = 1_200;
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// Letters of an installation's id.
 const INSTALLATION_LETTERS: usize = 8;
@@ -39,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) database: Surreal<Any>,
     /// Appending events takes turns, so that their numbers become visible in order and no counter is fought for.
     pub(crate) events: Mutex<()>,
+    /// Rows of the history of transactions.
+    pub(crate) history: Group<Change>,
     installation: String,
     // Last, so that it is given back after the database.
     _lock: Option<FolderLock>,
@@ -70,9 +76,20 @@ impl Store {
     /// [`StoreError::Locked`] at once while another process, or another handle of this one, has the folder open.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let lock = FolderLock::take(url)?;
+        if let Some(lock) = &lock
+            && lock.has_log()?
+        {
+            put_away(url, lock).await?;
+        }
         let database = connect(url, lock.is_some()).await?;
         database.use_ns("heddle").use_db("portal").await?;
-        let mut inner = Inner { database, events: Mutex::new(()), installation: String::new(), _lock: lock };
+        let mut inner = Inner {
+            database,
+            events: Mutex::new(()),
+            history: Group::default(),
+            installation: String::new(),
+            _lock: lock,
+        };
         inner.migrate().await?;
         inner.installation = inner.ensure_installation().await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -97,6 +114,22 @@ impl Store {
     pub(crate) async fn read_one<T: DeserializeOwned>(&self, query: Query) -> Result<Option<T>, StoreError> {
         Ok(self.read(query).await?.into_iter().next())
     }
+}
+
+/// Opens a database that was not closed, and closes it, so that its log is put into its tables and the next one begins
+/// in a file of its own. The engine would go on in the file that a dying process may have left with half a record at its
+/// end: it opens that file before it repairs it, which puts another one in its place, and what is written afterwards is
+/// gone with the next crash.
+async fn put_away(url: &str, lock: &FolderLock) -> Result<(), StoreError> {
+    drop(connect(url, true).await?);
+    // It closes after its last handle is gone; how long that takes depends on how much there is to be put away.
+    for _ in 0..CLOSE_TRIES {
+        if !lock.has_log()? {
+            return Ok(());
+        }
+        tokio::time::sleep(OPEN_PAUSE).await;
+    }
+    Err(StoreError::NotPutAway)
 }
 
 /// Connects. Whoever holds our lock may still meet a database of this process that is not closed yet: the engine closes
@@ -267,5 +300,26 @@ mod tests {
         let tables = info.iter().find_map(|value| value.get("tables")).unwrap();
         assert!(tables.get("first").is_some());
         assert!(tables.get("second").is_none(), "a migration is half applied");
+    }
+
+    #[tokio::test]
+    async fn data_that_another_version_migrated_are_refused() {
+        let store = Store::open("mem://").await.unwrap();
+        store.inner.migrate().await.unwrap();
+        let known = i64::try_from(MIGRATIONS.len()).unwrap();
+        let alter = "UPDATE type::record('migration', $number) SET checksum = 'another'";
+        store.inner.transact(&Query::new(alter, json!({ "number": known }))).await.unwrap();
+        let changed = store.inner.migrate().await;
+        assert!(
+            matches!(changed, Err(StoreError::SchemaChanged { number }) if number == known),
+            "{changed:?}"
+        );
+        let later = json!({ "number": known + 1, "checksum": "later" });
+        store.inner.transact(&Query::new(MARK, later)).await.unwrap();
+        let newer = store.inner.migrate().await;
+        assert!(
+            matches!(newer, Err(StoreError::SchemaNewer { found, .. }) if found == known + 1),
+            "{newer:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Waits after failed sign-ins, per account and per address; kept here so that a restart forgets none.
+//! Waits after failed sign-ins, per account and per address, and from where which account was used; kept here so that a
+//! restart forgets none.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -6,20 +7,25 @@ use serde_json::json;
 use crate::database::Query;
 use crate::{Store, StoreError};
 
-/// Failures so far and the time before which no further try is looked at.
+/// Failures so far and the time before which no further try is looked at: with no wait, the time of the last failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct DelayRecord {
     pub failures: u32,
     pub until_ms: i64,
 }
 
+/// Failures are forgotten this long after the last one: who mistypes now and then is not slowed down for it.
+const KEPT_MS: i64 = 15 * 60 * 1_000;
 /// Doublings after which a wait grows no more; every cap is reached before.
 const DOUBLINGS_MAX: u32 = 20;
-const FAILED: &str = "LET $before = (SELECT VALUE failures FROM type::record('delay', $key))[0] ?? 0;
-    LET $kept = (SELECT VALUE until_ms FROM type::record('delay', $key))[0] ?? 0;
+/// A wait that would end later than any wait can is of a clock that was set back since: the failures count, it does not.
+const FAILED: &str = "LET $found = (SELECT VALUE until_ms FROM type::record('delay', $key))[0] ?? 0;
+    LET $kept = IF $found > $latest_ms { $now_ms } ELSE { $found };
+    LET $before = IF $kept < $forgotten_ms { 0 } ELSE {
+        (SELECT VALUE failures FROM type::record('delay', $key))[0] ?? 0 };
     LET $over = $before - $free;
-    LET $until = IF $over < 0 { $kept } ELSE {
-        math::max([$kept, $now_ms + array::at($waits, math::min([$over, $doublings_max]))]) };
+    LET $wait = IF $over < 0 { 0 } ELSE { array::at($waits, math::min([$over, $doublings_max])) };
+    LET $until = math::max([$kept, $now_ms + $wait]);
     UPSERT type::record('delay', $key) SET failures = $before + 1, until_ms = $until;
     SELECT failures, until_ms FROM type::record('delay', $key)";
 
@@ -46,11 +52,26 @@ impl Store {
         let bindings = json!({
             "key": key,
             "now_ms": now_ms,
+            "forgotten_ms": now_ms.saturating_sub(KEPT_MS),
+            "latest_ms": now_ms.saturating_add(longest_ms),
             "free": free,
             "waits": waits,
             "doublings_max": DOUBLINGS_MAX,
         });
         self.read_one(Query::new(FAILED, bindings)).await?.ok_or(StoreError::NotFound)
+    }
+
+    /// Notes until when a key is somebody's own. It stands among the waits because it decides which of them counts, and is
+    /// forgotten with them.
+    pub async fn delay_own(&self, key: &str, until_ms: i64) -> Result<(), StoreError> {
+        let text = "UPSERT type::record('delay', $key) SET failures = 0, until_ms = $until_ms";
+        self.write(Query::new(text, json!({ "key": key, "until_ms": until_ms }))).await
+    }
+
+    /// Removes the failures that count no more, so that names that somebody made up do not pile up.
+    pub async fn delay_purge(&self, now_ms: i64) -> Result<(), StoreError> {
+        let bindings = json!({ "forgotten_ms": now_ms.saturating_sub(KEPT_MS) });
+        self.write(Query::new("DELETE delay WHERE until_ms < $forgotten_ms", bindings)).await
     }
 
     /// Forgets the failures of a key.

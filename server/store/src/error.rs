@@ -23,6 +23,9 @@ pub enum StoreError {
     /// The data folder cannot be made or locked.
     #[error("the data folder cannot be used: {0}")]
     Folder(std::io::Error),
+    /// What a process that was killed left in the database's log cannot be put into its tables.
+    #[error("the database's log is not put away; look for what fills the disk, and start again")]
+    NotPutAway,
     /// The data were written by a newer version.
     #[error("the data have schema {found}, this version knows {known}")]
     SchemaNewer { found: i64, known: i64 },

@@ -2,6 +2,7 @@
 //! of itself only in words, so it does not decide here.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::StoreError;
@@ -9,9 +10,13 @@ use crate::StoreError;
 /// Beginning of the addresses of folders.
 const ON_DISK: &str = "surrealkv://";
 
+/// Where the engine keeps the log of what it has not put into its tables yet.
+const LOG: &str = "wal";
+
 /// A held lock. The operating system takes it back when the process ends, however it ends.
 pub(crate) struct FolderLock {
     _file: File,
+    folder: PathBuf,
 }
 
 impl FolderLock {
@@ -26,9 +31,25 @@ impl FolderLock {
         let opened = File::options().create(true).truncate(false).write(true).open(&path);
         let file = opened.map_err(StoreError::Folder)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { _file: file, folder: PathBuf::from(folder) })),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
             Err(TryLockError::Error(error)) => Err(StoreError::Folder(error)),
         }
+    }
+
+    /// Whether whoever had the folder before left a log behind: a database that was closed has everything in its tables.
+    pub(crate) fn has_log(&self) -> Result<bool, StoreError> {
+        let entries = match std::fs::read_dir(self.folder.join(LOG)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(StoreError::Folder(error)),
+        };
+        for entry in entries {
+            let length = entry.and_then(|entry| entry.metadata()).map_err(StoreError::Folder)?.len();
+            if length > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -5,10 +5,10 @@ use domain::id::HostId;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::claim::ClaimRecord;
+use crate::claim::{ClaimRecord, changed};
 use crate::database::{Query, decode, encode};
 use crate::secret::{self, SealedSecret};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, setting};
 
 /// A host as it is kept; its credentials are a secret of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,25 @@ const CREATE: &str = "IF record::exists(type::record('host_guard', $endpoint)) {
     CREATE type::record('host_guard', $endpoint) SET host = $id;
     CREATE type::record('host_guard', $name) SET host = $id;
     CREATE type::record('host', $id) SET id_text = $id, spec = $spec, status = $status,
-        created_ms = $created_ms, claims = 0";
+        created_ms = $created_ms, claims = 0;
+    FOR $row IN $secrets { UPSERT type::record('secret', $row.key) CONTENT $row }";
+/// What is kept below a host goes with it. Whoever writes there touches the host's record, too, so that nothing is
+/// written below a host that is gone.
 const REMOVE: &str = "IF count(SELECT id FROM claim WHERE host = $id LIMIT 1) > 0 { THROW 'heddle:claims' };
     UPDATE type::record('host', $id) SET claims += 1;
     DELETE host_guard WHERE host = $id;
+    DELETE secret WHERE key >= $below AND key < $after;
+    DELETE setting WHERE record::id(id) >= $settings_below AND record::id(id) < $settings_after;
     DELETE type::record('host', $id)";
+const PUT_SECRET: &str = "LET $host_now = (UPDATE type::record('host', $id) SET claims += 1 RETURN AFTER);
+    IF array::len($host_now) = 0 { THROW 'heddle:no-host' };
+    UPSERT type::record('secret', $row.key) CONTENT $row";
+
+/// A look takes seconds: what it saw counts only while the host is the one that was looked at.
+const SAVE_STATUS: &str = "LET $now = (SELECT VALUE spec FROM type::record('host', $id));
+    IF array::len($now) = 0 { THROW 'heddle:no-host' };
+    IF $now[0] != $spec { THROW 'heddle:changed' };
+    UPDATE type::record('host', $id) SET status = $status";
 
 /// Moves the guards if name or endpoint change. Touching the host's record makes an edit and a parallel claim overtake
 /// each other, so that what the edit was checked against still holds when it is written.
@@ -64,8 +78,7 @@ const UPDATE: &str = "LET $now = (SELECT VALUE claims FROM type::record('host', 
     DELETE host_guard WHERE host = $id;
     CREATE type::record('host_guard', $endpoint) SET host = $id;
     CREATE type::record('host_guard', $name) SET host = $id;
-    FOR $row IN $secrets { UPSERT type::record('secret', $row.key) SET key = $row.key, sealed = $row.sealed,
-        key_version = $row.key_version, created_ms = $row.created_ms };
+    FOR $row IN $secrets { UPSERT type::record('secret', $row.key) CONTENT $row };
     UPDATE type::record('host', $id) SET spec = $spec, claims += 1";
 /// A change that met this many claims in a row gives up.
 const UPDATE_TRIES: u32 = 16;
@@ -115,8 +128,12 @@ impl Store {
         Err(StoreError::Conflict { reason: "the host is claimed without a pause".to_owned() })
     }
 
-    /// Adds a host; `Taken` tells whether its name or its endpoint exists.
-    pub async fn host_create(&self, host: &HostRecord) -> Result<(), StoreError> {
+    /// Adds a host with its credentials; `Taken` tells whether its name or its endpoint exists.
+    pub async fn host_create(
+        &self,
+        host: &HostRecord,
+        credentials: Option<&SealedSecret>,
+    ) -> Result<(), StoreError> {
         let bindings = json!({
             "id": host.id.as_str(),
             "name": format!("name {}", host.spec.name),
@@ -124,6 +141,7 @@ impl Store {
             "spec": encode(&host.spec)?,
             "status": encode(&host.status)?,
             "created_ms": host.created_ms,
+            "secrets": credentials.map(secret::row).into_iter().collect::<Vec<_>>(),
         });
         match self.write(Query::new(CREATE, bindings)).await {
             Err(error) if error.thrown("endpoint") => Err(StoreError::Taken { what: "endpoint" }),
@@ -147,18 +165,51 @@ impl Store {
         rows.into_iter().map(HostRecord::try_from).collect()
     }
 
-    /// Saves what was seen of a host.
-    pub async fn host_status_save(&self, id: &HostId, status: &HostStatus) -> Result<(), StoreError> {
-        let bindings = json!({ "id": id.as_str(), "status": encode(status)? });
-        self.write(Query::new("UPDATE type::record('host', $id) SET status = $status", bindings)).await
+    /// Saves what was seen of a host; `looked_at` is the host as it was when it was looked at.
+    ///
+    /// # Errors
+    /// `Conflict` if it is another one by now: what was seen may be another engine.
+    pub async fn host_status_save(
+        &self,
+        id: &HostId,
+        looked_at: &HostSpec,
+        status: &HostStatus,
+    ) -> Result<(), StoreError> {
+        let decided = self.host_decided(id).await?;
+        if decided.spec != *looked_at {
+            return Err(changed());
+        }
+        let bindings = json!({ "id": id.as_str(), "status": encode(status)?, "spec": decided.text });
+        match self.write(Query::new(SAVE_STATUS, bindings)).await {
+            Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),
+            Err(error) if error.thrown("changed") => Err(changed()),
+            other => other,
+        }
     }
 
-    /// Removes a host; `Conflict` while a chain is on it.
+    /// Creates or replaces a secret below a host, such as `host/1f/registry/…`; `NotFound` if the host is gone.
+    pub async fn host_secret_put(&self, id: &HostId, secret: &SealedSecret) -> Result<(), StoreError> {
+        let bindings = json!({ "id": id.as_str(), "row": secret::row(secret) });
+        match self.write(Query::new(PUT_SECRET, bindings)).await {
+            Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),
+            other => other,
+        }
+    }
+
+    /// Removes a host, with every secret and setting below `host/<id>/`; `Conflict` while a chain is on it.
     pub async fn host_remove(&self, id: &HostId) -> Result<(), StoreError> {
         if self.host_read(id).await?.is_none() {
             return Err(StoreError::NotFound);
         }
-        match self.write(Query::new(REMOVE, json!({ "id": id.as_str() }))).await {
+        let (below, settings_below) = (format!("host/{id}/"), setting::record_key(&format!("host/{id}/")));
+        let bindings = json!({
+            "id": id.as_str(),
+            "below": below,
+            "after": secret::after(&below),
+            "settings_below": settings_below,
+            "settings_after": secret::after(&settings_below),
+        });
+        match self.write(Query::new(REMOVE, bindings)).await {
             Err(error) if error.thrown("claims") => {
                 Err(StoreError::Conflict { reason: "chains are on the host".to_owned() })
             }

@@ -11,6 +11,7 @@ mod database;
 mod delay;
 mod error;
 mod folder;
+mod group;
 mod host;
 mod log;
 mod secret;
@@ -21,7 +22,7 @@ mod tests;
 mod transaction;
 mod user;
 
-pub use audit::AuditRecord;
+pub use audit::{AuditRecord, AuditScope};
 pub use chain::ChainRecord;
 pub use chaincode::{ChaincodeRecord, ChannelRecord};
 pub use claim::ClaimRecord;

@@ -70,6 +70,11 @@ struct EventRow {
 }
 
 #[derive(Deserialize)]
+struct Held {
+    operation: String,
+}
+
+#[derive(Deserialize)]
 struct Counter {
     amount: u64,
 }
@@ -139,6 +144,36 @@ fn thrown_id(error: &StoreError, word: &str) -> Option<String> {
 }
 
 impl Store {
+    /// The operation that holds a subject, if one does.
+    pub async fn holder(&self, subject: &str) -> Result<Option<OperationRecord>, LogError> {
+        let text = "SELECT operation FROM type::record('subject', $subject)";
+        let query = Query::new(text, json!({ "subject": subject }));
+        match self.read_one::<Held>(query).await.map_err(failed)? {
+            Some(held) => self.holding(&held.operation).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Every operation that holds a subject: those under way, and the failed ones that nobody has resumed or undone.
+    pub async fn holders(&self) -> Result<Vec<OperationRecord>, LogError> {
+        let held: Vec<Held> =
+            self.read(Query::new("SELECT operation FROM subject", json!({}))).await.map_err(failed)?;
+        let mut holders = Vec::with_capacity(held.len());
+        for held in held {
+            holders.extend(self.holding(&held.operation).await?);
+        }
+        Ok(holders)
+    }
+
+    /// An operation, unless it ended since it was seen to hold its subject.
+    async fn holding(&self, id: &str) -> Result<Option<OperationRecord>, LogError> {
+        match self.row(id).await {
+            Ok((operation, _)) => Ok(Some(operation).filter(|operation| !operation.state.is_final())),
+            Err(LogError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn row(&self, id: &str) -> Result<(OperationRecord, i64), LogError> {
         let text = "SELECT revision, record FROM type::record('operation', $id)";
         let row: Option<Row> = self.read_one(Query::new(text, json!({ "id": id }))).await.map_err(failed)?;
@@ -270,13 +305,18 @@ impl Log for Store {
     async fn list(&self, filter: &ListFilter) -> Result<Vec<OperationRecord>, LogError> {
         let text = "SELECT record, id_text FROM operation WHERE ($owner = NULL OR owner = $owner)
             AND ($subject = NULL OR subject = $subject) AND ($open_only = false OR open = true)
-            AND ($before = NULL OR id_text < $before) ORDER BY id_text DESC LIMIT $limit";
+            AND ($before = NULL OR id_text < $before)
+            AND ($everything = true OR owner = $reach_owner OR subject IN $reach_subjects) ORDER BY id_text DESC LIMIT $limit";
+        let reach = filter.reach.clone().unwrap_or_default();
         let bindings = json!({
             "owner": filter.owner,
             "subject": filter.subject,
             "open_only": filter.open_only,
             "before": filter.before,
             "limit": filter.limit,
+            "everything": filter.reach.is_none(),
+            "reach_owner": reach.owner,
+            "reach_subjects": reach.subjects,
         });
         let rows: Vec<Recorded> = self.read(Query::new(text, bindings)).await.map_err(failed)?;
         rows.iter().map(|row| decode(&row.record).map_err(failed)).collect()
@@ -404,6 +444,15 @@ impl Log for Store {
             ORDER BY sequence LIMIT $limit";
         let bindings = json!({ "operation": operation, "after": after, "limit": limit });
         let rows: Vec<EventRow> = self.read(Query::new(text, bindings)).await.map_err(failed)?;
+        rows.iter().map(event_of).collect()
+    }
+
+    async fn events_last(&self, operation: &str, limit: u32) -> Result<Vec<EventRecord>, LogError> {
+        let text = "SELECT sequence, record FROM event WHERE operation = $operation
+            ORDER BY sequence DESC LIMIT $limit";
+        let bindings = json!({ "operation": operation, "limit": limit });
+        let mut rows: Vec<EventRow> = self.read(Query::new(text, bindings)).await.map_err(failed)?;
+        rows.reverse();
         rows.iter().map(event_of).collect()
     }
 

@@ -33,6 +33,7 @@ impl TryFrom<Row> for SealedSecret {
     }
 }
 
+/// The whole content of a secret's record: what writes one need not name its fields.
 pub(crate) fn row(secret: &SealedSecret) -> Value {
     json!({
         "key": secret.key,
@@ -42,18 +43,53 @@ pub(crate) fn row(secret: &SealedSecret) -> Value {
     })
 }
 
+/// Touches what the new secret goes with and puts it back as it was: so a parallel removal of both and this one
+/// overtake each other, instead of passing by.
+const CREATE: &str = "IF record::exists(type::record('secret', $row.key)) { THROW 'heddle:key' };
+    LET $with_now = (UPDATE type::record('secret', $with) SET key_version += 1 RETURN AFTER);
+    IF array::len($with_now) = 0 { THROW 'heddle:alone' };
+    UPDATE type::record('secret', $with) SET key_version -= 1;
+    CREATE type::record('secret', $row.key) CONTENT $row RETURN NONE";
+
 impl Store {
     /// Creates or replaces a secret.
     pub async fn secret_put(&self, secret: &SealedSecret) -> Result<(), StoreError> {
         self.secret_put_many(std::slice::from_ref(secret)).await
     }
 
+    /// Creates a secret that goes with another one, such as somebody's key with the authority that signed it.
+    ///
+    /// # Errors
+    /// `Taken` if there is one, which stays as it is; `NotFound` once the other one is gone.
+    pub async fn secret_create(&self, secret: &SealedSecret, with: &str) -> Result<(), StoreError> {
+        match self.write(Query::new(CREATE, json!({ "row": row(secret), "with": with }))).await {
+            Err(error) if error.thrown("key") || error.is_existing() => {
+                Err(StoreError::Taken { what: "key" })
+            }
+            Err(error) if error.thrown("alone") => Err(StoreError::NotFound),
+            written => written,
+        }
+    }
+
     /// Creates or replaces several secrets: all of them or none.
     pub async fn secret_put_many(&self, secrets: &[SealedSecret]) -> Result<(), StoreError> {
         let rows: Vec<Value> = secrets.iter().map(row).collect();
-        let text = "FOR $row IN $rows { UPSERT type::record('secret', $row.key) SET key = $row.key,
-            sealed = $row.sealed, key_version = $row.key_version, created_ms = $row.created_ms }";
+        let text = "FOR $row IN $rows { UPSERT type::record('secret', $row.key) CONTENT $row }";
         self.write(Query::new(text, json!({ "rows": rows }))).await
+    }
+
+    /// Makes these secrets the only ones whose keys begin so: all of it or nothing.
+    pub async fn secret_replace_prefix(
+        &self,
+        prefix: &str,
+        secrets: &[SealedSecret],
+    ) -> Result<(), StoreError> {
+        let rows: Vec<Value> = secrets.iter().map(row).collect();
+        let text = "DELETE secret WHERE key >= $prefix AND key < $after;
+            FOR $row IN $rows { UPSERT type::record('secret', $row.key) SET key = $row.key,
+            sealed = $row.sealed, key_version = $row.key_version, created_ms = $row.created_ms }";
+        let bindings = json!({ "prefix": prefix, "after": after(prefix), "rows": rows });
+        self.write(Query::new(text, bindings)).await
     }
 
     /// The secret of a key.
@@ -81,7 +117,14 @@ impl Store {
     }
 }
 
-/// Keys are ASCII: everything with a prefix stands before the prefix followed by the last character of all.
 fn prefix_bindings(prefix: &str) -> Value {
-    json!({ "prefix": prefix, "after": format!("{prefix}\u{10ffff}") })
+    json!({ "prefix": prefix, "after": after(prefix) })
 }
+
+/// Keys are ASCII: everything with a prefix stands before the prefix followed by the last character of all.
+pub(crate) fn after(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ use serde_json::json;
 
 mod uniqueness;
 
-use crate::{AuditRecord, HostRecord, SealedSecret, SessionRecord, Store, StoreError, UserRecord};
+use crate::{
+    AuditRecord, AuditScope, HostRecord, SealedSecret, SessionRecord, Store, StoreError, UserRecord,
+};
 
 /// Runs a check on both engines.
 async fn on_both<F: AsyncFn(Store)>(check: F) {
@@ -88,12 +90,12 @@ async fn a_name_is_taken_once_by_eight_writers() {
 async fn parallel_claims_fill_the_lowest_blocks_up_to_the_capacity() {
     on_both(async |store| {
         let here = host("h", "here", "/s");
-        store.host_create(&here).await.unwrap();
+        store.host_create(&here, None).await.unwrap();
         let blocks: Vec<u16> = here.spec.blocks().collect();
         let tries = (0..11).map(|n| {
-            let (store, blocks) = (store.clone(), blocks.clone());
+            let (store, spec) = (store.clone(), here.spec.clone());
             tokio::spawn(async move {
-                store.claim_block(&HostId::new("h"), &chain(&format!("c{n}")), 10, &blocks, &[]).await
+                store.claim_block(&HostId::new("h"), &chain(&format!("c{n}")), &spec, &[]).await
             })
         });
         let (mut claimed, mut refused) = (Vec::new(), 0);
@@ -105,11 +107,11 @@ async fn parallel_claims_fill_the_lowest_blocks_up_to_the_capacity() {
             }
         }
         claimed.sort_unstable();
-        assert_eq!((claimed, refused), (blocks.clone(), 1));
+        assert_eq!((claimed, refused), (blocks, 1));
         let third = store.host_claims(&here.id).await.unwrap()[2].chain.clone();
         store.release_block(&here.id, &chain(&third)).await.unwrap();
-        assert_eq!(store.claim_block(&here.id, &chain("again"), 10, &blocks, &[]).await.unwrap(), 31_200);
-        assert_eq!(store.claim_block(&here.id, &chain("again"), 10, &blocks, &[]).await.unwrap(), 31_200);
+        assert_eq!(store.claim_block(&here.id, &chain("again"), &here.spec, &[]).await.unwrap(), 31_200);
+        assert_eq!(store.claim_block(&here.id, &chain("again"), &here.spec, &[]).await.unwrap(), 31_200);
         assert!(matches!(store.host_remove(&here.id).await, Err(StoreError::Conflict { .. })));
     })
     .await;
@@ -118,11 +120,12 @@ async fn parallel_claims_fill_the_lowest_blocks_up_to_the_capacity() {
 #[tokio::test]
 async fn blocks_with_foreign_ports_are_skipped() {
     on_both(async |store| {
-        store.host_create(&host("h", "here", "/s")).await.unwrap();
-        let claimed =
-            store.claim_block(&HostId::new("h"), &chain("a"), 10, &[100, 200], &[100]).await.unwrap();
-        assert_eq!(claimed, 200);
-        let none = store.claim_block(&HostId::new("h"), &chain("b"), 10, &[100, 200], &[100]).await;
+        let mut here = host("h", "here", "/s");
+        (here.spec.port_first, here.spec.port_last) = (31_000, 31_199);
+        store.host_create(&here, None).await.unwrap();
+        let claimed = store.claim_block(&here.id, &chain("a"), &here.spec, &[31_000]).await.unwrap();
+        assert_eq!(claimed, 31_100);
+        let none = store.claim_block(&here.id, &chain("b"), &here.spec, &[31_000]).await;
         assert!(matches!(none, Err(StoreError::NoBlock)));
     })
     .await;
@@ -131,16 +134,16 @@ async fn blocks_with_foreign_ports_are_skipped() {
 #[tokio::test]
 async fn hosts_are_unique_by_name_and_by_endpoint() {
     on_both(async |store| {
-        store.host_create(&host("a", "one", "/s1")).await.unwrap();
+        store.host_create(&host("a", "one", "/s1"), None).await.unwrap();
         let taken = |result| match result {
             Err(StoreError::Taken { what }) => what,
             other => panic!("{other:?}"),
         };
-        assert_eq!(taken(store.host_create(&host("b", "one", "/s2")).await), "name");
-        assert_eq!(taken(store.host_create(&host("c", "two", "/s1")).await), "endpoint");
+        assert_eq!(taken(store.host_create(&host("b", "one", "/s2"), None).await), "name");
+        assert_eq!(taken(store.host_create(&host("c", "two", "/s1"), None).await), "endpoint");
         assert_eq!(store.host_list().await.unwrap().len(), 1, "nothing of a refused host is left");
         store.host_remove(&HostId::new("a")).await.unwrap();
-        store.host_create(&host("d", "one", "/s1")).await.unwrap();
+        store.host_create(&host("d", "one", "/s1"), None).await.unwrap();
     })
     .await;
 }
@@ -166,6 +169,12 @@ async fn an_ended_session_does_not_come_back() {
         store.session_delete("ab").await.unwrap();
         store.session_save(&session).await.unwrap();
         assert_eq!(store.session_read("ab", 50).await.unwrap(), None);
+        // Use puts off the end that comes with idleness, and not the other one.
+        let used = SessionRecord { expires_ms: 900, absolute_expires_ms: 900, ..session.clone() };
+        store.session_create(&session).await.unwrap();
+        store.session_save(&used).await.unwrap();
+        assert!(store.session_read("ab", 199).await.unwrap().is_some());
+        assert_eq!(store.session_read("ab", 200).await.unwrap(), None);
     })
     .await;
 }
@@ -257,8 +266,30 @@ async fn delays_double_and_stay_below_their_cap() {
         for _ in 0..9 {
             waits.push(store.delay_failed("k", 1_000, 3, 1_000, 8_000).await.unwrap().until_ms);
         }
-        assert_eq!(waits, [0, 0, 0, 2_000, 3_000, 5_000, 9_000, 9_000, 9_000]);
+        assert_eq!(waits, [1_000, 1_000, 1_000, 2_000, 3_000, 5_000, 9_000, 9_000, 9_000]);
         store.delay_clear("k").await.unwrap();
+        assert_eq!(store.delay_read("k").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn failures_are_forgotten_after_a_quarter_of_an_hour() {
+    on_both(async |store| {
+        let failed = async |now_ms| {
+            let delay = store.delay_failed("k", now_ms, 3, 1_000, 8_000).await.unwrap();
+            (delay.failures, delay.until_ms - now_ms)
+        };
+        for n in 1..=3 {
+            assert_eq!(failed(1_000).await, (n, 0));
+        }
+        assert_eq!(failed(60_000).await, (4, 1_000));
+        let later = 61_000 + 15 * 60_000;
+        store.delay_purge(later).await.unwrap();
+        assert_eq!(failed(later).await, (5, 2_000), "a quarter of an hour is not over");
+        let later = later + 2_000 + 15 * 60_000 + 1;
+        assert_eq!(failed(later).await, (1, 0));
+        store.delay_purge(later + 15 * 60_000 + 1).await.unwrap();
         assert_eq!(store.delay_read("k").await.unwrap(), None);
     })
     .await;
@@ -288,8 +319,19 @@ async fn a_number_of_the_audit_is_given_once() {
             Some((2, "h2".to_owned())),
             "all of a batch or nothing"
         );
-        assert_eq!(store.audit_list(Some(2), Some(&UserId::new("u")), 10).await.unwrap().len(), 1);
-        assert_eq!(store.audit_list(None, Some(&UserId::new("other")), 10).await.unwrap().len(), 0);
+        let listed = async |before, scope| store.audit_list(before, scope, 10).await.unwrap().len();
+        let (owner, other) = (UserId::new("u"), UserId::new("other"));
+        assert_eq!(listed(Some(2), AuditScope::Own(&owner)).await, 1);
+        assert_eq!(listed(None, AuditScope::Own(&other)).await, 0);
+        assert_eq!(listed(None, AuditScope::OwnAndChains(&other)).await, 0);
+        let mut on_chain = record(3);
+        on_chain.view.object = "chain/demo/channel/mychannel".to_owned();
+        let mut beside = record(4);
+        beside.view.object = "chains".to_owned();
+        store.audit_append(vec![on_chain, beside]).await.unwrap();
+        assert_eq!(listed(None, AuditScope::OwnAndChains(&other)).await, 1);
+        assert_eq!(listed(None, AuditScope::Own(&other)).await, 0);
+        assert_eq!(listed(None, AuditScope::Everything).await, 4);
     })
     .await;
 }

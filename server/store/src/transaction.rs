@@ -3,7 +3,7 @@
 use domain::id::UserId;
 use domain::name::ChainName;
 use domain::transaction::{SubmitView, TransactionState};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
@@ -15,6 +15,26 @@ pub struct TransactionRecord {
     pub view: SubmitView,
     pub user: UserId,
     pub idempotency_key: String,
+    /// What else the call brought along, as whoever submitted it sealed it: nobody sees it. None in older rows.
+    pub asked: Option<String>,
+}
+
+/// How the row keeps them: one text.
+#[derive(Serialize)]
+struct Kept<'a> {
+    #[serde(flatten)]
+    view: &'a SubmitView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<&'a str>,
+}
+
+/// That text as it is read.
+#[derive(Deserialize)]
+struct Read {
+    #[serde(flatten)]
+    view: SubmitView,
+    #[serde(default)]
+    asked: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -24,15 +44,17 @@ struct Row {
     view: String,
 }
 
+#[derive(Deserialize)]
+struct OfChain {
+    chain: ChainName,
+}
+
 impl TryFrom<Row> for TransactionRecord {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            view: decode(&row.view)?,
-            user: UserId::new(row.user),
-            idempotency_key: row.idempotency_key,
-        })
+        let Read { view, asked } = decode(&row.view)?;
+        Ok(Self { view, user: UserId::new(row.user), idempotency_key: row.idempotency_key, asked })
     }
 }
 
@@ -49,13 +71,28 @@ fn bindings(record: &TransactionRecord) -> Result<Value, StoreError> {
         "state": state(&record.view),
         "idempotency_key": record.idempotency_key,
         "created_ms": record.view.created_ms,
-        "view": encode(&record.view)?,
+        "view": encode(&Kept { view: &record.view, asked: record.asked.as_deref() })?,
     }))
 }
 
-const CREATE: &str =
-    "CREATE type::record('transaction', $key) SET chain = $chain, user = $user, tx_id = $tx_id,
-    state = $state, idempotency_key = $idempotency_key, created_ms = $created_ms, view = $view";
+/// What changes in the history.
+pub(crate) enum Change {
+    Create(Value),
+    Save(Value),
+}
+
+/// Rows of one commit: made, and saved where nobody knew yet what became of them.
+const WRITE: &str = "FOR $row IN $created {
+        CREATE type::record('transaction', $row.key) SET chain = $row.chain, user = $row.user, tx_id = $row.tx_id,
+            state = $row.state, idempotency_key = $row.idempotency_key, created_ms = $row.created_ms,
+            view = $row.view
+    };
+    FOR $row IN $saved {
+        LET $now = (SELECT VALUE state FROM type::record('transaction', $row.key));
+        IF array::len($now) = 0 { THROW 'heddle:settled' };
+        IF $now[0] != 'pending' { THROW 'heddle:settled' };
+        UPDATE type::record('transaction', $row.key) SET state = $row.state, view = $row.view
+    }";
 
 impl Store {
     /// Adds a transaction; if the person used the key before, the earlier one is returned and nothing is added.
@@ -63,13 +100,35 @@ impl Store {
         &self,
         record: &TransactionRecord,
     ) -> Result<Option<TransactionRecord>, StoreError> {
-        match self.write(Query::new(CREATE, bindings(record)?)).await {
+        let row = bindings(record)?;
+        if self.with_others(Change::Create(row.clone())).await {
+            return Ok(None);
+        }
+        match self.write_history(vec![Change::Create(row)]).await {
             Ok(()) => Ok(None),
             Err(error) if error.is_existing() => {
-                self.transaction_by_key(&record.user, &record.idempotency_key).await
+                let earlier = self.transaction_by_key(&record.user, &record.idempotency_key).await?;
+                // It may be this very one, written by a commit of which nobody heard.
+                Ok(earlier.filter(|earlier| earlier.view.id != record.view.id))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a change is written, together with those of others.
+    async fn with_others(&self, change: Change) -> bool {
+        self.inner.history.join(change, |changes| self.write_history(changes)).await
+    }
+
+    async fn write_history(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let (mut created, mut saved) = (Vec::new(), Vec::new());
+        for change in changes {
+            match change {
+                Change::Create(row) => created.push(row),
+                Change::Save(row) => saved.push(row),
+            }
+        }
+        self.write(Query::new(WRITE, json!({ "created": created, "saved": saved }))).await
     }
 
     /// The transaction that a person submitted with a key.
@@ -83,13 +142,21 @@ impl Store {
         self.read_one::<Row>(query).await?.map(TransactionRecord::try_from).transpose()
     }
 
-    /// Saves what became of a transaction; one whose chain is gone is no error.
+    /// Saves what became of a transaction. What is settled stays as it is: `NotFound` tells that no such transaction is
+    /// pending any more, or that its chain is gone.
     pub async fn transaction_save(&self, record: &TransactionRecord) -> Result<(), StoreError> {
-        let text = "UPDATE type::record('transaction', $key) SET state = $state, view = $view";
-        self.write(Query::new(text, bindings(record)?)).await
+        let row = bindings(record)?;
+        if self.with_others(Change::Save(row.clone())).await {
+            return Ok(());
+        }
+        match self.write_history(vec![Change::Save(row)]).await {
+            Err(error) if error.thrown("settled") => Err(StoreError::NotFound),
+            other => other,
+        }
     }
 
-    /// The newest transactions of a chain, of one person or of everybody.
+    /// The newest transactions of a chain, of one person or of everybody; before a time, if one is given. A page does not
+    /// end in the middle of a millisecond, so that the next one may begin before the time of its last row.
     pub async fn transaction_list(
         &self,
         chain: &ChainName,
@@ -106,14 +173,49 @@ impl Store {
             "before_ms": before_ms.unwrap_or(i64::MAX),
         });
         let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
+        let mut records: Vec<_> =
+            rows.into_iter().map(TransactionRecord::try_from).collect::<Result<_, _>>()?;
+        let is_full = u32::try_from(records.len()).is_ok_and(|count| count == limit);
+        if let Some(last_ms) = records.last().map(|last| last.view.created_ms).filter(|_| is_full) {
+            records.retain(|record| record.view.created_ms != last_ms);
+            records.extend(self.transactions_at(chain, user, last_ms).await?);
+        }
+        Ok(records)
+    }
+
+    /// Transactions of one millisecond.
+    async fn transactions_at(
+        &self,
+        chain: &ChainName,
+        user: Option<&UserId>,
+        at_ms: i64,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
+        let text = "SELECT user, idempotency_key, view FROM transaction WHERE chain = $chain
+            AND created_ms = $at_ms AND ($user = NULL OR user = $user)";
+        let bindings = json!({ "chain": chain.as_str(), "user": user.map(UserId::as_str), "at_ms": at_ms });
+        let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
         rows.into_iter().map(TransactionRecord::try_from).collect()
     }
 
-    /// Transactions of which nobody knows yet what became of them, oldest first.
-    pub async fn transaction_pending(&self, limit: u32) -> Result<Vec<TransactionRecord>, StoreError> {
+    /// Chains with transactions from before a time of which nobody knows yet what became of them.
+    pub async fn transaction_pending_chains(&self, before_ms: i64) -> Result<Vec<ChainName>, StoreError> {
+        let text = "SELECT chain FROM transaction WHERE state = 'pending'
+            AND created_ms < $before_ms GROUP BY chain";
+        let rows: Vec<OfChain> = self.read(Query::new(text, json!({ "before_ms": before_ms }))).await?;
+        Ok(rows.into_iter().map(|row| row.chain).collect())
+    }
+
+    /// Transactions of a chain from before a time of which nobody knows yet what became of them, oldest first.
+    pub async fn transaction_pending(
+        &self,
+        chain: &ChainName,
+        before_ms: i64,
+        limit: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
         let text = "SELECT user, idempotency_key, view, created_ms FROM transaction WHERE state = 'pending'
-            ORDER BY created_ms LIMIT $limit";
-        let rows: Vec<Row> = self.read(Query::new(text, json!({ "limit": limit }))).await?;
+            AND chain = $chain AND created_ms < $before_ms ORDER BY created_ms LIMIT $limit";
+        let bindings = json!({ "chain": chain.as_str(), "before_ms": before_ms, "limit": limit });
+        let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
         rows.into_iter().map(TransactionRecord::try_from).collect()
     }
 }

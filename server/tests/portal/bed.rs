@@ -1,6 +1,7 @@
 //! A portal as a process of its own, and a client that speaks plain HTTP to it: what the tests of the binary share.
 //! The client is small on purpose, so that a test sees exactly what went over the wire.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -9,7 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
+use store::Store;
 use tempfile::TempDir;
 
 /// For whatever has to happen; machines are slow at times.
@@ -23,16 +27,44 @@ pub struct Portal {
     port: u16,
     flags: Vec<String>,
     output: Arc<Mutex<String>>,
+    tls: Tls,
 }
+
+/// What a client trusts; none where it speaks plain HTTP.
+type Tls = Option<Arc<ClientConfig>>;
 
 impl Portal {
     /// Starts one and waits until it is ready.
     pub fn start(flags: &[&str]) -> Self {
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Self::launch(tempfile::tempdir().unwrap(), flags, None)
+    }
+
+    /// Starts one that speaks TLS only, with a certificate that the client trusts.
+    pub fn start_tls() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let (certificate, key) = (folder.path().join("c.pem"), folder.path().join("k.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let flags = [("--tls-cert", certificate), ("--tls-key", key)];
+        let flags = flags.into_iter().flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()]);
+        let flags = flags.collect();
+        Self::launch(folder, flags, Some(Arc::new(config)))
+    }
+
+    fn launch(folder: TempDir, flags: Vec<String>, tls: Tls) -> Self {
         let port = free_port();
-        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let (child, output) = spawn(&folder, port, &flags);
-        let mut portal = Self { child, folder, port, flags, output };
+        let mut portal = Self { child, folder, port, flags, output, tls };
         portal.wait();
         portal
     }
@@ -47,7 +79,7 @@ impl Portal {
 
     fn wait(&mut self) {
         let end = Instant::now() + PATIENCE;
-        while Call::get("/readyz").try_send(self.port).is_none_or(|answer| answer.status != 200) {
+        while Call::get("/readyz").try_send(self.port, &self.tls).is_none_or(|answer| answer.status != 200) {
             let exit = self.child.try_wait().unwrap();
             assert!(exit.is_none() && Instant::now() < end, "not ready ({exit:?}): {}", self.said());
             thread::sleep(Duration::from_millis(50));
@@ -89,6 +121,40 @@ impl Portal {
         (output.status, String::from_utf8_lossy(&said).into_owned())
     }
 
+    /// Changes the store of a portal that has ended, and waits until the next one can open it.
+    pub fn edit_store(&self, edit: impl AsyncFnOnce(&Store)) {
+        let folder = self.folder.path().join("data").join("portal");
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let store = Store::open(&format!("surrealkv://{}?sync=every", folder.display())).await.unwrap();
+            edit(&store).await;
+            let lock = File::open(folder.join("LOCK")).unwrap();
+            drop(store);
+            // The engine closes a moment after its last handle is gone, in tasks of this runtime.
+            let end = Instant::now() + PATIENCE;
+            while lock.try_lock().is_err() {
+                assert!(Instant::now() < end, "the store is not closed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+    }
+
+    /// Every file and folder that it keeps or left, but for those of its database.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let database = self.folder.path().join("data").join("portal");
+        let (mut found, mut folders) = (Vec::new(), vec![self.folder.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && path != database {
+                    folders.push(path.clone());
+                }
+                found.push(path);
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Puts another key where the portal's is.
     pub fn replace_key(&self) {
         let entries = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
@@ -98,7 +164,7 @@ impl Portal {
 
     /// Reads an answer that goes on until the portal ends it.
     pub fn read_to_end(&self, call: Call) -> String {
-        let mut stream = call.write(self.port).expect("a connection");
+        let mut stream = call.write(self.port, &self.tls).expect("a connection");
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         text
@@ -132,8 +198,18 @@ impl Portal {
         answer.cookie().unwrap_or_else(|| panic!("{answer:?}"))
     }
 
+    /// Sends a request and does not wait for its answer; the connection stays open until it is dropped.
+    pub fn begin(&self, call: Call) -> Box<dyn Wire> {
+        call.write(self.port, &self.tls).expect("a connection")
+    }
+
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn send(&self, call: Call) -> Answer {
-        call.try_send(self.port).expect("an answer")
+        call.try_send(self.port, &self.tls).expect("an answer")
     }
 }
 
@@ -158,12 +234,14 @@ pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 fn spawn(folder: &TempDir, port: u16, flags: &[String]) -> (Child, Arc<Mutex<String>>) {
-    let data: PathBuf = folder.path().join("data");
+    let (data, scratch) = (folder.path().join("data"), folder.path().join("scratch"));
+    std::fs::create_dir_all(&scratch).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_heddle"))
         .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(&data)
         .args(flags)
         .env("LEPTOS_OUTPUT_NAME", "heddle")
+        .env("TMPDIR", scratch)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -185,6 +263,11 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// A connection, with or without TLS.
+pub trait Wire: Read + Write {}
+
+impl<T: Read + Write> Wire for T {}
+
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -193,12 +276,12 @@ pub struct Call {
     headers: Vec<(String, String)>,
     /// Replaced by the portal's own where a test does not say otherwise.
     host: Option<String>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Call {
     pub fn get(path: &str) -> Self {
-        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), host: None, body: String::new() }
+        Self { method: "GET", path: path.to_owned(), headers: Vec::new(), host: None, body: Vec::new() }
     }
 
     pub fn post(path: &str) -> Self {
@@ -206,16 +289,21 @@ impl Call {
     }
 
     pub fn form(self, body: &str) -> Self {
-        Self { body: body.to_owned(), ..self }.header("content-type", "application/x-www-form-urlencoded")
+        self.bytes(body.as_bytes()).header("content-type", "application/x-www-form-urlencoded")
     }
 
     pub fn json(self, body: &Value) -> Self {
-        Self { body: body.to_string(), ..self }.header("content-type", "application/json")
+        self.raw(&body.to_string())
     }
 
     /// A body as it stands, whatever it is.
     pub fn raw(self, body: &str) -> Self {
-        Self { body: body.to_owned(), ..self }.header("content-type", "application/json")
+        self.bytes(body.as_bytes()).header("content-type", "application/json")
+    }
+
+    /// The same without a word of what it is.
+    pub fn bytes(self, body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..self }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -231,25 +319,33 @@ impl Call {
         Self { host: Some(host.to_owned()), ..self }
     }
 
-    fn try_send(&self, port: u16) -> Option<Answer> {
-        Answer::read(self.write(port)?)
+    fn try_send(&self, port: u16, tls: &Tls) -> Option<Answer> {
+        Answer::read(self.write(port, tls)?)
     }
 
-    fn write(&self, port: u16) -> Option<TcpStream> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    fn write(&self, port: u16, tls: &Tls) -> Option<Box<dyn Wire>> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let (scheme, mut stream): (_, Box<dyn Wire>) = match tls {
+            None => ("http", Box::new(stream)),
+            Some(config) => {
+                let name = ServerName::try_from("127.0.0.1").ok()?;
+                let session = ClientConnection::new(config.clone(), name).ok()?;
+                ("https", Box::new(StreamOwned::new(session, stream)))
+            }
+        };
         let own = format!("127.0.0.1:{port}");
         let host = self.host.as_deref().unwrap_or(&own);
         let mut text =
             format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", self.method, self.path);
         if !self.headers.iter().any(|(name, _)| name == "origin") {
-            text.push_str(&format!("origin: http://{own}\r\n"));
+            text.push_str(&format!("origin: {scheme}://{own}\r\n"));
         }
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{}", self.body.len(), self.body));
-        stream.write_all(text.as_bytes()).ok()?;
+        text.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        stream.write_all(&[text.as_bytes(), self.body.as_slice()].concat()).ok()?;
         Some(stream)
     }
 }
@@ -263,7 +359,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn read(stream: TcpStream) -> Option<Self> {
+    fn read(stream: Box<dyn Wire>) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;

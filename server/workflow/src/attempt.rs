@@ -311,7 +311,6 @@ impl<T> Drop for AbortOnDrop<T> {
 fn panicked(error: JoinError) -> StepError {
     let message = error.try_into_panic().map_or_else(|_| String::new(), |cause| panic_text(&*cause));
     StepError::stop(codes::PANICKED, format!("The step ended by a programming error: {message}"))
-        .with_remedy("Report this error, then resume or undo.")
 }
 
 fn panic_text(cause: &(dyn Any + Send)) -> String {

@@ -14,7 +14,7 @@ use crate::error::{StepError, bounded, codes};
 use crate::events::Publisher;
 use crate::log::{Change, Fence, Log, LogError};
 use crate::plan::{Call, Operation, StepOutput};
-use crate::record::{EventBody, NewEvent, StepRecord};
+use crate::record::{EventBody, NewEvent, StepRecord, Told};
 
 /// Shortest time between two stored progress reports of one attempt; the last one (`done == total`) is always stored.
 const PROGRESS_EVERY_MS: i64 = 200;
@@ -130,7 +130,18 @@ impl<P: Operation> Context<P> {
 
     /// Writes a line of the live log (cut at 4,096 bytes; a bounded number per attempt).
     pub async fn note(&self, text: impl Into<String> + Send) {
-        self.live.note(text.into()).await;
+        self.live.note(text.into(), None).await;
+    }
+
+    /// The same for what must not be overlooked: with a code and its values for whoever translates it.
+    pub async fn note_as(
+        &self,
+        code: impl Into<String> + Send,
+        values: BTreeMap<String, String>,
+        text: impl Into<String> + Send,
+    ) {
+        let values = values.into_iter().map(|(name, value)| (name, bounded(value))).collect();
+        self.live.note(text.into(), Some(Told { code: code.into(), values })).await;
     }
 
     /// Reports progress: units done of units in all (0 when unknown). Frequent reports are thinned out.
@@ -165,18 +176,18 @@ pub(crate) struct Reports {
 }
 
 impl Live {
-    async fn note(self: &Arc<Self>, text: String) {
+    async fn note(self: &Arc<Self>, text: String, told: Option<Told>) {
         self.report(move |live, reports| {
             if reports.notes > live.notes_max {
                 return None;
             }
             reports.notes += 1;
-            let text = if reports.notes > live.notes_max {
-                "Further lines of this attempt are not kept.".to_owned()
+            let (text, told) = if reports.notes > live.notes_max {
+                ("Further lines of this attempt are not kept.".to_owned(), None)
             } else {
-                bounded(text)
+                (bounded(text), told)
             };
-            let body = EventBody::Note { step: live.step.clone(), attempt: live.attempt, text };
+            let body = EventBody::Note { step: live.step.clone(), attempt: live.attempt, text, told };
             Some((body, Vec::new()))
         })
         .await;
@@ -186,8 +197,9 @@ impl Live {
         self.report(move |live, reports| {
             let now_ms = live.clock.now_ms();
             let complete = total > 0 && done >= total;
-            let soon =
-                reports.progress_ms.is_some_and(|last| now_ms.saturating_sub(last) < PROGRESS_EVERY_MS);
+            let since_ms = reports.progress_ms.map(|last| now_ms.saturating_sub(last));
+            // A clock that was set back says nothing of how long ago the last one was.
+            let soon = since_ms.is_some_and(|since_ms| (0..PROGRESS_EVERY_MS).contains(&since_ms));
             if soon && !complete {
                 return None;
             }

@@ -3,6 +3,8 @@
 //! Codes are stable and translated by the portal; messages are English sentences for people. Neither may hold a secret:
 //! both are written to the log as they are.
 
+use std::collections::BTreeMap;
+
 use crate::record::FailureRecord;
 
 /// Codes that the engine itself gives.
@@ -25,7 +27,7 @@ pub mod codes {
 
 /// Lines of evidence kept with a failure.
 const EVIDENCE_LINES_MAX: usize = 200;
-/// Bytes kept of a message, a remedy or a line.
+/// Bytes kept of a message, a value or a line.
 pub(crate) const TEXT_BYTES_MAX: usize = 4_096;
 
 /// Why a step or an undo did not succeed.
@@ -38,8 +40,8 @@ pub enum StepError {
         code: String,
         /// One sentence for a person.
         message: String,
-        /// What a person can do, should the attempts be used up.
-        remedy: Option<String>,
+        /// What the translated sentence names, by place-holder.
+        values: BTreeMap<String, String>,
         /// Lines that show the cause.
         evidence: Vec<String>,
         /// When to try again, instead of the engine's back-off; capped like it.
@@ -52,8 +54,8 @@ pub enum StepError {
         code: String,
         /// One sentence for a person.
         message: String,
-        /// What a person can do.
-        remedy: Option<String>,
+        /// What the translated sentence names, by place-holder.
+        values: BTreeMap<String, String>,
         /// Lines that show the cause, for example the last 50 of a node's output.
         evidence: Vec<String>,
     },
@@ -65,7 +67,7 @@ impl StepError {
         Self::Retry {
             code: code.into(),
             message: message.into(),
-            remedy: None,
+            values: BTreeMap::new(),
             evidence: Vec::new(),
             after_ms: None,
         }
@@ -73,14 +75,19 @@ impl StepError {
 
     /// An error that needs a person.
     pub fn stop(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Stop { code: code.into(), message: message.into(), remedy: None, evidence: Vec::new() }
+        Self::Stop {
+            code: code.into(),
+            message: message.into(),
+            values: BTreeMap::new(),
+            evidence: Vec::new(),
+        }
     }
 
-    /// Adds what a person can do.
+    /// Adds what the translated sentence names.
     #[must_use]
-    pub fn with_remedy(mut self, text: impl Into<String>) -> Self {
+    pub fn with_values(mut self, named: BTreeMap<String, String>) -> Self {
         match &mut self {
-            Self::Retry { remedy, .. } | Self::Stop { remedy, .. } => *remedy = Some(text.into()),
+            Self::Retry { values, .. } | Self::Stop { values, .. } => *values = named,
         }
         self
     }
@@ -112,13 +119,13 @@ impl StepError {
 
     /// The stored form, with every text bounded.
     pub(crate) fn into_failure(self, step: &str, attempts: u32) -> FailureRecord {
-        let (Self::Retry { code, message, remedy, evidence, .. }
-        | Self::Stop { code, message, remedy, evidence }) = self;
+        let (Self::Retry { code, message, values, evidence, .. }
+        | Self::Stop { code, message, values, evidence }) = self;
         let surplus = evidence.len().saturating_sub(EVIDENCE_LINES_MAX);
         FailureRecord {
             code,
             message: bounded(message),
-            remedy: remedy.map(bounded),
+            values: values.into_iter().map(|(name, value)| (name, bounded(value))).collect(),
             // The last lines tell most.
             evidence: evidence.into_iter().skip(surplus).map(bounded).collect(),
             step: Some(step.to_owned()),
@@ -142,9 +149,10 @@ mod tests {
     #[test]
     fn failures_are_bounded_and_keep_the_last_lines() {
         let lines = (0..300).map(|line| format!("line {line}")).collect();
-        let error = StepError::stop("node.dead", "é".repeat(4_000)).with_evidence(lines).with_remedy("Look.");
+        let error = StepError::stop("node.dead", "é".repeat(4_000)).with_evidence(lines);
+        let error = error.with_values([("node".to_owned(), "é".repeat(4_000))].into());
         let failure = error.into_failure("start-nodes", 3);
-        assert_eq!(failure.message.len(), TEXT_BYTES_MAX);
+        assert_eq!((failure.message.len(), failure.values["node"].len()), (TEXT_BYTES_MAX, TEXT_BYTES_MAX));
         assert_eq!(failure.evidence.len(), EVIDENCE_LINES_MAX);
         assert_eq!(failure.evidence.last().map(String::as_str), Some("line 299"));
         assert_eq!((failure.step.as_deref(), failure.attempts), (Some("start-nodes"), 3));

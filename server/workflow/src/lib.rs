@@ -52,7 +52,7 @@
 //! async fn ensure_images(context: Context<ChainCreate>) -> Result<(), StepError> {
 //!     let ports: PortsReserved = context.output()?;
 //!     if ports.first == 0 {
-//!         return Err(StepError::stop("ports.none", "There are no ports.").with_remedy("Widen the range."));
+//!         return Err(StepError::stop("ports.none", "There are no ports."));
 //!     }
 //!     Ok(())
 //! }
@@ -75,7 +75,7 @@
 //!   [`Start::superseding`].
 //! - **Errors.** [`StepError::Retry`] is tried again with a doubling, capped wait, up to the step's limit; attempts that a
 //!   crash cut off do not count, but have a limit of their own. [`StepError::Stop`], used up attempts and panics make the
-//!   operation `failed`, with code, step, remedy and evidence. A failed undo does the same, never silently.
+//!   operation `failed`, with code, step, values and evidence. A failed undo does the same, never silently.
 //! - **Cancel** lets the present step end (or time out), then undoes what began, last step first.
 //! - **Events** are rows of the log with one rising sequence. [`Workflow::subscribe`] gives them after they are stored, in
 //!   that order, from all replicas; `events_since` gives those that a client missed.
@@ -113,13 +113,13 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::Context;
 pub use error::{StepError, codes};
 pub use log::{
-    Change, Created, Fence, ListFilter, Log, LogError, NewOperation, Renewed, StateChange, Stored,
+    Change, Created, Fence, ListFilter, Log, LogError, NewOperation, Reach, Renewed, StateChange, Stored,
 };
 pub use memory::MemoryLog;
 pub use plan::{Operation, Plan, PlanError, StepOutput, keep};
 pub use record::{
     EventBody, EventRecord, FailureRecord, NewEvent, OperationRecord, OperationState, StepRecord, StepState,
-    Wanted,
+    Told, Wanted,
 };
 pub use settings::Settings;
 #[cfg(feature = "testkit")]

@@ -132,9 +132,20 @@ pub struct Renewed {
     pub cancel_requested: bool,
 }
 
+/// What somebody may see: their own operations, and those on some subjects.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Whose operations are in it.
+    pub owner: String,
+    /// Subjects on which everybody's operations are in it.
+    pub subjects: Vec<String>,
+}
+
 /// Which operations to list.
 #[derive(Debug, Clone, Default)]
 pub struct ListFilter {
+    /// Only those within this.
+    pub reach: Option<Reach>,
     /// Only this owner's.
     pub owner: Option<String>,
     /// Only those on this subject.
@@ -206,6 +217,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// Events of one operation with a sequence above `after`, in order.
     async fn events_of(&self, operation: &str, after: u64, limit: u32) -> Result<Vec<EventRecord>, LogError>;
+
+    /// The newest events of one operation, in order, at most this many.
+    async fn events_last(&self, operation: &str, limit: u32) -> Result<Vec<EventRecord>, LogError>;
 
     /// The highest sequence number used so far, 0 for none: where a new stream begins.
     async fn last_sequence(&self) -> Result<u64, LogError>;

@@ -126,7 +126,10 @@ impl Log for MemoryLog {
 
     async fn list(&self, filter: &ListFilter) -> Result<Vec<OperationRecord>, LogError> {
         let wanted = |row: &&OperationRecord| {
-            filter.owner.as_ref().is_none_or(|owner| *owner == row.owner)
+            filter.reach.as_ref().is_none_or(|reach| {
+                let on_subject = |subject| reach.subjects.contains(subject);
+                reach.owner == row.owner || row.subject.as_ref().is_some_and(on_subject)
+            }) && filter.owner.as_ref().is_none_or(|owner| *owner == row.owner)
                 && filter.subject.as_ref().is_none_or(|subject| row.subject.as_ref() == Some(subject))
                 && filter.before.as_ref().is_none_or(|before| row.id < *before)
                 && (!filter.open_only || row.state.is_open())
@@ -247,6 +250,14 @@ impl Log for MemoryLog {
         let from = rows.events.partition_point(|event| event.sequence <= after);
         let of = rows.events.iter().skip(from).filter(|event| event.operation == operation);
         Ok(of.take(bound(limit)).cloned().collect())
+    }
+
+    async fn events_last(&self, operation: &str, limit: u32) -> Result<Vec<EventRecord>, LogError> {
+        let rows = self.rows();
+        let newest = rows.events.iter().rev().filter(|event| event.operation == operation);
+        let mut events: Vec<_> = newest.take(bound(limit)).cloned().collect();
+        events.reverse();
+        Ok(events)
     }
 
     async fn last_sequence(&self) -> Result<u64, LogError> {

@@ -4,6 +4,8 @@
 //! never hold a secret: parameters and outputs are written as they are, so operations put references there, not keys.
 //! All times are unix milliseconds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -171,8 +173,9 @@ pub struct FailureRecord {
     pub code: String,
     /// One sentence for a person, in English.
     pub message: String,
-    /// What a person can do about it.
-    pub remedy: Option<String>,
+    /// What the translated sentence names, by place-holder: `image` → `fabric-peer:2.5`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
     /// Lines that show the cause, for example the end of a node's output.
     pub evidence: Vec<String>,
     /// The step concerned; `None` when the operation could not even begin.
@@ -285,6 +288,9 @@ pub enum EventBody {
         attempt: u32,
         /// The line, at most 4,096 bytes.
         text: String,
+        /// The same for whoever translates it; of lines that must not be overlooked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<Told>,
     },
     /// A step got on.
     Progress {
@@ -307,6 +313,16 @@ impl EventBody {
             Self::Progress { .. } => "progress",
         }
     }
+}
+
+/// What a line says, as a code with the values that its sentence names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Stable code.
+    pub code: String,
+    /// What the translated sentence names; each value at most 4,096 bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 /// An event that has no sequence number yet.

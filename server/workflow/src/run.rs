@@ -3,6 +3,7 @@
 //! A run owns nothing that the log does not have. It may be dropped at any point; whoever claims the operation next goes
 //! on from the stored rows.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -108,7 +109,14 @@ impl<E: Send + Sync + 'static> Run<E> {
     fn plan(&self) -> Result<Arc<Steps<E>>, Box<FailureRecord>> {
         let failure = |code: &str, message: String| {
             let (code, evidence) = (code.to_owned(), Vec::new());
-            Box::new(FailureRecord { code, message, remedy: None, evidence, step: None, attempts: 0 })
+            Box::new(FailureRecord {
+                code,
+                message,
+                values: BTreeMap::new(),
+                evidence,
+                step: None,
+                attempts: 0,
+            })
         };
         let OperationRecord { name, version, .. } = &self.operation;
         let plan = self.engine.plan(name, *version).filter(|plan| {

@@ -4,6 +4,7 @@
 #[path = "engine/bench.rs"]
 mod bench;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,13 +56,15 @@ async fn events_tell_the_whole_story_in_order_and_only_after_they_are_stored() {
 #[tokio::test]
 async fn a_retry_waits_longer_each_time_and_then_gives_up() {
     let bench = Bench::new();
-    bench.always("two", StepError::retry("node.slow", "The node is not ready.").with_remedy("Wait."));
+    let named: BTreeMap<_, _> = [("node".to_owned(), "peer0".to_owned())].into();
+    let slow = StepError::retry("node.slow", "The node is not ready.").with_values(named.clone());
+    bench.always("two", slow);
     let id = bench.start("plain").await;
     let stored = bench.finished_by_moving_time(&id).await;
     assert_eq!(stored.operation.state, OperationState::Failed);
     let failure = stored.operation.error.unwrap();
     assert_eq!((failure.code.as_str(), failure.step.as_deref()), ("node.slow", Some("two")));
-    assert_eq!((failure.attempts, failure.remedy.as_deref()), (3, Some("Wait.")));
+    assert_eq!((failure.attempts, failure.values), (3, named));
     assert_eq!(bench.calls().iter().filter(|call| call.starts_with("two")).count(), 3);
     let events = bench.log.events_of(&id, 0, 100).await.unwrap();
     assert_eq!(states(&events), ["pending", "running", "waiting", "running", "waiting", "running", "failed"]);

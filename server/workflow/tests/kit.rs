@@ -175,7 +175,11 @@ impl Trial for ToyTrial {
 }
 
 async fn play(bug: Bug, seeds: u64) -> testkit::Report {
-    testkit::run(&ToyTrial { bug }, Options { seeds, write_seeds: seeds, case_timeout_ms: 20_000 }).await
+    testkit::run(
+        &ToyTrial { bug },
+        Options { seeds, write_seeds: seeds, case_timeout_ms: 20_000, ..Options::default() },
+    )
+    .await
 }
 
 /// All cases on one thread, with the seeds of the gate.

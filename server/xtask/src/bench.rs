@@ -9,12 +9,14 @@ mod invoke;
 mod material;
 mod network;
 mod portal;
+mod ssr;
 mod start;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use self::network::Judged;
+pub use self::portal::Build;
 use crate::paths::Paths;
 
 /// One promise each.
@@ -46,6 +48,11 @@ pub enum Bench {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// A page of a thousand rows, against the same page in Astro's Node adapter
+    Ssr {
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Time until an empty portal is ready, and its memory when idle
     Start {
         #[arg(long, default_value_t = 5)]
@@ -62,12 +69,17 @@ pub struct OnEngine {
 }
 
 /// Measures one promise and fails when it is not kept.
-pub fn run(paths: &Paths, bench: Bench) -> Result<()> {
+pub fn run(paths: &Paths, bench: Bench, build: Build) -> Result<()> {
     match bench {
         Bench::Material { rounds } => material::run(paths, rounds),
-        Bench::ChainCreate { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Create),
-        Bench::Deploy { engine, rounds } => network::run(paths, &engine.engine, rounds, Judged::Deploy),
-        Bench::Invoke { engine, rounds } => invoke::run(paths, &engine.engine, rounds),
-        Bench::Start { rounds } => start::run(paths, rounds),
+        Bench::ChainCreate { engine, rounds } => {
+            network::run(paths, build, &engine.engine, rounds, Judged::Create)
+        }
+        Bench::Deploy { engine, rounds } => {
+            network::run(paths, build, &engine.engine, rounds, Judged::Deploy)
+        }
+        Bench::Invoke { engine, rounds } => invoke::run(paths, build, &engine.engine, rounds),
+        Bench::Ssr { rounds } => ssr::run(paths, build, rounds),
+        Bench::Start { rounds } => start::run(paths, build, rounds),
     }
 }

@@ -6,6 +6,7 @@
 mod archive;
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -79,6 +80,24 @@ pub fn ensure(paths: &Paths, engine: &Engine, source: Source) -> Result<()> {
         say(format!("image {image} was built locally and loaded"));
     }
     Ok(())
+}
+
+/// Writes the names of images that are about to be made, for the portal that is about to start.
+pub fn tell_missing(engine: &Engine, file: &Path) -> Result<()> {
+    let mut names = String::new();
+    for recipe in NODES.iter().chain(&CHAINCODES) {
+        // Any one of them will do.
+        let images = recipe.public.into_iter().chain([recipe.name]);
+        let images: Vec<String> = images.map(|name| format!("{name}:{}", recipe.tag)).collect();
+        let mut missing = true;
+        for image in &images {
+            missing &= !engine.has_image(image)?;
+        }
+        if missing {
+            names.extend(images.iter().flat_map(|image| [image.as_str(), "\n"]));
+        }
+    }
+    fs::write(file, names).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// True when the engine has, or now has, the official image that does the same.

@@ -5,6 +5,8 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -30,9 +32,7 @@ pub fn ensure(paths: &Paths) -> Result<Option<Engine>> {
     }
     let installed = machine::program("dockerd").is_some();
     if !machine::is_root() || (!installed && !machine::has_apt()) {
-        say(
-            "no container engine answers: start Docker (or install it first) and this program again, or add a remote host",
-        );
+        say(advice(&UnixStream::connect(USUAL_SOCKET)));
         return Ok(None);
     }
     let how = if has_systemd() { "as a service that is enabled" } else { "as a process of its own" };
@@ -46,10 +46,32 @@ pub fn ensure(paths: &Paths) -> Result<Option<Engine>> {
         say("the portal starts without a local engine");
         return Ok(None);
     }
-    if !installed {
-        machine::install(&PACKAGES)?;
+    let engine = if installed { Ok(()) } else { machine::install(&PACKAGES) }.and_then(|()| start(paths));
+    Ok(or_without(engine))
+}
+
+/// What helps where no engine answers, by what came of opening the usual socket.
+fn advice(opened: &std::io::Result<UnixStream>) -> String {
+    match opened {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => format!(
+            "the container engine is there, but this user may not open {USUAL_SOCKET}: join its group, usually with \
+             `sudo usermod -aG docker $USER`, log in anew and start this program again, or start it as root. Whoever \
+             may open the socket is root on this machine. A remote host can be added without it"
+        ),
+        _ => "no container engine answers: start Docker (or install it first) and this program again, or add a \
+              remote host"
+            .to_owned(),
     }
-    start(paths).map(Some)
+}
+
+/// An engine that cannot be had is no reason to have no portal.
+fn or_without(engine: Result<Engine>) -> Option<Engine> {
+    engine
+        .inspect_err(|error| {
+            say(format!("there is no local engine: {error:#}"));
+            say("the portal starts without one; repair it and start again, or add a remote host");
+        })
+        .ok()
 }
 
 /// An engine that answers: the one that DOCKER_HOST names, or the usual one of the machine.
@@ -94,4 +116,24 @@ fn start(paths: &Paths) -> Result<Engine> {
     }
     let written = fs::read_to_string(&log).unwrap_or_default();
     bail!("the container engine does not answer on {}:\n{}", engine.address(), last_lines(&written, 15));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_cannot_be_had_does_not_stop_the_portal() {
+        assert!(or_without(Err(anyhow::anyhow!("apt-get failed"))).is_none());
+        assert!(or_without(Ok(Engine::at("/nonexistent"))).is_some());
+    }
+
+    #[test]
+    fn a_closed_socket_is_told_from_an_engine_that_is_not_there() {
+        let told = |kind: ErrorKind| advice(&Err(kind.into()));
+        assert!(told(ErrorKind::PermissionDenied).contains("usermod -aG docker"));
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert!(told(kind).contains("start Docker"), "{kind}");
+        }
+    }
 }

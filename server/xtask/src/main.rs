@@ -86,6 +86,9 @@ enum Task {
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,
+        /// Measure the build that `cargo xtask run` starts instead of the release build
+        #[arg(long, global = true)]
+        as_run: bool,
     },
     /// Starts, uses or ends the project's own container engine for tests
     Engine {
@@ -128,7 +131,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             let _claim = sources::claim(&paths)?;
             size::check(&paths)?;
         }
-        Task::Bench { bench } => bench::run(&paths, bench)?,
+        Task::Bench { bench, as_run } => bench::run(&paths, bench, build_of(as_run))?,
         Task::Licences => print!("{}", licences::text(&licences::list(&paths)?)),
         Task::Tidy => tidy::check(&paths)?,
         Task::Site { release, dev } => {
@@ -141,6 +144,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn build_of(as_run: bool) -> bench::Build {
+    if as_run { bench::Build::Run } else { bench::Build::Release }
 }
 
 fn quality(release: bool, dev: bool) -> Quality {

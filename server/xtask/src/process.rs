@@ -127,8 +127,19 @@ pub fn tee(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String
 /// Starts a program that lives on beside us, in a process group of its own and without input.
 pub fn start(command: &mut Command) -> Result<Child> {
     let text = shown(command);
+    forget_package(command);
     command.stdin(Stdio::null()).process_group(0);
     command.spawn().with_context(|| format!("`{text}` cannot be started"))
+}
+
+/// Takes away what the cargo that runs us says about our own package. Build scripts look at it: with the folder of this
+/// clone in it, another clone, or somebody who calls cargo by hand, would build half of the dependencies anew.
+fn forget_package(command: &mut Command) {
+    let told = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| told(name))
+    {
+        command.env_remove(name);
+    }
 }
 
 /// Waits for a child. A request to stop or a used-up limit ends it, with everything it started.
@@ -243,6 +254,14 @@ mod tests {
             tee(Command::new("sh").args(["-c", "echo one; echo two; exit 1"]), SHORT).unwrap();
         assert!(!status.success());
         assert_eq!(text, "one\ntwo\n");
+    }
+
+    #[test]
+    fn programs_do_not_learn_what_cargo_tells_us_about_our_package() {
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "cargo runs this test");
+        let variables = output(&mut Command::new("env"), SHORT).unwrap();
+        assert!(!variables.contains("CARGO_MANIFEST_") && !variables.contains("CARGO_PKG_"), "{variables}");
+        assert!(variables.contains("PATH="));
     }
 
     #[test]

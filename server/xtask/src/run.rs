@@ -2,7 +2,11 @@
 //!
 //! What people wait for comes first. The node images are prepared while the portal is already up.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,18 +31,24 @@ pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode
     announce(paths);
     let engine = local_engine::ensure(paths)?;
     let claim = sources::claim(paths)?;
-    site::build(paths, quality)?;
-    build_portal(paths)?;
+    build(paths, quality)?;
     drop(claim);
     say("starting the portal; Ctrl-C ends it");
     let mut portal = portal(paths);
+    let told = paths.cache.join(format!("images-being-built-{}", std::process::id()));
     if let Some(engine) = &engine {
-        portal.args(["--local-engine", &engine.address()]);
+        // An engine that somebody chose gets no images from here, so nothing waits for them there.
+        if !names_engine(flags) {
+            portal.args(["--local-engine", &engine.address()]);
+            portal.env("HEDDLE_IMAGES_BEING_BUILT", &told);
+            images::tell_missing(engine, &told)?;
+        }
     }
     let mut child = process::start(portal.args(flags))?;
     let images = engine.map(|engine| {
         let paths = paths.clone();
-        thread::spawn(move || prepare_images(&paths, &engine))
+        let told = told.clone();
+        thread::spawn(move || prepare_images(&paths, &engine, &told))
     });
     // Without a limit: the portal runs until somebody ends it.
     let status = loop {
@@ -56,7 +66,23 @@ pub fn run(paths: &Paths, quality: Quality, flags: &[String]) -> Result<ExitCode
     while images.as_ref().is_some_and(|images| !images.is_finished()) && begin.elapsed() < STOP_IMAGES {
         thread::sleep(Duration::from_millis(20));
     }
+    forget(&told);
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether somebody chose the portal's engine; a flag that is given twice is refused.
+fn names_engine(flags: &[String]) -> bool {
+    let flag = |word: &String| word == "--local-engine" || word.starts_with("--local-engine=");
+    flags.iter().any(flag) || std::env::var_os("HEDDLE_LOCAL_ENGINE").is_some()
+}
+
+/// What nobody builds any more is not shown as being built.
+fn forget(told: &Path) {
+    if let Err(error) = fs::remove_file(told)
+        && error.kind() != ErrorKind::NotFound
+    {
+        say(format!("{} cannot be removed: {error}", told.display()));
+    }
 }
 
 fn announce(paths: &Paths) {
@@ -68,6 +94,23 @@ fn announce(paths: &Paths) {
     );
     say("running portal Fabric's nodes as container images (3); later starts take seconds");
     say(format!("everything built goes to {} and {}", paths.target.display(), paths.cache.display()));
+}
+
+/// Builds the site and the portal side by side: long stretches of both, such as the joining of what the browser loads,
+/// are work for one core. The first that fails says why and stops the other.
+fn build(paths: &Paths, quality: Quality) -> Result<()> {
+    let failed = Mutex::new(None);
+    let note = |done: Result<()>| {
+        if let Err(error) = done {
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            process::request_stop();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| note(site::build(paths, quality).map(drop)));
+        note(build_portal(paths));
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
 /// Builds the portal's binary.
@@ -87,8 +130,10 @@ fn portal(paths: &Paths) -> Command {
     command
 }
 
-fn prepare_images(paths: &Paths, engine: &Engine) {
-    match images::ensure(paths, engine, Source::PublicOrBuilt) {
+fn prepare_images(paths: &Paths, engine: &Engine, told: &Path) {
+    let prepared = images::ensure(paths, engine, Source::PublicOrBuilt);
+    forget(told);
+    match prepared {
         Ok(()) => say("all node images are ready"),
         Err(_) if process::stopping() => {}
         Err(error) => {

@@ -46,11 +46,13 @@ pub fn build(paths: &Paths, quality: Quality) -> Result<PathBuf> {
     machine::ensure_wasm_target(&paths.root)?;
     let fresh = paths.target.join(format!("site-new-{}", std::process::id()));
     remove(&fresh)?;
-    let package = fresh.join("pkg");
+    let package = fresh.join("pkg").join("new");
     fs::create_dir_all(&package).with_context(|| format!("{} cannot be made", package.display()))?;
     wasm::build(paths, quality, NAME, &package)?;
     fs::write(package.join(format!("{NAME}.css")), style_sheet(&paths.root.join("style"))?)
         .context("the style sheet cannot be written")?;
+    let named = fresh.join("pkg").join(content(&package)?);
+    fs::rename(&package, &named).context("the packaged files cannot be named")?;
     copy(&paths.root.join("public"), &fresh)?;
     fs::write(fresh.join("licences.txt"), licences::text(&licences::list(paths)?))
         .context("the list of licences cannot be written")?;
@@ -62,12 +64,29 @@ pub fn build(paths: &Paths, quality: Quality) -> Result<PathBuf> {
     remove(&site)?;
     fs::rename(&fresh, &site).context("the site cannot be moved into place")?;
     fs::write(&stamp, wanted).context("the site's stamp cannot be written")?;
-    say(format!("the site is ready: {}", sizes(&site.join("pkg"))?));
+    say(format!("the site is ready: {}", sizes(&packaged(&site)?)?));
     Ok(site)
 }
 
+/// The folder with the packaged files. It is named by what is in it, so that browsers may keep its files for good: other
+/// files have another address.
+pub fn packaged(site: &Path) -> Result<PathBuf> {
+    let folder = site.join("pkg");
+    let mut entries =
+        fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let first = entries.next().with_context(|| format!("{} is empty", folder.display()))?;
+    Ok(first?.path())
+}
+
+/// Sixteen hexadecimal digits that follow from all files of a folder.
+fn content(folder: &Path) -> Result<String> {
+    let mut content = Fingerprint::of("package 1");
+    content.add_path(folder, folder)?;
+    Ok(content.finish().chars().take(16).collect())
+}
+
 fn fingerprint(paths: &Paths, quality: Quality) -> Result<String> {
-    let mut fingerprint = Fingerprint::of(&format!("site 1 {quality:?}"));
+    let mut fingerprint = Fingerprint::of(&format!("site 2 {quality:?}"));
     let parts = [
         ".cargo/config.toml",
         "Cargo.lock",
@@ -226,6 +245,18 @@ mod tests {
         brotli::BrotliDecompress(&mut file, &mut back).unwrap();
         assert_eq!(back, text.as_bytes());
         assert_eq!(files(folder.path()).unwrap().len(), 5, "short files and pictures stay alone");
+    }
+
+    #[test]
+    fn packaged_files_are_found_under_a_name_that_follows_from_them() {
+        let site = tempfile::tempdir().unwrap();
+        let folder = site.path().join("pkg").join("new");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("a.js"), "1").unwrap();
+        let first = content(&folder).unwrap();
+        assert_eq!(packaged(site.path()).unwrap(), folder);
+        fs::write(folder.join("a.js"), "2").unwrap();
+        assert!(first.len() == 16 && first != content(&folder).unwrap());
     }
 
     #[test]

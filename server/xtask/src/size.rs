@@ -19,7 +19,7 @@ const GOAL_KB: f64 = 250.0;
 
 /// Builds the site as it is shipped, says how large it is, and fails when a first visit loads too much.
 pub fn check(paths: &Paths) -> Result<()> {
-    let package = site::build(paths, Quality::Release)?.join("pkg");
+    let package = site::packaged(&site::build(paths, Quality::Release)?)?;
     let main = sent(&package, "heddle.wasm")?;
     say(format!("main module {}", kilobytes(main)));
     let list = fs::read(package.join(site::PRELOADS)).context("the list of parts cannot be read")?;

@@ -48,15 +48,15 @@ const fn minutes(count: u64) -> Duration {
 const STAGES: [Stage; 9] = [
     Stage { name: "tidy", budget: minutes(1), needs: &[], perform: stages::tidy },
     Stage { name: "format", budget: minutes(1), needs: &[], perform: stages::format },
-    Stage { name: "clippy", budget: minutes(6), needs: &[], perform: stages::clippy },
-    Stage { name: "tools", budget: minutes(3), needs: &[], perform: stages::tools },
+    Stage { name: "clippy", budget: minutes(3), needs: &[], perform: stages::clippy },
+    Stage { name: "tools", budget: minutes(1), needs: &[], perform: stages::tools },
     Stage { name: "engine", budget: minutes(1), needs: &[], perform: stages::engine },
-    Stage { name: "images", budget: minutes(2), needs: &["engine"], perform: stages::images },
-    Stage { name: "unit", budget: minutes(14), needs: &["engine", "images"], perform: stages::unit },
-    Stage { name: "build", budget: minutes(6), needs: &[], perform: stages::build },
+    Stage { name: "images", budget: minutes(1), needs: &["engine"], perform: stages::images },
+    Stage { name: "unit", budget: minutes(19), needs: &["engine", "images"], perform: stages::unit },
+    Stage { name: "build", budget: minutes(8), needs: &[], perform: stages::build },
     Stage {
         name: "browser",
-        budget: minutes(10),
+        budget: minutes(9),
         needs: &["engine", "images", "build"],
         perform: stages::browser,
     },
@@ -142,6 +142,9 @@ fn close(summary: &Summary, outcomes: &[Outcome], stopped: bool) -> ExitCode {
     for line in &summary.lines {
         println!("{line}");
     }
+    for reason in &summary.skipped {
+        println!("skipped: {reason}");
+    }
     println!("{} passed, {} failed", summary.passed, summary.failed);
     let good = !stopped && summary.failed == 0 && outcomes.iter().all(|outcome| outcome.problem.is_none());
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -183,7 +186,7 @@ mod tests {
             time: Duration::ZERO,
             problem: problem.map(str::to_owned),
         };
-        let summary = |failed| Summary { passed: 1, failed, lines: Vec::new() };
+        let summary = |failed| Summary { passed: 1, failed, ..Summary::default() };
         let check = |summary, outcomes: &[Outcome], stopped, expect| {
             assert_eq!(format!("{:?}", close(&summary, outcomes, stopped)), format!("{expect:?}"));
         };

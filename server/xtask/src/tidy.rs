@@ -18,6 +18,25 @@ use crate::paths::Paths;
 use crate::process::{SHORT, output};
 use crate::sources;
 
+/// Everything that lies at the top of the project.
+const TOP: [&str; 15] = [
+    ".cargo",
+    ".ci",
+    ".clippy.toml",
+    ".gitignore",
+    ".rustfmt.toml",
+    "app",
+    "Cargo.lock",
+    "Cargo.toml",
+    "end2end",
+    "frontend",
+    "public",
+    "README.md",
+    "rust-toolchain.toml",
+    "server",
+    "style",
+];
+
 /// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -44,6 +63,7 @@ pub fn check(paths: &Paths) -> Result<()> {
         refused.map(|(name, terms)| Finding::new(name, format!("its licence is not accepted: {terms}"))),
     );
     let files = sources::list(&paths.root)?;
+    findings.extend(strays(&files));
     for name in &files {
         // What is no text has no rules.
         let Ok(content) = fs::read_to_string(paths.root.join(name)) else { continue };
@@ -65,8 +85,29 @@ pub fn check(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
+/// What lies at the top and does not belong there, such as what a tool left behind.
+fn strays(files: &[String]) -> Vec<Finding> {
+    let stray = |name: &&String| match name.split_once('/') {
+        Some((folder, _)) => !TOP.contains(&folder),
+        None => !TOP.contains(&name.as_str()),
+    };
+    files.iter().filter(stray).map(|name| Finding::new(name, "it does not belong at the top")).collect()
+}
+
 fn metadata(root: &Path) -> Result<serde_json::Value> {
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root);
     serde_json::from_str(&output(&mut cargo, SHORT)?).context("`cargo metadata` gave no JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tool_left_at_the_top_is_found() {
+        let files = ["README.md", "server/src/main.rs", "cookies", "target-old/file"].map(str::to_owned);
+        let places: Vec<String> = strays(&files).into_iter().map(|finding| finding.place).collect();
+        assert_eq!(places, ["cookies", "target-old/file"]);
+    }
 }

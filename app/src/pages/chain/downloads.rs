@@ -2,6 +2,7 @@
 //! keys. Plain links and a plain form: they work without WebAssembly.
 
 use domain::chain::ChainView;
+use domain::name::OrganizationName;
 use domain::permission::Grant;
 use leptos::prelude::*;
 
@@ -10,17 +11,24 @@ use crate::text::tr;
 /// Name under which the ordering organization is exported.
 const ORDERING: &str = "orderer";
 
+/// Whose files there are, and what the person holds on the chain.
+pub type Offer = (Vec<OrganizationName>, Grant);
+
+/// What the card depends on: nothing else puts it there anew, since somebody may be typing a password there.
+pub fn offer(chain: &ChainView) -> Offer {
+    let organizations = chain.spec.organizations.iter().map(|organization| organization.name.clone());
+    (organizations.collect(), chain.grant)
+}
+
 /// The card with all downloads that the person may have.
-pub fn downloads(chain: &ChainView) -> AnyView {
-    let name = chain.summary.name.to_string();
-    let rows = chain
-        .spec
-        .organizations
+pub fn downloads(chain: &str, (organizations, grant): &Offer) -> AnyView {
+    let grant = *grant;
+    let rows = organizations
         .iter()
-        .map(|organization| row(&name, organization.name.as_str(), chain.grant, true))
+        .map(|organization| row(chain, organization.as_str(), grant, true))
         .collect_view();
-    let ordering = (chain.grant >= Grant::Manage).then(|| row(&name, ORDERING, chain.grant, false));
-    let material = (chain.grant >= Grant::Manage).then(|| {
+    let ordering = (grant >= Grant::Manage).then(|| row(chain, ORDERING, grant, false));
+    let material = (grant >= Grant::Manage).then(|| {
         view! { <p class="muted">{tr(|t| t.material_hint)}</p> }
     });
     view! {
@@ -49,13 +57,13 @@ fn row(chain: &str, organization: &str, grant: Grant, member: bool) -> AnyView {
     let file = |folder: &str, end: &str| format!("/chains/{chain}/{folder}/{organization}.{end}");
     let profile = member.then(|| {
         view! {
-            <a href=file("profile", "json") rel="external" download="">"JSON"</a>
+            <a href=file("profile", "json") rel="external">"JSON"</a>
             " · "
-            <a href=file("profile", "yaml") rel="external" download="">"YAML"</a>
+            <a href=file("profile", "yaml") rel="external">"YAML"</a>
         }
     });
     let material = (grant >= Grant::Manage).then(|| {
-        view! { <a href=file("material", "tar") rel="external" download="">{tr(|t| t.material_own)}</a> }
+        view! { <a href=file("material", "tar") rel="external">{tr(|t| t.material_own)}</a> }
     });
     let admin = (grant >= Grant::Owner).then(|| admin_keys(&file("material", "tar"), organization));
     view! {

@@ -6,6 +6,24 @@ use domain::name::{ChainName, ChannelName, OrganizationName};
 use domain::{Code, Error};
 use leptos::prelude::*;
 
+/// The fields that can be refused, with the step that asks for each.
+pub const FIELDS: [(&str, usize); 9] = [
+    ("name", 0),
+    ("host", 0),
+    ("organizations", 1),
+    ("consensus", 2),
+    ("orderers", 2),
+    ("channel", 2),
+    ("batch_timeout_ms", 2),
+    ("cpu_milli", 2),
+    ("memory_mib", 2),
+];
+
+/// The step that asks for what an error is about; the last one where it names no field.
+fn step_of(error: &Error) -> usize {
+    FIELDS.iter().find(|(field, _)| error.field.as_deref() == Some(*field)).map_or(2, |(_, step)| *step)
+}
+
 /// One organization's row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -64,8 +82,8 @@ impl Form {
             orderers: text("1"),
             channel: text("mychannel"),
             batch_timeout: text("200"),
-            cpu: text("1000"),
-            memory: text("512"),
+            cpu: text(&NodeResources::DEFAULT.cpu_milli.to_string()),
+            memory: text(&NodeResources::DEFAULT.memory_mib.to_string()),
         }
     }
 
@@ -92,21 +110,27 @@ impl Form {
 
     /// What stands in the fields now.
     pub fn draft(self) -> Draft {
-        let organizations = self.organizations.get_untracked();
+        untrack(|| self.watched())
+    }
+
+    /// The same, for what follows the fields as they change.
+    pub fn watched(self) -> Draft {
         Draft {
-            name: self.name.get_untracked(),
-            host: self.host.get_untracked(),
-            version: self.version.get_untracked(),
-            organizations: organizations
-                .iter()
-                .map(|row| (row.name.get_untracked(), row.peers.get_untracked()))
+            name: self.name.get(),
+            host: self.host.get(),
+            version: self.version.get(),
+            organizations: self
+                .organizations
+                .get()
+                .into_iter()
+                .map(|row| (row.name.get(), row.peers.get()))
                 .collect(),
-            consensus: self.consensus.get_untracked(),
-            orderers: self.orderers.get_untracked(),
-            channel: self.channel.get_untracked(),
-            batch_timeout: self.batch_timeout.get_untracked(),
-            cpu: self.cpu.get_untracked(),
-            memory: self.memory.get_untracked(),
+            consensus: self.consensus.get(),
+            orderers: self.orderers.get(),
+            channel: self.channel.get(),
+            batch_timeout: self.batch_timeout.get(),
+            cpu: self.cpu.get(),
+            memory: self.memory.get(),
         }
     }
 }
@@ -114,14 +138,60 @@ impl Form {
 impl Draft {
     /// Checks the fields of the steps up to this one; the last one gives the whole specification.
     pub fn parse_up_to(self, step: usize) -> Result<Option<ChainSpec>, Error> {
-        ChainName::parse(self.name.trim()).map_err(|e| e.on("name"))?;
-        if self.host.is_empty() {
-            return Err(Error::invalid(Code::FieldMissing).on("host"));
+        match self.problems(step).into_iter().next() {
+            Some(error) => Err(error),
+            None if step >= 2 => self.parse().map(Some),
+            None => Ok(None),
         }
-        if step >= 1 {
-            self.parse_organizations()?;
+    }
+
+    /// What is wrong with the fields of the steps up to this one, at most once each.
+    pub fn problems(&self, step: usize) -> Vec<Error> {
+        let host = self.host.is_empty().then(|| Error::invalid(Code::FieldMissing).on("host"));
+        let each = [
+            self.chain_name().err(),
+            host,
+            self.parse_organizations().err(),
+            self.orderer_count().err(),
+            self.first_channel().err(),
+            self.batch_timeout_ms().err(),
+            self.cpu_milli().err(),
+            self.memory_mib().err(),
+        ];
+        let asked = |error: &Error| step_of(error) <= step;
+        let mut found: Vec<Error> = each.into_iter().flatten().filter(asked).collect();
+        // Limits of the chain as a whole, as far as they are about what has been asked so far.
+        if let Err(error) = self.clone().parse()
+            && asked(&error)
+            && found.iter().all(|known| known.field != error.field)
+        {
+            found.push(error);
         }
-        if step >= 2 { self.parse().map(Some) } else { Ok(None) }
+        found
+    }
+
+    fn chain_name(&self) -> Result<ChainName, Error> {
+        ChainName::parse(self.name.trim()).map_err(|e| e.on("name"))
+    }
+
+    fn orderer_count(&self) -> Result<u16, Error> {
+        number(&self.orderers, 1, 7).map_err(|e| e.on("orderers"))
+    }
+
+    fn first_channel(&self) -> Result<ChannelName, Error> {
+        ChannelName::parse(self.channel.trim()).map_err(|e| e.on("channel"))
+    }
+
+    fn batch_timeout_ms(&self) -> Result<u32, Error> {
+        within(&self.batch_timeout, 10, 60_000).map_err(|e| e.on("batch_timeout_ms"))
+    }
+
+    fn cpu_milli(&self) -> Result<u32, Error> {
+        within(&self.cpu, 100, 64_000).map_err(|e| e.on("cpu_milli"))
+    }
+
+    fn memory_mib(&self) -> Result<u32, Error> {
+        within(&self.memory, 64, 262_144).map_err(|e| e.on("memory_mib"))
     }
 
     fn parse_organizations(&self) -> Result<Vec<OrganizationSpec>, Error> {
@@ -138,34 +208,40 @@ impl Draft {
     pub fn parse(self) -> Result<ChainSpec, Error> {
         let organizations = self.parse_organizations()?;
         let spec = ChainSpec {
-            name: ChainName::parse(self.name.trim()).map_err(|e| e.on("name"))?,
-            host: HostId::new(self.host),
+            name: self.chain_name()?,
+            host: HostId::new(self.host.clone()),
             version: if self.version == FabricVersion::V3_1.as_str() {
                 FabricVersion::V3_1
             } else {
                 FabricVersion::V2_5
             },
             consensus: if self.consensus == "bft" { Consensus::Bft } else { Consensus::Raft },
-            orderers: number(&self.orderers, 1, 7).map_err(|e| e.on("orderers"))?,
+            orderers: self.orderer_count()?,
             organizations,
-            channel: ChannelName::parse(self.channel.trim()).map_err(|e| e.on("channel"))?,
-            batch_timeout_ms: number(&self.batch_timeout, 10, 60_000)
-                .map_err(|e| e.on("batch_timeout_ms"))?,
-            resources: NodeResources {
-                cpu_milli: number(&self.cpu, 100, 64_000).map_err(|e| e.on("cpu_milli"))?,
-                memory_mib: number(&self.memory, 64, 262_144).map_err(|e| e.on("memory_mib"))?,
-            },
+            channel: self.first_channel()?,
+            batch_timeout_ms: self.batch_timeout_ms()?,
+            resources: NodeResources { cpu_milli: self.cpu_milli()?, memory_mib: self.memory_mib()? },
         };
         spec.check()?;
         Ok(spec)
     }
 }
 
+/// A number that is checked here, too, so that its field says so whatever else is wrong.
+fn within(text: &str, min: u32, max: u32) -> Result<u32, Error> {
+    let found = number(text, min, max)?;
+    if (min..=max).contains(&found) { Ok(found) } else { Err(outside(min, max)) }
+}
+
+fn outside(min: u32, max: u32) -> Error {
+    Error::invalid(Code::ValueOutOfRange).with("min", min).with("max", max)
+}
+
 fn number<T>(text: &str, min: u32, max: u32) -> Result<T, Error>
 where
     T: std::str::FromStr,
 {
-    text.trim().parse().map_err(|_| Error::invalid(Code::ValueOutOfRange).with("min", min).with("max", max))
+    text.trim().parse().map_err(|_| outside(min, max))
 }
 
 #[cfg(test)]
@@ -204,6 +280,23 @@ mod tests {
         draft.organizations[0].1 = "none".to_owned();
         assert!(draft.clone().parse_up_to(0).is_ok());
         assert_eq!(draft.parse_up_to(1).unwrap_err().field.as_deref(), Some("organizations"));
+        let mut draft = defaults();
+        draft.organizations[0].1 = "25".to_owned();
+        assert_eq!(draft.parse_up_to(1).unwrap_err().code, Code::TooManyPeers);
+    }
+
+    #[test]
+    fn every_wrong_field_is_found_and_none_of_a_later_step() {
+        let mut draft = defaults();
+        (draft.name, draft.cpu, draft.channel) = ("No Name".to_owned(), String::new(), "-".to_owned());
+        let fields = |draft: &Draft, step| -> Vec<String> {
+            draft.problems(step).into_iter().filter_map(|error| error.field).collect()
+        };
+        assert_eq!(fields(&draft, 1), ["name"]);
+        assert_eq!(fields(&draft, 2), ["name", "channel", "cpu_milli"]);
+        draft.name = "first".to_owned();
+        assert_eq!(fields(&draft, 2), ["channel", "cpu_milli"]);
+        assert_eq!(fields(&defaults(), 2), Vec::<String>::new());
     }
 
     #[test]

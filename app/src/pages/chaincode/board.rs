@@ -46,16 +46,18 @@ fn spec_of(chain: &ChainView, one: &ChaincodeView) -> DeploySpec {
         policy: one.policy.clone(),
         init_required: one.init_required,
         label: None,
+        peers: Vec::new(),
     }
 }
 
-/// The board of one definition. What is committed needs no more steps but the installation on further peers.
+/// The board of one definition. What is committed is still installed on peers that join later, and approved by
+/// organizations that had not.
 pub fn board(chain: &ChainView, one: &ChaincodeView, steps: Steps) -> AnyView {
-    let may = chain.verbs.contains(&ChainVerb::Update) && !one.committed;
+    let may = chain.verbs.contains(&ChainVerb::Update);
     let spec = spec_of(chain, one);
     let rows =
         one.readiness.iter().map(|row| readiness(row, may.then(|| spec.clone()), steps)).collect_view();
-    let commit = may.then(|| button(|t| t.commit, Step::Commit(spec.clone()), steps));
+    let commit = (may && !one.committed).then(|| button(|t| t.commit, Step::Commit(spec.clone()), steps));
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.readiness)>
             <table>

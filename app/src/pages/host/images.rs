@@ -1,20 +1,24 @@
 //! The images of a host: present, on their way, or missing with what brings them there.
 
-use domain::host::{ImageState, ImageUse, ImageView};
+use domain::host::image::check_chaincode_image;
+use domain::host::{ApprovedImage, ImageState, ImageUse, ImageView};
 use domain::id::{HostId, OperationId};
 use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
-use crate::api::host::host_prepare;
-use crate::api::{ApiError, Problem};
+use crate::api::ApiError;
+use crate::api::host::{host_image_approve, host_image_revoke, host_prepare};
 use crate::browser;
 use crate::components::badge::{Tone, badge};
 use crate::components::copy::Copyable;
+use crate::components::field::TextField;
 use crate::components::notice::Notice;
 use crate::components::page::empty;
+use crate::components::time::Time;
+use crate::pages::host_new::{show_on_field, wrong_on};
 use crate::pages::refusal;
 use crate::session::Me;
-use crate::text::{Text, fill, say, tr};
+use crate::text::{Text, fill, say, tr, words};
 
 /// Bytes of one MiB.
 const MIB: u64 = 1_024 * 1_024;
@@ -83,7 +87,7 @@ impl Upload {
             outcome.set(None);
             busy.set(browser::send_file("archive", &url, move |status, text| {
                 busy.set(false);
-                outcome.set(Some(answer(status, &text)));
+                outcome.set(Some(ApiError::of_upload(status, &text)));
             }));
         };
         let refused = Signal::derive(move || outcome.get().and_then(Result::err));
@@ -114,14 +118,138 @@ impl Upload {
     }
 }
 
-/// The answer to an upload; one that cannot be read is lost.
-fn answer(status: u16, text: &str) -> Result<Vec<ImageView>, ApiError> {
-    let lost = || ApiError { problem: Problem::Lost, request_id: None };
-    if status == 200 {
-        return serde_json::from_str(text).map_err(|_| lost());
+/// Approving images for chaincode on this page, and taking that back.
+#[derive(Clone, Copy)]
+pub struct Approvals {
+    host: Memo<String>,
+    name: RwSignal<String>,
+    wrong: RwSignal<Option<domain::Error>>,
+    approve: Action<String, Result<(), ApiError>>,
+    revoke: Action<String, Result<(), ApiError>>,
+}
+
+impl Approvals {
+    /// Nothing typed yet.
+    pub fn new(id: Memo<String>) -> Self {
+        let approve = Action::new(move |image: &String| {
+            host_image_approve(HostId::new(id.get_untracked()), image.clone())
+        });
+        let revoke = Action::new(move |content: &String| {
+            host_image_revoke(HostId::new(id.get_untracked()), content.clone())
+        });
+        let (name, wrong) = (RwSignal::new(String::new()), RwSignal::new(None));
+        show_on_field(approve, wrong);
+        Effect::new(move |_| {
+            if let Some(Ok(())) = approve.value().get() {
+                name.set(String::new());
+            }
+        });
+        Self { host: id, name, wrong, approve, revoke }
     }
-    let refusal: domain::Error = serde_json::from_str(text).map_err(|_| lost())?;
-    Err(ApiError::from(refusal))
+
+    /// By this address the forms work without WebAssembly, too.
+    fn address(self) -> String {
+        format!("/hosts/{}/approvals", self.host.get_untracked())
+    }
+
+    /// Counts what was changed on this page, so that the list is read again.
+    pub fn changes(self) -> impl Fn() -> (usize, usize) + Send + Sync + 'static {
+        let (approve, revoke) = (self.approve.version(), self.revoke.version());
+        move || (approve.get(), revoke.get())
+    }
+
+    /// What is approved, by whom and when. An approval is of a content: it is taken back under all of its names.
+    pub fn list(self, images: Vec<ApprovedImage>, me: &Me) -> AnyView {
+        if images.is_empty() {
+            return view! { <p>{tr(|t| t.no_approved_images)}</p> }.into_any();
+        }
+        let may_revoke = me.can(Act::Prepare, Noun::Host);
+        let rows = images.into_iter().map(|image| self.row(image, may_revoke)).collect_view();
+        view! {
+            <p class="muted">{tr(|t| t.approved_images_hint)}</p>
+            <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.approved_images)>
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">{tr(|t| t.image)}</th>
+                            <th scope="col">{tr(|t| t.content_id)}</th>
+                            <th scope="col">{tr(|t| t.who)}</th>
+                            <th scope="col">{tr(|t| t.time)}</th>
+                            <td></td>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+            <Notice error=refusal(self.revoke)/>
+        }
+        .into_any()
+    }
+
+    fn row(self, image: ApprovedImage, may_revoke: bool) -> AnyView {
+        let (revoke, address) = (self.revoke, self.address());
+        let (content, name) = (image.id.clone(), image.reference.clone());
+        let button = may_revoke.then(move || {
+            let label = say(move |t| format!("{} {name}", t.revoke_approval));
+            let sent = content.clone();
+            let submit = move |event: leptos::ev::SubmitEvent| {
+                event.prevent_default();
+                revoke.dispatch(content.clone());
+            };
+            view! {
+                <form method="post" action=address on:submit=submit>
+                    <input type="hidden" name="revoke" value=sent/>
+                    <button type="submit" class="button small" aria-label=label
+                        disabled=move || revoke.pending().get()>
+                        {tr(|t| t.revoke_approval)}
+                    </button>
+                </form>
+            }
+        });
+        view! {
+            <tr>
+                <th scope="row"><code>{image.reference}</code></th>
+                <td><Copyable text=image.id/></td>
+                <td>{image.by}</td>
+                <td><Time ms=image.at_ms/></td>
+                <td>{button}</td>
+            </tr>
+        }
+        .into_any()
+    }
+
+    /// The field and its button.
+    pub fn form(self, me: &Me) -> Option<AnyView> {
+        if !me.can(Act::Prepare, Noun::Host) {
+            return None;
+        }
+        let Self { name, wrong, approve, .. } = self;
+        let submit = move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            let image = name.get_untracked().trim().to_owned();
+            let checked = check_chaincode_image(&image);
+            wrong.set(checked.as_ref().err().cloned());
+            if checked.is_ok() {
+                approve.dispatch(image);
+            }
+        };
+        let form = view! {
+            <section class="card">
+                <h2>{tr(|t| t.approve_image)}</h2>
+                <form method="post" action=self.address() class="form" on:submit=submit>
+                    <TextField id="approve-image" label=words(|t| t.image) value=name autocomplete="off"
+                        hint=words(|t| t.approve_image_hint) error=wrong_on(wrong, "image")/>
+                    <Notice error=refusal(approve)/>
+                    <div class="row end">
+                        <button type="submit" class="button" disabled=move || approve.pending().get()>
+                            {tr(|t| t.approve)}
+                        </button>
+                    </div>
+                </form>
+            </section>
+        };
+        Some(form.into_any())
+    }
 }
 
 /// The table.
@@ -205,20 +333,8 @@ fn state(state: ImageState, pull: Option<(Pulls, String)>) -> AnyView {
             view! { {badge((Tone::Warn, |t| t.image_missing))} " " {button} }.into_any()
         }
         ImageState::MissingLocal => badge((Tone::Warn, |t| t.image_missing_local)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_to_an_upload_is_read() {
-        let image = "[{\"reference\":\"a:1\",\"purpose\":\"chaincode\",\"state\":{\"state\":\"missing\"}}]";
-        assert_eq!(answer(200, image).unwrap()[0].reference, "a:1");
-        let refusal = serde_json::to_string(&domain::Error::forbidden()).unwrap();
-        assert_eq!(answer(403, &refusal).unwrap_err().status(), 403);
-        assert_eq!(answer(0, "").unwrap_err().problem, Problem::Lost);
-        assert_eq!(answer(502, "<html>").unwrap_err().problem, Problem::Lost);
+        ImageState::Replaced { id } => {
+            view! { {badge((Tone::Warn, |t| t.image_replaced))} " " <Copyable text=id/> }.into_any()
+        }
     }
 }

@@ -11,13 +11,28 @@ use super::arguments::{from_json, from_lines, transient_from_json};
 /// Mark of the sample in names and images.
 const SAMPLE: &str = "example02";
 
-/// What the form must know of a deployed chaincode.
+/// What the form must know of a chaincode that can be called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Deployed {
     channel: String,
     name: String,
     is_sample: bool,
     init_required: bool,
+    /// Members of its channel; none while nobody can be asked.
+    members: Vec<String>,
+}
+
+impl Deployed {
+    /// What is committed; a definition on its way cannot be called.
+    fn of(one: &ChaincodeView) -> Option<Self> {
+        one.committed.then(|| Self {
+            channel: one.channel.to_string(),
+            name: one.name.to_string(),
+            is_sample: one.name.as_str().contains(SAMPLE) || one.image.contains(SAMPLE),
+            init_required: one.init_required,
+            members: one.readiness.iter().map(|row| row.organization.to_string()).collect(),
+        })
+    }
 }
 
 /// The fields; they outlive a refresh of the page's data.
@@ -36,9 +51,25 @@ pub struct Form {
     /// Organizations that must endorse; none: the peer chooses.
     pub endorsers: RwSignal<Vec<String>>,
     pub is_init: RwSignal<bool>,
+    /// What is wrong with what was typed; a refresh of the page leaves it there.
+    pub wrong: RwSignal<Option<domain::Error>>,
     pub channels: Signal<Vec<(String, String)>>,
     pub chaincodes: Signal<Vec<(String, String)>>,
-    pub organizations: RwSignal<Vec<(String, String)>>,
+    /// Members of the chosen chaincode's channel.
+    pub organizations: Signal<Vec<(String, String)>>,
+    /// Of the whole chain.
+    everybody: RwSignal<Vec<(String, String)>>,
+}
+
+/// Keeps a choice among what is offered: whoever changes the channel must not call what stood there before.
+fn keep_among(choice: RwSignal<String>, offered: Signal<Vec<(String, String)>>) {
+    Effect::new(move |_| {
+        let (offered, chosen) = (offered.get(), choice.get_untracked());
+        let first = offered.first().map(|(key, _)| key.clone()).unwrap_or_default();
+        if first != chosen && offered.iter().all(|(key, _)| *key != chosen) {
+            choice.set(first);
+        }
+    });
 }
 
 fn pair(text: &str) -> (String, String) {
@@ -50,7 +81,8 @@ impl Form {
     pub fn empty() -> Self {
         let text = |value: &str| RwSignal::new(value.to_owned());
         let deployed = RwSignal::new(Vec::<Deployed>::new());
-        let channel = text("");
+        let (channel, chaincode, organization) = (text(""), text(""), text(""));
+        let everybody = RwSignal::new(Vec::new());
         let channels = Signal::derive(move || {
             let mut names: Vec<String> = deployed.read().iter().map(|one| one.channel.clone()).collect();
             names.dedup();
@@ -60,36 +92,51 @@ impl Form {
             let here = channel.get();
             deployed.read().iter().filter(|one| one.channel == here).map(|one| pair(&one.name)).collect()
         });
+        let organizations = Signal::derive(move || {
+            let (here, name) = (channel.get(), chaincode.get());
+            let deployed = deployed.read();
+            let chosen = deployed.iter().find(|one| one.channel == here && one.name == name);
+            match chosen.filter(|one| !one.members.is_empty()) {
+                Some(one) => one.members.iter().map(|name| pair(name)).collect(),
+                None => everybody.get(),
+            }
+        });
+        let endorsers = RwSignal::new(Vec::<String>::new());
+        keep_among(channel, channels);
+        keep_among(chaincode, chaincodes);
+        keep_among(organization, organizations);
+        Effect::new(move |_| {
+            let members = organizations.read();
+            let is_member = |name: &String| members.iter().any(|(key, _)| key == name);
+            if !endorsers.read_untracked().iter().all(is_member) {
+                endorsers.update(|names| names.retain(is_member));
+            }
+        });
         Self {
             filled: StoredValue::new(false),
             deployed,
             channel,
-            chaincode: text(""),
-            organization: text(""),
+            chaincode,
+            organization,
             function: text(""),
             mode: text("list"),
             list: text(""),
             json: text(""),
             transient: text(""),
-            endorsers: RwSignal::new(Vec::new()),
+            endorsers,
             is_init: RwSignal::new(false),
+            wrong: RwSignal::new(None),
             channels,
             chaincodes,
-            organizations: RwSignal::new(Vec::new()),
+            organizations,
+            everybody,
         }
     }
 
     /// Takes what there is; what was chosen before stays.
     pub fn fill_once(self, chain: &ChainView, deployed: &[ChaincodeView]) {
-        let mut rows: Vec<Deployed> = deployed
-            .iter()
-            .map(|one| Deployed {
-                channel: one.channel.to_string(),
-                name: one.name.to_string(),
-                is_sample: one.name.as_str().contains(SAMPLE) || one.image.contains(SAMPLE),
-                init_required: one.init_required,
-            })
-            .collect();
+        let mut rows: Vec<Deployed> = deployed.iter().filter_map(Deployed::of).collect();
+        let first = rows.first().cloned();
         rows.sort();
         if *self.deployed.read_untracked() != rows {
             self.deployed.set(rows);
@@ -98,13 +145,13 @@ impl Form {
             return;
         }
         self.filled.set_value(true);
-        self.organizations.set(chain.spec.organizations.iter().map(|o| pair(o.name.as_str())).collect());
-        let first = chain.spec.organizations.first();
-        self.organization.set(first.map(|o| o.name.to_string()).unwrap_or_default());
-        if let Some(one) = deployed.first() {
-            self.channel.set(one.channel.to_string());
-            self.chaincode.set(one.name.to_string());
+        self.everybody.set(chain.spec.organizations.iter().map(|o| pair(o.name.as_str())).collect());
+        if let Some(one) = first {
+            self.channel.set(one.channel);
+            self.chaincode.set(one.name);
         }
+        let members = self.organizations.get_untracked();
+        self.organization.set(members.first().map(|(key, _)| key.clone()).unwrap_or_default());
     }
 
     /// Whether the chosen chaincode is the sample.
@@ -120,14 +167,6 @@ impl Form {
     fn chosen(self) -> Option<Deployed> {
         let (channel, name) = (self.channel.get(), self.chaincode.get());
         self.deployed.read().iter().find(|one| one.channel == channel && one.name == name).cloned()
-    }
-
-    /// Adds an organization to those that must endorse, or takes it away.
-    pub fn toggle_endorser(self, name: &str) {
-        self.endorsers.update(|names| match names.iter().position(|one| one == name) {
-            Some(at) => drop(names.remove(at)),
-            None => names.push(name.to_owned()),
-        });
     }
 
     /// Fills in a call.
@@ -165,5 +204,39 @@ impl Form {
         };
         call.check()?;
         Ok(call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::chaincode::ReadinessView;
+
+    use super::*;
+
+    fn view(committed: bool) -> ChaincodeView {
+        ChaincodeView {
+            channel: ChannelName::parse("second").unwrap(),
+            name: ChaincodeName::parse("example02").unwrap(),
+            version: "1".to_owned(),
+            sequence: 1,
+            image: String::new(),
+            image_id: String::new(),
+            policy: None,
+            init_required: false,
+            committed,
+            deployed_ms: 0,
+            readiness: vec![ReadinessView {
+                organization: OrganizationName::parse("org2").unwrap(),
+                installed: Vec::new(),
+                missing: Vec::new(),
+                approved: true,
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_committed_can_be_called_by_the_members_of_its_channel() {
+        assert_eq!(Deployed::of(&view(true)).unwrap().members, ["org2"]);
+        assert_eq!(Deployed::of(&view(false)), None);
     }
 }

@@ -10,6 +10,8 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use web_sys::{EventSource, MessageEvent};
 
+use crate::browser;
+
 /// Lines that are kept; the oldest go first.
 const KEPT_MAX: usize = 100_000;
 
@@ -29,7 +31,13 @@ pub struct LogStream {
     pub waiting: RwSignal<usize>,
     /// Whether the connection is broken; the browser tries again by itself.
     pub lost: RwSignal<bool>,
+    /// Where it streams from; none once the page is gone.
+    address: StoredValue<Option<String>>,
     held: StoredValue<Vec<String>>,
+    /// Whether the next lines are the first of a connection: the last ones of the log, which may be known.
+    begins: StoredValue<bool>,
+    /// Whether those that are held begin like that.
+    held_begins: StoredValue<bool>,
     id: u32,
 }
 
@@ -40,21 +48,40 @@ impl LogStream {
             paused: RwSignal::new(false),
             waiting: RwSignal::new(0),
             lost: RwSignal::new(false),
+            address: StoredValue::new(None),
             held: StoredValue::new(Vec::new()),
+            begins: StoredValue::new(false),
+            held_begins: StoredValue::new(false),
             id: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
-    /// Streams from an address instead of the one before. A connection that comes again begins anew with the last
-    /// lines, so what was there before is dropped then.
+    /// Streams from an address instead of the one before.
     pub fn open(self, address: &str, lines: RwSignal<Vec<String>>) {
-        self.close();
+        self.address.set_value(Some(address.to_owned()));
+        self.held.set_value(Vec::new());
+        self.waiting.set(0);
+        self.disconnect();
+        self.look(lines);
+    }
+
+    /// Connects while somebody looks at the page, and lets go while nobody does.
+    pub fn look(self, lines: RwSignal<Vec<String>>) {
+        // The page may be gone already when the browser tells that it is hidden.
+        let Some(address) = self.address.try_get_value().flatten() else { return };
+        if browser::is_hidden() {
+            self.disconnect();
+        } else if !SOURCES.with_borrow(|all| all.contains_key(&self.id)) {
+            self.connect(&address, lines);
+        }
+    }
+
+    /// A connection that comes again begins anew with the last lines: they go on where those before ended.
+    fn connect(self, address: &str, lines: RwSignal<Vec<String>>) {
         let Ok(source) = EventSource::new(address) else { return };
         let opened = Closure::<dyn Fn()>::new(move || {
             self.lost.set(false);
-            self.held.set_value(Vec::new());
-            self.waiting.set(0);
-            lines.set(Vec::new());
+            self.begins.set_value(true);
         });
         source.set_onopen(Some(opened.as_ref().unchecked_ref()));
         opened.forget();
@@ -72,11 +99,16 @@ impl LogStream {
         SOURCES.with_borrow_mut(|all| all.insert(self.id, source));
     }
 
-    /// Ends the stream.
-    pub fn close(self) {
+    fn disconnect(self) {
         if let Some(source) = SOURCES.with_borrow_mut(|all| all.remove(&self.id)) {
             source.close();
         }
+    }
+
+    /// Ends the stream.
+    pub fn close(self) {
+        self.address.try_set_value(None);
+        self.disconnect();
     }
 
     /// Pauses, or shows what came meanwhile and goes on.
@@ -84,19 +116,41 @@ impl LogStream {
         self.paused.update(|paused| *paused = !*paused);
         if !self.paused.get_untracked() {
             let held = self.held.try_update_value(std::mem::take).unwrap_or_default();
+            let begins = self.held_begins.try_update_value(std::mem::take).unwrap_or_default();
             self.waiting.set(0);
-            lines.update(|kept| append(kept, held));
+            lines.update(|kept| if begins { join(kept, held) } else { append(kept, held) });
         }
     }
 
     fn take(self, new: Vec<String>, lines: RwSignal<Vec<String>>) {
-        if self.paused.get_untracked() {
-            self.held.update_value(|held| append(held, new));
-            self.waiting.set(self.held.with_value(Vec::len));
-        } else {
-            lines.update(|kept| append(kept, new));
+        let begins = self.begins.try_update_value(std::mem::take).unwrap_or_default();
+        if !self.paused.get_untracked() {
+            lines.update(|kept| if begins { join(kept, new) } else { append(kept, new) });
+            return;
         }
+        if begins {
+            self.held_begins.set_value(true);
+            self.held.set_value(new);
+        } else {
+            self.held.update_value(|held| append(held, new));
+        }
+        self.waiting.set(self.held.with_value(Vec::len));
     }
+}
+
+/// Goes on with the first lines of a new connection where they overlap what is kept. Where nothing does, lines in
+/// between are lost: then the new ones stand alone, without a gap that nobody sees.
+fn join(kept: &mut Vec<String>, new: Vec<String>) {
+    if new.is_empty() {
+        return;
+    }
+    let is_here = |at: &usize| {
+        let rest = kept.get(*at..).unwrap_or_default();
+        rest.iter().zip(&new).all(|(before, now)| before == now)
+    };
+    let at = (0..kept.len()).find(is_here).unwrap_or(0);
+    kept.truncate(at);
+    append(kept, new);
 }
 
 /// Adds lines and drops the oldest beyond the bound, a good part at once so that it is seldom done.
@@ -120,5 +174,23 @@ mod tests {
         }
         assert!(kept.len() <= KEPT_MAX);
         assert_eq!(kept.last().map(String::as_str), Some("11 9999"));
+    }
+
+    #[test]
+    fn a_connection_that_comes_again_goes_on_where_the_one_before_ended() {
+        let lines = |text: &str| text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        for (kept, new, expected) in [
+            ("", "a b", "a b"),
+            ("a b c", "b c d", "a b c d"),
+            ("a b c", "a b c", "a b c"),
+            ("a a a", "a a a a", "a a a a"),
+            // The first of several batches: the others follow.
+            ("a b c d", "b c", "a b c"),
+            ("a b", "x y", "x y"),
+        ] {
+            let mut all: Vec<String> = lines(kept);
+            join(&mut all, lines(new));
+            assert_eq!(all, lines(expected), "{kept} + {new}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! The engine's API in the version that both sides know.
 //!
-//! The version is asked again every minute, because an engine may be upgraded or rolled back behind us.
+//! The version is asked again every minute, because an engine may be upgraded or rolled back behind us. Whoever
+//! needs it while it is asked waits for that one attempt, and fails with it: callers of an engine out of reach do
+//! not queue up.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bollard::errors::Error as EngineError;
@@ -21,7 +24,7 @@ use super::REQUEST_MAX;
 use super::endpoint::{DockerEndpoint, DockerOptions};
 use super::failure::cut;
 use super::stats::CpuSample;
-use super::transport::Transport;
+use super::transport::{Transport, UnderWay};
 use crate::{AgentError, ProbeFailure, ProbeStage, Remedy};
 
 /// The oldest API that has all that we need: Docker 20.10.
@@ -37,7 +40,10 @@ const VERSION_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Client {
     pub(crate) options: DockerOptions,
     pub(crate) transport: Arc<Transport>,
-    negotiated: AsyncMutex<Option<(Docker, Instant)>>,
+    /// What the last attempt to agree on a version came to; held while there is one.
+    negotiated: AsyncMutex<Option<Result<(Docker, Instant), ProbeFailure>>>,
+    /// Attempts that have ended.
+    attempts: AtomicU64,
     /// The last look at each container's processor time.
     pub(crate) cpu: Mutex<HashMap<String, CpuSample>>,
     /// Network names are not unique on an engine: only one of us makes networks at a time.
@@ -51,6 +57,7 @@ impl Client {
             options,
             transport,
             negotiated: AsyncMutex::new(None),
+            attempts: AtomicU64::new(0),
             cpu: Mutex::new(HashMap::new()),
             making_networks: AsyncMutex::new(()),
         })
@@ -58,23 +65,34 @@ impl Client {
 
     /// The API in a version that both sides know.
     pub(crate) async fn docker(&self) -> Result<Docker, AgentError> {
+        let asked_after = self.attempts.load(Ordering::SeqCst);
         let mut negotiated = self.negotiated.lock().await;
-        if let Some((docker, since)) = negotiated.as_ref()
-            && since.elapsed() < VERSION_AGE_MAX
-        {
-            return Ok(docker.clone());
+        match negotiated.as_ref() {
+            Some(Ok((docker, since))) if since.elapsed() < VERSION_AGE_MAX => return Ok(docker.clone()),
+            // It failed while we waited for it; only who asks from now on tries again.
+            Some(Err(failure)) if self.attempts.load(Ordering::SeqCst) != asked_after => {
+                return Err(failure.clone().into());
+            }
+            _ => {}
         }
-        let (docker, _) = self.negotiate().await?;
-        *negotiated = Some((docker.clone(), Instant::now()));
-        Ok(docker)
+        let ended = self.negotiate().await.map(|(docker, _)| docker);
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        *negotiated = Some(ended.clone().map(|docker| (docker, Instant::now())));
+        ended.map_err(AgentError::from)
     }
 
     /// Asks the engine for its version and builds the API for it; the stage of a failure is named.
     pub(crate) async fn negotiate(&self) -> Result<(Docker, SystemVersion), ProbeFailure> {
+        self.negotiate_within(VERSION_MAX).await
+    }
+
+    /// The same within a limit for the whole way to the first answer: the stage that is under way at its end is
+    /// the one that failed.
+    async fn negotiate_within(&self, limit: Duration) -> Result<(Docker, SystemVersion), ProbeFailure> {
         let engine = |message: String| ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, message);
-        let asked = tokio::time::timeout(VERSION_MAX, self.ask_version());
-        let body =
-            asked.await.map_err(|_| engine("no answer to the first question in time".to_owned()))??;
+        let under_way = UnderWay::default();
+        let asked = tokio::time::timeout(limit, self.ask_version(&under_way)).await;
+        let body = asked.map_err(|_| under_way.late())??;
         let version: SystemVersion = serde_json::from_slice(&body)
             .map_err(|error| engine(format!("what answers is not a Docker engine: {error}")))?;
         let agreed = agree(version.api_version.as_deref(), version.min_api_version.as_deref())?;
@@ -82,11 +100,11 @@ impl Client {
         Ok((docker, version))
     }
 
-    async fn ask_version(&self) -> Result<Bytes, ProbeFailure> {
+    async fn ask_version(&self, under_way: &UnderWay) -> Result<Bytes, ProbeFailure> {
         let engine = |message: String| ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, message);
         let request =
             Request::get("/version").body(Full::<Bytes>::default()).map_err(|e| engine(e.to_string()))?;
-        let response = self.transport.send(request).await?;
+        let response = self.transport.send_first(request, under_way).await?;
         let status = response.status();
         if status == 401 || status == 403 {
             let message = format!("the engine answered {status}");
@@ -163,23 +181,4 @@ fn parse(version: &str) -> Option<(usize, usize)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_newest_common_version_is_taken() {
-        let check = |newest, oldest, expect: Option<(usize, usize)>| {
-            let agreed = agree(newest, oldest).ok().map(|v| (v.major_version, v.minor_version));
-            assert_eq!(agreed, expect, "{newest:?} {oldest:?}");
-        };
-        let ours = (API_DEFAULT_VERSION.major_version, API_DEFAULT_VERSION.minor_version);
-        check(Some("1.41"), Some("1.12"), Some((1, 41)));
-        check(Some("1.44"), Some("1.24"), Some((1, 44)));
-        check(Some("1.999"), Some("1.44"), Some(ours));
-        check(Some("2.0"), None, Some(ours));
-        check(Some("1.40"), Some("1.12"), None);
-        check(Some("1.999"), Some("1.998"), None);
-        check(Some("new"), None, None);
-        check(None, None, None);
-    }
-}
+mod tests;

@@ -29,6 +29,8 @@ const OPEN_MAX: Duration = Duration::from_secs(5);
 
 /// How the message of a failure begins when the engine hung up without a word of HTTP.
 const CONNECTION_ENDED: &str = "the connection ended";
+/// What is said of a port that takes connections and is silent then.
+const NO_HANDSHAKE: &str = "the TLS handshake got no answer in time";
 
 /// Opens connections to one engine.
 pub(crate) struct Transport {
@@ -36,6 +38,36 @@ pub(crate) struct Transport {
     allow_loopback: bool,
     /// The address that answered last, for reaching ports published on all addresses of a remote host.
     last_peer: Mutex<Option<IpAddr>>,
+}
+
+/// The stage that a first question has come to. Whoever bounds the time of all stages together asks here which of
+/// them did not end.
+pub(crate) struct UnderWay(Mutex<ProbeStage>);
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self(Mutex::new(ProbeStage::Address))
+    }
+}
+
+impl UnderWay {
+    fn enter(&self, stage: ProbeStage) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// The failure of the stage that is under way when the time is over.
+    pub(crate) fn late(&self) -> ProbeFailure {
+        let stage = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (remedy, message) = match stage {
+            ProbeStage::Address => (Remedy::CheckName, "the name does not resolve in time"),
+            ProbeStage::Tcp => (Remedy::StartEngine, "no connection in time"),
+            ProbeStage::Tls => (Remedy::EnableEngineTls, NO_HANDSHAKE),
+            ProbeStage::Authentication | ProbeStage::ApiVersion | ProbeStage::Engine => {
+                (Remedy::InspectEngine, "no answer to the first question in time")
+            }
+        };
+        ProbeFailure::late(stage, remedy, message)
+    }
 }
 
 enum Route {
@@ -68,25 +100,26 @@ impl Transport {
     }
 
     /// Opens a connection to the engine; a failure names the stage.
-    pub(crate) async fn open(&self) -> Result<BoxedStream, ProbeFailure> {
+    async fn open(&self, under_way: &UnderWay) -> Result<BoxedStream, ProbeFailure> {
         match &self.route {
-            Route::Unix(path) => open_unix(path).await,
+            Route::Unix(path) => {
+                under_way.enter(ProbeStage::Tcp);
+                open_unix(path).await
+            }
             Route::Tls { address, port, name, config } => {
                 let found = address::resolve(address, *port, self.allow_loopback).await?;
+                under_way.enter(ProbeStage::Tcp);
                 let stream = connect_any(&found).await?;
                 if let Ok(peer) = stream.peer_addr() {
                     *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer.ip());
                 }
+                under_way.enter(ProbeStage::Tls);
                 let connector = TlsConnector::from(Arc::clone(config));
                 let handshake = connector.connect(name.clone(), stream);
                 match tokio::time::timeout(OPEN_MAX, handshake).await {
                     Ok(Ok(stream)) => Ok(Box::new(stream)),
                     Ok(Err(error)) => Err(tls::handshake_failure(&error)),
-                    Err(_) => Err(ProbeFailure::at(
-                        ProbeStage::Tls,
-                        Remedy::EnableEngineTls,
-                        "the TLS handshake got no answer in time",
-                    )),
+                    Err(_) => Err(ProbeFailure::late(ProbeStage::Tls, Remedy::EnableEngineTls, NO_HANDSHAKE)),
                 }
             }
         }
@@ -99,7 +132,22 @@ impl Transport {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let stream = self.open().await?;
+        self.send_first(request, &UnderWay::default()).await
+    }
+
+    /// The same for the first question, the one for the engine's version, telling how far it has come.
+    pub(crate) async fn send_first<B>(
+        &self,
+        request: Request<B>,
+        under_way: &UnderWay,
+    ) -> Result<Response<Incoming>, ProbeFailure>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let stream = self.open(under_way).await?;
+        under_way.enter(ProbeStage::ApiVersion);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| self.sent_failure(&e))?;

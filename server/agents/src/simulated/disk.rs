@@ -28,13 +28,15 @@ impl SimulatedAgent {
         world.reachable && world.nodes.get(node).is_some_and(|found| found.state == NodeState::Running)
     }
 
-    /// Whether a process of the chain runs with this environment variable.
+    /// Whether a process of the chain runs with this environment variable, and answers.
     pub fn runs_with(&self, installation: &str, chain: &str, variable: &str, value: &str) -> bool {
-        self.world().nodes.iter().any(|(node, found)| {
+        let world = self.world();
+        world.nodes.iter().any(|(node, found)| {
             let fits = found.spec.environment.get(variable).is_some_and(|own| own == value);
             fits && node.installation == installation
                 && node.chain == chain
                 && found.state == NodeState::Running
+                && world.flaw(node).is_none()
         })
     }
 

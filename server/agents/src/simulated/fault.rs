@@ -81,6 +81,15 @@ impl Fault {
     }
 }
 
+/// What is wrong with what an image runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// It says so and ends, however often the host starts it again.
+    Crashes,
+    /// It runs and answers nobody.
+    Deaf,
+}
+
 /// The plan of a host's failures.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {

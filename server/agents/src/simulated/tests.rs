@@ -136,3 +136,26 @@ async fn a_delay_is_awaited_before_the_verb_acts() {
     waiting.await.unwrap().unwrap();
     assert_eq!(slow.calls(), [(Verb::EnsureSpace, "demo".to_owned())]);
 }
+
+#[tokio::test]
+async fn what_an_image_runs_can_be_spoilt() {
+    let agent = host();
+    agent.ensure_space(&space()).await.unwrap();
+    agent.spoil_image(IMAGE, Some(Flaw::Crashes));
+    let crashing = agent.ensure_node(&spec()).await.unwrap();
+    assert_eq!((crashing.state, crashing.exit_code), (NodeState::Restarting, Some(1)));
+    assert!(crashing.restarts > 0);
+    let lines = agent.logs(&crashing.node, &LogOptions::default()).await.unwrap();
+    let last = lines.map(|line| line.unwrap().text).collect::<Vec<_>>().await.pop();
+    assert_eq!(last.as_deref(), Some("it ends at once"));
+    agent.stop(&crashing.node, Duration::ZERO).await.unwrap();
+    agent.spoil_image(IMAGE, None);
+    assert_eq!(agent.ensure_node(&spec()).await.unwrap().state, NodeState::Running);
+    let (installation, chain) = ("abc123", "demo");
+    let mut environment = spec().environment;
+    environment.insert("NAME".to_owned(), "value".to_owned());
+    agent.ensure_node(&NodeSpec { environment, ..spec() }).await.unwrap();
+    assert!(agent.runs_with(installation, chain, "NAME", "value"));
+    agent.spoil_image(IMAGE, Some(Flaw::Deaf));
+    assert!(!agent.runs_with(installation, chain, "NAME", "value"), "it runs, but does not answer");
+}

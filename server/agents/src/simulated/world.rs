@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use tokio::sync::broadcast;
 
 use super::disk::Data;
-use super::fault::{Fault, Faults, Verb, When};
+use super::fault::{Fault, Faults, Flaw, Verb, When};
 use crate::{
     AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
     NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
@@ -21,6 +21,8 @@ use crate::{
 const ASSIGNED_FIRST: u16 = 32768;
 /// Lines that are kept of one node.
 const LINES_MAX: usize = 1_000;
+/// How often the host has started again what ends at once, by the time that somebody looks.
+const RESTARTS_OF_A_CRASH: u32 = 5;
 /// The simulated clock begins here, 2030-01-01.
 const EPOCH: i64 = 1_893_456_000;
 
@@ -36,6 +38,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) calls: Vec<(Verb, String)>,
     pub(crate) images: BTreeMap<String, ImageFacts>,
+    /// What is wrong with what an image runs, by the image's id.
+    pub(crate) flaws: BTreeMap<String, Flaw>,
     /// Images that a registry would give.
     pub(crate) offered: BTreeMap<String, ImageFacts>,
     pub(crate) spaces: BTreeSet<(String, String)>,
@@ -58,6 +62,7 @@ pub(crate) struct Container {
     pub(crate) exit_code: Option<i64>,
     pub(crate) ports: BTreeMap<u16, u16>,
     pub(crate) lines: Vec<LogLine>,
+    pub(crate) restarts: u32,
 }
 
 /// A node's files: only whether there was data beside them.
@@ -78,6 +83,7 @@ impl World {
             faults: Faults::default(),
             calls: Vec::new(),
             images: BTreeMap::new(),
+            flaws: BTreeMap::new(),
             offered: BTreeMap::new(),
             spaces: BTreeSet::new(),
             nodes: BTreeMap::new(),
@@ -93,6 +99,7 @@ impl World {
     /// Makes another host equal to this one.
     pub(crate) fn copy_to(&self, other: &mut Self) {
         other.images = self.images.clone();
+        other.flaws = self.flaws.clone();
         other.offered = self.offered.clone();
         other.spaces = self.spaces.clone();
         other.nodes = self.nodes.clone();
@@ -146,9 +153,11 @@ impl World {
         if let Some(found) = self.images.get(reference) {
             return Ok(found.clone());
         }
+        let by_digest = |offered: &&ImageFacts| offered.digest.as_deref() == Some(reference);
+        let offered = self.offered.get(reference).or_else(|| self.offered.values().find(by_digest)).cloned();
         let why = if is_local_only_name(reference) {
             MissingWhy::LocalOnly
-        } else if let Some(offered) = self.offered.get(reference).cloned() {
+        } else if let Some(offered) = offered {
             self.images.insert(reference.to_owned(), offered.clone());
             return Ok(offered);
         } else {
@@ -196,7 +205,7 @@ impl World {
         Ok(loaded)
     }
 
-    fn image(&self, reference: &str) -> Option<&ImageFacts> {
+    pub(crate) fn image(&self, reference: &str) -> Option<&ImageFacts> {
         let by_name = self.images.get(reference);
         by_name.or_else(|| {
             self.images
@@ -231,6 +240,7 @@ impl World {
                 exit_code: None,
                 ports: BTreeMap::new(),
                 lines: Vec::new(),
+                restarts: 0,
             };
             self.nodes.insert(node.clone(), container);
             self.tell(&node, NodeChange::Created);
@@ -247,7 +257,7 @@ impl World {
 
     pub(crate) fn start(&mut self, node: &NodeRef) -> Result<(), AgentError> {
         let container = self.nodes.get(node).ok_or_else(|| AgentError::NotFound(node.to_string()))?;
-        if container.state == NodeState::Running {
+        if matches!(container.state, NodeState::Running | NodeState::Restarting) {
             return Ok(());
         }
         if container.spec.data_path.is_some() && !self.data.contains_key(node) {
@@ -259,18 +269,28 @@ impl World {
             data.boots
         });
         let now = self.now();
+        let crashes = self.flaw(node) == Some(Flaw::Crashes);
         if let Some(container) = self.nodes.get_mut(node) {
-            container.state = NodeState::Running;
+            container.state = if crashes { NodeState::Restarting } else { NodeState::Running };
             container.ports = ports;
-            container.exit_code = None;
+            container.exit_code = crashes.then_some(1);
+            container.restarts = if crashes { RESTARTS_OF_A_CRASH } else { 0 };
             container.started_at = Some(now.clone());
             let text = format!("boot {}", boots.unwrap_or(1));
-            container.lines.push(LogLine { source: LogSource::Out, time: Some(now), text });
+            let said = std::iter::once(text).chain(crashes.then(|| "it ends at once".to_owned()));
+            let line = |text| LogLine { source: LogSource::Out, time: Some(now.clone()), text };
+            container.lines.extend(said.map(line));
             let excess = container.lines.len().saturating_sub(LINES_MAX);
             container.lines.drain(..excess);
         }
         self.tell(node, NodeChange::Started);
         Ok(())
+    }
+
+    /// What is wrong with what a node runs.
+    pub(crate) fn flaw(&self, node: &NodeRef) -> Option<Flaw> {
+        let image = self.image(&self.nodes.get(node)?.spec.image)?;
+        self.flaws.get(&image.id).copied()
     }
 
     fn claim_ports(&mut self, node: &NodeRef) -> Result<BTreeMap<u16, u16>, AgentError> {
@@ -322,7 +342,7 @@ impl World {
 
     pub(crate) fn end(&mut self, node: &NodeRef, exit_code: i64) -> Result<(), AgentError> {
         let container = self.nodes.get_mut(node).ok_or_else(|| AgentError::NotFound(node.to_string()))?;
-        if container.state == NodeState::Running {
+        if matches!(container.state, NodeState::Running | NodeState::Restarting) {
             container.state = NodeState::Stopped;
             container.exit_code = Some(exit_code);
             container.ports.clear();
@@ -406,7 +426,7 @@ impl World {
             },
             ports: container.map(|c| c.ports.iter().map(reachable).collect()).unwrap_or_default(),
             image_id: container.and_then(|c| self.image(&c.spec.image)).map(|image| image.id.clone()),
-            restarts: 0,
+            restarts: container.map_or(0, |c| c.restarts),
             fingerprint: container.map(|c| c.spec.fingerprint()),
         })
     }

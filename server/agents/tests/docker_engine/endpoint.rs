@@ -4,8 +4,6 @@
 //! engine has a TLS listener of its own, `HEDDLE_TEST_DOCKER_TLS=host:port` names it and
 //! `HEDDLE_TEST_DOCKER_TLS_DIR` the folder with `ca.pem`, `cert.pem` and `key.pem` for it.
 
-use std::path::Path;
-
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
 use agents::{Agent, PortSpec, ProbeStage, Publish, Remedy, Selector};
 use tokio::io::AsyncReadExt;
@@ -93,22 +91,26 @@ async fn verbs_work(bed: &Bed, agent: &DockerAgent) {
 
 #[tokio::test]
 async fn an_engines_own_tls_listener_takes_its_clients_and_no_others() {
-    let given = (std::env::var("HEDDLE_TEST_DOCKER_TLS"), std::env::var("HEDDLE_TEST_DOCKER_TLS_DIR"));
-    let (Ok(at), Ok(folder)) = given else { return skipped("HEDDLE_TEST_DOCKER_TLS names no listener") };
+    let Ok(at) = std::env::var("HEDDLE_TEST_DOCKER_TLS_ADDRESS") else {
+        return skipped("HEDDLE_TEST_DOCKER_TLS_ADDRESS names no listener");
+    };
     let (address, port) = at.rsplit_once(':').unwrap();
-    let read = |name: &str| std::fs::read_to_string(Path::new(&folder).join(name)).unwrap();
+    let read = |what: &str| {
+        let file = std::env::var(format!("HEDDLE_TEST_DOCKER_TLS_{what}")).unwrap();
+        std::fs::read_to_string(file).unwrap()
+    };
     let agent = |certificate: String, key: String| {
         let endpoint = DockerEndpoint::Tcp {
             address: address.into(),
             port: port.parse().unwrap(),
-            ca_pem: read("ca.pem"),
+            ca_pem: read("CA"),
             client_cert_pem: certificate,
             client_key_pem: Zeroizing::new(key),
         };
         let options = DockerOptions { allow_loopback: true, ..DockerOptions::default() };
         DockerAgent::connect(endpoint, options).unwrap()
     };
-    assert!(!agent(read("cert.pem"), read("key.pem")).probe().await.unwrap().id.is_empty());
+    assert!(!agent(read("CERT"), read("KEY")).probe().await.unwrap().id.is_empty());
     let strangers = authority("strangers");
     for _ in 0..20 {
         let (certificate, key) = issue(&strangers, &["portal"]);

@@ -1,5 +1,6 @@
 //! From inside a chaincode container nothing answers but the chain's own peers.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
@@ -7,6 +8,9 @@ use agents::{Agent, NodeNetwork, NodeSpec, PortSpec, Publish};
 use tokio::net::TcpListener;
 
 use crate::bed::{Bed, free_port, on_engine};
+
+/// Where engines serve their API when they do so over TCP.
+const ENGINE_PORTS: [u16; 2] = [2375, 2376];
 
 /// Address of a container in a network, past the agent.
 async fn address(bed: &Bed, spec: &NodeSpec, network: &str) -> String {
@@ -27,10 +31,7 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
         let options =
             DockerOptions { bind_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..DockerOptions::default() };
         let open = DockerAgent::connect(DockerEndpoint::Unix { path: bed.socket.clone() }, options).unwrap();
-        // A service of the host, as the portal is one.
-        let portal = TcpListener::bind("0.0.0.0:0").await.unwrap();
-        let portal_port = portal.local_addr().unwrap().port();
-        tokio::spawn(async move { while portal.accept().await.is_ok() {} });
+        let served = host_services().await;
         bed.agent.ensure_space(&bed.space("ours")).await.unwrap();
         bed.agent.ensure_space(&bed.space("other")).await.unwrap();
         let published = free_port();
@@ -54,7 +55,8 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
             bed.lines_with(&spec.node_ref(), "listening 7051").await;
         }
 
-        let mut closed = host_addresses(&bed, &[published, portal_port, 2375, 2376]).await;
+        let ports: BTreeSet<u16> = served.iter().copied().chain(ENGINE_PORTS).chain([published]).collect();
+        let mut closed = host_addresses(&bed, &ports).await;
         closed.push(format!("{}:7051", address(&bed, &stranger, &network(&bed, "other")).await));
         let others_chaincode = format!("{}--chaincode", network(&bed, "other"));
         closed.push(format!("{}:7051", address(&bed, &stranger, &others_chaincode).await));
@@ -76,7 +78,7 @@ async fn chaincode_reaches_its_peers_and_nothing_else() {
             assert!(lines.contains(&format!("open {address}")), "{address} does not answer: {lines:#?}");
         }
 
-        a_peer_reaches(&bed, &[published, portal_port]).await;
+        a_peer_reaches(&bed, published, &served).await;
     })
     .await;
 }
@@ -85,8 +87,24 @@ fn network(bed: &Bed, chain: &str) -> String {
     format!("heddle-{}-{chain}", bed.installation)
 }
 
+/// Services of the host, and their ports: one as the portal is one, and others where an engine's API would be.
+/// There may be a real one; it is tried like everything else, but nobody can say whether it answers a peer.
+async fn host_services() -> Vec<u16> {
+    let mut served = vec![];
+    for port in [0].into_iter().chain(ENGINE_PORTS) {
+        match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await {
+            Ok(service) => {
+                served.push(service.local_addr().unwrap().port());
+                tokio::spawn(async move { while service.accept().await.is_ok() {} });
+            }
+            Err(error) => assert!(port != 0, "{error}"),
+        }
+    }
+    served
+}
+
 /// Every address that the host may have in a container's eyes, with each of the ports.
-async fn host_addresses(bed: &Bed, ports: &[u16]) -> Vec<String> {
+async fn host_addresses(bed: &Bed, ports: &BTreeSet<u16>) -> Vec<String> {
     let ours = network(bed, "ours");
     let mut addresses = vec![];
     for name in ["bridge", &ours, &network(bed, "other"), &format!("{ours}--chaincode")] {
@@ -100,10 +118,10 @@ async fn host_addresses(bed: &Bed, ports: &[u16]) -> Vec<String> {
 
 /// The same places do answer a peer, so that "closed" means more than "nobody there"; and the peer reaches its
 /// chaincode.
-async fn a_peer_reaches(bed: &Bed, host_ports: &[u16]) {
+async fn a_peer_reaches(bed: &Bed, published: u16, served: &[u16]) {
     let via = gateway(bed, &network(bed, "ours")).await.unwrap();
     let mut reached = vec!["chaincode0:7052".to_owned(), "orderer0:7051".to_owned()];
-    reached.extend(host_ports.iter().map(|port| format!("{via}:{port}")));
+    reached.extend([published].iter().chain(served).map(|port| format!("{via}:{port}")));
     let mut witness = NodeSpec { network: NodeNetwork::ChainAndChaincode, ..bed.spec("ours", "witness") };
     witness.environment.insert("NODE_REACH".into(), reached.join(" "));
     bed.agent.ensure_node(&witness).await.unwrap();

@@ -7,7 +7,7 @@ use agents::{
     Agent, AgentError, LogOptions, LogSource, NodeChange, NodeEvent, NodeFile, NodeRef, NodeSpec, NodeState,
     PortSpec, Publish,
 };
-use bollard::query_parameters::{KillContainerOptions, RemoveVolumeOptions};
+use bollard::query_parameters::{KillContainerOptions, RemoveImageOptions, RemoveVolumeOptions};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::AsyncReadExt;
@@ -38,7 +38,11 @@ async fn keeps_the_promises_of_every_host() {
             free_port: free_port(),
             lose_data: &lose_data,
         };
-        suite(&fixture).await.unwrap();
+        let kept = suite(&fixture).await;
+        let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+        let removed = bed.hands.remove_image(&fixture.loaded_image(), Some(options), None).await;
+        kept.unwrap();
+        removed.unwrap();
     })
     .await;
 }

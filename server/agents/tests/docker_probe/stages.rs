@@ -16,6 +16,7 @@ enum Behind {
     Engine { newest: &'static str },
     WebServer,
     Forbidding,
+    Silent,
 }
 
 /// Answers every request on a local socket.
@@ -39,6 +40,7 @@ fn behind(what: Behind) -> (tempfile::TempDir, PathBuf) {
                     }
                     Behind::WebServer => ("200 OK", "<html>hello</html>".to_owned()),
                     Behind::Forbidding => ("403 Forbidden", "{\"message\":\"no\"}".to_owned()),
+                    Behind::Silent => std::future::pending().await,
                 };
                 let length = body.len();
                 let head = "Content-Type: application/json\r\nConnection: close";
@@ -176,6 +178,13 @@ async fn an_engine_that_is_too_old_fails_at_its_api_version() {
     let all = Authorities::new();
     let (_folder, at) = all.engine(Behind::Engine { newest: "1.40" }, "127.0.0.1").await;
     assert_eq!(all.client(at).failure().await, (ProbeStage::ApiVersion, Remedy::UpgradeEngine));
+}
+
+#[tokio::test]
+async fn an_engine_that_is_asked_for_its_version_and_is_silent_fails_there() {
+    let all = Authorities::new();
+    let (_folder, at) = all.engine(Behind::Silent, "127.0.0.1").await;
+    assert_eq!(all.client(at).failure().await, (ProbeStage::ApiVersion, Remedy::InspectEngine));
 }
 
 #[tokio::test]

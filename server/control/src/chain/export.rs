@@ -9,12 +9,14 @@ use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use fabric::material::{Authority, Issued, Leaf, LeafKind, Validity};
 use fabric::msp::{CryptogenOrganization, MaterialFile, Member, OrganizationKind, archive, cryptogen_tree};
+use store::ChainRecord;
 use zeroize::Zeroizing;
 
 use super::profile::address;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::error::internal;
+use crate::material::common_name;
 use crate::network::ChainLink;
 use crate::operation::subject;
 use crate::topology::{ADMIN_PORT, PlannedNode, PlannedOrganization};
@@ -47,8 +49,8 @@ impl ControlPlane {
     ) -> Result<Vec<u8>, Error> {
         let object = format!("{}/organization/{organization}", subject(chain));
         let result = async {
-            self.chain_for(caller, Action::Export, Noun::Identity, chain).await?;
-            self.exported(caller, chain, organization, false).await
+            let record = self.chain_for(caller, Action::Export, Noun::Identity, chain).await?;
+            self.exported(caller, &record, organization, false).await
         }
         .await;
         self.audit.record(caller, "material-export", &object, &result).await;
@@ -65,10 +67,10 @@ impl ControlPlane {
     ) -> Result<Vec<u8>, Error> {
         let object = format!("{}/organization/{organization}", subject(chain));
         let result = async {
-            self.chain_for(caller, Action::Export, Noun::AdminKey, chain).await?;
+            let record = self.chain_for(caller, Action::Export, Noun::AdminKey, chain).await?;
             let name = caller.require_user()?.name.to_string();
             self.sign_in_checked(caller, &name, password).await?;
-            self.exported(caller, chain, organization, true).await
+            self.exported(caller, &record, organization, true).await
         }
         .await;
         self.audit.record(caller, "admin-key-export", &object, &result).await;
@@ -78,11 +80,11 @@ impl ControlPlane {
     async fn exported(
         &self,
         caller: &Caller,
-        chain: &ChainName,
+        record: &ChainRecord,
         organization: &OrganizationName,
         with_admin: bool,
     ) -> Result<Vec<u8>, Error> {
-        let link = self.link(chain).await?;
+        let link = self.link_for_clients(record).await?;
         let planned = link.plan.organizations.iter().find(|planned| match &planned.name {
             Some(name) => name == organization,
             None => organization.as_str() == ORDERING,
@@ -113,7 +115,7 @@ impl ControlPlane {
         let key = self.services.user_key(&link.plan, &planned.msp_id, user).await?;
         let authority = self.services.tls_authority(&link.plan, &planned.msp_id).await?;
         let name = user.name.to_string();
-        let tls = self.client(&authority, &format!("{name}@{}", planned.domain_name))?;
+        let tls = self.client(&authority, &common_name(&user.name, &planned.domain_name))?;
         Ok(Pair { name, sign: issued(&key.cert_pem, &key.key_pem), tls })
     }
 
@@ -213,10 +215,12 @@ impl ControlPlane {
             text.push_str(&format!(
                 "\nexport CORE_PEER_TLS_ENABLED=true\nexport CORE_PEER_LOCALMSPID={}\n\
                  export CORE_PEER_ADDRESS={}\n\
+                 export CORE_PEER_TLS_SERVERHOSTOVERRIDE={}\n\
                  export CORE_PEER_TLS_ROOTCERT_FILE=\"{root}/tlsca/tlsca.{domain}-cert.pem\"\n\
                  export CORE_PEER_MSPCONFIGPATH=\"{root}/users/{}@{domain}/msp\"\n",
                 planned.msp_id,
                 address(&link.plan.client_address, peer.port),
+                peer.domain_name,
                 user.name
             ));
         }

@@ -2,32 +2,40 @@
 //! use. No keys are in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::Error;
 use domain::name::{ChainName, OrganizationName};
 use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use serde_json::{Map, Value, json};
-use store::ChannelRecord;
+use store::{ChainRecord, ChannelRecord};
 
 use super::yaml;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::network::ChainLink;
-use crate::topology::PlannedNode;
+use crate::operation::subject;
+use crate::topology::{ChainPlan, PlannedNode};
 
 impl ControlPlane {
-    /// The connection profile of an organization.
+    /// The connection profile of an organization. Like every export it is audited.
     pub async fn connection_profile(
         &self,
         caller: &Caller,
         chain: &ChainName,
         organization: &OrganizationName,
     ) -> Result<Value, Error> {
-        self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
-        let link = self.link(chain).await?;
-        let channels = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
-        profile(&link, &channels, organization)
+        let object = format!("{}/organization/{organization}", subject(chain));
+        let result = async {
+            let record = self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
+            let link = self.link_for_clients(&record).await?;
+            let channels = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
+            profile(&link, &channels, organization)
+        }
+        .await;
+        self.audit.record(caller, "profile-export", &object, &result).await;
+        result
     }
 
     /// The same as YAML.
@@ -38,6 +46,20 @@ impl ControlPlane {
         organization: &OrganizationName,
     ) -> Result<String, Error> {
         Ok(yaml::document(&self.connection_profile(caller, chain, organization).await?))
+    }
+
+    /// A chain with the address that its clients use now.
+    pub(super) async fn link_for_clients(&self, record: &ChainRecord) -> Result<ChainLink, Error> {
+        let link = self.link(record).await?;
+        let plan = self.as_reached(ChainPlan::clone(&link.plan)).await?;
+        Ok(ChainLink { plan: Arc::new(plan), ..link })
+    }
+
+    /// A plan with the address that clients use now: an admin may have changed the host's since the chain was made. The
+    /// nodes' certificates keep the names they were issued for, by which whoever is told an address checks them.
+    pub(crate) async fn as_reached(&self, plan: ChainPlan) -> Result<ChainPlan, Error> {
+        let host = self.host_record(&plan.host).await?;
+        Ok(ChainPlan { client_address: host.spec.client_address, ..plan })
     }
 }
 

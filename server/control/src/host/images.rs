@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agents::{ImageFacts, ImageProgress, is_local_only_name};
 use domain::chain::FabricVersion;
-use domain::host::{ApprovedImage, HostSpec, ImageState, ImageUse, ImageView};
+use domain::host::{HostSpec, ImageState, ImageUse, ImageView};
 use domain::id::{HostId, OperationId};
 use domain::permission::{Action, Noun, Role};
 use domain::{Code, Error, ErrorKind};
@@ -17,10 +17,12 @@ use crate::operations::host_prepare::HostPrepare;
 use crate::policy::{self, Resource};
 use crate::topology;
 
+mod approvals;
+
+pub(crate) use approvals::is_approved;
+
 /// Every version of nodes that a host may be asked for.
 const VERSIONS: [FabricVersion; 2] = [FabricVersion::V2_5, FabricVersion::V3_1];
-/// Most images that are approved on one host.
-const APPROVED_MAX: usize = 500;
 
 /// Bytes done and bytes in all.
 type Progress = (u64, u64);
@@ -109,14 +111,26 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         let agent = self.services.agent(id).await?;
         let mut wanted = wanted_images(&record.spec, &VERSIONS);
-        let approved = self.approved(id).await?;
-        wanted.extend(approved.into_iter().map(|image| (image.reference, ImageUse::Chaincode)));
+        let approved = self.services.approved(id).await?;
+        for image in &approved {
+            // One name may stand for several approved contents, one after the other.
+            let entry = (image.reference.clone(), ImageUse::Chaincode);
+            if !wanted.contains(&entry) {
+                wanted.push(entry);
+            }
+        }
+        let built = self.services.being_built(&record.spec).await;
         let mut views = Vec::new();
         for (reference, purpose) in wanted {
             let state = match agent.image(&reference).await.map_err(crate::error::agent)? {
+                // Under the approved name there may be something that nobody approved.
+                Some(facts) if purpose == ImageUse::Chaincode && !is_approved(&approved, &facts.id) => {
+                    ImageState::Replaced { id: facts.id }
+                }
                 Some(facts) => ImageState::Present { id: facts.id, local_only: facts.local_only },
                 None => match self.services.pulls.of(id, &reference) {
                     Some((done, total)) => ImageState::Preparing { done, total },
+                    None if built.contains(&reference) => ImageState::Preparing { done: 0, total: 0 },
                     None if is_local_only_name(&reference) => ImageState::MissingLocal,
                     None => ImageState::Missing,
                 },
@@ -149,8 +163,9 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         if let Some(image) = &image {
             // Only what the host's page lists: nobody makes a host pull whatever they like.
-            let known = wanted_images(&record.spec, &VERSIONS).into_iter().any(|(name, _)| name == *image);
-            if !known {
+            let wanted = wanted_images(&record.spec, &VERSIONS).into_iter().any(|(name, _)| name == *image);
+            let approved = self.services.approved(id).await?;
+            if !wanted && !approved.iter().any(|known| known.reference == *image) {
                 return Err(Error::not_found_as(Code::ImageOutsideRules));
             }
         }
@@ -163,8 +178,8 @@ impl ControlPlane {
         }
     }
 
-    /// Whether the caller may run an image as chaincode on a host. What staff choose is approved by their choice, and
-    /// stays approved for users, as exactly the content that is there now.
+    /// Refuses early what the caller could not run as chaincode on a host. It approves nothing: that is decided on the
+    /// content that the name stands for when it is deployed.
     ///
     /// # Errors
     /// `ImageOutsideRules` when neither rule nor approval covers it; `ImageHasVolumes` for everybody.
@@ -180,64 +195,18 @@ impl ControlPlane {
         if let Some(facts) = &present {
             no_volumes(facts)?;
         }
-        if host.spec.allows_image(reference) {
+        if host.spec.allows_image(reference) || user.role >= Role::Operator {
             return Ok(());
         }
-        let refused = || Error::new(ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", reference);
-        match present {
-            Some(facts) if user.role >= Role::Operator => {
-                self.approve(&host.id, &facts, user.name.as_str()).await
-            }
-            // It is pulled by the operation; a later user asks for what is there then.
-            None if user.role >= Role::Operator => Ok(()),
-            Some(facts) => {
-                let approved = self.approved(&host.id).await?;
-                let same = approved.iter().any(|image| image.id == facts.id);
-                same.then_some(()).ok_or_else(|| refused().on("image"))
-            }
-            None => Err(refused().on("image")),
-        }
-    }
-
-    /// The images that staff approved on a host, newest first.
-    pub(crate) async fn approved(&self, host: &HostId) -> Result<Vec<ApprovedImage>, Error> {
-        let stored = self.services.store.setting_read(&approved_key(host)).await;
-        match stored.map_err(crate::error::store)? {
-            Some(stored) => serde_json::from_value(stored)
-                .map_err(|error| crate::error::internal("read approved images", error)),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Approves exactly this content.
-    pub(crate) async fn approve(&self, host: &HostId, facts: &ImageFacts, by: &str) -> Result<(), Error> {
-        // Two approvals at once must not lose one.
-        let _one_at_a_time = self.approving.lock().await;
-        let mut approved = self.approved(host).await?;
-        if approved.iter().any(|image| image.id == facts.id && image.reference == facts.reference) {
-            return Ok(());
-        }
-        approved.retain(|image| image.reference != facts.reference || image.id != facts.id);
-        approved.insert(
-            0,
-            ApprovedImage {
-                id: facts.id.clone(),
-                reference: facts.reference.clone(),
-                by: by.to_owned(),
-                at_ms: self.services.clock.now_ms(),
-            },
-        );
-        approved.truncate(APPROVED_MAX);
-        let stored = serde_json::to_value(&approved)
-            .map_err(|error| crate::error::internal("store approved images", error))?;
-        self.services.store.setting_put(&approved_key(host), &stored).await.map_err(crate::error::store)?;
-        self.services.changed("host", host);
-        Ok(())
+        let approved = self.services.approved(&host.id).await?;
+        let runs = present.is_some_and(|facts| is_approved(&approved, &facts.id));
+        if runs { Ok(()) } else { Err(outside_rules(reference)) }
     }
 }
 
-fn approved_key(host: &HostId) -> String {
-    format!("host/{host}/approved-images")
+/// An image that neither rule nor approval covers.
+pub(crate) fn outside_rules(reference: &str) -> Error {
+    Error::new(ErrorKind::Forbidden, Code::ImageOutsideRules).with("image", reference).on("image")
 }
 
 /// Refuses an image that declares volumes: chaincode must not keep data that nobody removes.

@@ -41,6 +41,7 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         match self.services.agent(id).await {
             Ok(agent) => Ok(view(agent.probe().await)),
+            Err(error) if error.code == Code::HostLocalRefused => Ok(failed_at(ProbeStage::Address, error)),
             Err(error) => {
                 tracing::info!(%error, host = %record.spec.name, "a host has no agent");
                 Ok(failed_at(ProbeStage::Authentication, Error::unavailable(Code::HostClientMaterial)))
@@ -54,15 +55,11 @@ impl ControlPlane {
         credentials: Option<&TlsCredentials>,
     ) -> Result<ProbeView, Error> {
         spec.check()?;
-        match &spec.endpoint {
-            // Any other path would make the portal open files of an admin's choice.
-            Endpoint::Local { path } if self.services.local_engine.as_ref() != Some(path) => {
-                return Err(Error::invalid(Code::HostLocalRefused).on(endpoint_field(&spec.endpoint)));
-            }
-            Endpoint::Tcp { .. } if credentials.is_none() => {
-                return Err(Error::invalid(Code::HostPlainTcp).on("ca_pem"));
-            }
-            Endpoint::Local { .. } | Endpoint::Tcp { .. } => {}
+        if !self.services.may_open(&spec.endpoint) {
+            return Err(Error::invalid(Code::HostLocalRefused).on(endpoint_field(&spec.endpoint)));
+        }
+        if matches!(spec.endpoint, Endpoint::Tcp { .. }) && credentials.is_none() {
+            return Err(Error::invalid(Code::HostPlainTcp).on("ca_pem"));
         }
         match (self.services.connector)(spec, credentials) {
             Ok(agent) => Ok(view(agent.probe().await)),

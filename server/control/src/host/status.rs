@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::Error;
 use domain::host::{HostState, HostStatus};
-use store::HostRecord;
+use store::{HostRecord, StoreError};
 
 use super::probe::{facts_view, probe_error};
 use crate::ControlPlane;
@@ -18,26 +18,48 @@ const TRY_PAUSE: Duration = Duration::from_secs(3);
 const SAVE_EVERY_MS: i64 = 30_000;
 
 impl ControlPlane {
-    /// One round over all hosts, side by side: one that does not answer holds up no other.
+    /// One round over all hosts, side by side.
     pub(crate) async fn reconcile_hosts(&self) {
+        let hosts = self.hosts_to_look_at().await;
+        futures::future::join_all(hosts.iter().map(|host| self.reconcile_host(host))).await;
+    }
+
+    /// All hosts.
+    pub(crate) async fn hosts_to_look_at(&self) -> Vec<HostRecord> {
         match self.services.store.host_list().await {
             Ok(hosts) => {
-                futures::future::join_all(hosts.iter().map(|host| self.reconcile_host(host))).await;
+                if self.services.built.changed().await {
+                    hosts.iter().for_each(|host| self.services.changed("host", &host.id));
+                }
+                hosts
             }
-            Err(error) => tracing::warn!(%error, "hosts cannot be read"),
+            Err(error) => {
+                tracing::warn!(%error, "hosts cannot be read");
+                Vec::new()
+            }
         }
     }
 
-    async fn reconcile_host(&self, host: &HostRecord) {
+    pub(crate) async fn reconcile_host(&self, host: &HostRecord) {
+        let generation = self.services.generation(&host.id);
         let status = self.host_status(host).await;
+        if self.services.generation(&host.id) != generation {
+            // An admin changed the host or its credentials meanwhile: the next look counts.
+            return;
+        }
         let differs = !same_but_time(&status, &host.status);
         let age = status.last_seen_ms.unwrap_or(0) - host.status.last_seen_ms.unwrap_or(0);
         if !differs && age < SAVE_EVERY_MS {
             return;
         }
-        if let Err(error) = self.services.store.host_status_save(&host.id, &status).await {
-            tracing::warn!(%error, host = %host.spec.name, "a host's status cannot be stored");
-            return;
+        match self.services.store.host_status_save(&host.id, &host.spec, &status).await {
+            Ok(()) => {}
+            // The same by way of another portal, or the host is gone.
+            Err(StoreError::Conflict { .. } | StoreError::NotFound) => return,
+            Err(error) => {
+                tracing::warn!(%error, host = %host.spec.name, "a host's status cannot be stored");
+                return;
+            }
         }
         if differs && status.state == HostState::Inactive {
             tracing::warn!(host = %host.spec.name, reason = ?status.reason, "a host does not answer");

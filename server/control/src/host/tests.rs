@@ -18,7 +18,10 @@ use crate::network::native::NativeNetwork;
 use crate::secrets::{KEY_LEN, Vault};
 use crate::services::Services;
 
-/// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, and the local one is a third.
+mod further;
+
+/// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, whatever stands behind a dot, and the
+/// local one is a third.
 pub(crate) struct Bed {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) local: SimulatedAgent,
@@ -57,7 +60,7 @@ impl Bed {
                 Err(ProbeFailure::at(AgentStage::Authentication, Remedy::CheckClientMaterial, "none"))
             }
             Endpoint::Tcp { address, .. } => {
-                let agent = SimulatedAgent::named(address);
+                let agent = SimulatedAgent::named(address.split('.').next().unwrap_or_default());
                 if address == "down" {
                     agent.cut_off();
                 }
@@ -86,9 +89,8 @@ impl Bed {
     }
 
     pub(crate) async fn claim(&self, host: &HostView, chain: &str) {
-        let blocks: Vec<u16> = host.spec.blocks().collect();
         let chain = ChainName::parse(chain).unwrap();
-        self.plane.services.store.claim_block(&host.id, &chain, 99, &blocks, &[]).await.unwrap();
+        self.plane.services.store.claim_block(&host.id, &chain, &host.spec, &[]).await.unwrap();
     }
 }
 
@@ -96,7 +98,7 @@ fn shared(agent: SimulatedAgent) -> Arc<dyn Agent> {
     Arc::new(agent)
 }
 
-fn caller(role: Role) -> Caller {
+pub(crate) fn caller(role: Role) -> Caller {
     Caller {
         user: Some(CallerUser { id: UserId::new("u"), name: UserName::parse("ada").unwrap(), role }),
         request_id: "r".to_owned(),
@@ -116,6 +118,7 @@ fn remote_spec(name: &str, address: &str) -> HostSpec {
     HostSpec {
         name: HostName::parse(name).unwrap(),
         endpoint: Endpoint::Tcp { address: address.to_owned(), port: 2376 },
+        bind_address: "0.0.0.0".to_owned(),
         ..local_spec()
     }
 }
@@ -335,9 +338,10 @@ async fn rules_and_approvals_decide_which_images_users_run() {
     assert_eq!(check(Role::User, sample).await, Ok(()));
     assert_eq!(check(Role::User, "heddle.local/mine:1").await, Err(Code::ImageOutsideRules));
     assert_eq!(check(Role::Operator, "heddle.local/mine:1").await, Ok(()));
-    assert_eq!(check(Role::User, "heddle.local/mine:1").await, Ok(()), "what staff chose stays approved");
-    let images = bed.plane.host_images(&admin(), &host.id).await.unwrap();
-    assert!(images.iter().any(|image| image.reference == "heddle.local/mine:1"));
+    let asked = check(Role::User, "heddle.local/mine:1").await;
+    assert_eq!(asked, Err(Code::ImageOutsideRules), "a question approves nothing");
+    bed.plane.host_image_approve(&caller(Role::Operator), &host.id, "heddle.local/mine:1").await.unwrap();
+    assert_eq!(check(Role::User, "heddle.local/mine:1").await, Ok(()));
     assert_eq!(check(Role::Admin, "heddle.local/keeps:1").await, Err(Code::ImageHasVolumes));
     assert_eq!(check(Role::User, "registry.example/team/cc:1").await, Err(Code::ImageOutsideRules));
     let mut spec = host.spec.clone();
@@ -385,7 +389,7 @@ async fn images_are_prepared_by_an_operation_and_shown() {
 }
 
 /// An archive with one image; what is in its layer does not matter here.
-fn image_archive(name: &str, volumes: bool) -> Vec<u8> {
+pub(crate) fn image_archive(name: &str, volumes: bool) -> Vec<u8> {
     let volumes = if volumes { "{\"/var/left\":{}}" } else { "null" };
     let config = format!("{{\"architecture\":\"amd64\",\"config\":{{\"Volumes\":{volumes}}}}}");
     let list = format!("[{{\"Config\":\"c.json\",\"RepoTags\":[\"{name}\"],\"Layers\":[\"l.tar\"]}}]");
@@ -421,7 +425,7 @@ async fn an_uploaded_image_is_checked_loaded_and_approved() {
     // Node images may declare volumes; they are not approved for chaincode.
     let peer = "heddle.local/fabric-peer:2.5.0";
     assert_eq!(upload(Role::Operator, image_archive(peer, true)).await, Ok(ImageUse::Peer));
-    assert!(bed.plane.approved(&host.id).await.unwrap().iter().all(|image| image.reference != peer));
+    assert!(bed.plane.services.approved(&host.id).await.unwrap().iter().all(|image| image.reference != peer));
     assert_eq!(upload(Role::Operator, image_archive(peer, false)).await, Err(Code::ImageTagTaken));
     assert_eq!(upload(Role::Operator, b"not an archive".to_vec()).await, Err(Code::ImageArchiveBroken));
     let hostile = String::from_utf8(mine).unwrap().replacen("l.tar", "../ar", 1).into_bytes();

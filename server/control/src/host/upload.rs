@@ -51,12 +51,15 @@ impl ControlPlane {
         let _turn = self.uploads.try_acquire().map_err(|_| Error::unavailable(Code::Overloaded))?;
         let archive = receive_archive(upload).await.map_err(archive_error)?;
         refuse_volumes(&record.spec, &archive)?;
+        let names = archive.images().iter().flat_map(|image| &image.names);
+        let more = names.filter(|name| node_use(&record.spec, name).is_none()).count();
+        self.services.check_approvals(id, more).await.map_err(|error| error.on("archive"))?;
         let loaded = agent.load_image(&archive).await.map_err(load_error)?;
         let mut views = Vec::new();
         for facts in loaded {
             let purpose = node_use(&record.spec, &facts.reference).unwrap_or(ImageUse::Chaincode);
             if purpose == ImageUse::Chaincode {
-                self.approve(id, &facts, user.name.as_str()).await?;
+                self.services.approve(id, &facts, user.name.as_str()).await?;
             }
             views.push(view(facts, purpose));
         }
@@ -98,7 +101,7 @@ fn archive_error(error: ArchiveError) -> Error {
         ArchiveError::Hostile(why) => {
             Error::invalid(Code::ImageArchiveHostile).with("why", why).on("archive")
         }
-        // Whoever sent it is gone, or the disk is full: the first needs no answer, the second is for the log.
+        // Such as a disk that is full: for the log.
         ArchiveError::Io(error) => crate::error::internal("take in an image archive", error),
     }
 }

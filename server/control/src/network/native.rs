@@ -1,12 +1,13 @@
 //! The network as real nodes are it: every verb a call of the `fabric` crate over a connection that the host's agent
 //! opens. Connections are kept; a chain that was made again under an old name has other certificates and so gets
-//! connections of its own.
+//! connections of its own, and so does a host that was changed, because it has another agent.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use agents::Agent;
 use async_trait::async_trait;
 use domain::node::NodeKind;
 use fabric::config_update::{self, ConfigUpdateError};
@@ -19,7 +20,9 @@ use fabric::identity::SigningIdentity;
 use fabric::lifecycle::{self, Definition, PolicyChoice};
 use fabric::participation::{self, Status};
 use fabric::{operations, policy};
+use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 
 use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
 use crate::secrets::random;
@@ -30,6 +33,8 @@ const CONNECTIONS_MAX: usize = 1_024;
 /// Longest wait of one look at a transaction's status.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longest wait for an orderer's word whether it leads.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest wait for an orderer to forget a channel, and the pause between two looks.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(60);
 const LEAVE_PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +42,13 @@ const LEAVE_PAUSE: Duration = Duration::from_millis(100);
 /// Speaks with real nodes.
 #[derive(Default)]
 pub struct NativeNetwork {
-    connections: Mutex<HashMap<String, NodeConn>>,
+    connections: Mutex<HashMap<String, Kept>>,
+}
+
+/// A kept connection, and the agent that it dials through.
+struct Kept {
+    agent: Arc<dyn Agent>,
+    conn: NodeConn,
 }
 
 /// Dials a node through the agent of its host.
@@ -64,7 +75,12 @@ impl NativeNetwork {
         let key = format!("{}/{}/{port}/{}", link.plan.chain, node.name, link.trust.portal.cert_pem);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = connections.get(&key) {
-            return Ok(found.clone());
+            if Arc::ptr_eq(&found.agent, &link.agent) {
+                return Ok(found.conn.clone());
+            }
+            // The host was changed: nothing that leads where it was is used any more.
+            let outdated = Arc::clone(&found.agent);
+            connections.retain(|_, kept| !Arc::ptr_eq(&kept.agent, &outdated));
         }
         let msp = link.trust.msps.get(&node.msp_id);
         let roots = msp.ok_or_else(|| FabricError::Settings(format!("no authority of {}", node.msp_id)))?;
@@ -74,12 +90,12 @@ impl NativeNetwork {
             client: Some((link.trust.portal.cert_pem.clone(), link.trust.portal.key_pem.clone())),
         };
         let dial = AgentDial { link: link.clone(), node: node.clone(), port };
-        let made = NodeConn::new(Arc::new(dial), settings)?;
+        let conn = NodeConn::new(Arc::new(dial), settings)?;
         if connections.len() >= CONNECTIONS_MAX {
             connections.clear();
         }
-        connections.insert(key, made.clone());
-        Ok(made)
+        connections.insert(key, Kept { agent: Arc::clone(&link.agent), conn: conn.clone() });
+        Ok(conn)
     }
 
     fn grpc(&self, link: &ChainLink, node: &PlannedNode) -> Result<NodeConn, FabricError> {
@@ -163,14 +179,16 @@ impl Network for NativeNetwork {
         if info.status != Status::Active {
             return Ok(false);
         }
+        let answers = FuturesUnordered::new();
         for orderer in link.plan.of_kind(NodeKind::Orderer) {
             let conn = self.connect(link, orderer, orderer.operations_port())?;
-            // One that does not answer cannot be the leader that is looked for.
-            if operations::is_leader(&conn, channel).await.unwrap_or(false) {
-                return Ok(true);
-            }
+            answers.push(async move {
+                // One that does not answer cannot be the leader that is looked for, and must not hide it.
+                let asked = tokio::time::timeout(LEADER_TIMEOUT, operations::is_leader(&conn, channel)).await;
+                matches!(asked, Ok(Ok(true)))
+            });
         }
-        Ok(false)
+        Ok(answers.any(std::future::ready).await)
     }
 
     async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError> {
@@ -423,3 +441,6 @@ fn anchor_update(
     let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     Ok(Some(config_update::envelope(admin, channel, update, vec![signature], seconds, nonce()?)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,18 +2,19 @@
 //!
 //! A node's ledgers and packages lie in the node's simulated data, so they are gone when its volume is, and answer only
 //! while its process runs. Writes need a majority of the orderers; peers catch up when they are asked. It speaks for
-//! the sample chaincode alone, and keeps no block but the first.
+//! the sample chaincode alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use agents::NodeRef;
 use agents::simulated::SimulatedAgent;
 use async_trait::async_trait;
 use domain::id::HostId;
-use domain::node::NodeKind;
+use fabric::endorser::{Invocation, Proposal};
 use fabric::error::{FabricError, GrpcCode};
 use fabric::identity::SigningIdentity;
 use fabric::package;
@@ -22,9 +23,16 @@ use sha2::{Digest, Sha256};
 use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
 use crate::topology::PlannedNode;
 
+mod ailing;
+mod block;
+mod call;
 mod ledger;
+mod spread;
 
-use ledger::{Ledger, unknown_channel};
+pub use ailing::Ailment;
+use call::{Sent, check_served, chosen_peers};
+use ledger::Ledger;
+use spread::{has_leader, newest};
 
 /// Beginning of a ledger's name on a node's disk.
 const LEDGER: &str = "ledger/";
@@ -42,6 +50,8 @@ pub struct SimulatedNetwork {
     calls: AtomicU64,
     /// Looks at a node since its last start.
     looks: Mutex<HashMap<String, u64>>,
+    /// Nodes that are not well though their processes run.
+    ailing: Mutex<HashMap<NodeRef, Ailment>>,
 }
 
 impl SimulatedNetwork {
@@ -90,63 +100,14 @@ impl SimulatedNetwork {
         }
         let host = self.host(link)?;
         if host.runs(&link.node_ref(node)) {
+            if self.ailment(&link.node_ref(node)) == Some(Ailment::Hung) {
+                std::future::pending::<()>().await;
+            }
             return Ok(host);
         }
         let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "the simulated node does not run");
         Err(FabricError::Connect(refused))
     }
-}
-
-/// The longest ledger of a channel among the running nodes.
-fn newest(host: &SimulatedAgent, link: &ChainLink, channel: &str, genesis: Option<&str>) -> Option<Ledger> {
-    let running = link.plan.nodes.iter().map(|node| link.node_ref(node)).filter(|node| host.runs(node));
-    let ledgers = running.filter_map(|node| read(host, &node, channel));
-    ledgers
-        .filter(|ledger| genesis.is_none_or(|genesis| ledger.genesis == genesis))
-        .max_by_key(|ledger| ledger.height)
-}
-
-/// A node's ledger after it has caught up.
-fn caught_up(
-    host: &SimulatedAgent,
-    link: &ChainLink,
-    node: &PlannedNode,
-    channel: &str,
-) -> Result<Ledger, FabricError> {
-    let place = link.node_ref(node);
-    let own = read(host, &place, channel).ok_or_else(|| unknown_channel(channel))?;
-    let newest = newest(host, link, channel, Some(&own.genesis)).unwrap_or(own);
-    write(host, &place, channel, &newest);
-    Ok(newest)
-}
-
-fn has_leader(host: &SimulatedAgent, link: &ChainLink, channel: &str) -> bool {
-    let orderers: Vec<_> = link.plan.of_kind(NodeKind::Orderer).map(|node| link.node_ref(node)).collect();
-    let serving = orderers.iter().filter(|node| host.runs(node) && read(host, node, channel).is_some());
-    serving.count() * 2 > orderers.len()
-}
-
-/// Orders a change: it reaches every running orderer and the asked node, or nobody.
-fn order_change<T>(
-    host: &SimulatedAgent,
-    link: &ChainLink,
-    node: &PlannedNode,
-    channel: &str,
-    change: impl FnOnce(&mut Ledger) -> Result<T, FabricError>,
-) -> Result<T, FabricError> {
-    let mut ledger = caught_up(host, link, node, channel)?;
-    if !has_leader(host, link, channel) {
-        let message = "no Raft leader".to_owned();
-        return Err(FabricError::Grpc { code: GrpcCode::Unavailable, message, details: Vec::new() });
-    }
-    let changed = change(&mut ledger)?;
-    let orderers = link.plan.of_kind(NodeKind::Orderer).chain(std::iter::once(node));
-    for place in orderers.map(|node| link.node_ref(node)) {
-        if host.runs(&place) && read(host, &place, channel).is_some() {
-            write(host, &place, channel, &ledger);
-        }
-    }
-    Ok(changed)
 }
 
 fn join(host: &SimulatedAgent, place: &NodeRef, channel: &str, block: &[u8]) -> Result<(), FabricError> {
@@ -161,27 +122,6 @@ fn join(host: &SimulatedAgent, place: &NodeRef, channel: &str, block: &[u8]) -> 
             Ok(())
         }
     }
-}
-
-/// Refuses a call of a chaincode that is not defined, not installed or not running.
-fn check_served(
-    host: &SimulatedAgent,
-    link: &ChainLink,
-    node: &PlannedNode,
-    ledger: &Ledger,
-    chaincode: &str,
-) -> Result<(), FabricError> {
-    let answer = |message: String| FabricError::Proposal { status: 500, message };
-    let package = ledger
-        .serving(chaincode, &node.msp_id)
-        .ok_or_else(|| answer(format!("chaincode {chaincode} is not defined")))?;
-    if host.disk_read(&link.node_ref(node), &format!("{PACKAGE}{package}")).is_none() {
-        return Err(answer("chaincode definition exists, but chaincode is not installed".to_owned()));
-    }
-    if !host.runs_with(&link.installation, link.plan.chain.as_str(), "CHAINCODE_ID", package) {
-        return Err(answer("could not launch chaincode: connection to chaincode failed".to_owned()));
-    }
-    Ok(())
 }
 
 fn read(host: &SimulatedAgent, node: &NodeRef, channel: &str) -> Option<Ledger> {
@@ -214,6 +154,9 @@ impl Network for SimulatedNetwork {
     async fn healthy(&self, link: &ChainLink, node: &PlannedNode) -> Result<(), FabricError> {
         let host = self.at(link, node).await?;
         let place = link.node_ref(node);
+        if self.ailment(&place) == Some(Ailment::Sick) {
+            return Err(FabricError::Http { status: 503, body: "simulated: sick".to_owned() });
+        }
         let seed = self.seed.load(Ordering::Relaxed);
         let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         let count = looks.entry(format!("{place}/{}", host.boots(&place))).or_default();
@@ -245,6 +188,9 @@ impl Network for SimulatedNetwork {
         if read(&host, &link.node_ref(node), channel).is_none() {
             return Err(FabricError::Http { status: 404, body: "channel does not exist".to_owned() });
         }
+        if self.ailment(&link.node_ref(node)) == Some(Ailment::Leaderless) {
+            return Ok(false);
+        }
         Ok(has_leader(&host, link, channel))
     }
 
@@ -255,7 +201,7 @@ impl Network for SimulatedNetwork {
 
     async fn height(&self, link: &ChainLink, node: &PlannedNode, channel: &str) -> Result<u64, FabricError> {
         let host = self.at(link, node).await?;
-        Ok(caught_up(&host, link, node, channel)?.height)
+        Ok(self.ledger(&host, link, node, channel)?.height)
     }
 
     async fn install(
@@ -287,7 +233,7 @@ impl Network for SimulatedNetwork {
         package_id: &str,
     ) -> Result<(), FabricError> {
         let host = self.at(link, node).await?;
-        order_change(&host, link, node, channel, |ledger| {
+        self.order_change(&host, link, node, channel, |ledger| {
             ledger.approve(definition, &node.msp_id, package_id)
         })
     }
@@ -300,7 +246,7 @@ impl Network for SimulatedNetwork {
         definition: &DefinitionSpec,
     ) -> Result<BTreeMap<String, bool>, FabricError> {
         let host = self.at(link, node).await?;
-        let ledger = caught_up(&host, link, node, channel)?;
+        let ledger = self.ledger(&host, link, node, channel)?;
         ledger.check_next(definition)?;
         let members = link.plan.members().map(|(_, organization)| organization.msp_id.clone());
         Ok(members.map(|id| (id.clone(), ledger.approval(definition, &id).is_some())).collect())
@@ -314,7 +260,7 @@ impl Network for SimulatedNetwork {
         definition: &DefinitionSpec,
     ) -> Result<bool, FabricError> {
         let host = self.at(link, node).await?;
-        Ok(caught_up(&host, link, node, channel)?.approval(definition, &node.msp_id).is_some())
+        Ok(self.ledger(&host, link, node, channel)?.approval(definition, &node.msp_id).is_some())
     }
 
     async fn commit(
@@ -326,7 +272,7 @@ impl Network for SimulatedNetwork {
         msp_ids: &[String],
     ) -> Result<(), FabricError> {
         let host = self.at(link, node).await?;
-        order_change(&host, link, node, channel, |ledger| ledger.commit(definition, msp_ids))
+        self.order_change(&host, link, node, channel, |ledger| ledger.commit(definition, msp_ids))
     }
 
     async fn committed(
@@ -337,7 +283,7 @@ impl Network for SimulatedNetwork {
         name: &str,
     ) -> Result<Option<CommittedDefinition>, FabricError> {
         let host = self.at(link, node).await?;
-        Ok(caught_up(&host, link, node, channel)?.committed(name))
+        Ok(self.ledger(&host, link, node, channel)?.committed(name))
     }
 
     async fn evaluate(
@@ -348,9 +294,11 @@ impl Network for SimulatedNetwork {
         call: &Call,
     ) -> Result<Vec<u8>, FabricError> {
         let host = self.at(link, node).await?;
-        let ledger = caught_up(&host, link, node, &call.channel)?;
-        check_served(&host, link, node, &ledger, &call.chaincode)?;
-        ledger.call(&call.chaincode, &call.arguments).map(|(answer, _)| answer)
+        let chosen = chosen_peers(&host, link, node, &call.organizations)?;
+        let peer = chosen.first().copied().unwrap_or(node);
+        let ledger = self.ledger(&host, link, peer, &call.channel)?;
+        check_served(&host, link, peer, &ledger, &call.chaincode)?;
+        ledger.call(call).map(|(answer, _)| answer)
     }
 
     async fn endorse(
@@ -361,14 +309,20 @@ impl Network for SimulatedNetwork {
         call: &Call,
     ) -> Result<Endorsed, FabricError> {
         let host = self.at(link, node).await?;
-        let ledger = caught_up(&host, link, node, &call.channel)?;
-        check_served(&host, link, node, &ledger, &call.chaincode)?;
-        let (result, writes) = ledger.call(&call.chaincode, &call.arguments)?;
+        for peer in chosen_peers(&host, link, node, &call.organizations)? {
+            let ledger = self.ledger(&host, link, peer, &call.channel)?;
+            check_served(&host, link, peer, &ledger, &call.chaincode)?;
+        }
+        let (result, writes) = self.ledger(&host, link, node, &call.channel)?.call(call)?;
         let count = self.calls.fetch_add(1, Ordering::Relaxed);
         let digest = Sha256::digest(format!("{count}/{}/{}", call.chaincode, identity.cert_pem()));
-        let envelope =
-            serde_json::to_vec(&writes).map_err(|error| FabricError::Request(error.to_string()))?;
-        Ok(Endorsed { tx_id: hex::encode(digest), result, envelope })
+        let mut nonce = [0; 24];
+        nonce.iter_mut().zip(digest).for_each(|(byte, drawn)| *byte = drawn);
+        let invocation = Invocation::new(&call.channel, &call.chaincode, call.arguments.clone());
+        let proposal = Proposal::build(identity, &invocation, nonce, SystemTime::now());
+        let sent = Sent { writes, envelope: hex::encode(block::envelope(&proposal, identity)) };
+        let envelope = serde_json::to_vec(&sent).map_err(|error| FabricError::Request(error.to_string()))?;
+        Ok(Endorsed { tx_id: proposal.tx_id().to_owned(), result, envelope })
     }
 
     async fn order(
@@ -379,10 +333,10 @@ impl Network for SimulatedNetwork {
         endorsed: &Endorsed,
     ) -> Result<(), FabricError> {
         let host = self.at(link, node).await?;
-        let writes = serde_json::from_slice(&endorsed.envelope)
+        let sent: Sent = serde_json::from_slice(&endorsed.envelope)
             .map_err(|error| FabricError::Request(error.to_string()))?;
-        order_change(&host, link, node, channel, |ledger| {
-            ledger.write(&endorsed.tx_id, writes);
+        self.order_change(&host, link, node, channel, |ledger| {
+            ledger.write(&endorsed.tx_id, sent.writes, sent.envelope);
             Ok(())
         })
     }
@@ -396,7 +350,7 @@ impl Network for SimulatedNetwork {
         tx_id: &str,
     ) -> Result<Committed, FabricError> {
         let host = self.at(link, node).await?;
-        caught_up(&host, link, node, channel)?.status(tx_id).ok_or_else(|| gone("the transaction"))
+        self.ledger(&host, link, node, channel)?.status(tx_id).ok_or_else(|| gone("the transaction"))
     }
 
     async fn block(
@@ -408,18 +362,20 @@ impl Network for SimulatedNetwork {
     ) -> Result<Vec<u8>, FabricError> {
         let host = self.at(link, node).await?;
         let first = host.disk_read(&link.node_ref(node), &format!("{FIRST}{channel}"));
-        first.filter(|_| number == 0).ok_or_else(|| gone("the block"))
+        let ledger = self.ledger(&host, link, node, channel)?;
+        first.and_then(|first| block::block(&first, &ledger, number)).ok_or_else(|| gone("the block"))
     }
 
     async fn block_of(
         &self,
         link: &ChainLink,
         node: &PlannedNode,
-        _channel: &str,
-        _tx_id: &str,
+        channel: &str,
+        tx_id: &str,
     ) -> Result<Vec<u8>, FabricError> {
-        self.at(link, node).await?;
-        Err(gone("the block"))
+        let host = self.at(link, node).await?;
+        let number = self.ledger(&host, link, node, channel)?.block_of(tx_id);
+        self.block(link, node, channel, number.ok_or_else(|| gone("the transaction"))?).await
     }
 
     async fn orderer_leave(
@@ -454,7 +410,7 @@ impl Network for SimulatedNetwork {
     ) -> Result<(), FabricError> {
         let host = self.at(link, node).await?;
         let texts: Vec<String> = anchors.iter().map(|(host, port)| format!("{host}:{port}")).collect();
-        order_change(&host, link, node, channel, |ledger| {
+        self.order_change(&host, link, node, channel, |ledger| {
             ledger.set_anchors(&node.msp_id, texts);
             Ok(())
         })
@@ -467,6 +423,6 @@ impl Network for SimulatedNetwork {
         channel: &str,
     ) -> Result<Vec<String>, FabricError> {
         let host = self.at(link, node).await?;
-        Ok(caught_up(&host, link, node, channel)?.anchors(&node.msp_id))
+        Ok(self.ledger(&host, link, node, channel)?.anchors(&node.msp_id))
     }
 }

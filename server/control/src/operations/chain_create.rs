@@ -21,10 +21,10 @@ mod ports;
 pub use genesis::GENESIS;
 pub(crate) use genesis::genesis_block;
 use genesis::{discard_genesis, make_genesis};
-use join::join_channel;
-pub use nodes::{CONFIG_PATH, DATA_PATH, ImagesPinned};
+use join::{close_chain, join_channel};
+pub use nodes::{CONFIG_PATH, DATA_PATH};
 use nodes::{ensure_images, remove_nodes, start_nodes};
-pub(crate) use nodes::{node_spec, remove_space};
+pub(crate) use nodes::{remove_space, spec_anew};
 use ports::{planned, reserve_ports};
 
 /// Parameters: the specification. The first step makes the chain's record, which holds the name.
@@ -62,7 +62,7 @@ pub fn create_steps<P: CreatesChain>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(1_800_000)
         .step("start-nodes", start_nodes, remove_nodes)
         .timeout_ms(600_000)
-        .step("join-channel", join_channel, keep)
+        .step("join-channel", join_channel, close_chain)
         .timeout_ms(300_000)
 }
 
@@ -128,6 +128,7 @@ async fn discard_identities<P: CreatesChain>(ctx: Context<P>) -> Result<(), Step
 
 /// Removes every key of a chain.
 pub(crate) async fn discard_secrets(services: &Services, chain: &ChainName) -> Result<(), StepError> {
+    services.keyring.forget(chain);
     services.store.secret_delete_prefix(&Places(chain).all()).await.map_err(store_error)?;
     Ok(())
 }

@@ -1,18 +1,21 @@
 //! `chain-start`: starts the nodes of a stopped chain and waits until they are well.
 
-use agents::{AgentError, NodeRef};
+use agents::{AgentError, NodeRef, Selector};
 use domain::chain::ChainState;
 use domain::name::ChainName;
 use domain::node::NodeKind;
+use domain::{Code, Error};
 use fabric::error::{ErrorKind, FabricError};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, keep};
 
-use super::chain_create::set_state;
+use super::chain_create::{set_state, spec_anew};
 use super::chain_stop::stop_everything;
+use super::leader::await_leader;
 use super::{agent_error, chaincode_nodes, for_each_node, link, step_error, store_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
+use crate::topology::PlannedNode;
 
 /// Parameters. A restart stops the nodes before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,8 +28,10 @@ impl Operation for ChainStart {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        Plan::named("chain-start", 1)
+        Plan::named("chain-start", 2)
             .step("mark-starting", mark_starting, unmark)
+            .step("stop-nodes", stop_nodes, start_again)
+            .timeout_ms(300_000)
             .step("start-nodes", start_nodes, as_before)
             .timeout_ms(600_000)
             .step("catch-up", catch_up, keep)
@@ -43,16 +48,35 @@ async fn mark_starting(ctx: Context<ChainStart>) -> Result<(), StepError> {
     set_state(ctx.env(), &ctx.params().chain, from, ChainState::Starting).await
 }
 
+/// A restart is a stop of everything before the start: each of both may be cut by a crash and done again, and no node is
+/// left that was not started anew.
+async fn stop_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
+    if !ctx.params().restart {
+        return Ok(());
+    }
+    let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
+    stop_everything(&ctx, &link).await
+}
+
+/// What was to be restarted runs on.
+async fn start_again(ctx: Context<ChainStart>) -> Result<(), StepError> {
+    if !ctx.params().restart {
+        return Ok(());
+    }
+    let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
+    start_everything(&ctx, &link).await
+}
+
 async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let chain = &ctx.params().chain;
     let link = link(ctx.env(), chain).await.map_err(step_error)?;
     let (ctx_ref, link_ref) = (&ctx, &link);
     for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
         let place = link_ref.node_ref(&node);
-        if ctx_ref.params().restart && ctx_ref.attempt() == 1 {
-            link_ref.agent.restart(&place, super::chain_stop::GRACE).await.map_err(agent_error)?;
-        } else {
-            link_ref.agent.start(&place).await.map_err(agent_error)?;
+        match link_ref.agent.start(&place).await {
+            Ok(()) => {}
+            Err(AgentError::NotFound(_)) => make_anew(ctx_ref, link_ref, &node).await?,
+            Err(error) => return Err(agent_error(error)),
         }
         let healthy = until(ctx_ref, node.name.as_str(), || async {
             ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
@@ -66,6 +90,19 @@ async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
     start_chaincode(&link).await
 }
 
+/// A node whose container somebody removed comes back around its data, on the image that it had.
+async fn make_anew(ctx: &Context<ChainStart>, link: &ChainLink, node: &PlannedNode) -> Result<(), StepError> {
+    let chain = Some(link.plan.chain.to_string());
+    let selector = Selector { installation: link.installation.clone(), chain };
+    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
+    let status = present.iter().find(|status| status.node == link.node_ref(node));
+    let status = status.ok_or_else(|| agent_error(AgentError::NotFound(node.name.to_string())))?;
+    let spec = spec_anew(ctx.env(), link, node, &status.operation, &present).await.map_err(step_error)?;
+    let spec = spec.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?;
+    ctx.note(format!("{} has no container any more: it is made anew", node.name)).await;
+    link.agent.ensure_node(&spec).await.map(drop).map_err(agent_error)
+}
+
 /// The chain runs when every channel has a leader and every peer in it has all blocks: until then a peer would answer
 /// a query from an older state.
 async fn catch_up(ctx: Context<ChainStart>) -> Result<(), StepError> {
@@ -73,13 +110,7 @@ async fn catch_up(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let link = link(ctx.env(), chain).await.map_err(step_error)?;
     for channel in ctx.env().store.channel_list(chain).await.map_err(store_error)? {
         let channel = channel.name.as_str();
-        let orderers = link.plan.nodes.iter().filter(|node| node.kind == NodeKind::Orderer);
-        for node in orderers {
-            until(&ctx, node.name.as_str(), || async {
-                Ok(ctx.env().network.orderer_ready(&link, node, channel).await?.then_some(()))
-            })
-            .await?;
-        }
+        await_leader(&ctx, &link, channel).await?;
         until(&ctx, channel, || async { Ok(is_level(&ctx, &link, channel).await?.then_some(())) }).await?;
     }
     set_state(ctx.env(), chain, &[ChainState::Starting, ChainState::Running], ChainState::Running).await

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::chaincode::DeploySpec;
 use domain::name::{NodeName, OrganizationName};
 use domain::{Code, Error};
-use fabric::error::ErrorKind as FabricKind;
+use fabric::error::FabricError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::ChaincodeRecord;
@@ -16,26 +16,39 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
 use super::host_prepare::pull;
-use super::{for_each_node, link, step_error, store_error, until};
+use super::{for_each_node, left_behind, link, step_error, store_error, until, with_logs};
 use crate::error::internal;
-use crate::host::images::no_volumes;
-use crate::network::{ChainLink, DefinitionSpec};
+use crate::network::{ChainLink, CommittedDefinition, DefinitionSpec};
 use crate::services::Services;
 use crate::topology::PlannedNode;
 
+mod admit;
+mod agree;
+mod answer;
 pub(crate) mod drafts;
+mod members;
 mod package;
 mod server;
+mod settle;
 
+pub use admit::Starter;
+use admit::admit;
+pub(super) use agree::{approve_definition, commit_definition, keep_committed, list_approved};
+use answer::await_answers;
+pub(crate) use members::check_joined;
+use members::{Member, members, possible_members};
 pub(super) use package::{discard_packages, make_packages};
 use package::{package_secret, retire_packages};
 use server::retire_servers;
+pub(crate) use server::{kept_server, servers_of};
 pub(super) use server::{remove_chaincode, start_chaincode};
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChaincodeDeploy {
     pub spec: DeploySpec,
+    #[serde(default)]
+    pub starter: Option<Starter>,
 }
 
 impl Operation for ChaincodeDeploy {
@@ -51,13 +64,19 @@ pub trait DeploysChaincode: Operation<Env = Services> {
     /// What is deployed.
     fn deploy_spec(&self) -> &DeploySpec;
 
-    /// Peers that get the package; none: all that serve the channel.
-    fn chosen_peers(&self) -> Option<&[NodeName]> {
+    /// Who chose the image; none: nobody whose choice would approve it.
+    fn starter(&self) -> Option<&Starter> {
         None
     }
 
-    /// Whether a definition of this version that is in force already is what is wanted.
-    fn may_be_done(&self) -> bool {
+    /// Peers that get the package; none: all that serve the channel.
+    fn chosen_peers(&self) -> Option<&[NodeName]> {
+        let chosen = self.deploy_spec().peers.as_slice();
+        (!chosen.is_empty()).then_some(chosen)
+    }
+
+    /// Whether the very definition that is in force already can be what is meant, instead of another one after it.
+    fn may_be_in_force(&self) -> bool {
         false
     }
 
@@ -65,11 +84,25 @@ pub trait DeploysChaincode: Operation<Env = Services> {
     fn chosen_organization(&self) -> Option<&OrganizationName> {
         None
     }
+
+    /// Whether it starts the containers that serve the definition.
+    fn starts_servers(&self) -> bool {
+        true
+    }
+
+    /// Whether it approves for every organization itself, so that no commit goes ahead of an approval.
+    fn approves_for_all(&self) -> bool {
+        true
+    }
 }
 
 impl DeploysChaincode for ChaincodeDeploy {
     fn deploy_spec(&self) -> &DeploySpec {
         &self.spec
+    }
+
+    fn starter(&self) -> Option<&Starter> {
+        self.starter.as_ref()
     }
 }
 
@@ -82,7 +115,7 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
         .timeout_ms(600_000)
-        .step("approve-definition", approve_definition, keep)
+        .step("approve-definition", approve_definition, list_approved)
         .timeout_ms(300_000)
         .step("commit-definition", commit_definition, keep_committed)
         .timeout_ms(300_000)
@@ -109,59 +142,6 @@ pub struct PackagesMade {
 
 impl StepOutput for PackagesMade {
     const STEP: &'static str = "make-packages";
-}
-
-/// One organization's part in a deployment.
-struct Member {
-    msp_id: String,
-    organization: OrganizationName,
-    peers: Vec<PlannedNode>,
-    /// Name of its chaincode container, by which its peers reach it.
-    server: String,
-}
-
-/// Every organization that may have a part in a deployment, without its peers: what an undo looks through.
-fn possible_members(link: &ChainLink, spec: &DeploySpec, sequence: i64) -> Vec<Member> {
-    let members = link.plan.members().map(|(name, organization)| Member {
-        msp_id: organization.msp_id.clone(),
-        organization: name.clone(),
-        peers: Vec::new(),
-        server: server_name(spec, sequence, name),
-    });
-    members.collect()
-}
-
-/// The channel's organizations with their peers that serve it. A peer that does not answer counts: what has to be done
-/// there is tried again until it does.
-async fn members(
-    services: &Services,
-    link: &ChainLink,
-    spec: &DeploySpec,
-    sequence: i64,
-) -> Result<Vec<Member>, StepError> {
-    let channels = services.store.channel_list(&spec.chain).await.map_err(store_error)?;
-    let channel = channels.into_iter().find(|channel| channel.name == spec.channel);
-    let channel = channel.ok_or_else(|| step_error(Error::not_found_as(Code::ChannelUnknown)))?;
-    let mut members = Vec::new();
-    for (name, organization) in link.plan.members() {
-        if !channel.organizations.contains(name) {
-            continue;
-        }
-        let mut peers = Vec::new();
-        for peer in link.plan.peers_of(name) {
-            let height = services.network.height(link, peer, spec.channel.as_str()).await;
-            if !height.is_err_and(|error| error.kind() == FabricKind::ChannelUnknown) {
-                peers.push(peer.clone());
-            }
-        }
-        members.push(Member {
-            msp_id: organization.msp_id.clone(),
-            organization: name.clone(),
-            peers,
-            server: server_name(spec, sequence, name),
-        });
-    }
-    Ok(members)
 }
 
 /// `cc-1f2e3d4c-org1`: short enough for every name, and the same on every try.
@@ -192,33 +172,53 @@ fn definition(spec: &DeploySpec, sequence: i64) -> DefinitionSpec {
 pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<ImageResolved, StepError> {
     let spec = ctx.params().deploy_spec();
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
-    no_volumes(&facts).map_err(step_error)?;
     let before = ctx.env().store.chaincode_list(&spec.chain).await.map_err(store_error)?;
     let before = before.into_iter().find(|one| one.channel == spec.channel && one.name == spec.name);
+    let committed = committed(&ctx, &link).await?;
+    if let (Some(before), Some(found)) = (&before, &committed)
+        && ctx.params().may_be_in_force()
+        && is_of(before, spec)
+        && before.sequence == found.sequence
+    {
+        // What serves it stays as it is, even if the image's name stands for another content by now.
+        let (sequence, image_id) = (before.sequence, before.image_id.clone());
+        ctx.note(format!("sequence {sequence} is in force, with image {image_id}")).await;
+        return Ok(ImageResolved { image_id, sequence });
+    }
+    let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
+    admit(&ctx, &link.plan.host, &facts).await?;
     if let Some(before) = before {
         let same = if before.image_id == facts.id { "the same image" } else { "another image" };
         ctx.note(format!("{same} as in sequence {}: {}", before.sequence, before.image_id)).await;
     }
-    let members = members(ctx.env(), &link, spec, 0).await?;
+    Ok(ImageResolved { image_id: facts.id, sequence: committed.map_or(1, |found| found.sequence + 1) })
+}
+
+/// Whether a definition is the one that is asked for.
+fn is_of(record: &ChaincodeRecord, spec: &DeploySpec) -> bool {
+    record.version == spec.version
+        && record.image == spec.image
+        && record.policy == spec.policy
+        && record.init_required == spec.init_required
+}
+
+/// The definition that is in force on the channel.
+async fn committed<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+) -> Result<Option<CommittedDefinition>, StepError> {
+    let spec = ctx.params().deploy_spec();
+    let members = members(ctx.env(), link, spec, 0).await?;
     let peer = first_peer(&members)?;
-    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let committed = ctx
-        .env()
-        .network
-        .committed(&link, peer, channel, name)
-        .await
-        .map_err(|error| node_error(peer, &error))?;
-    let begun = drafts::find(ctx.env(), spec).await?.is_some();
-    let sequence = match committed {
-        None => 1,
-        // Somebody commits what is in force already: that stays as it is.
-        Some(found) if ctx.params().may_be_done() && !begun && found.version == spec.version => {
-            found.sequence
-        }
-        Some(found) => found.sequence + 1,
-    };
-    Ok(ImageResolved { image_id: facts.id, sequence })
+    match ctx.env().network.committed(link, peer, spec.channel.as_str(), spec.name.as_str()).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(failed_at(link, peer, &error).await),
+    }
+}
+
+/// A peer's error, with what it printed last.
+async fn failed_at(link: &ChainLink, peer: &PlannedNode, error: &FabricError) -> StepError {
+    with_logs(link, peer, node_error(peer, error)).await
 }
 
 fn first_peer(members: &[Member]) -> Result<&PlannedNode, StepError> {
@@ -233,20 +233,25 @@ pub(super) async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Re
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
     let (mut packages, mut peers) = (BTreeMap::new(), Vec::new());
+    let chosen = ctx.params().chosen_peers();
+    let named = chosen.unwrap_or_default().iter().filter_map(|name| link.plan.node(name));
+    let named: Vec<&PlannedNode> = named.collect();
+    check_joined(services.network.as_ref(), &link, &spec.channel, &named).await.map_err(step_error)?;
     for member in members(services, &link, spec, sequence).await? {
         let secret = package_secret(services, &place(spec, sequence, &member.msp_id)).await?;
         let bytes = STANDARD
             .decode(&secret.package_base64)
             .map_err(|error| step_error(internal("read a package", error)))?;
         packages.insert(member.msp_id, bytes);
-        let chosen = ctx.params().chosen_peers();
         peers.extend(member.peers.into_iter().filter(|peer| chosen.is_none_or(|c| c.contains(&peer.name))));
     }
     let (ctx_ref, link_ref, packages_ref) = (&ctx, &link, &packages);
     for_each_node(&ctx, peers, |peer| async move {
         let package = packages_ref.get(&peer.msp_id).map(Vec::as_slice).unwrap_or_default();
         let network = &ctx_ref.env().network;
-        network.install(link_ref, &peer, package).await.map_err(|error| node_error(&peer, &error))?;
+        if let Err(error) = network.install(link_ref, &peer, package).await {
+            return Err(failed_at(link_ref, &peer, &error).await);
+        }
         ctx_ref.note(format!("installed on {}", peer.name)).await;
         Ok(())
     })
@@ -257,95 +262,14 @@ pub(super) async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Re
 pub(super) async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let Some(packages) = ctx.try_output::<PackagesMade>()? else { return Ok(()) };
     for (msp_id, id) in packages.ids {
-        ctx.note(format!("left behind: package {id} on peers of {msp_id} (Fabric cannot uninstall)")).await;
+        let kept = Error::conflict(Code::PackageKept).with("package", &id).with("organization", &msp_id);
+        let text = format!("left behind: package {id} on peers of {msp_id} (Fabric cannot uninstall)");
+        left_behind(&ctx, kept, text).await;
     }
     Ok(())
 }
 
-pub(super) async fn approve_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
-    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
-    let sequence = ctx.output::<ImageResolved>()?.sequence;
-    let packages = ctx.output::<PackagesMade>()?;
-    let link = link(services, &spec.chain).await.map_err(step_error)?;
-    let wanted = definition(spec, sequence);
-    let chosen = ctx.params().chosen_organization();
-    let representatives: Vec<PlannedNode> = members(services, &link, spec, sequence)
-        .await?
-        .into_iter()
-        .filter(|member| chosen.is_none_or(|name| *name == member.organization))
-        .filter_map(|member| member.peers.into_iter().next())
-        .collect();
-    let (ctx_ref, link_ref, wanted_ref, packages_ref) = (&ctx, &link, &wanted, &packages);
-    for_each_node(&ctx, representatives, |peer| async move {
-        let id = packages_ref.ids.get(&peer.msp_id).map(String::as_str).unwrap_or_default();
-        let channel = ctx_ref.params().deploy_spec().channel.as_str();
-        let network = &ctx_ref.env().network;
-        network
-            .approve(link_ref, &peer, channel, wanted_ref, id)
-            .await
-            .map_err(|error| node_error(&peer, &error))?;
-        ctx_ref.note(format!("approved by {}", peer.msp_id)).await;
-        Ok(())
-    })
-    .await
-}
-
-pub(super) async fn commit_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
-    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
-    let sequence = ctx.output::<ImageResolved>()?.sequence;
-    let link = link(services, &spec.chain).await.map_err(step_error)?;
-    let wanted = definition(spec, sequence);
-    let members = members(services, &link, spec, sequence).await?;
-    let peer = first_peer(&members)?;
-    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let msp_ids: Vec<String> = members.iter().map(|member| member.msp_id.clone()).collect();
-    let in_force = services
-        .network
-        .committed(&link, peer, channel, name)
-        .await
-        .map_err(|error| node_error(peer, &error))?;
-    // After an earlier try that got through, peers refuse the question who has approved: the sequence is used up.
-    if in_force.is_none_or(|definition| definition.sequence < sequence) {
-        // An approval is a transaction: other organizations' peers see it a moment later than the one that sent it.
-        until(&ctx, "approvals", || async {
-            let approvals = services.network.readiness(&link, peer, channel, &wanted).await?;
-            Ok(msp_ids.iter().all(|msp_id| approvals.get(msp_id).copied().unwrap_or(false)).then_some(()))
-        })
-        .await?;
-    }
-    // Right after the chain was made the peers of one organization may not have found those of the others yet.
-    until(&ctx, peer.name.as_str(), || async {
-        services.network.commit(&link, peer, channel, &wanted, &msp_ids).await.map(Some)
-    })
-    .await
-}
-
-/// A definition that was committed cannot be taken back: it is said so, and it stays served, for the one before it is
-/// out of force.
-pub(super) async fn keep_committed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
-    let spec = ctx.params().deploy_spec();
-    let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
-    let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
-    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let mut unanswered = None;
-    let members = members(ctx.env(), &link, spec, resolved.sequence).await?;
-    for peer in members.iter().flat_map(|member| &member.peers) {
-        match ctx.env().network.committed(&link, peer, channel, name).await {
-            Err(error) => unanswered = Some(node_error(peer, &error)),
-            Ok(Some(found)) if found.sequence == resolved.sequence => {
-                let (version, sequence) = (&spec.version, resolved.sequence);
-                ctx.note(format!(
-                    "left behind: definition {name} {version}, sequence {sequence}, with what serves it (Fabric cannot take it back)"
-                ))
-                .await;
-                return record_definition(&ctx, &link, resolved).await;
-            }
-            Ok(_) => return Ok(()),
-        }
-    }
-    unanswered.map_or(Ok(()), Err)
-}
-
+/// The definition is recorded as soon as every peer has it, for nothing takes it back; then its chaincode is asked.
 pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
@@ -353,13 +277,16 @@ pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Re
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let members = members(services, &link, spec, resolved.sequence).await?;
     for peer in members.iter().flat_map(|member| &member.peers) {
-        until(&ctx, peer.name.as_str(), || async {
+        let known = until(&ctx, peer.name.as_str(), || async {
             let committed = services.network.committed(&link, peer, channel, name).await?;
             Ok(committed.filter(|found| found.sequence >= resolved.sequence).map(|_| ()))
-        })
-        .await?;
+        });
+        if let Err(error) = known.await {
+            return Err(with_logs(&link, peer, error).await);
+        }
     }
-    record_definition(&ctx, &link, resolved).await
+    record_definition(&ctx, &link, resolved).await?;
+    await_answers(&ctx, &link, &members, &ctx.output::<PackagesMade>()?.ids).await
 }
 
 /// Keeps what is in force now, and removes what served the sequences before.
@@ -381,6 +308,7 @@ async fn record_definition<P: DeploysChaincode>(
         init_required: spec.init_required,
         deployed_ms: ctx.now_ms(),
         package_ids: ctx.output::<PackagesMade>()?.ids,
+        is_served: true,
     };
     services.store.chaincode_put(&spec.chain, &record).await.map_err(store_error)?;
     retire_servers(link, spec, sequence).await?;
@@ -392,7 +320,11 @@ async fn record_definition<P: DeploysChaincode>(
 
 /// Whether a sequence, or a later one, is recorded as in force: then what serves it is no longer this deployment's to
 /// remove.
-async fn in_force(services: &Services, spec: &DeploySpec, sequence: i64) -> Result<bool, StepError> {
+pub(super) async fn in_force(
+    services: &Services,
+    spec: &DeploySpec,
+    sequence: i64,
+) -> Result<bool, StepError> {
     let records = services.store.chaincode_list(&spec.chain).await.map_err(store_error)?;
     let same = |record: &&ChaincodeRecord| record.channel == spec.channel && record.name == spec.name;
     Ok(records.iter().find(same).is_some_and(|record| record.sequence >= sequence))
@@ -414,6 +346,7 @@ mod tests {
             policy: None,
             init_required: false,
             label: None,
+            peers: Vec::new(),
         }
     }
 

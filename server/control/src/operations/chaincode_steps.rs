@@ -1,6 +1,6 @@
 //! The steps of a deployment one by one: `chaincode-install` on chosen peers, `chaincode-approve` for one organization,
 //! `chaincode-commit`. Between them a draft remembers what is on its way: the image that was approved is the one that
-//! is committed, or nothing is.
+//! is committed, or nothing is. The first two also serve a definition that is in force, for a peer that joined later.
 
 use domain::chaincode::DeploySpec;
 use domain::name::{NodeName, OrganizationName};
@@ -10,9 +10,9 @@ use store::ChaincodeRecord;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chaincode_deploy::{
-    DeploysChaincode, ImageResolved, PackagesMade, approve_definition, await_definition, commit_definition,
-    discard_packages, drafts, install_packages, keep_committed, list_installed, make_packages,
-    remove_chaincode, resolve_image, start_chaincode,
+    DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_definition,
+    commit_definition, discard_packages, drafts, in_force, install_packages, keep_committed, list_approved,
+    list_installed, make_packages, remove_chaincode, resolve_image, start_chaincode,
 };
 use super::step_error;
 use crate::services::Services;
@@ -22,6 +22,8 @@ use crate::services::Services;
 pub struct ChaincodeInstall {
     pub spec: DeploySpec,
     pub peers: Vec<NodeName>,
+    #[serde(default)]
+    pub starter: Option<Starter>,
 }
 
 impl Operation for ChaincodeInstall {
@@ -33,8 +35,8 @@ impl Operation for ChaincodeInstall {
             .step("resolve-image", resolve_image, keep)
             .timeout_ms(1_800_000)
             .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_new_packages)
-            .step("start-chaincode", start_chaincode, remove_new_chaincode)
+            .step("make-packages", make_packages, discard_packages)
+            .step("start-chaincode", start_chaincode, remove_chaincode)
             .timeout_ms(300_000)
             .step("install-packages", install_packages, list_installed)
             .timeout_ms(600_000)
@@ -47,8 +49,16 @@ impl DeploysChaincode for ChaincodeInstall {
         &self.spec
     }
 
+    fn starter(&self) -> Option<&Starter> {
+        self.starter.as_ref()
+    }
+
     fn chosen_peers(&self) -> Option<&[NodeName]> {
         Some(&self.peers)
+    }
+
+    fn may_be_in_force(&self) -> bool {
+        true
     }
 }
 
@@ -57,6 +67,8 @@ impl DeploysChaincode for ChaincodeInstall {
 pub struct ChaincodeApprove {
     pub spec: DeploySpec,
     pub organization: OrganizationName,
+    #[serde(default)]
+    pub starter: Option<Starter>,
 }
 
 impl Operation for ChaincodeApprove {
@@ -68,8 +80,8 @@ impl Operation for ChaincodeApprove {
             .step("resolve-image", resolve_image, keep)
             .timeout_ms(1_800_000)
             .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_new_packages)
-            .step("approve-definition", approve_definition, keep)
+            .step("make-packages", make_packages, discard_packages)
+            .step("approve-definition", approve_definition, list_approved)
             .timeout_ms(300_000)
             .step("keep-draft", keep_draft, forget_draft)
     }
@@ -80,8 +92,20 @@ impl DeploysChaincode for ChaincodeApprove {
         &self.spec
     }
 
+    fn starter(&self) -> Option<&Starter> {
+        self.starter.as_ref()
+    }
+
     fn chosen_organization(&self) -> Option<&OrganizationName> {
         Some(&self.organization)
+    }
+
+    fn starts_servers(&self) -> bool {
+        false
+    }
+
+    fn may_be_in_force(&self) -> bool {
+        true
     }
 }
 
@@ -89,6 +113,8 @@ impl DeploysChaincode for ChaincodeApprove {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChaincodeCommit {
     pub spec: DeploySpec,
+    #[serde(default)]
+    pub starter: Option<Starter>,
 }
 
 impl Operation for ChaincodeCommit {
@@ -100,7 +126,7 @@ impl Operation for ChaincodeCommit {
             .step("resolve-image", resolve_image, keep)
             .timeout_ms(1_800_000)
             .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_new_packages)
+            .step("make-packages", make_packages, discard_packages)
             .step("commit-definition", commit_definition, keep_committed)
             .timeout_ms(300_000)
             .step("await-definition", await_definition, keep)
@@ -113,12 +139,20 @@ impl DeploysChaincode for ChaincodeCommit {
         &self.spec
     }
 
-    fn may_be_done(&self) -> bool {
+    fn starter(&self) -> Option<&Starter> {
+        self.starter.as_ref()
+    }
+
+    fn may_be_in_force(&self) -> bool {
         true
+    }
+
+    fn approves_for_all(&self) -> bool {
+        false
     }
 }
 
-/// Whether an earlier operation has begun this definition: then its packages and containers are not ours to remove.
+/// What an earlier operation has begun of this definition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct DraftFound {
     draft: Option<ChaincodeRecord>,
@@ -143,24 +177,15 @@ async fn check_image<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepErr
     Err(step_error(Error::conflict(Code::ImageChanged).with("image", image)))
 }
 
-/// Whether what this operation made belongs to a definition that was begun before.
-fn begun_before<P: DeploysChaincode>(ctx: &Context<P>) -> Result<bool, StepError> {
-    let draft = ctx.try_output::<DraftFound>()?.and_then(|found| found.draft);
-    let sequence = ctx.try_output::<ImageResolved>()?.map(|resolved| resolved.sequence);
-    Ok(draft.is_some_and(|draft| Some(draft.sequence) == sequence))
-}
-
-async fn discard_new_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
-    if begun_before(&ctx)? { Ok(()) } else { discard_packages(ctx).await }
-}
-
-async fn remove_new_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
-    if begun_before(&ctx)? { Ok(()) } else { remove_chaincode(ctx).await }
-}
-
 async fn keep_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let resolved = ctx.output::<ImageResolved>()?;
+    // A further peer or organization of a definition that is in force begins nothing.
+    if in_force(ctx.env(), spec, resolved.sequence).await? {
+        return Ok(());
+    }
+    let before = ctx.try_output::<DraftFound>()?.and_then(|found| found.draft);
+    let was_served = before.is_some_and(|draft| draft.sequence == resolved.sequence && draft.is_served);
     let record = ChaincodeRecord {
         channel: spec.channel.clone(),
         name: spec.name.clone(),
@@ -172,6 +197,7 @@ async fn keep_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepErro
         init_required: spec.init_required,
         deployed_ms: ctx.now_ms(),
         package_ids: ctx.output::<PackagesMade>()?.ids,
+        is_served: was_served || ctx.params().starts_servers(),
     };
     drafts::put(ctx.env(), spec, record).await?;
     ctx.env().changed("chain", &spec.chain);

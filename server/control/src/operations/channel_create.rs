@@ -12,7 +12,8 @@ use store::ChannelRecord;
 use workflow::{Context, Operation, Plan, StepError};
 
 use super::chain_create::{genesis_block, node_error};
-use super::{for_each_node, link, step_error, store_error, until, with_logs};
+use super::leader::await_leader;
+use super::{for_each_node, left_behind, link, step_error, store_error, until, with_logs};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::services::Services;
@@ -92,11 +93,10 @@ async fn discard_genesis(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
         let Some(peer) = link.plan.node(name) else { continue };
         let height = services.network.height(&link, peer, spec.name.as_str()).await;
         if !height.is_err_and(|error| error.kind() == ErrorKind::ChannelUnknown) {
-            ctx.note(format!(
-                "left behind: the first block of channel {}, by which {name} joined",
-                spec.name
-            ))
-            .await;
+            let kept = Error::conflict(Code::FirstBlockKept).with("channel", &spec.name).with("node", name);
+            let text =
+                format!("left behind: the first block of channel {}, by which {name} joined", spec.name);
+            left_behind(&ctx, kept, text).await;
             return Ok(());
         }
     }
@@ -116,7 +116,7 @@ async fn join_orderers(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
     let (link, block) = (link(services, &spec.chain).await.map_err(step_error)?, first_block(&ctx).await?);
     let orderers: Vec<PlannedNode> = link.plan.of_kind(NodeKind::Orderer).cloned().collect();
     let (ctx_ref, link_ref, block_ref) = (&ctx, &link, block.as_slice());
-    for_each_node(&ctx, orderers.clone(), |node| async move {
+    for_each_node(&ctx, orderers, |node| async move {
         let channel = ctx_ref.params().spec.name.as_str();
         let joined = until(ctx_ref, node.name.as_str(), || async {
             ctx_ref.env().network.orderer_join(link_ref, &node, channel, block_ref).await.map(Some)
@@ -127,14 +127,7 @@ async fn join_orderers(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
         }
     })
     .await?;
-    for node in &orderers {
-        until(&ctx, node.name.as_str(), || async {
-            let ready = services.network.orderer_ready(&link, node, spec.name.as_str()).await?;
-            Ok(ready.then_some(()))
-        })
-        .await?;
-    }
-    Ok(())
+    await_leader(&ctx, &link, spec.name.as_str()).await
 }
 
 async fn leave_orderers(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
@@ -201,7 +194,9 @@ async fn check_first<P: Operation<Env = Services>>(
 async fn list_joined(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
     let spec = &ctx.params().spec;
     for peer in spec.members.iter().flat_map(|member| &member.peers) {
-        ctx.note(format!("left behind: channel {} on {peer}, if it had joined already", spec.name)).await;
+        let kept = Error::conflict(Code::ChannelKept).with("channel", &spec.name).with("node", peer);
+        let text = format!("left behind: channel {} on {peer}, if it had joined already", spec.name);
+        left_behind(&ctx, kept, text).await;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `channel-join`: further peers of a channel's organizations join it. They fetch the blocks from the orderers.
 
-use domain::Error;
 use domain::name::{ChainName, ChannelName, NodeName};
+use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError};
 
 use super::chain_create::GENESIS;
 use super::channel_create::{genesis_document, join_all};
-use super::{link, step_error, store_error};
+use super::{left_behind, link, step_error, store_error};
 use crate::error::internal;
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -49,7 +49,9 @@ async fn join_peers(ctx: Context<ChannelJoin>) -> Result<(), StepError> {
 async fn list_joined(ctx: Context<ChannelJoin>) -> Result<(), StepError> {
     for peer in &ctx.params().peers {
         let channel = &ctx.params().channel;
-        ctx.note(format!("left behind: channel {channel} on {peer}, if it had joined already")).await;
+        let kept = Error::conflict(Code::ChannelKept).with("channel", channel).with("node", peer);
+        let text = format!("left behind: channel {channel} on {peer}, if it had joined already");
+        left_behind(&ctx, kept, text).await;
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ pub fn default_spec(name: ChainName, host: HostId) -> Result<ChainSpec, Error> {
         organizations: vec![organization("org1")?, organization("org2")?],
         channel: ChannelName::parse("mychannel")?,
         batch_timeout_ms: 200,
-        resources: NodeResources { cpu_milli: 2_000, memory_mib: 512 },
+        resources: NodeResources::DEFAULT,
     })
 }
 
@@ -89,5 +89,6 @@ pub fn sample(chain: &ChainName, channel: &ChannelName, host: &HostSpec) -> Resu
         policy: None,
         init_required: false,
         label: None,
+        peers: Vec::new(),
     })
 }

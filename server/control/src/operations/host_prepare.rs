@@ -17,6 +17,8 @@ use crate::services::Services;
 
 /// Shortest time between two hints to the pages that a pull went on.
 const TELL_EVERY_MS: i64 = 400;
+/// Pause between two looks at whether an image is built.
+const BUILT_PAUSE_MS: u64 = 1_000;
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +60,7 @@ pub(crate) async fn ensure_first<P: Operation<Env = Services>>(
     agent: &dyn Agent,
     references: Vec<String>,
 ) -> Result<Option<ImageFacts>, StepError> {
+    wait_built(ctx, host, agent, &references).await?;
     for reference in &references {
         if let Some(facts) = agent.image(reference).await.map_err(agent_error)? {
             note(ctx, &facts).await;
@@ -76,6 +79,37 @@ pub(crate) async fn ensure_first<P: Operation<Env = Services>>(
     last.map_or(Ok(None), Err)
 }
 
+/// Waits while one of some images is built for the host and none of them is there: whoever begins on a fresh machine
+/// does not begin in vain.
+async fn wait_built<P: Operation<Env = Services>>(
+    ctx: &Context<P>,
+    host: &HostId,
+    agent: &dyn Agent,
+    references: &[String],
+) -> Result<(), StepError> {
+    let Some(record) = ctx.env().store.host_read(host).await.map_err(super::store_error)? else {
+        return Ok(());
+    };
+    let mut is_told = false;
+    loop {
+        let built = ctx.env().being_built(&record.spec).await;
+        let Some(name) = references.iter().find(|name| built.contains(name)) else { return Ok(()) };
+        for reference in references {
+            if agent.image(reference).await.map_err(agent_error)?.is_some() {
+                return Ok(());
+            }
+        }
+        if ctx.cancelled() {
+            return Err(step_error(Error::unavailable(Code::ImageBuilding).with("image", name)));
+        }
+        if !is_told {
+            ctx.note(format!("waiting for {name}, which is being built")).await;
+            is_told = true;
+        }
+        ctx.sleep(BUILT_PAUSE_MS).await;
+    }
+}
+
 /// Makes sure that an image is on a host: pulled with the host's credentials, with its progress on the operation's
 /// and on the host's page.
 pub(crate) async fn pull<P: Operation<Env = Services>>(
@@ -84,6 +118,7 @@ pub(crate) async fn pull<P: Operation<Env = Services>>(
     agent: &dyn Agent,
     reference: &str,
 ) -> Result<ImageFacts, StepError> {
+    wait_built(ctx, host, agent, &[reference.to_owned()]).await?;
     let services = ctx.env();
     let credentials = services.pull_credentials(host, reference).await.map_err(step_error)?;
     let under_way = services.pulls.begin(host, reference);

@@ -21,6 +21,8 @@ enum Found {
     Present(ImageFacts),
     /// A registry has it.
     Offered,
+    /// It is built for this host meanwhile.
+    Building,
     /// Nobody could be asked; the operation will see.
     Unasked,
     Missing(Error),
@@ -60,6 +62,10 @@ async fn find(
         if let Some(facts) = agent.image(name).await.map_err(crate::error::agent)? {
             return Ok((name.clone(), Found::Present(facts)));
         }
+    }
+    let built = services.being_built(&host.spec).await;
+    if let Some(name) = names.iter().find(|name| built.contains(name)) {
+        return Ok((name.clone(), Found::Building));
     }
     let mut best: Option<(String, Found)> = None;
     for name in names {
@@ -110,6 +116,7 @@ impl Images {
                 (Verdict::Warn, other.map(|error| error.with("found", is).with("wanted", wanted)))
             }
             Found::Offered => (Verdict::Warn, about(Code::ImageToPull)),
+            Found::Building => (Verdict::Warn, about(Code::ImageBuilding)),
             Found::Unasked => (Verdict::Warn, about(Code::ImageUnasked)),
             Found::Missing(error) => (Verdict::Fail, Some(error.clone())),
         }

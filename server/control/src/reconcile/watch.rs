@@ -8,7 +8,7 @@ use agents::NodeEvent;
 use domain::id::HostId;
 use futures::StreamExt;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::ControlPlane;
 
@@ -16,16 +16,18 @@ use crate::ControlPlane;
 #[derive(Default)]
 pub(super) struct Watches {
     tasks: JoinSet<()>,
-    watched: HashMap<HostId, tokio::task::AbortHandle>,
+    /// The task of each host, and the generation of the host that it watches.
+    watched: HashMap<HostId, (u64, AbortHandle)>,
 }
 
 impl Watches {
-    /// Watches every host that is known, and none that is not any more.
+    /// Watches every host that is known as it is now, and none that is not any more.
     pub(super) async fn follow(&mut self, plane: &ControlPlane, wake: &Arc<Notify>) {
         while self.tasks.try_join_next().is_some() {}
         let Ok(hosts) = plane.services.store.host_list().await else { return };
-        self.watched.retain(|id, task| {
-            let keep = !task.is_finished() && hosts.iter().any(|host| host.id == *id);
+        self.watched.retain(|id, (generation, task)| {
+            let is_known = hosts.iter().any(|host| host.id == *id);
+            let keep = is_known && !task.is_finished() && *generation == plane.services.generation(id);
             if !keep {
                 task.abort();
             }
@@ -35,6 +37,8 @@ impl Watches {
             if self.watched.contains_key(&host.id) {
                 continue;
             }
+            // Before the agent: of one that is made while the host is changed, the next round makes another watch.
+            let generation = plane.services.generation(&host.id);
             let Ok(agent) = plane.services.agent(&host.id).await else { continue };
             let mut events = agent.watch_nodes(&plane.services.installation);
             let wake = Arc::clone(wake);
@@ -45,7 +49,7 @@ impl Watches {
                     }
                 }
             });
-            self.watched.insert(host.id, task);
+            self.watched.insert(host.id, (generation, task));
         }
     }
 }

@@ -9,7 +9,7 @@ use fabric::block::{
     BlockView as FabricBlock, Party, TransactionKind, TransactionView as FabricTransaction, ValidationCode,
     parse_block,
 };
-use fabric::error::FabricError;
+use fabric::error::{FabricError, GrpcCode};
 use time::format_description::well_known::Rfc3339;
 
 use crate::ControlPlane;
@@ -79,7 +79,7 @@ impl ControlPlane {
     async fn reader(&self, caller: &Caller, chain: &ChainName) -> Result<ChainLink, Error> {
         let record = self.chain_for(caller, Action::Read, Noun::Channel, chain).await?;
         ChainVerb::Transact.check(record.state)?;
-        self.link(chain).await
+        self.link(&record).await
     }
 
     /// A peer of any organization that serves a channel.
@@ -92,7 +92,7 @@ impl ControlPlane {
         let channels = channels.map_err(crate::error::store)?;
         let record = channels.iter().find(|known| known.name == *channel).ok_or_else(Error::not_found)?;
         for organization in &record.organizations {
-            if let Ok(peer) = self.answering_peer(link, organization, channel.as_str()).await {
+            if let Ok(peer) = self.serving_peer(link, organization, channel.as_str()).await {
                 return Ok(peer);
             }
         }
@@ -107,6 +107,15 @@ fn read_error(error: &FabricError) -> Error {
 
 /// Whether a peer says that it has no such block, transaction or channel.
 pub(super) fn is_absent(error: &FabricError) -> bool {
+    // A peer that cannot be reached says nothing, though a host may say that its container is not found.
+    if matches!(
+        error,
+        FabricError::Connect(_)
+            | FabricError::Timeout { .. }
+            | FabricError::Grpc { code: GrpcCode::Unavailable | GrpcCode::DeadlineExceeded, .. }
+    ) {
+        return false;
+    }
     let text = full_text(error).to_lowercase();
     let absent = ["not found", "no such", "out of range", "does not exist"];
     absent.iter().any(|fragment| text.contains(fragment))
@@ -182,4 +191,19 @@ pub(super) fn transaction_view(block: u64, transaction: &FabricTransaction) -> T
         }));
     }
     view
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_peer_says_what_it_does_not_have() {
+        let grpc =
+            |code| FabricError::Grpc { code, message: "peer0 not found".to_owned(), details: Vec::new() };
+        let refused = FabricError::Proposal { status: 500, message: "no such transaction ID".to_owned() };
+        let unreached = FabricError::Connect(std::io::Error::other("the container was not found"));
+        assert!(is_absent(&refused) && is_absent(&grpc(GrpcCode::NotFound)));
+        assert!(!is_absent(&unreached) && !is_absent(&grpc(GrpcCode::Unavailable)));
+    }
 }

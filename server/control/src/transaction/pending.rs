@@ -1,64 +1,165 @@
 //! Transactions of which nobody knows yet what became of them: after a crash or a timeout the peers are asked.
 
+use std::time::Duration;
+
 use domain::chain::ChainState;
+use domain::name::ChainName;
 use domain::transaction::{SubmitView, TransactionState};
-use domain::{Code, Error};
+use domain::{Code, Error, ErrorKind};
 use fabric::block::parse_block;
 use fabric::error::FabricError;
+use futures::StreamExt;
 use store::TransactionRecord;
 
+use super::COMMIT_TIMEOUT;
 use super::ledger::{is_absent, transaction_view};
 use crate::ControlPlane;
 use crate::explain::validation_error;
 use crate::network::{ChainLink, Committed};
+use crate::operations::{SIDE_BY_SIDE, side_by_side};
+use crate::topology::PlannedNode;
 
-/// Pending transactions that one round looks at.
+/// Pending transactions of a chain that one round looks at.
 const ROUND: u32 = 500;
 /// Age from which a transaction that no peer has is given up: far beyond every wait between endorsement and block.
 const LOST_AFTER_MS: i64 = 10 * 60 * 1_000;
+/// Age from which silent peers no longer count: one whose data are gone never says anything again.
+const SILENT_UNTIL_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Longest wait for one peer's word while several are asked.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What peers say of a transaction.
+enum Word {
+    Has(Committed),
+    /// It is not on the ledger.
+    Lacks,
+    /// One at least does not tell.
+    Silent,
+}
+
+/// What asking for one transaction came to.
+enum Asked {
+    Settled,
+    Open,
+    /// It may be lost, if there were not a peer that does not tell.
+    Unclear,
+    /// No peer answers.
+    Unanswered,
+}
 
 impl ControlPlane {
-    /// Asks the peers what became of transactions that a crash or a timeout left pending.
+    /// Asks the peers what became of transactions that a crash or a timeout left pending, chain by chain: one whose peers
+    /// are silent holds up no other.
     pub(crate) async fn settle_pending(&self) -> Result<usize, Error> {
-        let pending = self.services.store.transaction_pending(ROUND).await.map_err(crate::error::store)?;
-        let mut settled = 0;
-        let mut known: Option<(domain::name::ChainName, Option<ChainLink>)> = None;
-        for record in pending {
-            let chain = record.view.chain.clone();
-            // Rows of one chain mostly follow each other: its keys are opened once.
-            if known.as_ref().is_none_or(|(name, _)| *name != chain) {
-                known = Some((chain.clone(), self.running_link(&chain).await));
-            }
-            let Some((_, Some(link))) = &known else { continue };
-            if self.settle_one(link, record).await? {
-                settled += 1;
+        // Whoever submitted a younger one still waits for it themselves, unless a portal ended since.
+        let waited_ms = i64::try_from(COMMIT_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        let before_ms = self.services.clock.now_ms().saturating_sub(waited_ms).max(self.began_ms);
+        let chains = self.services.store.transaction_pending_chains(before_ms).await;
+        let chains = chains.map_err(crate::error::store)?;
+        let rounds: Vec<_> = chains.iter().map(|chain| self.settle_chain(chain, before_ms)).collect();
+        let rounds = futures::stream::iter(rounds).buffer_unordered(SIDE_BY_SIDE);
+        let ended: Vec<Result<usize, Error>> = rounds.collect().await;
+        ended.into_iter().sum()
+    }
+
+    async fn settle_chain(&self, chain: &ChainName, before_ms: i64) -> Result<usize, Error> {
+        let Some(link) = self.running_link(chain).await else { return Ok(0) };
+        let pending = self.services.store.transaction_pending(chain, before_ms, ROUND).await;
+        let (mut settled, mut all_tell) = (0, true);
+        for record in pending.map_err(crate::error::store)? {
+            match self.settle_one(&link, record, all_tell).await? {
+                Asked::Settled => settled += 1,
+                Asked::Open => {}
+                Asked::Unclear => all_tell = false,
+                // The next one would only wait for the same silence.
+                Asked::Unanswered => break,
             }
         }
         Ok(settled)
     }
 
     /// A chain that answers; none while it does not run.
-    async fn running_link(&self, chain: &domain::name::ChainName) -> Option<ChainLink> {
+    async fn running_link(&self, chain: &ChainName) -> Option<ChainLink> {
         let record = self.services.store.chain_read(chain).await.ok()??;
-        if record.state == ChainState::Running { self.link(chain).await.ok() } else { None }
+        if record.state == ChainState::Running { self.link(&record).await.ok() } else { None }
     }
 
-    async fn settle_one(&self, link: &ChainLink, mut record: TransactionRecord) -> Result<bool, Error> {
+    /// Settles a transaction if it can be. It is given up only if all peers are asked, which is of no use while one does
+    /// not tell.
+    async fn settle_one(
+        &self,
+        link: &ChainLink,
+        mut record: TransactionRecord,
+        ask_all: bool,
+    ) -> Result<Asked, Error> {
         let channel = record.view.channel.clone();
-        let Ok(peer) = self.any_peer(link, &channel).await else { return Ok(false) };
+        let peer = match self.any_peer(link, &channel).await {
+            Ok(peer) => peer,
+            Err(error) if error.kind == ErrorKind::Unavailable => return Ok(Asked::Unanswered),
+            Err(_) => return Ok(Asked::Open),
+        };
         let found = self.services.network.block_of(link, &peer, channel.as_str(), &record.view.id).await;
         match found.map(|bytes| outcome(&bytes, &record.view.id)) {
             Ok(Some(committed)) => settle(&mut record.view, committed),
-            Ok(None) => return Ok(false),
-            Err(error) if self.is_lost(&record.view, &error) => lose(&mut record.view),
-            Err(_) => return Ok(false),
+            Ok(None) => return Ok(Asked::Open),
+            // The peer may be behind: what another one has is not lost, and what another one hides may not be.
+            Err(error) if ask_all && self.is_lost(&record.view, &error) => {
+                match self.word_of_others(link, &peer, &record.view).await? {
+                    Word::Has(committed) => settle(&mut record.view, committed),
+                    Word::Lacks => lose(&mut record.view),
+                    Word::Silent if self.age_ms(&record.view) > SILENT_UNTIL_MS => lose(&mut record.view),
+                    Word::Silent => return Ok(Asked::Unclear),
+                }
+            }
+            Err(error) if is_absent(&error) => return Ok(Asked::Open),
+            Err(error) if error.is_retryable() => return Ok(Asked::Unanswered),
+            Err(_) => return Ok(Asked::Open),
         }
         self.saved(record).await?;
-        Ok(true)
+        Ok(Asked::Settled)
+    }
+
+    /// What the peers of a channel but one say of a transaction, asked side by side.
+    async fn word_of_others(
+        &self,
+        link: &ChainLink,
+        asked: &PlannedNode,
+        view: &SubmitView,
+    ) -> Result<Word, Error> {
+        let channels = self.services.store.channel_list(&link.plan.chain).await;
+        let channels = channels.map_err(crate::error::store)?;
+        let members = channels.into_iter().find(|known| known.name == view.channel);
+        let members = members.map(|channel| channel.organizations).unwrap_or_default();
+        let others = members.iter().flat_map(|name| link.plan.peers_of(name));
+        let others = others.filter(|peer| peer.name != asked.name);
+        let looks = others.map(|peer| self.word_of(link, peer, view)).collect();
+        let mut word = Word::Lacks;
+        for said in side_by_side(looks).await {
+            match said {
+                Word::Has(_) => return Ok(said),
+                Word::Silent => word = Word::Silent,
+                Word::Lacks => {}
+            }
+        }
+        Ok(word)
+    }
+
+    async fn word_of(&self, link: &ChainLink, peer: &PlannedNode, view: &SubmitView) -> Word {
+        let read = self.services.network.block_of(link, peer, view.channel.as_str(), &view.id);
+        match tokio::time::timeout(LOOK_TIMEOUT, read).await {
+            Ok(Ok(block)) => outcome(&block, &view.id).map_or(Word::Silent, Word::Has),
+            Ok(Err(error)) if is_absent(&error) => Word::Lacks,
+            Ok(Err(_)) | Err(_) => Word::Silent,
+        }
     }
 
     fn is_lost(&self, view: &SubmitView, error: &FabricError) -> bool {
-        is_absent(error) && self.services.clock.now_ms().saturating_sub(view.created_ms) > LOST_AFTER_MS
+        is_absent(error) && self.age_ms(view) > LOST_AFTER_MS
+    }
+
+    fn age_ms(&self, view: &SubmitView) -> i64 {
+        self.services.clock.now_ms().saturating_sub(view.created_ms)
     }
 }
 
@@ -78,6 +179,11 @@ pub(super) fn settle(view: &mut SubmitView, committed: Committed) {
     view.validation = Some(committed.code);
 }
 
+/// It stands in no block yet. What the orderers said before tells more than that nothing came in time.
+pub(super) fn leave_open(view: &mut SubmitView) {
+    view.error.get_or_insert_with(|| Error::unavailable(Code::TransactionTimeout));
+}
+
 /// It was never handed over, or the orderers dropped it: nothing of it is on the ledger.
 fn lose(view: &mut SubmitView) {
     view.state = TransactionState::Refused;
@@ -86,7 +192,7 @@ fn lose(view: &mut SubmitView) {
 
 #[cfg(test)]
 mod tests {
-    use domain::name::{ChainName, ChaincodeName, ChannelName};
+    use domain::name::{ChaincodeName, ChannelName};
 
     use super::*;
 
@@ -127,6 +233,20 @@ mod tests {
         assert_eq!(view.state, TransactionState::Invalid);
         assert_eq!(view.error.unwrap().code, Code::MvccConflict);
         assert_eq!(view.validation.as_deref(), Some("MVCC_READ_CONFLICT"));
+    }
+
+    #[test]
+    fn a_wait_in_vain_does_not_cover_what_the_orderers_said() {
+        let mut view = SubmitView { error: None, ..pending() };
+        leave_open(&mut view);
+        assert_eq!(view.error.as_ref().map(|error| error.code), Some(Code::TransactionTimeout));
+        view.error = Some(Error::unavailable(Code::NoLeader));
+        leave_open(&mut view);
+        assert_eq!(
+            (view.state, view.error.unwrap().code),
+            (TransactionState::Pending, Code::NoLeader),
+            "it stays open, and says why"
+        );
     }
 
     #[test]

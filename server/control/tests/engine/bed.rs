@@ -1,14 +1,17 @@
 //! A portal on a real engine (`HEDDLE_TEST_DOCKER=unix:///path`), with an admin and one host; what every test on an
 //! engine begins and ends with.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
-use agents::{Agent, NodeStatus, Selector};
+use agents::{Agent, NodeRef, NodeStatus, Selector};
 use control::ControlPlane;
 use control::caller::{Caller, CallerUser};
+use control::network::ChainLink;
 use control::network::native::NativeNetwork;
 use control::operations::demo_create::default_spec;
 use control::secrets::{KEY_LEN, Vault};
@@ -16,7 +19,8 @@ use control::services::Services;
 use domain::chain::{ChainSpec, OrganizationSpec};
 use domain::host::HostSpec;
 use domain::id::OperationId;
-use domain::name::{ChainName, HostName, OrganizationName, UserName};
+use domain::name::{ChainName, HostName, NodeName, OrganizationName, UserName};
+use domain::node::NodeKind;
 use domain::operation::OperationState;
 use store::Store;
 use workflow::{Settings, SystemClock};
@@ -25,6 +29,11 @@ use zeroize::Zeroizing;
 pub const PASSWORD: &str = "three unrelated words here";
 /// Longest wait for one operation.
 const LIMIT: Duration = Duration::from_secs(240);
+/// Longest wait for nodes to agree on something, and the pause between two looks.
+const AGREED: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+/// Time for a node to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 pub struct Portal {
     pub plane: Arc<ControlPlane>,
@@ -38,7 +47,8 @@ pub struct Portal {
 /// The engine's socket, or none, and says so.
 pub fn engine() -> Option<String> {
     let Ok(engine) = std::env::var("HEDDLE_TEST_DOCKER") else {
-        eprintln!("skipped: HEDDLE_TEST_DOCKER names no engine");
+        let mut out = std::io::stdout();
+        writeln!(out, "skipped: HEDDLE_TEST_DOCKER names no engine").unwrap();
         return None;
     };
     let socket = engine.strip_prefix("unix://");
@@ -114,6 +124,68 @@ impl Portal {
     pub async fn nodes(&self) -> Vec<NodeStatus> {
         let selector = Selector { installation: self.services.installation.clone(), chain: None };
         self.agent.list_nodes(&selector).await.unwrap()
+    }
+
+    fn node(&self, name: &str) -> NodeRef {
+        NodeRef::new(&self.services.installation, self.name.as_str(), name)
+    }
+
+    /// Ends a node past the portal, as somebody on the host would.
+    pub async fn stop(&self, node: &str) {
+        self.agent.stop(&self.node(node), GRACE).await.unwrap();
+    }
+
+    /// Starts it again.
+    pub async fn start(&self, node: &str) {
+        self.agent.start(&self.node(node)).await.unwrap();
+    }
+
+    /// Does something to the container of a node that no agent does, such as `pause`.
+    pub fn act(&self, node: &str, verb: &str) {
+        let container = format!("heddle-{}-{}--{node}", self.services.installation, self.name);
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let request = format!("POST /containers/{container}/{verb} HTTP/1.0\r\nHost: engine\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 20"), "{verb} {container}: {answer}");
+    }
+
+    /// The chain as the portal speaks with it.
+    pub async fn link(&self) -> ChainLink {
+        let record = self.services.store.chain_read(&self.name).await.unwrap().unwrap();
+        let plan = serde_json::from_value(record.plan).unwrap();
+        control::operations::link_of(&self.services, plan).await.unwrap()
+    }
+
+    /// Waits until each of these orderers knows of a leader, or each of none.
+    pub async fn led(&self, orderers: &[&str], is_led: bool) {
+        let (link, limit) = (self.link().await, Instant::now() + AGREED);
+        for name in orderers {
+            let orderer = link.plan.node(&NodeName::parse(name).unwrap()).unwrap();
+            loop {
+                let ready = self.services.network.orderer_ready(&link, orderer, "mychannel").await;
+                if ready.as_ref().ok() == Some(&is_led) {
+                    break;
+                }
+                assert!(Instant::now() < limit, "{name} is led: {ready:?}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Waits until every peer has a block.
+    pub async fn seen_by_all(&self, block: u64) {
+        let limit = Instant::now() + AGREED;
+        loop {
+            let view = self.plane.chain_read(&self.admin, &self.name).await.unwrap();
+            let mut peers = view.nodes.iter().filter(|node| node.kind == NodeKind::Peer);
+            if peers.all(|peer| peer.heights.iter().any(|(_, height)| *height > block)) {
+                return;
+            }
+            assert!(Instant::now() < limit, "block {block} is not everywhere: {view:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Whether the engine has this image.

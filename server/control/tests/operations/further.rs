@@ -1,19 +1,26 @@
 //! Channels, and the steps of a deployment one by one, in the same test kit.
 
+use std::collections::BTreeMap;
+
 use agents::{Agent, Selector};
 use control::network::Network;
+use control::operations::chaincode_deploy::{ChaincodeDeploy, Starter};
 use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
 use control::operations::channel_anchors::ChannelAnchors;
 use control::operations::channel_create::ChannelCreate;
 use control::operations::channel_join::ChannelJoin;
+use control::operations::host_prepare::HostPrepare;
 use control::operations::link_of;
+use domain::chaincode::DeploySpec;
 use domain::channel::{ChannelMember, ChannelSpec};
-use domain::name::{ChannelName, NodeName, OrganizationName};
+use domain::name::{ChannelName, NodeName, OrganizationName, UserName};
 use domain::node::NodeKind;
+use domain::permission::Role;
+use store::ChaincodeRecord;
 use workflow::testkit::Expect;
 
-use super::bed::{Bed, same};
-use super::{Scene, Stage, created};
+use super::bed::{Bed, SECOND_IMAGE, same};
+use super::{Scene, Stage, created, deployed, nothing};
 
 fn second() -> ChannelName {
     ChannelName::parse("second").unwrap()
@@ -149,7 +156,7 @@ impl Scene for Install {
     type Operation = ChaincodeInstall;
 
     fn params(&self, bed: &Bed) -> ChaincodeInstall {
-        ChaincodeInstall { spec: bed.deploy_spec(), peers: vec![node("peer0-org1")] }
+        ChaincodeInstall { spec: bed.deploy_spec(), peers: vec![node("peer0-org1")], starter: None }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
@@ -161,13 +168,50 @@ impl Scene for Install {
     }
 }
 
+/// A peer of a definition that is in force: nothing of it may change, whatever becomes of the installation.
+struct InstallMore;
+
+impl Scene for InstallMore {
+    type Operation = ChaincodeInstall;
+
+    fn params(&self, bed: &Bed) -> ChaincodeInstall {
+        ChaincodeInstall { spec: bed.deploy_spec(), peers: vec![node("peer0-org1")], starter: None }
+    }
+
+    async fn check(&self, bed: &Bed, _expect: Expect) -> Result<(), String> {
+        same("sequence", bed.check_chaincode().await?, 1)?;
+        let drafts = bed.services.store.document_read(&bed.chain_spec().name, "drafts").await.unwrap();
+        same("draft", drafts, None)
+    }
+}
+
+/// An image that only a registry has.
+const OFFERED: &str = "registry.example/chaincode:1";
+
+struct Prepare;
+
+impl Scene for Prepare {
+    type Operation = HostPrepare;
+
+    fn params(&self, bed: &Bed) -> HostPrepare {
+        bed.agent.offer_image(OFFERED);
+        HostPrepare { host: bed.host.clone(), image: Some(OFFERED.to_owned()) }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let there = bed.agent.image(OFFERED).await.map_err(|error| error.to_string())?.is_some();
+        // What was pulled before an undo stays: it belongs to the host.
+        if expect == Expect::Complete { same("image", there, true) } else { Ok(()) }
+    }
+}
+
 struct Approve;
 
 impl Scene for Approve {
     type Operation = ChaincodeApprove;
 
     fn params(&self, bed: &Bed) -> ChaincodeApprove {
-        ChaincodeApprove { spec: bed.deploy_spec(), organization: organization("org1") }
+        ChaincodeApprove { spec: bed.deploy_spec(), organization: organization("org1"), starter: None }
     }
 
     async fn check(&self, bed: &Bed, _expect: Expect) -> Result<(), String> {
@@ -182,7 +226,7 @@ impl Scene for Commit {
     type Operation = ChaincodeCommit;
 
     fn params(&self, bed: &Bed) -> ChaincodeCommit {
-        ChaincodeCommit { spec: bed.deploy_spec() }
+        ChaincodeCommit { spec: bed.deploy_spec(), starter: None }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
@@ -197,6 +241,34 @@ impl Scene for Commit {
     }
 }
 
+/// The whole deployment over a definition that was installed and partly approved with another image.
+struct DeployOver;
+
+impl Scene for DeployOver {
+    type Operation = ChaincodeDeploy;
+
+    fn params(&self, bed: &Bed) -> ChaincodeDeploy {
+        let spec = DeploySpec { image: SECOND_IMAGE.to_owned(), ..bed.deploy_spec() };
+        let starter = Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator };
+        ChaincodeDeploy { spec, starter: Some(starter) }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let draft = bed.services.store.document_read(&bed.chain_spec().name, "drafts").await.unwrap();
+        let Some(draft) = draft else { return same("in force", bed.check_chaincode().await? > 0, true) };
+        same("undone", expect, Expect::Clean)?;
+        same("servers, secrets, draft", begun(bed).await.len(), parts(bed))?;
+        let drafts: BTreeMap<String, ChaincodeRecord> = serde_json::from_slice(&draft).unwrap();
+        let began = drafts.into_values().next().map(|draft| draft.image_id);
+        let selector = Selector { installation: bed.services.installation.clone(), chain: None };
+        let nodes = bed.agent.list_nodes(&selector).await.unwrap();
+        for server in nodes.into_iter().filter(|node| node.kind == "chaincode") {
+            same(&format!("image of {}", server.node), server.image_id, began.clone())?;
+        }
+        Ok(())
+    }
+}
+
 async fn with_channel(bed: &Bed) {
     created(bed).await;
     bed.run(ChannelCreate { spec: channel_spec(bed) }).await;
@@ -205,15 +277,26 @@ async fn with_channel(bed: &Bed) {
 async fn installed(bed: &Bed) {
     created(bed).await;
     let peers = channel_spec(bed).members.into_iter().flat_map(|member| member.peers).collect();
-    bed.run(ChaincodeInstall { spec: bed.deploy_spec(), peers }).await;
+    bed.run(ChaincodeInstall { spec: bed.deploy_spec(), peers, starter: None }).await;
 }
 
 async fn approved(bed: &Bed) {
     installed(bed).await;
     for member in channel_spec(bed).members {
         let organization = member.organization;
-        bed.run(ChaincodeApprove { spec: bed.deploy_spec(), organization }).await;
+        bed.run(ChaincodeApprove { spec: bed.deploy_spec(), organization, starter: None }).await;
     }
+}
+
+async fn half_approved(bed: &Bed) {
+    installed(bed).await;
+    let organization = organization("org1");
+    bed.run(ChaincodeApprove { spec: bed.deploy_spec(), organization, starter: None }).await;
+}
+
+#[tokio::test]
+async fn chaincode_deploy_over_a_draft() {
+    Stage::play(DeployOver, half_approved).await;
 }
 
 #[tokio::test]
@@ -234,6 +317,16 @@ async fn channel_anchors() {
 #[tokio::test]
 async fn chaincode_install() {
     Stage::play(Install, created).await;
+}
+
+#[tokio::test]
+async fn chaincode_install_in_force() {
+    Stage::play(InstallMore, deployed).await;
+}
+
+#[tokio::test]
+async fn host_prepare() {
+    Stage::play(Prepare, nothing).await;
 }
 
 #[tokio::test]

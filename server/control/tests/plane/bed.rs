@@ -8,7 +8,7 @@ use control::network::simulated::SimulatedNetwork;
 use control::operations::chaincode_deploy::server_name;
 use control::operations::demo_create::{default_spec, sample};
 use control::secrets::{KEY_LEN, Vault};
-use control::services::Services;
+use control::services::{Connector, Services};
 use control::topology::ChainPlan;
 use domain::chain::{ChainSpec, ChainState, OrganizationSpec};
 use domain::chaincode::DeploySpec;
@@ -39,7 +39,7 @@ pub const SECOND_IMAGE: &str = "heddle.local/chaincode-example02:2";
 async fn wipe(store: &Store, host: &HostId) {
     let spec = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
     let record = HostRecord { id: host.clone(), spec, status: HostStatus::default(), created_ms: BEGIN_MS };
-    match store.host_create(&record).await {
+    match store.host_create(&record, None).await {
         Ok(()) | Err(StoreError::Taken { .. }) => {}
         Err(error) => panic!("{error}"),
     }
@@ -49,23 +49,27 @@ async fn wipe(store: &Store, host: &HostId) {
     store.secret_delete_prefix("chain/").await.unwrap();
 }
 
+/// The same host behind every address.
+fn always(agent: SimulatedAgent) -> Connector {
+    Arc::new(move |_, _| {
+        let agent: Arc<dyn Agent> = Arc::new(agent.clone());
+        Ok(agent)
+    })
+}
+
 fn services(
     store: &Store,
-    agent: &SimulatedAgent,
+    connector: Connector,
     network: &Arc<SimulatedNetwork>,
     installation: String,
 ) -> Arc<Services> {
-    let agent = agent.clone();
     let mut services = Services::new(
         store.clone(),
         Vault::new([7; KEY_LEN], 1),
         Arc::new(JumpClock::new(BEGIN_MS)),
         network.clone(),
-        Arc::new(move |_, _| {
-            let agent: Arc<dyn Agent> = Arc::new(agent.clone());
-            Ok(agent)
-        }),
-        None,
+        connector,
+        Some("/run/engine.sock".to_owned()),
     );
     services.installation = installation;
     Arc::new(services)
@@ -114,14 +118,18 @@ impl Bed {
         wipe(store, &host).await;
         let network = Arc::new(SimulatedNetwork::with_seed(seed));
         network.add_host(host.clone(), agent.clone());
-        let services = services(store, &agent.with_delay(delays(seed)), &network, installation);
+        let services = services(store, always(agent.with_delay(delays(seed))), &network, installation);
         Self { services, agent, network, host, seed }
     }
 
     /// The same portal with another wait before each verb of its host.
     pub fn services_with(&self, delay: Delay) -> Arc<Services> {
-        let (store, installation) = (&self.services.store, self.services.installation.clone());
-        services(store, &self.agent.with_delay(delay), &self.network, installation)
+        self.services_by(always(self.agent.with_delay(delay)))
+    }
+
+    /// The same portal with another way to its hosts.
+    pub fn services_by(&self, connector: Connector) -> Arc<Services> {
+        services(&self.services.store, connector, &self.network, self.services.installation.clone())
     }
 
     /// A portal in which everything is as it was when the template was taken.
@@ -129,7 +137,9 @@ impl Bed {
         let bed = Self::on(store, seed, template.agent.fork(), template.installation.clone()).await;
         let (store, name) = (&bed.services.store, &template.chain.name);
         store.chain_create(&template.chain).await.unwrap();
-        store.claim_block(&bed.host, name, 1, &[template.block], &[]).await.unwrap();
+        let host = store.host_read(&bed.host).await.unwrap().unwrap().spec;
+        let others: Vec<u16> = host.blocks().filter(|block| *block != template.block).collect();
+        store.claim_block(&bed.host, name, &host, &others).await.unwrap();
         store.secret_put_many(&template.secrets).await.unwrap();
         store.document_put(name, "genesis", &template.genesis).await.unwrap();
         for (document, content) in &template.documents {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use agents::NodeRef;
+use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::services::Services;
@@ -12,6 +14,8 @@ use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
 use crate::bed::Bed;
+use crate::deploy::{ada, failure, settled};
+use crate::plane;
 
 /// Calls of a thousand that fail.
 const PER_MILLE: u64 = 120;
@@ -49,6 +53,23 @@ async fn ailing<P: Operation<Env = Services>>(
 }
 
 #[tokio::test]
+async fn where_no_leader_is_found_the_last_lines_of_every_orderer_say_why() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let mut spec = bed.chain_spec();
+    spec.orderers = 3;
+    let lost = NodeRef::new(&bed.services.installation, "demo", "orderer1");
+    bed.network.ail(&lost, Some(Ailment::Leaderless));
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_create(&ada(), spec, "key-of-creation".to_owned()).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!((failure(&view).0, failure(&view).1), ("join-channel", "node-not-healthy"));
+    let evidence = view.failure.unwrap().evidence;
+    for orderer in ["orderer0", "orderer1", "orderer2"] {
+        assert!(evidence.contains(&format!("{orderer}: boot 1")), "{orderer}: {evidence:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_creation_gets_through_or_leaves_nothing() {
     let store = Store::open("mem://").await.unwrap();
     for seed in 1..=seeds() {
@@ -71,7 +92,8 @@ async fn a_deployment_gets_through_or_leaves_what_is_committed() {
         for resume in [true, false] {
             let bed = Bed::new(&store, seed).await;
             bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-            let state = ailing(&bed, ChaincodeDeploy { spec: bed.deploy_spec() }, seed, resume).await;
+            let deploy = ChaincodeDeploy { spec: bed.deploy_spec(), starter: None };
+            let state = ailing(&bed, deploy, seed, resume).await;
             bed.check_chain(ChainState::Running).await.unwrap();
             let sequence = bed.check_chaincode().await.unwrap();
             assert!(sequence == 1 || (state == OperationState::Undone && !resume), "seed {seed}: {state}");

@@ -93,3 +93,69 @@ async fn fifty_creations_of_one_name_are_one_chain() {
         assert!(matches!(code, Code::ChainBusy | Code::ChainNameTaken), "{code:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_has_one_identity_in_an_organization_however_many_first_calls_there_are() {
+    let bed = crate::reconcile::running().await;
+    let plan = Arc::new(bed.plan().await.unwrap());
+    let msp_id = plan.organizations[0].msp_id.clone();
+    let certificates = async |name: &str| {
+        let user = caller(name).user.unwrap();
+        let asked: Vec<_> = (0..16)
+            .map(|_| {
+                let (services, plan, msp_id, user) =
+                    (bed.services.clone(), plan.clone(), msp_id.clone(), user.clone());
+                tokio::spawn(async move {
+                    services.user_key(&plan, &msp_id, &user).await.unwrap().cert_pem.clone()
+                })
+            })
+            .collect();
+        let mut found = BTreeSet::new();
+        for one in asked {
+            found.insert(one.await.unwrap());
+        }
+        found
+    };
+    let (ann, bob) = (certificates("ann").await, certificates("bob").await);
+    assert_eq!((ann.len(), bob.len()), (1, 1));
+    assert_ne!(ann, bob);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_key_stays_behind_of_a_chain_that_is_removed_meanwhile() {
+    let bed = crate::reconcile::running().await;
+    let (services, plan) = (&bed.services, Arc::new(bed.plan().await.unwrap()));
+    let msp_id = plan.organizations[0].msp_id.clone();
+    for round in 0..5 {
+        services.issue_chain(&plan).await.unwrap();
+        let asking: Vec<_> = (0..8)
+            .map(|n| {
+                let (services, plan, msp_id) = (services.clone(), plan.clone(), msp_id.clone());
+                let user = caller(&format!("user{n}")).user.unwrap();
+                // Some come too late; what matters is what is left.
+                tokio::spawn(async move { services.user_key(&plan, &msp_id, &user).await.is_ok() })
+            })
+            .collect();
+        services.store.secret_delete_prefix("chain/demo/").await.unwrap();
+        for one in asking {
+            one.await.unwrap();
+        }
+        let left = services.store.secret_list_prefix("chain/demo/").await.unwrap();
+        let left: Vec<_> = left.into_iter().map(|secret| secret.key).collect();
+        assert!(left.is_empty(), "round {round}: {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_is_made_anew_has_no_key_of_the_one_before() {
+    let bed = crate::reconcile::running().await;
+    let (services, plan) = (&bed.services, bed.plan().await.unwrap());
+    let (msp_id, user) = (&plan.organizations[0].msp_id, caller("ann").user.unwrap());
+    let certificate =
+        async || services.user_key(&plan, msp_id, &user).await.map(|key| key.cert_pem.clone()).unwrap();
+    let before = certificate().await;
+    // As if a removal had left everything but the portal's own authority.
+    services.store.secret_delete("chain/demo/portal/ca").await.unwrap();
+    services.issue_chain(&plan).await.unwrap();
+    assert_ne!(certificate().await, before);
+}

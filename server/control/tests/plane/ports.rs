@@ -39,9 +39,20 @@ async fn a_chain_moves_to_the_next_block_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_block_of_another_chain_is_passed_by() {
     let bed = with_takers(vec![31_010]).await;
-    let blocks = [31_100];
+    let store = &bed.services.store;
     let other = domain::name::ChainName::parse("other").unwrap();
-    bed.services.store.claim_block(&bed.host, &other, 10, &blocks, &[]).await.unwrap();
+    let spec = store.host_read(&bed.host).await.unwrap().unwrap().spec;
+    store.claim_block(&bed.host, &other, &spec, &[31_000]).await.unwrap();
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    assert_eq!(bed.plan().await.unwrap().port_block, 31_200);
+}
+
+#[tokio::test]
+async fn a_block_in_which_a_process_answers_is_passed_by_on_the_move_too() {
+    let bed = with_takers(vec![31_010]).await;
+    // No container holds this port, so only asking at it tells.
+    bed.agent.listen(31_150);
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    bed.check_chain(ChainState::Running).await.unwrap();
     assert_eq!(bed.plan().await.unwrap().port_block, 31_200);
 }

@@ -97,6 +97,27 @@ pub fn is_image_name(text: &str) -> bool {
     text.len() <= NAME_MAX && tag_fits && digest_fits && is_path(path)
 }
 
+/// Checks the name of an image that shall run as chaincode. Rules judge names: what an engine would take for the id of
+/// some content has none, and could run whatever is on the host.
+pub fn check_chaincode_image(name: &str) -> Result<(), Error> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid(Code::FieldMissing).on("image"));
+    }
+    if name.len() > NAME_MAX {
+        return Err(Error::invalid(Code::TextTooLong).with("max", NAME_MAX).on("image"));
+    }
+    if is_image_name(name) && !name.contains('{') && !is_content_id(name) {
+        return Ok(());
+    }
+    Err(Error::invalid(Code::ImageNameMalformed).with("name", name).on("image"))
+}
+
+/// `sha256:…`, or so many hexadecimal digits that an engine takes them for the beginning of an id.
+fn is_content_id(name: &str) -> bool {
+    let digits = (12..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    digits || name.starts_with("sha256:")
+}
+
 /// The part of an image name before tag and digest, or the beginning of one.
 fn is_path(path: &str) -> bool {
     let mut parts = path.split('/');
@@ -186,6 +207,30 @@ mod tests {
             "r:0/x",
         ] {
             assert!(!is_image_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn chaincode_runs_from_a_name_and_never_from_an_id() {
+        let digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        let pinned = format!("r.example/a@sha256:{digest}");
+        for name in ["peer", "deadbeef", "0123456789abcdef:1", "r.example/0123456789abcdef", pinned.as_str()]
+        {
+            assert_eq!(check_chaincode_image(name), Ok(()), "{name}");
+        }
+        let (id, long) = (format!("sha256:{digest}"), "a".repeat(NAME_MAX + 1));
+        for (name, code) in [
+            (" ", Code::FieldMissing),
+            (long.as_str(), Code::TextTooLong),
+            ("http://a/b", Code::ImageNameMalformed),
+            ("hyperledger/cc:{version}", Code::ImageNameMalformed),
+            (id.as_str(), Code::ImageNameMalformed),
+            ("sha256:0123", Code::ImageNameMalformed),
+            (digest, Code::ImageNameMalformed),
+            ("0123456789ab", Code::ImageNameMalformed),
+        ] {
+            let error = check_chaincode_image(name).unwrap_err();
+            assert_eq!((error.code, error.field.as_deref()), (code, Some("image")), "{name}");
         }
     }
 

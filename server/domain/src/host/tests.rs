@@ -105,3 +105,30 @@ fn a_host_that_was_stored_before_there_was_a_network_range_still_reads() {
     stored.as_object_mut().unwrap().remove("network_range");
     assert_eq!(serde_json::from_value::<HostSpec>(stored).unwrap(), spec());
 }
+
+#[test]
+fn a_remote_host_publishes_where_others_reach_it() {
+    let check = |bind: &str| {
+        let mut spec = spec();
+        spec.endpoint = Endpoint::Tcp { address: "engine".to_owned(), port: 2376 };
+        spec.bind_address = bind.to_owned();
+        spec.check().map_err(|error| (error.code, error.field.unwrap()))
+    };
+    let loopback = Err((Code::BindAddressLoopback, "bind_address".to_owned()));
+    for bind in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
+        assert_eq!(check(bind), loopback, "{bind}");
+    }
+    for bind in ["0.0.0.0", "::", "10.0.0.7", "fd00::7"] {
+        assert_eq!(check(bind), Ok(()), "{bind}");
+    }
+}
+
+#[test]
+fn one_address_has_one_canonical_form() {
+    let form = |address: &str| Endpoint::Tcp { address: address.to_owned(), port: 2376 }.canonical();
+    assert_eq!(form("fd00:0:0:0:0:0:0:1"), form("fd00::1"));
+    assert_eq!(form("FD00::0001"), form("fd00::1"));
+    assert_eq!(form("::ffff:10.0.0.7"), "tcp://10.0.0.7:2376");
+    assert_eq!(form("Engine.Example"), "tcp://engine.example:2376");
+    assert_ne!(form("fd00::1"), form("fd00::2"));
+}

@@ -174,3 +174,56 @@ fn event(bytes: &[u8]) -> Option<EventView> {
     let is_set = !event.event_name.is_empty() || !event.payload.is_empty();
     is_set.then_some(EventView { name: event.event_name, payload: event.payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::channel::Block;
+
+    /// The envelope of a real call (Fabric 2.5) as if its chaincode had set an event.
+    fn envelope_with(events: Vec<u8>) -> Vec<u8> {
+        let block = include_bytes!("../../tests/fixtures/invoke_4.block");
+        let block = Block::decode(block.as_slice()).unwrap();
+        let mut envelope = Envelope::decode(block.data.unwrap().data[0].as_slice()).unwrap();
+        let mut payload = Payload::decode(envelope.payload.as_slice()).unwrap();
+        let mut transaction = Transaction::decode(payload.data.as_slice()).unwrap();
+        let mut call = ChaincodeActionPayload::decode(transaction.actions[0].payload.as_slice()).unwrap();
+        let mut endorsed = call.action.unwrap();
+        let response = endorsed.proposal_response_payload.as_slice();
+        let mut response = ProposalResponsePayload::decode(response).unwrap();
+        let mut action = ChaincodeAction::decode(response.extension.as_slice()).unwrap();
+        action.events = events;
+        response.extension = action.encode_to_vec();
+        endorsed.proposal_response_payload = response.encode_to_vec();
+        call.action = Some(endorsed);
+        transaction.actions[0].payload = call.encode_to_vec();
+        payload.data = transaction.encode_to_vec();
+        envelope.payload = payload.encode_to_vec();
+        envelope.encode_to_vec()
+    }
+
+    fn event_of(events: Vec<u8>) -> Option<EventView> {
+        let action = read(&envelope_with(events), &mut Parties::new()).action.unwrap();
+        assert_eq!(action.function, "put", "an event hides nothing else");
+        action.event
+    }
+
+    #[test]
+    fn an_event_is_read_with_its_payload() {
+        let set = |name: &str, payload: &[u8]| ChaincodeEvent {
+            chaincode_id: "cc".to_owned(),
+            tx_id: "0".repeat(64),
+            event_name: name.to_owned(),
+            payload: payload.to_vec(),
+        };
+        let shown =
+            |name: &str, payload: &[u8]| Some(EventView { name: name.to_owned(), payload: payload.to_vec() });
+        let payload: &[u8] = br#"{"from":"a","to":"b","amount":10}"#;
+        assert_eq!(event_of(set("moved", payload).encode_to_vec()), shown("moved", payload));
+        assert_eq!(event_of(set("moved", b"").encode_to_vec()), shown("moved", b""));
+        // A call that set none, and bytes that are no event.
+        assert_eq!(event_of(Vec::new()), None);
+        assert_eq!(event_of(set("", b"").encode_to_vec()), None);
+        assert_eq!(event_of(vec![0xff]), None);
+    }
+}

@@ -84,8 +84,22 @@ pub enum ErrorKind {
     BadProposal,
     /// The contract wrote where it may not, or what cannot be read.
     BadWriteset,
-    /// A configuration transaction that peers do not accept.
+    /// A configuration that nodes do not accept.
     ConfigInvalid,
+    /// The block by which an orderer was to join is not the first one, or a configuration, of an application channel.
+    JoinBlockInvalid,
+    /// The membership material of an organization is not complete, or contradicts itself.
+    MspInvalid,
+    /// The certificate lacks the organizational unit of the role, or carries more than one.
+    RoleMissing,
+    /// The signature is not the one that nodes accept: of two possible ones they take the smaller.
+    SignatureInvalid,
+    /// The request names another TLS client certificate than the connection has.
+    TlsBinding,
+    /// Too few peers endorsed, for reasons that are none of the above.
+    EndorsementRefused,
+    /// The transaction stands in a block and does not count, for a reason that is none of the above.
+    TransactionInvalid,
     BadRequest,
     Other,
 }
@@ -111,6 +125,9 @@ impl ErrorKind {
 
 /// How the gateway introduces an error that came from a chaincode (system chaincodes included).
 const CHAINCODE_RESPONSE: &str = "chaincode response ";
+/// How the gateway introduces what peers said against a proposal; it says nothing itself.
+const ENDORSING: [&str; 2] =
+    ["failed to collect enough transaction endorsements", "failed to endorse transaction"];
 /// How `_lifecycle` introduces its own errors.
 const LIFECYCLE_MARK: &str = "failed to invoke backing implementation of";
 
@@ -155,15 +172,30 @@ const RULES: &[Rule] = &[
     ("timeout expired while executing", ErrorKind::ExecutionTimeout),
     ("timeout expired while", ErrorKind::Timeout),
     ("exceeds maximum allowed", ErrorKind::TooLarge),
+    ("message larger than max", ErrorKind::TooLarge),
+    ("message length too large", ErrorKind::TooLarge),
+    ("request body too large", ErrorKind::TooLarge),
     ("error validating ReadSet", ErrorKind::ConfigConflict),
-    ("error validating DeltaSet", ErrorKind::ConfigUnchanged),
+    // Whatever else is wrong with a change stands in frames, a refused signature too. What is inside counts, so the
+    // frames themselves stand at the end of the list.
     ("delta set was empty", ErrorKind::ConfigUnchanged),
+    ("validating DeltaSet: policy for", ErrorKind::PolicyNotSatisfied),
+    ("but key is at version", ErrorKind::ConfigConflict),
+    ("but key does not exist", ErrorKind::ConfigConflict),
     ("cannot use new lifecycle for channel", ErrorKind::CapabilityMissing),
     ("is required but not supported", ErrorKind::CapabilityMissing),
     ("certificate has been revoked", ErrorKind::CertificateRevoked),
     ("channel does not exist", ErrorKind::ChannelUnknown),
     ("Invalid chain ID", ErrorKind::ChannelUnknown),
-    ("channel '", ErrorKind::ChannelUnknown),
+    ("TLS cert hash", ErrorKind::TlsBinding),
+    ("didn't send a TLS certificate", ErrorKind::TlsBinding),
+    ("Invalid S. Must be smaller", ErrorKind::SignatureInvalid),
+    ("does not have an OU that resolves to", ErrorKind::RoleMissing),
+    ("not a combination of them. OUs", ErrorKind::RoleMissing),
+    ("does not contain OU", ErrorKind::RoleMissing),
+    ("administrators must be declared", ErrorKind::MspInvalid),
+    ("only supports a single validation chain", ErrorKind::MspInvalid),
+    ("KeyMaterial not found in SigningIdentityInfo", ErrorKind::MspInvalid),
     ("creator org unknown", ErrorKind::CreatorUnknown),
     ("access denied", ErrorKind::AccessDenied),
     ("signature set did not satisfy policy", ErrorKind::PolicyNotSatisfied),
@@ -176,6 +208,15 @@ const RULES: &[Rule] = &[
     ("certificate signed by unknown authority", ErrorKind::Untrusted),
     ("invalid peer certificate", ErrorKind::Untrusted),
     ("received fatal alert", ErrorKind::Untrusted),
+    ("remote error: tls: ", ErrorKind::Untrusted),
+    // What is left of the frames.
+    ("invalid join block", ErrorKind::JoinBlockInvalid),
+    ("more than one consenter at a time", ErrorKind::ConfigInvalid),
+    ("will result in quorum loss", ErrorKind::ConfigInvalid),
+    ("error validating DeltaSet", ErrorKind::ConfigInvalid),
+    ("error applying config update", ErrorKind::ConfigInvalid),
+    // The last: many sentences name the channel that they are about.
+    ("channel '", ErrorKind::ChannelUnknown),
 ];
 
 /// Fragments after which the number of the expected sequence stands, and what must be added to it.
@@ -197,7 +238,12 @@ pub(super) fn classify(error: &FabricError) -> ErrorKind {
         FabricError::Grpc { code, message, details } => {
             let texts = std::iter::once(message).chain(details.iter().map(|detail| &detail.message));
             let found = texts.filter_map(|text| by_answer(text)).next_back();
-            found.unwrap_or_else(|| by_grpc_code(*code))
+            found.unwrap_or_else(|| match by_grpc_code(*code) {
+                ErrorKind::Other if ENDORSING.iter().any(|frame| message.contains(frame)) => {
+                    ErrorKind::EndorsementRefused
+                }
+                kind => kind,
+            })
         }
         FabricError::Proposal { message, status } => by_text(message).unwrap_or_else(|| by_status(*status)),
         FabricError::Chaincode { status, message } => {
@@ -266,7 +312,8 @@ fn by_grpc_code(code: GrpcCode) -> ErrorKind {
 /// HTTP statuses and those of `common.Status`, which are the same numbers.
 fn by_status(status: i32) -> ErrorKind {
     match status {
-        400 | 413 => ErrorKind::BadRequest,
+        400 => ErrorKind::BadRequest,
+        413 => ErrorKind::TooLarge,
         401 | 403 => ErrorKind::AccessDenied,
         404 => ErrorKind::ChannelUnknown,
         408 | 504 => ErrorKind::Timeout,
@@ -291,7 +338,7 @@ fn by_validation(code: ValidationCode) -> ErrorKind {
             ErrorKind::BadWriteset
         }
         ValidationCode::InvalidConfigTransaction => ErrorKind::ConfigInvalid,
-        _ => ErrorKind::Other,
+        _ => ErrorKind::TransactionInvalid,
     }
 }
 

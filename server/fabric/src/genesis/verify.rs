@@ -10,14 +10,19 @@ use x509_cert::der::{
 };
 
 use super::{
-    METADATA_SLOTS, check,
+    check,
     consensus::{CONSENSUS_BFT, CONSENSUS_RAFT, block_validation_of},
 };
 use crate::proto::channel::{
     Block, BlockHeader, Capabilities, ChannelHeader, ConfigEnvelope, ConfigGroup, ConfigPolicy,
-    ConsensusType, Envelope, FabricMspConfig, HeaderType, MspConfig, OrdererAddresses, Orderers, Payload,
-    PolicyType, SignatureHeader, etcdraft,
+    ConsensusType, Envelope, HeaderType, OrdererAddresses, Orderers, Payload, PolicyType, SignatureHeader,
+    etcdraft, smartbft,
 };
+
+mod membership;
+mod rules;
+
+use membership::{Member, Seat};
 
 /// Groups lie below the channel, its two sections and their organizations.
 const DEPTH_MAX: usize = 4;
@@ -35,6 +40,8 @@ pub enum VerifyError {
     DataHash,
     #[error("the block has not all slots of metadata")]
     Metadata,
+    #[error("the headers are not those of a first block")]
+    Header,
     #[error("the transaction's id does not match its nonce")]
     TxId,
     #[error("{0:?} is not a channel name")]
@@ -87,10 +94,13 @@ pub fn verify(bytes: &[u8]) -> Result<GenesisFacts, VerifyError> {
     if header.data_hash != Sha256::digest(envelope).as_slice() {
         return Err(VerifyError::DataHash);
     }
-    if block.metadata.is_none_or(|metadata| metadata.metadata.len() < METADATA_SLOTS) {
+    if !rules::is_first_metadata(&block.metadata.unwrap_or_default().metadata) {
         return Err(VerifyError::Metadata);
     }
     let (channel, config) = transaction(envelope)?;
+    if config.last_update.is_some() || config.config.as_ref().is_some_and(|config| config.sequence != 0) {
+        return Err(VerifyError::NotFirst);
+    }
     let root = config.config.and_then(|config| config.channel_group);
     let root = root.ok_or(VerifyError::Decode("the configuration"))?;
     if root.groups.contains_key("Consortiums") {
@@ -134,6 +144,9 @@ fn transaction(envelope: &[u8]) -> Result<(String, ConfigEnvelope), VerifyError>
     if !check::is_channel_name(&channel_header.channel_id) {
         return Err(VerifyError::Channel(channel_header.channel_id));
     }
+    if !envelope.signature.is_empty() || !rules::are_first_headers(&channel_header, &signature_header) {
+        return Err(VerifyError::Header);
+    }
     let hash = Sha256::new().chain_update(&signature_header.nonce).chain_update(&signature_header.creator);
     if channel_header.tx_id != hex::encode(hash.finalize()) {
         return Err(VerifyError::TxId);
@@ -154,8 +167,8 @@ fn group(path: &str, group: &ConfigGroup, depth: usize) -> Result<(), VerifyErro
         }
     }
     for (name, policy) in &group.policies {
-        let has_content = policy.policy.as_ref().is_some_and(|policy| !policy.value.is_empty());
-        if !check::is_config_key(name) || policy.version != 0 || policy.mod_policy.is_empty() || !has_content
+        let is_readable = policy.policy.as_ref().is_some_and(rules::is_policy);
+        if !check::is_config_key(name) || policy.version != 0 || policy.mod_policy.is_empty() || !is_readable
         {
             return Err(invalid(name));
         }
@@ -184,16 +197,21 @@ fn facts(channel: String, root: &ConfigGroup, header_hash_hex: String) -> Result
     capabilities("/Channel/Application", application, &["V1_1", "V1_2", "V1_3", "V1_4_2", "V2_0", "V2_5"])?;
     let newest = channel_capabilities.iter().any(|key| key == "V3_0");
     endpoints(root, orderer, newest)?;
+    rules::values(root, orderer)?;
+    let orderers = membership::organizations("/Channel/Orderer", orderer)?;
+    let applications = membership::organizations("/Channel/Application", application)?;
+    membership::same_in_both(&orderers, &applications)?;
     let consensus: ConsensusType = value("/Channel/Orderer", orderer, "ConsensusType")?;
     let consenters = match consensus.r#type.as_str() {
-        CONSENSUS_RAFT => raft(&consensus)?,
-        CONSENSUS_BFT if newest => bft(orderer)?,
+        CONSENSUS_RAFT => raft(&consensus, &orderers)?,
+        CONSENSUS_BFT if newest => bft(&consensus, orderer, &orderers)?,
         _ => return Err(VerifyError::Invalid("/Channel/Orderer/ConsensusType".into())),
     };
+    let ids = |members: Vec<Member>| members.into_iter().map(|member| member.msp_id).collect();
     Ok(GenesisFacts {
         channel,
-        orderer_orgs: organizations("/Channel/Orderer", orderer)?,
-        application_orgs: organizations("/Channel/Application", application)?,
+        orderer_orgs: ids(orderers),
+        application_orgs: ids(applications),
         consensus: consensus.r#type,
         consenters,
         channel_capabilities,
@@ -235,52 +253,48 @@ fn endpoints(root: &ConfigGroup, orderer: &ConfigGroup, newest: bool) -> Result<
     Ok(())
 }
 
-fn raft(consensus: &ConsensusType) -> Result<Vec<ConsenterFacts>, VerifyError> {
+fn raft(consensus: &ConsensusType, orderers: &[Member]) -> Result<Vec<ConsenterFacts>, VerifyError> {
     let invalid = || VerifyError::Invalid("/Channel/Orderer/ConsensusType".into());
     let metadata = etcdraft::ConfigMetadata::decode(consensus.metadata.as_slice()).map_err(|_| invalid())?;
-    let options = metadata.options.ok_or_else(invalid)?;
-    let ticks = options.heartbeat_tick > 0
-        && options.election_tick > options.heartbeat_tick
-        && options.max_inflight_blocks > 0;
-    if !ticks || options.tick_interval.is_empty() || metadata.consenters.is_empty() {
+    if !metadata.options.as_ref().is_some_and(rules::are_raft_options) {
         return Err(invalid());
     }
-    let consenters = metadata.consenters.into_iter();
-    consenters.map(|one| consenter(one.host, one.port, one.server_tls_cert).ok_or_else(invalid)).collect()
+    let seats = metadata.consenters.into_iter().map(|one| Seat {
+        host: one.host,
+        port: one.port,
+        client_tls_cert: one.client_tls_cert,
+        server_tls_cert: one.server_tls_cert,
+    });
+    membership::consenters(seats.collect(), orderers).ok_or_else(invalid)
 }
 
 /// Besides the mapping itself, the policy over blocks must be the one that orderers compute from it.
-fn bft(orderer: &ConfigGroup) -> Result<Vec<ConsenterFacts>, VerifyError> {
-    let invalid = || VerifyError::Invalid("/Channel/Orderer/Orderers".into());
+fn bft(
+    consensus: &ConsensusType,
+    orderer: &ConfigGroup,
+    orderers: &[Member],
+) -> Result<Vec<ConsenterFacts>, VerifyError> {
+    let invalid = |name: &str| VerifyError::Invalid(format!("/Channel/Orderer/{name}"));
+    let options = smartbft::Options::decode(consensus.metadata.as_slice()).ok();
+    if !options.is_some_and(|options| rules::are_bft_options(&options)) {
+        return Err(invalid("ConsensusType"));
+    }
     let mapping: Orderers = value("/Channel/Orderer", orderer, "Orderers")?;
     let wanted = block_validation_of(&mapping).encode_to_vec();
     let policy =
         orderer.policies.get("BlockValidation").and_then(|policy: &ConfigPolicy| policy.policy.as_ref());
     let signature = i32::from(PolicyType::Signature);
     if !policy.is_some_and(|policy| policy.r#type == signature && policy.value == wanted) {
-        return Err(VerifyError::Invalid("/Channel/Orderer/BlockValidation".into()));
+        return Err(invalid("BlockValidation"));
     }
-    let consenters = mapping.consenter_mapping.into_iter();
-    consenters.map(|one| consenter(one.host, one.port, one.server_tls_cert).ok_or_else(invalid)).collect()
-}
-
-fn consenter(host: String, port: u32, server_tls_cert: Vec<u8>) -> Option<ConsenterFacts> {
-    let server_tls_pem = String::from_utf8(server_tls_cert).ok()?;
-    (!host.is_empty() && u16::try_from(port).is_ok()).then_some(ConsenterFacts { host, port, server_tls_pem })
-}
-
-/// MSP IDs of a section's organizations; each must have a readable MSP with at least one authority.
-fn organizations(path: &str, section: &ConfigGroup) -> Result<Vec<String>, VerifyError> {
-    let mut ids = Vec::with_capacity(section.groups.len());
-    for (name, org) in &section.groups {
-        let path = format!("{path}/{name}");
-        let invalid = || VerifyError::Invalid(format!("{path}/MSP"));
-        let config: MspConfig = value(&path, org, "MSP")?;
-        let msp = FabricMspConfig::decode(config.config.as_slice()).map_err(|_| invalid())?;
-        if config.r#type != 0 || msp.name.is_empty() || msp.root_certs.is_empty() || ids.contains(&msp.name) {
-            return Err(invalid());
-        }
-        ids.push(msp.name);
+    if !membership::are_signers(&mapping, orderers) {
+        return Err(invalid("Orderers"));
     }
-    if ids.is_empty() { Err(VerifyError::Missing(format!("{path}: organizations"))) } else { Ok(ids) }
+    let seats = mapping.consenter_mapping.into_iter().map(|one| Seat {
+        host: one.host,
+        port: one.port,
+        client_tls_cert: one.client_tls_cert,
+        server_tls_cert: one.server_tls_cert,
+    });
+    membership::consenters(seats.collect(), orderers).ok_or_else(|| invalid("Orderers"))
 }

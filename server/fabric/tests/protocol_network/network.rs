@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     pin::Pin,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -19,43 +20,58 @@ use fabric::{
     identity::SigningIdentity,
 };
 use futures::future::BoxFuture;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Ports are all on 127.0.0.1; names are those of the certificates.
-#[derive(Deserialize)]
-pub struct Addresses {
-    pub channel: String,
-    pub orderer_port: u16,
-    pub orderer_admin_port: u16,
-    pub org1_port: u16,
-    pub org2_port: u16,
-    /// A chaincode on the channel with the functions `put` and `get`.
-    pub chaincode: String,
-    /// Where peers reach a server of the same program for the package `service_1` that the lifecycle test makes;
-    /// its id follows from this address, so the server can be started before.
-    pub service_address: String,
-}
+/// The sample, deployed on the channel.
+pub const CHAINCODE: &str = "example02";
+/// Ports after the first one, all on 127.0.0.1.
+const ORDERER: u16 = 0;
+const ADMIN: u16 = 1;
 
+/// A network of `end2end/bench/network/network.sh`.
 pub struct Network {
     pub folder: PathBuf,
-    pub addresses: Addresses,
     pub channel: String,
     pub genesis: Vec<u8>,
+    /// Stands in front of its containers; the name of its engine network.
+    name: String,
+    port: u16,
 }
 
 impl Network {
-    /// `None`, with the reason on the error stream, when no network is given.
+    /// `None`, with the reason, when no network is given.
     pub fn from_env() -> Option<Self> {
         let Some(folder) = std::env::var_os("HEDDLE_FABRIC_NET").map(PathBuf::from) else {
-            let reason = b"skipped: HEDDLE_FABRIC_NET names no running network\n";
-            std::io::stderr().write_all(reason).unwrap();
+            let mut out = std::io::stdout();
+            writeln!(out, "skipped: HEDDLE_FABRIC_NET names no running network").unwrap();
             return None;
         };
-        let addresses = fs::read(folder.join("addresses.json")).unwrap();
-        let addresses: Addresses = serde_json::from_slice(&addresses).unwrap();
-        let genesis = fs::read(folder.join("ch.block")).unwrap();
-        Some(Self { channel: addresses.channel.clone(), genesis, addresses, folder })
+        let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+        Some(Self {
+            channel: "bench".to_owned(),
+            genesis: fs::read(folder.join("bench.block")).unwrap(),
+            name: variable("HEDDLE_FABRIC_NET_NAME"),
+            port: variable("HEDDLE_FABRIC_NET_PORT").parse().unwrap(),
+            folder,
+        })
+    }
+
+    /// A server of the sample for a package, reached by peers under `name` on port 9999; it goes away with the network.
+    pub fn serve(&self, name: &str, package_id: &str) {
+        let container = format!("{}-{name}", self.name);
+        let mut docker = Command::new("docker");
+        docker.args(["run", "-d", "--name", &container, "--network", &self.name, "--network-alias", name]);
+        docker.args([
+            "-e",
+            &format!("CHAINCODE_ID={package_id}"),
+            "-e",
+            "CHAINCODE_SERVER_ADDRESS=0.0.0.0:9999",
+        ]);
+        docker.args(["-e", "CHAINCODE_TLS_DISABLED=true", "heddle.local/chaincode-example02:1"]);
+        docker.env("DOCKER_HOST", std::env::var("HEDDLE_TEST_DOCKER").unwrap());
+        let ran = docker.output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success() || said.contains("is already in use"), "{said}");
     }
 
     fn read(&self, path: &str) -> String {
@@ -71,17 +87,17 @@ impl Network {
     }
 
     pub fn orderer_admin(&self) -> NodeConn {
-        let client = "ordererOrganizations/example.com/users/Admin@example.com/tls";
-        self.conn(self.addresses.orderer_admin_port, "orderer0.example.com", ORDERER_ROOTS, Some(client))
+        let client = "ordererOrganizations/bench/users/Admin@bench/tls";
+        self.conn(self.port + ADMIN, "orderer0.bench", ORDERER_ROOTS, Some(client))
     }
 
     pub fn orderer_admin_without_certificate(&self) -> NodeConn {
-        self.conn(self.addresses.orderer_admin_port, "orderer0.example.com", ORDERER_ROOTS, None)
+        self.conn(self.port + ADMIN, "orderer0.bench", ORDERER_ROOTS, None)
     }
 
     pub fn orderer_admin_with_wrong_name(&self) -> NodeConn {
-        let client = "ordererOrganizations/example.com/users/Admin@example.com/tls";
-        self.conn(self.addresses.orderer_admin_port, "orderer1.example.com", ORDERER_ROOTS, Some(client))
+        let client = "ordererOrganizations/bench/users/Admin@bench/tls";
+        self.conn(self.port + ADMIN, "orderer1.bench", ORDERER_ROOTS, Some(client))
     }
 
     pub fn peer(&self, org: &str) -> NodeConn {
@@ -92,7 +108,7 @@ impl Network {
 
     /// A port where nothing listens.
     pub fn nobody(&self) -> NodeConn {
-        self.conn(1, "orderer0.example.com", ORDERER_ROOTS, None)
+        self.conn(1, "orderer0.bench", ORDERER_ROOTS, None)
     }
 
     pub fn admin(&self, org: &str) -> SigningIdentity {
@@ -109,9 +125,7 @@ impl Network {
     pub fn subscription(&self, source: Source) -> Subscription {
         let conn = match source {
             Source::Peer => self.peer("Org1MSP"),
-            Source::Orderer => {
-                self.conn(self.addresses.orderer_port, "orderer0.example.com", ORDERER_ROOTS, None)
-            }
+            Source::Orderer => self.conn(self.port + ORDERER, "orderer0.bench", ORDERER_ROOTS, None),
         };
         Subscription { conn, source, reader: self.admin("Org1MSP"), channel: self.channel.clone() }
     }
@@ -130,14 +144,14 @@ impl Network {
 
     fn org(&self, org: &str) -> (&'static str, u16) {
         match org {
-            "Org1MSP" => ("org1.example.com", self.addresses.org1_port),
-            "Org2MSP" => ("org2.example.com", self.addresses.org2_port),
+            "Org1MSP" => ("org1.bench", self.port + 2),
+            "Org2MSP" => ("org2.bench", self.port + 3),
             _ => panic!("no such organization"),
         }
     }
 }
 
-const ORDERER_ROOTS: &str = "ordererOrganizations/example.com/tlsca/tlsca.example.com-cert.pem";
+const ORDERER_ROOTS: &str = "ordererOrganizations/bench/tlsca/tlsca.bench-cert.pem";
 
 struct BreakingDial {
     inner: TcpDial,

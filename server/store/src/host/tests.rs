@@ -34,8 +34,8 @@ async fn update(store: &Store, id: &str, spec: &HostSpec) -> Result<(), StoreErr
 async fn a_changed_host_keeps_names_and_endpoints_unique() {
     on_both(async |store| {
         let (one, two) = (host("a", "one", "/s1"), host("b", "two", "/s2"));
-        store.host_create(&one).await.unwrap();
-        store.host_create(&two).await.unwrap();
+        store.host_create(&one, None).await.unwrap();
+        store.host_create(&two, None).await.unwrap();
         let mut spec = two.spec.clone();
         spec.name = one.spec.name.clone();
         let taken = update(&store, "b", &spec).await;
@@ -51,7 +51,7 @@ async fn a_changed_host_keeps_names_and_endpoints_unique() {
         moved.endpoint = Endpoint::Local { path: "/s3".to_owned() };
         update(&store, "a", &moved).await.unwrap();
         assert_eq!(store.host_read(&one.id).await.unwrap().unwrap().spec, moved);
-        store.host_create(&host("c", "one", "/s1")).await.unwrap();
+        store.host_create(&host("c", "one", "/s1"), None).await.unwrap();
         assert!(matches!(update(&store, "gone", &moved).await, Err(StoreError::NotFound)));
     })
     .await;
@@ -61,8 +61,8 @@ async fn a_changed_host_keeps_names_and_endpoints_unique() {
 async fn a_refusal_of_the_check_changes_nothing() {
     on_both(async |store| {
         let here = host("a", "here", "/s");
-        store.host_create(&here).await.unwrap();
-        store.claim_block(&here.id, &chain("c"), 10, &[100, 200], &[]).await.unwrap();
+        store.host_create(&here, None).await.unwrap();
+        store.claim_block(&here.id, &chain("c"), &here.spec, &[]).await.unwrap();
         let changed = HostSpec { capacity: 7, ..here.spec.clone() };
         let secret =
             SealedSecret { key: "host/a/tls".into(), sealed: vec![1], key_version: 1, created_ms: 1 };
@@ -84,11 +84,19 @@ async fn a_refusal_of_the_check_changes_nothing() {
 async fn no_claim_slips_between_the_check_and_the_change() {
     on_both(async |store| {
         let here = host("a", "here", "/s");
-        store.host_create(&here).await.unwrap();
-        let blocks: Vec<u16> = here.spec.blocks().collect();
+        store.host_create(&here, None).await.unwrap();
         let claims = (0..8).map(|n| {
-            let (store, blocks, id) = (store.clone(), blocks.clone(), here.id.clone());
-            tokio::spawn(async move { store.claim_block(&id, &chain(&format!("c{n}")), 10, &blocks, &[]).await })
+            let (store, id) = (store.clone(), here.id.clone());
+            tokio::spawn(async move {
+                loop {
+                    let seen = store.host_read(&id).await.unwrap().unwrap().spec;
+                    match store.claim_block(&id, &chain(&format!("c{n}")), &seen, &[]).await {
+                        // The change came in between: the operation looks again, too.
+                        Err(StoreError::Conflict { .. }) => {}
+                        other => return other,
+                    }
+                }
+            })
         });
         let claims: Vec<_> = claims.collect();
         let seen = std::sync::Mutex::new(0);
@@ -107,6 +115,116 @@ async fn no_claim_slips_between_the_check_and_the_change() {
         let stale = json!({ "id": "a", "name": "name here", "endpoint": "endpoint unix:///s", "spec": "{}", "claims": 0, "secrets": [] });
         let refused = store.write(Query::new(UPDATE, stale)).await.unwrap_err();
         assert!(refused.thrown("stale"), "{refused}");
+    })
+    .await;
+}
+
+/// Probing ports takes seconds; what an admin decides meanwhile counts, not what was read before.
+#[tokio::test]
+async fn a_claim_counts_on_the_host_as_it_is() {
+    on_both(async |store| {
+        let read = host("a", "here", "/s");
+        store.host_create(&read, None).await.unwrap();
+        store.claim_block(&read.id, &chain("one"), &read.spec, &[]).await.unwrap();
+        let claim = async |seen: &HostSpec| store.claim_block(&read.id, &chain("two"), seen, &[]).await;
+        let small = HostSpec { capacity: 1, ..read.spec.clone() };
+        update(&store, "a", &small).await.unwrap();
+        let late = claim(&read.spec).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        assert!(matches!(claim(&small).await, Err(StoreError::HostFull)));
+        let moved = HostSpec { port_first: 40_000, port_last: 40_999, ..read.spec.clone() };
+        update(&store, "a", &moved).await.unwrap();
+        let late = claim(&read.spec).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        let late = store.claim_move(&read.id, &chain("one"), 31_000, 31_100, &json!({})).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        // What is no matter of room is no reason to look again.
+        let ruled = HostSpec { image_rules: vec!["registry.example".to_owned()], ..moved.clone() };
+        update(&store, "a", &ruled).await.unwrap();
+        assert_eq!(claim(&moved).await.unwrap(), 40_000);
+        store.claim_move(&read.id, &chain("one"), 31_000, 40_100, &json!({})).await.unwrap();
+    })
+    .await;
+}
+
+/// The same, when the change falls between the last look and the transaction.
+#[tokio::test]
+async fn a_claim_of_another_host_than_the_stored_one_is_refused_in_its_transaction() {
+    on_both(async |store| {
+        let here = host("a", "here", "/s");
+        store.host_create(&here, None).await.unwrap();
+        let block = store.claim_block(&here.id, &chain("one"), &here.spec, &[]).await.unwrap();
+        let claim = json!({ "key": "a/two", "host": "a", "chain": "two", "capacity": 10, "blocks": [31_100], "skip": [], "spec": "{}" });
+        let refused = store.write(Query::new(crate::claim::CLAIM, claim)).await.unwrap_err();
+        assert!(refused.thrown("changed"), "{refused}");
+        let step = json!({ "key": "a/one", "host": "a", "chain": "one", "from": block, "to": 31_100, "plan": "{}", "spec": "{}" });
+        let refused = store.write(Query::new(crate::claim::MOVE, step)).await.unwrap_err();
+        assert!(refused.thrown("changed"), "{refused}");
+        let held = store.host_claims(&here.id).await.unwrap();
+        assert_eq!(held, [ClaimRecord { block, chain: "one".to_owned() }]);
+    })
+    .await;
+}
+
+fn sealed(key: &str) -> SealedSecret {
+    SealedSecret { key: key.to_owned(), sealed: vec![1], key_version: 1, created_ms: 1 }
+}
+
+#[tokio::test]
+async fn what_is_kept_below_a_host_comes_and_goes_with_it() {
+    on_both(async |store| {
+        let here = host("a", "here", "/s");
+        store.host_create(&here, Some(&sealed("host/a/tls"))).await.unwrap();
+        store.host_create(&host("ab", "there", "/t"), Some(&sealed("host/ab/tls"))).await.unwrap();
+        store.host_secret_put(&here.id, &sealed("host/a/registry/r.example")).await.unwrap();
+        for key in ["host/a/approved-images", "host/ab/approved-images"] {
+            store.setting_put(key, &json!([])).await.unwrap();
+        }
+        let refused = store.host_create(&host("b", "here", "/u"), Some(&sealed("host/b/tls"))).await;
+        assert!(matches!(refused, Err(StoreError::Taken { what: "name" })), "{refused:?}");
+        let keys = async || {
+            let secrets = store.secret_list_prefix("host/").await.unwrap();
+            secrets.into_iter().map(|secret| secret.key).collect::<Vec<_>>()
+        };
+        assert_eq!(keys().await, ["host/a/registry/r.example", "host/a/tls", "host/ab/tls"]);
+        store.host_remove(&here.id).await.unwrap();
+        assert_eq!(keys().await, ["host/ab/tls"]);
+        assert_eq!(store.setting_read("host/a/approved-images").await.unwrap(), None);
+        assert_eq!(store.setting_read("host/ab/approved-images").await.unwrap(), Some(json!([])));
+        let late = store.host_secret_put(&here.id, &sealed("host/a/registry/r.example")).await;
+        assert!(matches!(late, Err(StoreError::NotFound)), "{late:?}");
+        assert_eq!(keys().await, ["host/ab/tls"]);
+    })
+    .await;
+}
+
+fn seen(last_seen_ms: i64) -> HostStatus {
+    HostStatus { last_seen_ms: Some(last_seen_ms), ..HostStatus::default() }
+}
+
+#[tokio::test]
+async fn what_was_seen_of_a_host_before_it_was_changed_is_not_stored() {
+    on_both(async |store| {
+        let here = host("a", "here", "/s");
+        store.host_create(&here, None).await.unwrap();
+        let found = async || store.host_read(&here.id).await.unwrap().unwrap();
+        store.host_status_save(&here.id, &here.spec, &seen(1)).await.unwrap();
+        assert_eq!(found().await.status, seen(1));
+        let moved = HostSpec { endpoint: Endpoint::Local { path: "/t".to_owned() }, ..here.spec.clone() };
+        update(&store, "a", &moved).await.unwrap();
+        let late = store.host_status_save(&here.id, &here.spec, &seen(2)).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        store.host_status_save(&here.id, &moved, &seen(3)).await.unwrap();
+        let now = found().await;
+        assert_eq!((now.spec, now.status), (moved.clone(), seen(3)));
+        // The same, when the change falls between the last look and the transaction.
+        let late = json!({ "id": "a", "status": "{}", "spec": encode(&here.spec).unwrap() });
+        let refused = store.write(Query::new(SAVE_STATUS, late)).await.unwrap_err();
+        assert!(refused.thrown("changed"), "{refused}");
+        assert_eq!(found().await.status, seen(3));
+        store.host_remove(&here.id).await.unwrap();
+        let gone = store.host_status_save(&here.id, &moved, &seen(4)).await;
+        assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
     })
     .await;
 }

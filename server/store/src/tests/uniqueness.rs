@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use domain::chain::{ChainState, HealthView};
 use domain::id::{HostId, UserId};
+use domain::name::ChainName;
+use domain::transaction::TransactionState;
 use serde_json::json;
 use workflow::{Created, Log, NewOperation, OperationRecord, OperationState, Wanted};
 
@@ -80,7 +82,7 @@ async fn endpoints_of_hosts() {
     on_both(async |store| {
         one_wins(&store, |store, round, writer| async move {
             let id = format!("h{round}-{writer}");
-            store.host_create(&host(&id, &id, &format!("/run/{round}.sock"))).await
+            store.host_create(&host(&id, &id, &format!("/run/{round}.sock")), None).await
         })
         .await;
         assert_eq!(store.host_list().await.unwrap().len(), usize::try_from(rounds()).unwrap());
@@ -94,13 +96,14 @@ async fn blocks_of_ports() {
         for round in 0..rounds() {
             let id = HostId::new(format!("h{round}"));
             let name = format!("host-{round}");
-            store.host_create(&host(id.as_str(), &name, &format!("/run/{round}.sock"))).await.unwrap();
+            let here = host(id.as_str(), &name, &format!("/run/{round}.sock"));
+            store.host_create(&here, None).await.unwrap();
             let blocks: Vec<u16> = (0..8).map(|n| 31_000 + 100 * n).collect();
             let tries: Vec<_> = (0..WRITERS)
                 .map(|writer| {
-                    let (store, id, blocks) = (store.clone(), id.clone(), blocks.clone());
+                    let (store, id, spec) = (store.clone(), id.clone(), here.spec.clone());
                     tokio::spawn(async move {
-                        store.claim_block(&id, &chain(&format!("c{writer}")), 8, &blocks, &[]).await
+                        store.claim_block(&id, &chain(&format!("c{writer}")), &spec, &[]).await
                     })
                 })
                 .collect();
@@ -118,13 +121,14 @@ async fn blocks_of_ports() {
 async fn blocks_that_chains_move_to() {
     on_both(async |store| {
         let id = HostId::new("h");
-        store.host_create(&host("h", "here", "/run/engine.sock")).await.unwrap();
-        let blocks: Vec<u16> = (0..8).map(|n| 31_000 + 100 * n).collect();
+        let mut here = host("h", "here", "/run/engine.sock");
+        here.spec.port_last = 50_000;
+        store.host_create(&here, None).await.unwrap();
         for writer in 0..WRITERS {
-            store.claim_block(&id, &chain(&format!("c{writer}")), 8, &blocks, &[]).await.unwrap();
+            store.claim_block(&id, &chain(&format!("c{writer}")), &here.spec, &[]).await.unwrap();
         }
         for round in 0..rounds().min(100) {
-            let goal = 32_000 + u16::try_from(round).unwrap();
+            let goal = 32_000 + 100 * u16::try_from(round).unwrap();
             let claims = store.host_claims(&id).await.unwrap();
             let tries: Vec<_> = claims
                 .iter()
@@ -203,6 +207,53 @@ async fn keys_of_transactions() {
     .await;
 }
 
+#[tokio::test]
+async fn what_became_of_a_transaction_is_written_once() {
+    on_both(async |store| {
+        let pending = transaction(1, 1);
+        assert!(matches!(store.transaction_save(&pending).await, Err(StoreError::NotFound)));
+        store.transaction_create(&pending).await.unwrap();
+        store.transaction_save(&pending).await.unwrap();
+        let mut settled = pending.clone();
+        (settled.view.state, settled.view.block) = (TransactionState::Valid, Some(7));
+        store.transaction_save(&settled).await.unwrap();
+        // Whoever gave up waiting does not undo what somebody else found out.
+        assert!(matches!(store.transaction_save(&pending).await, Err(StoreError::NotFound)));
+        let kept = store.transaction_by_key(&settled.user, &settled.idempotency_key).await.unwrap();
+        assert_eq!(kept, Some(settled));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_pending_is_told_chain_by_chain() {
+    on_both(async |store| {
+        for round in 1..=3 {
+            let mut record = transaction(round, 1);
+            record.view.created_ms = round.into();
+            if round == 3 {
+                record.view.chain = ChainName::parse("other").unwrap();
+            }
+            store.transaction_create(&record).await.unwrap();
+        }
+        let demo = ChainName::parse("demo").unwrap();
+        let mut chains = store.transaction_pending_chains(10).await.unwrap();
+        chains.sort();
+        assert_eq!(chains, [demo.clone(), ChainName::parse("other").unwrap()]);
+        assert_eq!(store.transaction_pending_chains(3).await.unwrap(), std::slice::from_ref(&demo));
+        let ids = async |before_ms, limit| {
+            let rows = store.transaction_pending(&demo, before_ms, limit).await.unwrap();
+            rows.into_iter().map(|row| row.view.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(10, 9).await, ["tx-1-1", "tx-2-1"]);
+        assert_eq!(
+            (ids(2, 9).await, ids(10, 1).await),
+            (vec!["tx-1-1".to_owned()], vec!["tx-1-1".to_owned()])
+        );
+    })
+    .await;
+}
+
 fn transaction(round: u32, writer: u32) -> TransactionRecord {
     let view = json!({
         "id": format!("tx-{round}-{writer}"), "chain": "demo", "channel": "mychannel", "chaincode": "example02",
@@ -212,6 +263,7 @@ fn transaction(round: u32, writer: u32) -> TransactionRecord {
         view: serde_json::from_value(view).unwrap(),
         user: UserId::new("ada"),
         idempotency_key: format!("key-{round}"),
+        asked: Some(format!("sealed-{writer}")),
     }
 }
 

@@ -24,6 +24,11 @@ impl JumpClock {
     pub fn advance(&self, by_ms: u64) {
         self.now_ms.fetch_add(i64::try_from(by_ms).unwrap_or(0), Ordering::AcqRel);
     }
+
+    /// Sets the clock back, as somebody does who corrects a wrong one.
+    pub fn set_back(&self, by_ms: u64) {
+        self.now_ms.fetch_sub(i64::try_from(by_ms).unwrap_or(0), Ordering::AcqRel);
+    }
 }
 
 #[async_trait]

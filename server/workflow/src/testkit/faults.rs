@@ -258,6 +258,11 @@ impl Log for CrashLog {
         self.inner.events_of(operation, after, limit).await
     }
 
+    async fn events_last(&self, operation: &str, limit: u32) -> Result<Vec<EventRecord>, LogError> {
+        self.alive().await;
+        self.inner.events_last(operation, limit).await
+    }
+
     async fn last_sequence(&self) -> Result<u64, LogError> {
         self.alive().await;
         self.inner.last_sequence().await

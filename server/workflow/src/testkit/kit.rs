@@ -62,15 +62,19 @@ pub trait Trial: Send + Sync {
 pub struct Options {
     /// Every crash in a step or an undo is tried with this many seeds.
     pub seeds: u64,
+    /// One such crash, drawn by the seed, is tried with each of this many further seeds.
+    pub samples: u64,
     /// Every crash at a write of the log is tried with this many seeds.
     pub write_seeds: u64,
+    /// Only every so manieth write of the log; 1 for each.
+    pub write_stride: u32,
     /// Longest real time for one case; then it counts as stuck.
     pub case_timeout_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seeds: 3, write_seeds: 3, case_timeout_ms: 30_000 }
+        Self { seeds: 3, samples: 0, write_seeds: 3, write_stride: 1, case_timeout_ms: 30_000 }
     }
 }
 
@@ -151,6 +155,11 @@ pub async fn run<T: Trial>(trial: &T, options: Options) -> Report {
             play_one(trial, &options, case, &mut report).await;
         }
     }
+    for seed in options.seeds..options.seeds.saturating_add(options.samples) {
+        if let Some(case) = drawn(crash_cases(&steps, seed), seed) {
+            play_one(trial, &options, case, &mut report).await;
+        }
+    }
     for seed in 0..options.write_seeds {
         for then in [Then::Resume, Then::Undo, Then::Cancel] {
             crash_at_each_write(trial, &options, &steps, (seed, then), &mut report).await;
@@ -209,6 +218,13 @@ fn crash_cases(steps: &[String], seed: u64) -> Vec<Case> {
     cases
 }
 
+/// One of some cases, always the same for the same seed.
+fn drawn(mut cases: Vec<Case>, seed: u64) -> Option<Case> {
+    let count = u64::try_from(cases.len()).ok().filter(|count| *count > 0)?;
+    let index = usize::try_from(mixed(seed, count) % count).ok()?;
+    Some(cases.swap_remove(index))
+}
+
 /// Spreads seeds (SplitMix64's finishing steps).
 fn mixed(seed: u64, index: u64) -> u64 {
     let mut x = (seed << 16 | index).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -217,7 +233,7 @@ fn mixed(seed: u64, index: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Crashes at write 1, 2, 3 … of the log until a run gets by with fewer writes.
+/// Crashes at write 1, 2, 3 … of the log (or only at some of them) until a run gets by with fewer writes.
 async fn crash_at_each_write<T: Trial>(
     trial: &T,
     options: &Options,
@@ -226,7 +242,10 @@ async fn crash_at_each_write<T: Trial>(
     report: &mut Report,
 ) {
     let faults = if then == Then::Undo { full_undo(steps) } else { Vec::new() };
-    for number in 1.. {
+    let stride = options.write_stride.max(1);
+    // Each seed begins at another of the writes that a stride passes over.
+    let first = 1 + u32::try_from(seed % u64::from(stride)).unwrap_or(0);
+    for number in (0..).map(|turn: u32| first.saturating_add(turn.saturating_mul(stride))) {
         let mut crashed = false;
         for through in [false, true] {
             let case = Case::new("crash at a write of the log", then, faults.clone());

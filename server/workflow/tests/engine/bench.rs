@@ -209,6 +209,9 @@ impl Log for Line {
     async fn events_of(&self, operation: &str, after: u64, limit: u32) -> Result<Vec<EventRecord>, LogError> {
         self.log.events_of(operation, after, limit).await
     }
+    async fn events_last(&self, operation: &str, limit: u32) -> Result<Vec<EventRecord>, LogError> {
+        self.log.events_last(operation, limit).await
+    }
     async fn last_sequence(&self) -> Result<u64, LogError> {
         self.log.last_sequence().await
     }

@@ -115,7 +115,6 @@ fn children_cpu() -> Result<f64> {
 }
 
 /// Processor seconds that a running program has used so far (proc(5): utime and stime).
-#[expect(dead_code, reason = "for the benches of a running portal")]
 pub fn process_cpu(id: u32) -> Result<f64> {
     ticks(&id.to_string(), [11, 12])
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::figures::{self, Samples};
 use super::network;
-use super::portal::{self, Portal};
+use super::portal::{self, Build, Portal};
 use crate::engine_api::Engine;
 use crate::images::{self, Source};
 use crate::machine;
@@ -27,10 +27,10 @@ const RATIO: f64 = 0.9;
 const SCRIPT: Duration = Duration::from_secs(180);
 
 /// Measures, and fails when the portal commits less than nine tenths of what the client commits.
-pub fn run(paths: &Paths, engine: &str, rounds: usize) -> Result<()> {
+pub fn run(paths: &Paths, build: Build, engine: &str, rounds: usize) -> Result<()> {
     images::ensure(paths, &Engine::from_address(engine)?, Source::Built)?;
     let go = machine::ensure_go(&paths.cache)?;
-    let program = portal::build(paths, &[])?;
+    let program = portal::build(paths, build, &[])?;
     let mut portal = Portal::start(paths, &program, Some(engine))?;
     portal.sign_in()?;
     let host = portal.add_host()?;

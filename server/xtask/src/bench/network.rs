@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::figures::{self, Samples};
-use super::portal::{self, Portal};
+use super::portal::{self, Build, Portal};
 use crate::engine_api::Engine;
 use crate::images::{self, Source};
 use crate::nodes;
@@ -39,10 +39,10 @@ struct Times {
 }
 
 /// Measures, and fails when the portal is slower.
-pub fn run(paths: &Paths, engine: &str, rounds: usize, judged: Judged) -> Result<()> {
+pub fn run(paths: &Paths, build: Build, engine: &str, rounds: usize, judged: Judged) -> Result<()> {
     images::ensure(paths, &Engine::from_address(engine)?, Source::Built)?;
     let script = Script::new(paths, engine)?;
-    let program = portal::build(paths, &[])?;
+    let program = portal::build(paths, build, &[])?;
     let mut portal = Portal::start(paths, &program, Some(engine))?;
     portal.sign_in()?;
     let host = portal.add_host()?;

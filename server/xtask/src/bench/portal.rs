@@ -34,15 +34,31 @@ pub struct Portal {
     pub ready: Duration,
 }
 
-/// Builds the release binary; `features` are those of the crate `server`.
-pub fn build(paths: &Paths, features: &[&str]) -> Result<PathBuf> {
+/// Which build of the portal is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// What is shipped.
+    Release,
+    /// What `cargo xtask run` starts.
+    Run,
+}
+
+/// Builds the portal's binary; `features` are those of the crate `server`.
+pub fn build(paths: &Paths, build: Build, features: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--locked", "--release", "--package", "server"]);
+    cargo.args(["build", "--locked", "--package", "server"]);
+    let folder = match build {
+        Build::Release => "release",
+        Build::Run => "debug",
+    };
+    if build == Build::Release {
+        cargo.arg("--release");
+    }
     if !features.is_empty() {
         cargo.args(["--features", &features.join(",")]);
     }
     process::run(cargo.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target), BUILD)?;
-    Ok(paths.target.join("release").join("heddle"))
+    Ok(paths.target.join(folder).join("heddle"))
 }
 
 impl Portal {

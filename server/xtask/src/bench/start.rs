@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::figures::{self, Samples};
-use super::portal::{self, Portal};
+use super::portal::{self, Build, Portal};
 use crate::paths::Paths;
 use crate::report::say;
 
@@ -16,8 +16,8 @@ const MEMORY_MB: f64 = 150.0;
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Starts several portals one after another; fails when the median misses a promise.
-pub fn run(paths: &Paths, rounds: usize) -> Result<()> {
-    let program = portal::build(paths, &[])?;
+pub fn run(paths: &Paths, build: Build, rounds: usize) -> Result<()> {
+    let program = portal::build(paths, build, &[])?;
     let (mut ready, mut memory) = (Samples::default(), Samples::default());
     for _ in 0..rounds {
         let mut portal = Portal::start(paths, &program, None)?;

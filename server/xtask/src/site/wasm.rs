@@ -23,11 +23,17 @@ const WHOLE: &str = "whole.wasm";
 /// The script that loads the parts; the pages know it by this name.
 const LOADER: &str = "./__wasm_split.______________________.js";
 /// Stands before that script and takes the place of the browser's `fetch` in it: a page must not die because the network
-/// was away for a moment while one of its parts was on the way.
+/// was away for a moment while one of its parts was on the way, and a page of a portal that has been renewed since is
+/// loaded anew, once, instead of staying without the part.
 const RETRY: &str = "async function fetch(address) {
   for (let wait = 100; ; wait *= 2) {
     try {
       const answer = await globalThis.fetch(address);
+      if (answer.status === 404 && !(Date.now() - sessionStorage.getItem('heddle-renewed') < 60000)) {
+        sessionStorage.setItem('heddle-renewed', Date.now());
+        location.reload();
+        await new Promise(() => {});
+      }
       return new Response(await answer.arrayBuffer(), { status: answer.status, headers: answer.headers });
     } catch (error) {
       if (wait > 3000) throw error;

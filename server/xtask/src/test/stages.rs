@@ -11,9 +11,8 @@ use super::Bench;
 use crate::fingerprint::{self, Fingerprint};
 use crate::machine;
 use crate::paths::Paths;
-use crate::process::{BUILD, LONG, SHORT, logged, run, tee};
+use crate::process::{BUILD, LONG, SHORT, logged, output, run, tee};
 use crate::report::say;
-use crate::site::Quality;
 
 /// Where Debian puts the browser; another one is named by HEDDLE_CHROMIUM.
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -75,18 +74,26 @@ pub fn images(bench: &mut Bench) -> Result<()> {
 pub fn unit(bench: &mut Bench) -> Result<()> {
     let words = ["test", "--locked", "--no-fail-fast"];
     run(cargo(&bench.paths).args(words).arg("--no-run"), BUILD)?;
-    let mut command = inside(bench, "cargo")?;
-    command.args(words).arg("--offline").current_dir(&bench.paths.root);
-    let (status, text) = tee(&mut command, BUILD)?;
+    let network = Network::new(bench)?;
+    let raised = ["up", "deploy", "second"].into_iter().try_for_each(|verb| network.perform(bench, verb));
+    let tested = raised.and_then(|()| {
+        let mut command = inside(bench, "cargo")?;
+        command.args(words).arg("--offline").current_dir(&bench.paths.root).envs(network.variables());
+        tee(&mut command, BUILD)
+    });
+    let removed = network.perform(bench, "down");
+    let (status, text) = tested?;
     bench.summary.add_cargo(&text);
+    removed?;
     if !status.success() {
         bail!("tests failed");
     }
     Ok(())
 }
 
+/// What is tested is what is shipped, and a first visit must not load too much of it.
 pub fn build(bench: &mut Bench) -> Result<()> {
-    crate::site::build(&bench.paths, Quality::Release)?;
+    crate::size::check(&bench.paths)?;
     crate::run::build_portal(&bench.paths)?;
     bench.portal_built = true;
     Ok(())
@@ -144,12 +151,51 @@ fn install_npm_packages(paths: &Paths, folder: &Path) -> Result<()> {
     fs::write(stamp, wanted).context("the stamp of the npm packages cannot be written")
 }
 
+/// A network of Fabric's official tools, on which the protocol is tested.
+struct Network {
+    folder: PathBuf,
+    tools: PathBuf,
+    name: String,
+}
+
+impl Network {
+    /// First of its four ports, below those that chains of the tests take.
+    const PORT: &str = "18100";
+
+    fn new(bench: &Bench) -> Result<Self> {
+        let binaries = bench.binaries.as_ref().context("there are no Fabric programs")?;
+        let name = format!("heddle-protocol-{}", std::process::id());
+        Ok(Self { folder: env::temp_dir().join(&name), tools: binaries.folder.clone(), name })
+    }
+
+    fn perform(&self, bench: &Bench, verb: &str) -> Result<()> {
+        let mut command = inside(bench, "bash")?;
+        command.arg(bench.paths.root.join("end2end/bench/network/network.sh"));
+        command.args([&self.tools, &self.folder]).args([&self.name, Self::PORT, verb]);
+        let engine = bench.engine.as_ref().context("there is no test engine")?;
+        output(command.env("DOCKER_HOST", engine.api().address()), LONG).map(drop)
+    }
+
+    fn variables(&self) -> [(&'static str, String); 3] {
+        [
+            ("HEDDLE_FABRIC_NET", self.folder.display().to_string()),
+            ("HEDDLE_FABRIC_NET_NAME", self.name.clone()),
+            ("HEDDLE_FABRIC_NET_PORT", Self::PORT.to_owned()),
+        ]
+    }
+}
+
 /// A command where the engine's ports are, with every variable that tests read.
 fn inside(bench: &Bench, program: &str) -> Result<Command> {
     let engine = bench.engine.as_ref().context("there is no test engine")?;
     let binaries = bench.binaries.as_ref().context("there are no Fabric programs")?;
     let mut command = engine.inside(program);
     command.env("HEDDLE_FABRIC_BIN", &binaries.folder).env("CARGO_TARGET_DIR", &bench.paths.target);
+    // Some tests build their own images: with the Go that built the nodes, wherever it lies.
+    let go = machine::ensure_go(&bench.paths.cache)?;
+    let folders = go.parent().map(Path::to_path_buf).into_iter();
+    let path = env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", env::join_paths(folders.chain(env::split_paths(&path)))?);
     if bench.full {
         command.env("HEDDLE_TEST_FULL", "1");
     }

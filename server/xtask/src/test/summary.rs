@@ -1,16 +1,24 @@
 //! Reads what test runners say at the end. Nothing is counted that no runner reported.
 
+use std::collections::BTreeSet;
+
 /// The sum of several runs, with the closing lines as they were written.
 #[derive(Debug, Default)]
 pub struct Summary {
     pub passed: u64,
     pub failed: u64,
     pub lines: Vec<String>,
+    /// Why tests that are counted as passed did not run.
+    pub skipped: BTreeSet<String>,
 }
 
 impl Summary {
     /// Adds the output of `cargo test`: one line `test result: …` per test program.
     pub fn add_cargo(&mut self, output: &str) {
+        // A test that could not run says so past the runner, possibly in the middle of the runner's own line.
+        for reason in output.lines().filter_map(|line| line.split_once("skipped: ")) {
+            self.skipped.insert(reason.1.to_owned());
+        }
         for line in output.lines().filter(|line| line.starts_with("test result: ")) {
             self.passed += number_before(line, "passed").unwrap_or(0);
             self.failed += number_before(line, "failed").unwrap_or(0);
@@ -70,12 +78,13 @@ mod tests {
     fn cargo_results_add_up() {
         let mut summary = Summary::default();
         summary.add_cargo(
-            "test a ... ok\n\
+            "test a ... skipped: no image of 3.1\ntest a ... ok\nskipped: no image of 3.1\n\
              test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.50s\n\
              test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n\
              test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
         );
         assert_eq!((summary.passed, summary.failed, summary.lines.len()), (15, 2, 2));
+        assert!(summary.skipped.iter().eq(["no image of 3.1"]));
     }
 
     #[test]

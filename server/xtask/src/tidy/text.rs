@@ -17,6 +17,9 @@ const MARKUP: [(&str, &str); 3] = [
     (" style=", "inline styles are refused by the security policy: use a class"),
 ];
 
+/// How a form of a page may be sent. Without its script a form that says nothing puts what was typed into the address.
+const SENDING: [&str; 2] = ["<form method=\"post\"", "<form method=\"dialog\""];
+
 /// Checks one text file.
 pub fn check(name: &str, content: &str) -> Vec<Finding> {
     if FOREIGN.iter().any(|file| name == *file || name.ends_with(&format!("/{file}"))) {
@@ -32,9 +35,21 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
         if page && !line.trim_start().starts_with("//") {
             let bad = MARKUP.iter().filter(|(pattern, _)| line.contains(pattern));
             findings.extend(bad.map(|(_, reason)| Finding::at(name, number, *reason)));
+            if has_form(line) && !SENDING.iter().any(|begin| line.contains(begin)) {
+                let reason =
+                    "a form begins with method=\"post\" or \"dialog\", or secrets end up in addresses";
+                findings.push(Finding::at(name, number, reason));
+            }
         }
     }
     findings
+}
+
+/// True when the line begins a form; the components whose names begin like one are not meant.
+fn has_form(line: &str) -> bool {
+    line.match_indices("<form").any(|(begin, word)| {
+        !line[begin + word.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
+    })
 }
 
 /// True when the word stands alone in the line and no issue number follows it.
@@ -77,6 +92,18 @@ mod tests {
             assert!(check("server/src/a.rs", bad).is_empty(), "{bad}");
         }
         for good in ["// never inner_html", "<link rel=stylesheet/>", "<textarea prop:value=x>"] {
+            assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
+        }
+    }
+
+    #[test]
+    fn forms_say_how_they_are_sent() {
+        for bad in ["<form>", "<form class=\"card\">", "<form", "<form method=\"get\">"] {
+            assert_eq!(check("app/src/pages/a.rs", bad).len(), 1, "{bad}");
+        }
+        for good in
+            ["<form method=\"post\" class=x>", "<form method=\"dialog\">", "</form>", "<Form/>", "<formula>"]
+        {
             assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
         }
     }

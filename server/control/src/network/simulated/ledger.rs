@@ -6,7 +6,7 @@ use fabric::error::{FabricError, GrpcCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::network::{Committed, CommittedDefinition, DefinitionSpec};
+use crate::network::{Call, Committed, CommittedDefinition, DefinitionSpec};
 
 /// A definition as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub(super) struct Ledger {
     anchors: BTreeMap<String, Vec<String>>,
     /// Block of each transaction.
     transactions: BTreeMap<String, u64>,
+    /// The transaction of a block, in hexadecimal digits.
+    envelopes: BTreeMap<u64, String>,
 }
 
 fn slot(name: &str, sequence: i64, msp_id: &str) -> String {
@@ -153,13 +155,33 @@ impl Ledger {
         Ok(())
     }
 
-    /// A call of the sample: `init a 100 b 200`, `move a b 10`, `query a`. Returns what it answers and what it would
-    /// write.
-    pub(super) fn call(
-        &self,
-        chaincode: &str,
-        arguments: &[Vec<u8>],
-    ) -> Result<(Vec<u8>, BTreeMap<String, i64>), FabricError> {
+    /// Refuses a first call that is none, and every other call before it. Returns what the call leaves behind.
+    fn check_init(&self, call: &Call) -> Result<BTreeMap<String, i64>, FabricError> {
+        let Some(definition) = self.definitions.get(&call.chaincode) else { return Ok(BTreeMap::new()) };
+        let key = format!("{}/initialized {}", call.chaincode, definition.version);
+        let done = !definition.init_required || self.state.contains_key(&key);
+        match (call.is_init, done) {
+            (true, true) => Err(refused_call("is already initialized but called as init", &call.chaincode)),
+            (false, false) => Err(refused_call(
+                "has not been initialized for this version, must call as init first",
+                &call.chaincode,
+            )),
+            (true, false) => Ok(BTreeMap::from([(key, 1)])),
+            (false, true) => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// A call of the sample: `init a 100 b 200`, `move a b 10`, `query a`; and `reveal name`, which tells a private
+    /// input. Returns what it answers and what it would write.
+    pub(super) fn call(&self, call: &Call) -> Result<(Vec<u8>, BTreeMap<String, i64>), FabricError> {
+        let mut all = self.check_init(call)?;
+        let (answer, writes) = self.invoke(call)?;
+        all.extend(writes);
+        Ok((answer, all))
+    }
+
+    fn invoke(&self, call: &Call) -> Result<(Vec<u8>, BTreeMap<String, i64>), FabricError> {
+        let (chaincode, arguments) = (&call.chaincode, &call.arguments);
         let words: Vec<String> =
             arguments.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -180,17 +202,22 @@ impl Ledger {
                 let writes = [(key(a), value(a)? - amount), (key(b), value(b)? + amount)];
                 Ok((Vec::new(), writes.into_iter().collect()))
             }
+            ["reveal", name] => match call.transient.get(*name) {
+                Some(value) => Ok((value.clone(), BTreeMap::new())),
+                None => Err(failed(format!("no private input {name}"))),
+            },
             ["query", name] => Ok((value(name)?.to_string().into_bytes(), BTreeMap::new())),
             _ => Err(failed("Invalid invoke function name".to_owned())),
         }
     }
 
     /// Writes a transaction, once.
-    pub(super) fn write(&mut self, tx_id: &str, writes: BTreeMap<String, i64>) {
+    pub(super) fn write(&mut self, tx_id: &str, writes: BTreeMap<String, i64>, envelope: String) {
         if self.transactions.contains_key(tx_id) {
             return;
         }
         self.transactions.insert(tx_id.to_owned(), self.height);
+        self.envelopes.insert(self.height, envelope);
         self.state.extend(writes);
         self.height += 1;
     }
@@ -208,11 +235,27 @@ impl Ledger {
         self.anchors.get(msp_id).cloned().unwrap_or_default()
     }
 
+    /// The block of a transaction.
+    pub(super) fn block_of(&self, tx_id: &str) -> Option<u64> {
+        self.transactions.get(tx_id).copied()
+    }
+
+    /// What was ordered into a block.
+    pub(super) fn envelopes(&self, number: u64) -> Vec<Vec<u8>> {
+        let found = self.envelopes.get(&number).and_then(|text| hex::decode(text).ok());
+        found.into_iter().collect()
+    }
+
     /// Where a transaction ended.
     pub(super) fn status(&self, tx_id: &str) -> Option<Committed> {
         let block = *self.transactions.get(tx_id)?;
         Some(Committed { block, code: "VALID".to_owned(), valid: true })
     }
+}
+
+/// A refusal before the chaincode is asked.
+fn refused_call(why: &str, chaincode: &str) -> FabricError {
+    FabricError::Proposal { status: 500, message: format!("chaincode '{chaincode}' {why}") }
 }
 
 fn failed(message: String) -> FabricError {

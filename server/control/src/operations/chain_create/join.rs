@@ -1,6 +1,7 @@
 //! The last step of a creation: every node joins the first channel, and the chain is open once all of them serve it.
 
 use domain::chain::{ChainSpec, ChainState};
+use domain::id::OperationId;
 use domain::node::NodeKind;
 use store::ChannelRecord;
 use workflow::{Context, Operation, StepError};
@@ -9,6 +10,7 @@ use super::ports::planned;
 use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
+use crate::operations::leader::await_leader;
 use crate::operations::{for_each_node, link_of, step_error, store_error, until, with_logs};
 use crate::services::Services;
 
@@ -49,15 +51,14 @@ async fn await_ready<P: Operation<Env = Services>>(
     link: &ChainLink,
     channel: &str,
 ) -> Result<(), StepError> {
-    for node in &link.plan.nodes {
-        until(ctx, node.name.as_str(), || async {
-            let network = &ctx.env().network;
-            match node.kind {
-                NodeKind::Orderer => Ok(network.orderer_ready(link, node, channel).await?.then_some(())),
-                _ => Ok((network.height(link, node, channel).await? > 0).then_some(())),
-            }
-        })
-        .await?;
+    await_leader(ctx, link, channel).await?;
+    for node in link.plan.of_kind(NodeKind::Peer) {
+        let ready = until(ctx, node.name.as_str(), || async {
+            Ok((ctx.env().network.height(link, node, channel).await? > 0).then_some(()))
+        });
+        if let Err(error) = ready.await {
+            return Err(with_logs(link, node, error).await);
+        }
     }
     Ok(())
 }
@@ -71,4 +72,18 @@ async fn open_chain<P: CreatesChain>(ctx: &Context<P>, spec: &ChainSpec) -> Resu
     };
     services.store.channel_put(&spec.name, &channel).await.map_err(store_error)?;
     set_state(services, &spec.name, &[ChainState::Creating, ChainState::Running], ChainState::Running).await
+}
+
+/// A chain that is taken back is not open any more: the reconciler would bring back what the undo removes. What is gone,
+/// or belongs to another creation, has nothing to close.
+pub(super) async fn close_chain<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
+    let (services, name) = (ctx.env(), &ctx.params().chain_spec().name);
+    let record = services.store.chain_read(name).await.map_err(store_error)?;
+    let own = Some(OperationId::new(ctx.operation_id()));
+    match record.filter(|record| record.operation == own).map(|record| record.state) {
+        Some(ChainState::Running) => {
+            set_state(services, name, &[ChainState::Running], ChainState::Creating).await
+        }
+        _ => Ok(()),
+    }
 }

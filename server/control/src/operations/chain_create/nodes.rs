@@ -2,58 +2,61 @@
 
 use std::sync::Arc;
 
-use agents::{AgentError, Limits, NodeNetwork, NodeSpec, PortSpec, Publish, SpaceSpec};
-use domain::chain::ChainSpec;
+use agents::{
+    Agent, AgentError, ImageFacts, Limits, NodeNetwork, NodeSpec, NodeStatus, PortSpec, Publish, SpaceSpec,
+};
+use domain::chain::{ChainSpec, Consensus};
 use domain::host::PORTS_PER_CHAIN;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::node_config;
-use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError, StepOutput};
 
 use super::CreatesChain;
-use super::ports::{move_ports, planned};
+use super::ports::{move_ports, planned, to_value};
 use crate::material::plain_file;
 use crate::network::ChainLink;
-use crate::operations::{agent_error, for_each_node, host_prepare, link_of, step_error, until, with_logs};
+use crate::operations::{
+    agent_error, for_each_node, host_prepare, link_of, step_error, store_error, until, with_logs,
+};
 use crate::services::Services;
-use crate::topology::{self, ChainPlan, PlannedNode};
+use crate::topology::{self, ChainPlan, ImagesPinned, PlannedNode};
 
 /// Where a node finds its configuration.
 pub const CONFIG_PATH: &str = node_config::CONFIG_DIR;
-/// What a node's data volume covers: exactly the volume that public images declare, so that no second one appears.
+/// What a node's data volume covers: exactly the volume for data that public images declare. The one that they declare
+/// for their own configuration stays unnamed, and goes with its container.
 pub const DATA_PATH: &str = "/var/hyperledger";
 /// Processes and threads a node may have.
 const PIDS_MAX: u32 = 2_048;
-
-/// Images by their ids, so that a later pull of the same name changes nothing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ImagesPinned {
-    pub peer: String,
-    pub orderer: String,
-}
 
 impl StepOutput for ImagesPinned {
     const STEP: &'static str = "ensure-images";
 }
 
 pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<ImagesPinned, StepError> {
-    let plan = planned(&ctx).await?;
+    let mut plan = planned(&ctx).await?;
     let of = |kind| plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
     let peer = ensure_first(&ctx, of(NodeKind::Peer)).await?;
     let orderer = ensure_first(&ctx, of(NodeKind::Orderer)).await?;
-    Ok(ImagesPinned { peer, orderer })
+    let digest = |facts: &ImageFacts| facts.digest.clone().filter(|_| !facts.local_only);
+    let (peer_digest, orderer_digest) = (digest(&peer), digest(&orderer));
+    let images = ImagesPinned { peer: peer.id, orderer: orderer.id, peer_digest, orderer_digest };
+    // The chain's record outlives this operation's: whoever makes a node anew finds its image there.
+    plan.images = Some(images.clone());
+    ctx.env().store.chain_plan_save(&plan.chain, to_value(&plan)?).await.map_err(store_error)?;
+    Ok(images)
 }
 
-/// The id of the first of some images that is present, else of the first that can be pulled.
+/// The first of some images that is present, else the first that can be pulled.
 async fn ensure_first<P: CreatesChain>(
     ctx: &Context<P>,
     references: Vec<String>,
-) -> Result<String, StepError> {
+) -> Result<ImageFacts, StepError> {
     let host = &ctx.params().chain_spec().host;
     let agent = ctx.env().agent(host).await.map_err(step_error)?;
     let facts = host_prepare::ensure_first(ctx, host, agent.as_ref(), references).await?;
-    Ok(facts.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?.id)
+    facts.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))
 }
 
 /// Why a node could not be started.
@@ -113,8 +116,9 @@ async fn ensure_nodes<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Re
     let images = &ctx.output::<ImagesPinned>()?;
     let block = link.plan.port_block;
     for_each_node(ctx, link.plan.nodes.clone(), |node| async move {
+        let image = images.of(node.kind).to_owned();
         let spec =
-            node_spec(ctx.env(), link, &node, images, ctx.operation_id(), true).await.map_err(step_error)?;
+            node_spec(ctx.env(), link, &node, image, ctx.operation_id(), true).await.map_err(step_error)?;
         match link.agent.ensure_node(&spec).await {
             Ok(_) => Ok(()),
             Err(AgentError::PortTaken(port)) if (block..block + PORTS_PER_CHAIN).contains(&port) => {
@@ -127,11 +131,11 @@ async fn ensure_nodes<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Re
 }
 
 /// What a node of a chain shall be, as its host's agent understands it.
-pub(crate) async fn node_spec(
+async fn node_spec(
     services: &Services,
     link: &ChainLink,
     node: &PlannedNode,
-    images: &ImagesPinned,
+    image: String,
     operation: &str,
     allow_new_data: bool,
 ) -> Result<NodeSpec, Error> {
@@ -153,6 +157,8 @@ pub(crate) async fn node_spec(
             msp_id: node.msp_id.clone(),
             address: format!("{}:{}", node.domain_name, node.inner_port()),
             gossip_bootstrap: vec![bootstrap(&link.plan, node)],
+            // No single orderer is believed where some may lie.
+            cluster_delivery: link.plan.consensus == Consensus::Bft,
             ..Default::default()
         })
     };
@@ -161,7 +167,7 @@ pub(crate) async fn node_spec(
         chain: link.plan.chain.to_string(),
         node: node.name.to_string(),
         kind: node.kind.as_str().to_owned(),
-        image: if orderer { images.orderer.clone() } else { images.peer.clone() },
+        image,
         entrypoint: Vec::new(),
         command: if orderer {
             vec!["orderer".to_owned()]
@@ -187,6 +193,62 @@ pub(crate) async fn node_spec(
         refuse_image_volumes: false,
         allow_new_data,
     })
+}
+
+/// What a node whose container is gone shall be, around the data that it still has; none when nobody knows its image. It
+/// runs what its chain was made with, for a name may stand for another image by now. Where the record does not tell, it
+/// runs what another node of its kind runs, else the first by name.
+pub(crate) async fn spec_anew(
+    services: &Services,
+    link: &ChainLink,
+    node: &PlannedNode,
+    operation: &str,
+    others: &[NodeStatus],
+) -> Result<Option<NodeSpec>, Error> {
+    let image = match &link.plan.images {
+        Some(images) => Some(pinned(services, link, node.kind, images).await?),
+        None => image_of(link.agent.as_ref(), node, others).await?,
+    };
+    match image {
+        Some(image) => node_spec(services, link, node, image, operation, false).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The image that a chain was made with. If its host has lost it, it comes from its registry again, by digest, so that
+/// nothing else can come.
+async fn pinned(
+    services: &Services,
+    link: &ChainLink,
+    kind: NodeKind,
+    images: &ImagesPinned,
+) -> Result<String, Error> {
+    let id = images.of(kind).to_owned();
+    let Some(digest) = images.digest_of(kind) else { return Ok(id) };
+    if link.agent.image(&id).await.map_err(crate::error::agent)?.is_some() {
+        return Ok(id);
+    }
+    let credentials = services.pull_credentials(&link.plan.host, digest).await?;
+    let _on_the_page = services.pulls.begin(&link.plan.host, digest);
+    let pulled = link.agent.ensure_image(digest, credentials.as_ref(), &mut |_| ()).await;
+    Ok(pulled.map_err(crate::error::agent)?.id)
+}
+
+async fn image_of(
+    agent: &dyn Agent,
+    node: &PlannedNode,
+    others: &[NodeStatus],
+) -> Result<Option<String>, Error> {
+    let mut of_kind = others.iter().filter(|other| other.kind == node.kind.as_str());
+    if let Some(id) = of_kind.find_map(|other| other.image_id.clone()) {
+        return Ok(Some(id));
+    }
+    for reference in &node.images {
+        if let Some(facts) = agent.image(reference).await.map_err(crate::error::agent)? {
+            return Ok(Some(facts.id));
+        }
+    }
+    Ok(None)
 }
 
 /// The peer of the same organization that a peer looks for first; the first one looks for itself.

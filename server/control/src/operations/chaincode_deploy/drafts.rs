@@ -47,6 +47,16 @@ pub(crate) async fn find(
     Ok(read(services, &spec.chain).await.map_err(step_error)?.remove(&key(spec)))
 }
 
+/// The draft that a sequence belongs to: what is there of it was begun before, and is not for another operation to take
+/// away.
+pub(crate) async fn of_sequence(
+    services: &Services,
+    spec: &DeploySpec,
+    sequence: i64,
+) -> Result<Option<ChaincodeRecord>, StepError> {
+    Ok(find(services, spec).await?.filter(|draft| draft.sequence == sequence))
+}
+
 /// Keeps a draft instead of the one before.
 pub(crate) async fn put(
     services: &Services,

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError};
 
 use super::{
-    DeploysChaincode, ImageResolved, Member, PackagesMade, in_force, members, place, places, possible_members,
+    DeploysChaincode, ImageResolved, Member, PackagesMade, drafts, in_force, members, place, places,
+    possible_members,
 };
 use crate::error::internal;
 use crate::network::ChainLink;
@@ -97,12 +98,15 @@ pub(super) async fn package_secret(services: &Services, place: &str) -> Result<P
     secret.ok_or_else(|| step_error(internal("read a package", place)))
 }
 
+/// Removes what was made for this sequence, unless it was committed or begun by an operation before.
 pub(in crate::operations) async fn discard_packages<P: DeploysChaincode>(
     ctx: Context<P>,
 ) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
-    if in_force(services, spec, resolved.sequence).await? {
+    if in_force(services, spec, resolved.sequence).await?
+        || drafts::of_sequence(services, spec, resolved.sequence).await?.is_some()
+    {
         return Ok(());
     }
     let link = link(services, &spec.chain).await.map_err(step_error)?;

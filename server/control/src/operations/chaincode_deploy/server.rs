@@ -3,18 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use agents::{AgentError, Limits, NodeFile, NodeNetwork, NodeRef, NodeSpec, PortSpec, Publish};
+use domain::Error;
 use domain::chaincode::DeploySpec;
 use domain::node::NodeKind;
+use store::ChaincodeRecord;
 use workflow::{Context, StepError};
 use zeroize::Zeroizing;
 
 use super::package::{PackageSecret, package_secret};
-use super::{DeploysChaincode, ImageResolved, Member, in_force, members, place, possible_members};
+use super::settle::await_servers;
+use super::{
+    DeploysChaincode, ImageResolved, drafts, in_force, members, place, possible_members, server_name,
+};
+use crate::error::internal;
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
-use crate::operations::{agent_error, chaincode_nodes, link, step_error};
-use crate::topology::CHAINCODE_PORT;
+use crate::operations::{agent_error, chaincode_nodes, link, step_error, with_lines_of};
+use crate::services::Services;
+use crate::topology::{CHAINCODE_PORT, ChainPlan};
 
 /// The user that chaincode runs as, whatever its image says: never root.
 const CHAINCODE_USER: &str = "65532:65532";
@@ -27,19 +34,65 @@ pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
+    let mut servers = Vec::new();
     for member in members(services, &link, spec, resolved.sequence).await? {
         let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
-        let node = server_spec(&link, &member, &secret, &resolved.image_id, ctx.operation_id());
-        link.agent.ensure_node(&node).await.map_err(agent_error)?;
-        ctx.note(format!("{} is up", member.server)).await;
+        let node = server_spec(&link, &member.server, &secret, &resolved.image_id, ctx.operation_id());
+        let place = member.place(&link);
+        if let Err(error) = link.agent.ensure_node(&node).await {
+            return Err(with_lines_of(&link, &place, agent_error(error)).await);
+        }
+        servers.push(place);
+    }
+    await_servers(&ctx, &link, &servers).await?;
+    for server in servers {
+        ctx.note(format!("{} is up", server.node)).await;
     }
     Ok(())
+}
+
+/// MSP IDs and containers of the organizations that serve a definition.
+pub(crate) fn servers_of(plan: &ChainPlan, record: &ChaincodeRecord) -> Vec<(String, String)> {
+    let spec = recorded_spec(plan, record);
+    let members = plan.members().filter(|(_, member)| record.package_ids.contains_key(&member.msp_id));
+    let name = |organization| server_name(&spec, record.sequence, organization);
+    members.map(|(organization, member)| (member.msp_id.clone(), name(organization))).collect()
+}
+
+/// The container of a definition in force as it was deployed, from what is kept of it.
+pub(crate) async fn kept_server(
+    services: &Services,
+    link: &ChainLink,
+    record: &ChaincodeRecord,
+    msp_id: &str,
+    server: &str,
+    operation: &str,
+) -> Result<NodeSpec, Error> {
+    let place = place(&recorded_spec(&link.plan, record), record.sequence, msp_id);
+    let secret = services.secret::<PackageSecret>(&place).await?;
+    let secret = secret.ok_or_else(|| internal("read a package", &place))?;
+    Ok(server_spec(link, server, &secret, &record.image_id, operation))
+}
+
+/// What was asked for when a definition was deployed.
+fn recorded_spec(plan: &ChainPlan, record: &ChaincodeRecord) -> DeploySpec {
+    DeploySpec {
+        chain: plan.chain.clone(),
+        channel: record.channel.clone(),
+        name: record.name.clone(),
+        version: record.version.clone(),
+        image: record.image.clone(),
+        policy: record.policy.clone(),
+        init_required: record.init_required,
+        label: None,
+        peers: Vec::new(),
+    }
 }
 
 /// The container of an organization's chaincode server.
 fn server_spec(
     link: &ChainLink,
-    member: &Member,
+    server: &str,
     secret: &PackageSecret,
     image: &str,
     operation: &str,
@@ -63,7 +116,7 @@ fn server_spec(
     NodeSpec {
         installation: link.installation.clone(),
         chain: link.plan.chain.to_string(),
-        node: member.server.clone(),
+        node: server.to_owned(),
         kind: NodeKind::Chaincode.as_str().to_owned(),
         image: image.to_owned(),
         entrypoint: Vec::new(),
@@ -78,7 +131,7 @@ fn server_spec(
         config_path: CONFIG_PATH.to_owned(),
         working_dir: None,
         ports: vec![PortSpec { container: CHAINCODE_PORT, publish: Publish::Internal }],
-        aliases: vec![member.server.clone()],
+        aliases: vec![server.to_owned()],
         network: NodeNetwork::ChaincodeOnly,
         limits: Limits {
             memory_mib: link.plan.resources.memory_mib,
@@ -93,7 +146,8 @@ fn server_spec(
     }
 }
 
-/// Removes the containers of this sequence, unless the definition was committed: then they serve it.
+/// Removes the containers of this sequence, unless the definition was committed: then they serve it. Those that an
+/// operation before began stay as it made them.
 pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
     ctx: Context<P>,
 ) -> Result<(), StepError> {
@@ -103,9 +157,37 @@ pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
         return Ok(());
     }
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
+    let draft = drafts::of_sequence(ctx.env(), spec, resolved.sequence).await?;
+    if let Some(draft) = draft.filter(|draft| draft.is_served) {
+        return if draft.image_id == resolved.image_id {
+            Ok(())
+        } else {
+            put_back(&ctx, &link, &draft).await
+        };
+    }
     for member in possible_members(&link, spec, resolved.sequence) {
-        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), &member.server);
-        remove(&link, &node).await?;
+        remove(&link, &member.place(&link)).await?;
+    }
+    Ok(())
+}
+
+/// Gives a draft its containers back, on the image that it began with.
+async fn put_back<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    draft: &ChaincodeRecord,
+) -> Result<(), StepError> {
+    for (msp_id, server) in servers_of(&link.plan, draft) {
+        let node = kept_server(ctx.env(), link, draft, &msp_id, &server, ctx.operation_id()).await;
+        match link.agent.ensure_node(&node.map_err(step_error)?).await {
+            Ok(_) => {}
+            // Nothing brings it back; what runs on the other image must not stand for it.
+            Err(error @ AgentError::ImageMissing { .. }) => {
+                remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
+                ctx.note(format!("{server} cannot be brought back: {error}")).await;
+            }
+            Err(error) => return Err(agent_error(error)),
+        }
     }
     Ok(())
 }

@@ -179,13 +179,15 @@ fn answers_of_orderers_and_of_validation() {
         (ordering(503, "maintenance mode"), ErrorKind::MaintenanceMode, true),
         (http(405, r#"{"error":"cannot join: channel already exists"}"#), ErrorKind::AlreadyJoined, false),
         (http(409, r#"{"error":"cannot join: channel pending removal"}"#), ErrorKind::Unavailable, true),
-        (http(400, r#"{"error":"invalid join block"}"#), ErrorKind::BadRequest, false),
+        (http(400, r#"{"error":"invalid join block"}"#), ErrorKind::JoinBlockInvalid, false),
+        (http(400, r#"{"error":"no"}"#), ErrorKind::BadRequest, false),
+        (http(413, ""), ErrorKind::TooLarge, false),
         (http(401, ""), ErrorKind::AccessDenied, false),
         (validation(ValidationCode::MvccReadConflict), ErrorKind::MvccConflict, true),
         (validation(ValidationCode::PhantomReadConflict), ErrorKind::PhantomConflict, true),
         (validation(ValidationCode::EndorsementPolicyFailure), ErrorKind::EndorsementPolicyFailure, false),
         (validation(ValidationCode::BadRwset), ErrorKind::BadWriteset, false),
-        (validation(ValidationCode::InvalidOtherReason), ErrorKind::Other, false),
+        (validation(ValidationCode::InvalidOtherReason), ErrorKind::TransactionInvalid, false),
     ];
     for (error, expected, retryable) in cases {
         assert_eq!(error.kind(), expected, "{error}");
@@ -205,7 +207,22 @@ fn configuration_identities_and_limits() {
             "error validating ReadSet: proposed update requires that key [Group] /Channel be at version 0, but it is currently at version 1",
             ErrorKind::ConfigConflict,
         ),
-        ("error validating DeltaSet: delta set was empty", ErrorKind::ConfigUnchanged),
+        (
+            "error validating DeltaSet: delta set was empty -- update would have no effect",
+            ErrorKind::ConfigUnchanged,
+        ),
+        (
+            "error applying config update to existing channel 'mychannel': error authorizing update: error \
+             validating DeltaSet: policy for [Value]  /Channel/Application/Org1MSP/AnchorPeers not satisfied: \
+             implicit policy evaluation failed - 0 sub-policies were satisfied, but this policy requires 1 of the \
+             'Admins' sub-policies to be satisfied",
+            ErrorKind::PolicyNotSatisfied,
+        ),
+        (
+            "error authorizing update: error validating DeltaSet: attempt to set key [Group]  /Channel/Application \
+             to version 4, but key is at version 4",
+            ErrorKind::ConfigConflict,
+        ),
         (
             "cannot use new lifecycle for channel 'ch' as it does not have the required capabilities enabled",
             ErrorKind::CapabilityMissing,
@@ -218,4 +235,55 @@ fn configuration_identities_and_limits() {
     for (text, expected) in cases {
         assert_eq!(proposal(text).kind(), expected, "{text}");
     }
+}
+
+/// The frames of refused configurations name a channel, and stand around any cause.
+#[test]
+fn the_cause_inside_a_frame_counts() {
+    let frame = "error applying config update to existing channel 'mychannel'";
+    let cases = [
+        (
+            "error authorizing update: error validating ReadSet: proposed update requires that key [Group]  \
+             /Channel/Application be at version 1, but it is currently at version 2",
+            ErrorKind::ConfigConflict,
+        ),
+        (
+            "error authorizing update: error validating DeltaSet: invalid mod_policy for element [Value]  \
+             /Channel/Orderer/BatchSize: mod_policy not set",
+            ErrorKind::ConfigInvalid,
+        ),
+        (
+            "error authorizing update: error validating DeltaSet: delta set was empty",
+            ErrorKind::ConfigUnchanged,
+        ),
+        (
+            "initializing channelconfig failed: could not create channel Application sub-group config: setting up \
+             the MSP manager failed: administrators must be declared when no admin ou classification is set",
+            ErrorKind::MspInvalid,
+        ),
+        (
+            "consensus metadata update for channel config update is invalid: update of more than one consenter at \
+             a time is not supported, requested changes: add 2 node(s), remove 0 node(s)",
+            ErrorKind::ConfigInvalid,
+        ),
+        ("something nobody has seen", ErrorKind::ConfigInvalid),
+    ];
+    for (cause, expected) in cases {
+        let text = format!("{frame}: {cause}");
+        assert_eq!(FabricError::Ordering { status: 400, message: text.clone() }.kind(), expected, "{text}");
+    }
+    for text in ["channel 'nosuchchannel' not found", "Invalid chain ID, nosuchchannel"] {
+        assert_eq!(proposal(text).kind(), ErrorKind::ChannelUnknown, "{text}");
+    }
+}
+
+#[test]
+fn what_only_the_gateway_says_of_endorsing() {
+    let text = "failed to collect enough transaction endorsements, see attached details for more info";
+    let unknown = "something nobody has seen";
+    let refused = grpc(GrpcCode::Aborted, text, &[unknown]);
+    assert_eq!((refused.kind(), refused.is_retryable()), (ErrorKind::EndorsementRefused, false));
+    // A code that says more than the sentence stands.
+    assert_eq!(grpc(GrpcCode::Unavailable, text, &[unknown]).kind(), ErrorKind::Unavailable);
+    assert_eq!(grpc(GrpcCode::Aborted, unknown, &[]).kind(), ErrorKind::Other);
 }

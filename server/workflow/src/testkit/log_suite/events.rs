@@ -19,7 +19,7 @@ fn note(id: &str, text: String) -> NewEvent {
         owner: "alice".to_owned(),
         subject: Some("chain:demo".to_owned()),
         at_ms: NOW,
-        body: EventBody::Note { step: "first".to_owned(), attempt: 1, text },
+        body: EventBody::Note { step: "first".to_owned(), attempt: 1, text, told: None },
     }
 }
 
@@ -58,6 +58,10 @@ pub(super) async fn pages(log: Arc<dyn Log>) -> Result<(), Broken> {
     same(&of, &all[2..4].to_vec(), "a page of one operation")?;
     let rest = log.events_of(&one, all[3].sequence, 10).await.map_err(failed)?;
     same(&rest, &all[5..].to_vec(), "the last page of one operation")?;
+    let last = log.events_last(&one, 2).await.map_err(failed)?;
+    same(&last, &vec![all[3].clone(), all[5].clone()], "the newest of one operation")?;
+    let all_of = log.events_last(&one, 10).await.map_err(failed)?;
+    same(&all_of, &log.events_of(&one, 0, 10).await.map_err(failed)?, "all of one operation")?;
     must(log.events_since(all[5].sequence, 10).await.map_err(failed)?.is_empty(), "events after the last")
 }
 

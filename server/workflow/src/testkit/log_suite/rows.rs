@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Broken, NOW, claimed, created, event, failed, loaded, must, on, operation, same, settle};
-use crate::log::{Change, Created, Fence, ListFilter, Log, LogError, StateChange, Stored};
+use crate::log::{Change, Created, Fence, ListFilter, Log, LogError, Reach, StateChange, Stored};
 use crate::record::{FailureRecord, OperationState, StepState, Wanted};
 
 /// A change to a state, with an error if it is `failed`.
@@ -13,7 +13,7 @@ pub(super) fn to_state(state: OperationState) -> Change {
     let error = (state == OperationState::Failed).then(|| FailureRecord {
         code: "node.dead".to_owned(),
         message: "The node ended.".to_owned(),
-        remedy: Some("Look at its output.".to_owned()),
+        values: [("node".to_owned(), "peer0".to_owned())].into(),
         evidence: vec!["line 1".to_owned(), "line 2 {\"a\":1}".to_owned()],
         step: Some("first".to_owned()),
         attempts: 2,
@@ -48,10 +48,16 @@ pub(super) async fn lists(log: Arc<dyn Log>) -> Result<(), Broken> {
     settle(&*log, &operation(4).operation.id, OperationState::Failed).await?;
     let owner = |owner: &str| ListFilter { owner: Some(owner.to_owned()), ..ListFilter::default() };
     let before = Some(operation(4).operation.id);
+    let reach = |subjects: &[&str]| {
+        let subjects = subjects.iter().map(|subject| (*subject).to_owned()).collect();
+        ListFilter { reach: Some(Reach { owner: "bob".to_owned(), subjects }), ..ListFilter::default() }
+    };
     let cases = [
         (ListFilter::default(), vec![5, 4, 3, 2, 1]),
         (owner("bob"), vec![2]),
         (owner("alice"), vec![5, 4, 3, 1]),
+        (reach(&[]), vec![2]),
+        (reach(&["chain:other", "chain:demo"]), vec![3, 2]),
         (ListFilter { subject: Some("chain:demo".to_owned()), ..ListFilter::default() }, vec![3]),
         (ListFilter { open_only: true, ..ListFilter::default() }, vec![5, 3, 2, 1]),
         (ListFilter { before, ..owner("alice") }, vec![3, 1]),

@@ -1,0 +1,93 @@
+//! Containers that serve chaincode as they shall be: those of the definitions in force run. One that was removed is made
+//! again from what is kept, the sealed package and the image's id; it holds no data that could be lost.
+
+use agents::{Agent, NodeRef, NodeStatus};
+use domain::Error;
+use domain::chain::{Ailment, ChainState};
+use domain::node::{NodeKind, NodeState};
+use store::{ChainRecord, ChaincodeRecord};
+
+use super::chains::{not_running, remove};
+use crate::ControlPlane;
+use crate::node::state_of;
+use crate::operations::chaincode_deploy::{kept_server, servers_of};
+use crate::operations::link_to;
+use crate::topology::ChainPlan;
+
+impl ControlPlane {
+    /// Brings a chain's chaincode containers back, and tells what is wrong with them.
+    pub(super) async fn reconcile_chaincode(
+        &self,
+        chain: &ChainRecord,
+        plan: &ChainPlan,
+        agent: &dyn Agent,
+        statuses: &[NodeStatus],
+    ) -> Result<Vec<Ailment>, Error> {
+        let mut ailments = Vec::new();
+        let present = statuses.iter().filter(|status| status.kind == NodeKind::Chaincode.as_str());
+        for status in present {
+            let (node, state) = (&status.node, state_of(Some(status)));
+            if matches!(state, NodeState::Stopped | NodeState::Restarting) {
+                ailments.push(not_running(&node.node, state));
+            }
+            if state == NodeState::Stopped
+                && let Err(error) = self.start_while_running(chain, agent, node, agent.start(node)).await
+            {
+                ailments.push(Ailment::of(&node.node, error));
+            }
+        }
+        let records = self.services.store.chaincode_list(&chain.name).await.map_err(crate::error::store)?;
+        for record in &records {
+            for (msp_id, server) in servers_of(plan, record) {
+                let status = statuses.iter().find(|status| status.node.node == server);
+                let state = state_of(status);
+                // One that was never started may lack its files.
+                if !matches!(state, NodeState::Missing | NodeState::Created) {
+                    continue;
+                }
+                ailments.push(not_running(&server, state));
+                if let Err(error) = self.make_again(chain, agent, record, &msp_id, &server).await {
+                    tracing::warn!(%error, server, chain = %chain.name, "a chaincode cannot be brought back");
+                    ailments.push(Ailment::of(&server, error));
+                }
+            }
+        }
+        Ok(ailments)
+    }
+
+    async fn make_again(
+        &self,
+        chain: &ChainRecord,
+        agent: &dyn Agent,
+        record: &ChaincodeRecord,
+        msp_id: &str,
+        server: &str,
+    ) -> Result<(), Error> {
+        // The list may be older than an upgrade, which removes what served before.
+        if !self.is_served(chain, record).await? {
+            return Ok(());
+        }
+        let link = link_to(&self.services, chain).await?;
+        let operation = chain.operation.as_ref().map(ToString::to_string).unwrap_or_default();
+        let spec = kept_server(&self.services, &link, record, msp_id, server, &operation).await?;
+        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), server);
+        let made = self
+            .start_while_running(chain, agent, &node, async { agent.ensure_node(&spec).await.map(drop) })
+            .await;
+        if !self.is_served(chain, record).await? {
+            // An upgrade or a deletion came in between and has not seen it.
+            remove(agent, &node).await?;
+        }
+        made
+    }
+
+    /// Whether a definition is still in force on a chain that stays.
+    async fn is_served(&self, chain: &ChainRecord, record: &ChaincodeRecord) -> Result<bool, Error> {
+        if matches!(self.state_now(chain).await?, None | Some(ChainState::Deleting)) {
+            return Ok(false);
+        }
+        let records = self.services.store.chaincode_list(&chain.name).await.map_err(crate::error::store)?;
+        let same = |now: &&ChaincodeRecord| now.channel == record.channel && now.name == record.name;
+        Ok(records.iter().find(same).is_some_and(|now| now.sequence == record.sequence))
+    }
+}

@@ -1,0 +1,189 @@
+//! Which peer a call goes to. Whoever wrote something reads it with their next call: a peer of which the blocks end
+//! before it is passed over, or waited for where there is no other one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::id::UserId;
+use domain::name::{ChainName, ChannelName, NodeName, OrganizationName};
+use domain::{Code, Error};
+use fabric::error::ErrorKind as FabricKind;
+use store::ChainRecord;
+
+use crate::ControlPlane;
+use crate::network::ChainLink;
+use crate::operations::side_by_side;
+use crate::topology::PlannedNode;
+
+/// Writes that are remembered; beyond it all are forgotten, and peers are taken as they come.
+const WRITES_MAX: usize = 10_000;
+/// Looks for a peer that has what was written, the pause between two, and how long they may take in all.
+const LOOKS_MAX: u32 = 60;
+const PAUSE_MS: u64 = 50;
+const LOOKS_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a peer's height.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Who wrote where: a chain that is made again under an old name is another one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    user: UserId,
+    chain: ChainName,
+    created_ms: i64,
+    channel: ChannelName,
+}
+
+impl Place {
+    pub(super) fn new(user: &UserId, chain: &ChainRecord, channel: &ChannelName) -> Self {
+        Self {
+            user: user.clone(),
+            chain: chain.name.clone(),
+            created_ms: chain.created_ms,
+            channel: channel.clone(),
+        }
+    }
+}
+
+/// The last block in which somebody wrote, and the peer that was seen to have it.
+#[derive(Clone)]
+struct Write {
+    block: u64,
+    peer: NodeName,
+}
+
+/// The last write of each person. Forgotten when the portal ends: until it is back, peers have caught up.
+#[derive(Default)]
+pub(crate) struct LastWrites(Mutex<HashMap<Place, Write>>);
+
+impl LastWrites {
+    pub(super) fn note(&self, place: &Place, block: u64, peer: &NodeName) {
+        let mut writes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if writes.get(place).is_some_and(|known| known.block > block) {
+            return;
+        }
+        if writes.len() >= WRITES_MAX {
+            writes.clear();
+        }
+        writes.insert(place.clone(), Write { block, peer: peer.clone() });
+    }
+
+    fn of(&self, place: &Place) -> Option<Write> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(place).cloned()
+    }
+}
+
+/// The first of some peers that has a block, else the one with the most blocks; whether it has it. Heights of peers that
+/// do not answer are not known.
+fn choice(heights: &[Option<u64>], block: u64) -> Option<(usize, bool)> {
+    if let Some(index) = heights.iter().position(|height| height.is_some_and(|height| height > block)) {
+        return Some((index, true));
+    }
+    let known = heights.iter().enumerate().filter_map(|(index, height)| height.map(|height| (height, index)));
+    known.max().map(|(_, index)| (index, false))
+}
+
+impl ControlPlane {
+    /// The peer that a call goes to. The only one of an organization is not asked before, for the call itself tells,
+    /// unless somebody wrote through another organization.
+    pub(super) async fn answering_peer(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+        place: &Place,
+    ) -> Result<PlannedNode, Error> {
+        let write = self.last_writes.of(place);
+        let mut peers = link.plan.peers_of(organization);
+        match (peers.next(), peers.next(), write) {
+            (Some(only), None, None) => Ok(only.clone()),
+            (Some(only), None, Some(write)) if write.peer == only.name => Ok(only.clone()),
+            (_, _, None) => self.serving_peer(link, organization, place.channel.as_str()).await,
+            (_, _, Some(write)) => self.peer_with(link, organization, &place.channel, write.block).await,
+        }
+    }
+
+    /// A peer of an organization that has a block; after a while of waiting the one with the most blocks.
+    async fn peer_with(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+        channel: &ChannelName,
+        block: u64,
+    ) -> Result<PlannedNode, Error> {
+        let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
+        let clock = &self.services.clock;
+        let (mut looked, begun) = (0, Instant::now());
+        loop {
+            // The wait for each begins when it is asked.
+            let look = |peer| async move {
+                let height = self.services.network.height(link, peer, channel.as_str());
+                tokio::time::timeout(LOOK_TIMEOUT, height).await
+            };
+            let looks = side_by_side(peers.iter().map(|peer| look(*peer)).collect()).await;
+            let heights: Vec<_> = looks.into_iter().map(|look| look.ok().and_then(Result::ok)).collect();
+            looked += 1;
+            let is_late = looked > LOOKS_MAX || begun.elapsed() > LOOKS_TIMEOUT;
+            match choice(&heights, block) {
+                Some((index, has)) if has || is_late => {
+                    if let Some(peer) = peers.get(index) {
+                        return Ok((*peer).clone());
+                    }
+                }
+                Some(_) => {}
+                None => return self.serving_peer(link, organization, channel.as_str()).await,
+            }
+            clock.sleep(PAUSE_MS).await;
+        }
+    }
+
+    /// The first peer of an organization that serves a channel; one that is down or not in it is passed over.
+    pub(super) async fn serving_peer(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+        channel: &str,
+    ) -> Result<PlannedNode, Error> {
+        let mut unknown = false;
+        for peer in link.plan.peers_of(organization) {
+            match self.services.network.height(link, peer, channel).await {
+                Ok(_) => return Ok(peer.clone()),
+                Err(error) => unknown |= error.kind() == FabricKind::ChannelUnknown,
+            }
+        }
+        if unknown {
+            return Err(Error::not_found_as(Code::ChannelUnknown).on("channel"));
+        }
+        Err(Error::unavailable(Code::NodeUnavailable).with("organization", organization))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(user: &str) -> Place {
+        let (chain, channel) = (ChainName::parse("demo").unwrap(), ChannelName::parse("mychannel").unwrap());
+        Place { user: UserId::new(user), chain, created_ms: 1, channel }
+    }
+
+    #[test]
+    fn a_peer_that_has_the_block_is_taken_before_one_with_more_blocks_and_else_the_highest() {
+        let check = |heights: &[Option<u64>], chosen| assert_eq!(choice(heights, 7), chosen, "{heights:?}");
+        check(&[Some(5), Some(8), Some(9)], Some((1, true)));
+        check(&[None, Some(8)], Some((1, true)));
+        check(&[Some(5), None, Some(6)], Some((2, false)));
+        check(&[Some(7), Some(7)], Some((1, false)));
+        check(&[None, None], None);
+        check(&[], None);
+    }
+
+    #[test]
+    fn the_last_write_of_each_is_remembered_and_an_earlier_one_does_not_replace_it() {
+        let (writes, peer) = (LastWrites::default(), NodeName::parse("peer0-org1").unwrap());
+        writes.note(&place("ann"), 7, &peer);
+        writes.note(&place("ann"), 6, &peer);
+        let block = |user| writes.of(&place(user)).map(|write| write.block);
+        assert_eq!((block("ann"), block("ben")), (Some(7), None));
+        assert!(writes.of(&Place { created_ms: 2, ..place("ann") }).is_none(), "a chain made again");
+    }
+}

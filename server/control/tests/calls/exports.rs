@@ -1,0 +1,94 @@
+//! What is taken away from a chain: who gets it, who does not, and what the audit tells of either.
+
+use domain::user::NewUser;
+
+use super::*;
+
+const PASSWORD: &str = "a few plain words together";
+
+/// Somebody with a password, and with a grant on the chain or none.
+async fn person(bed: &Bed, plane: &ControlPlane, name: &str, grant: Option<Grant>) -> Caller {
+    let (name, password) = (UserName::parse(name).unwrap(), PASSWORD.to_owned());
+    let root = caller("root", Role::Admin);
+    let made = plane.user_create(&root, NewUser { name, role: Role::User, password }).await.unwrap();
+    if let Some(grant) = grant {
+        bed.services.store.grant_put(&ChainName::parse("demo").unwrap(), &made.id, grant).await.unwrap();
+    }
+    let user = CallerUser { id: made.id, name: made.name, role: made.role };
+    Caller { user: Some(user), ..root }
+}
+
+/// Asks for everything that can be taken away, with a wrong password and then with the right one.
+async fn take_all(plane: &ControlPlane, who: &Caller) -> Vec<Result<(), Code>> {
+    let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
+    vec![
+        plane.connection_profile(who, &demo, &org1).await.map(drop).map_err(|error| error.code),
+        plane.connection_profile_yaml(who, &demo, &org1).await.map(drop).map_err(|error| error.code),
+        plane.material_export(who, &demo, &org1).await.map(drop).map_err(|error| error.code),
+        plane
+            .admin_key_export(who, &demo, &org1, "not the password".to_owned())
+            .await
+            .map(drop)
+            .map_err(|error| error.code),
+        plane
+            .admin_key_export(who, &demo, &org1, PASSWORD.to_owned())
+            .await
+            .map(drop)
+            .map_err(|error| error.code),
+    ]
+}
+
+/// Whoever took something away, or tried to; oldest first.
+async fn exported(plane: &ControlPlane, who: &str) -> Vec<(String, String, String)> {
+    let views = plane.audit_list(&caller("root", Role::Admin), None).await.unwrap();
+    let own = views.into_iter().rev().filter(|view| view.who == who && view.what.ends_with("-export"));
+    own.map(|view| (view.what, view.object, view.result)).collect()
+}
+
+#[tokio::test]
+async fn every_export_leaves_a_row_whatever_came_of_it() {
+    let (bed, plane) = deployed().await;
+    let what =
+        ["profile-export", "profile-export", "material-export", "admin-key-export", "admin-key-export"];
+    let (hidden, forbidden) = (Err(Code::NotFound), Err(Code::NotAllowed));
+    let wrong = Err(Code::SignInFailed);
+    let cases = [
+        ("sam", None, [hidden, hidden, hidden, hidden, hidden]),
+        ("rea", Some(Grant::Read), [Ok(()), Ok(()), forbidden, forbidden, forbidden]),
+        ("max", Some(Grant::Manage), [Ok(()), Ok(()), Ok(()), forbidden, forbidden]),
+        ("ola", Some(Grant::Owner), [Ok(()), Ok(()), Ok(()), wrong, Ok(())]),
+    ];
+    for (name, grant, expected) in cases {
+        let who = person(&bed, &plane, name, grant).await;
+        assert_eq!(take_all(&plane, &who).await, expected, "{name}");
+        let told = |outcome: &Result<(), Code>| outcome.map_or_else(Code::as_text, |()| "ok".to_owned());
+        let rows = what.iter().zip(&expected).map(|(what, outcome)| {
+            ((*what).to_owned(), "chain/demo/organization/org1".to_owned(), told(outcome))
+        });
+        assert_eq!(exported(&plane, name).await, rows.collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_admins_keys_are_in_the_archive_that_the_password_opens_alone() {
+    let (bed, plane) = deployed().await;
+    let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
+    let owner = person(&bed, &plane, "ola", Some(Grant::Owner)).await;
+    for wrong in ["", "not the password"] {
+        let refused = plane.admin_key_export(&owner, &demo, &org1, wrong.to_owned()).await.unwrap_err();
+        assert_eq!((refused.code, refused.status()), (Code::SignInFailed, 403), "{wrong:?}");
+    }
+    let holds = |tar: &[u8], user: &str| {
+        let key = format!("peerOrganizations/org1.demo/users/{user}@org1.demo/msp/keystore/priv_sk");
+        paths(tar).contains(&key)
+    };
+    let own = plane.material_export(&owner, &demo, &org1).await.unwrap();
+    assert_eq!((holds(&own, "ola"), holds(&own, "Admin")), (true, false));
+    let admin = plane.admin_key_export(&owner, &demo, &org1, PASSWORD.to_owned()).await.unwrap();
+    assert_eq!((holds(&admin, "ola"), holds(&admin, "Admin")), (true, true));
+    // An organization that there is not is no way to another row.
+    let unknown = OrganizationName::parse("org9").unwrap();
+    assert_eq!(plane.connection_profile(&owner, &demo, &unknown).await.unwrap_err().code, Code::NotFound);
+    let last = exported(&plane, "ola").await.pop().unwrap();
+    assert_eq!((last.1.as_str(), last.2.as_str()), ("chain/demo/organization/org9", "not-found"));
+}

@@ -1,0 +1,148 @@
+//! Simple forms as browsers send them without a script: the pages send the same by their server functions. What went
+//! well leads back to the page, a refusal is a page of its own.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::extract::rejection::FormRejection;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use control::ControlPlane;
+use control::caller::Caller;
+use domain::host::RegistryCredentials;
+use domain::id::HostId;
+use domain::name::ChainName;
+use domain::permission::{Grant, Role};
+use domain::user::NewUser;
+use domain::{Code, Error};
+use serde::Deserialize;
+
+use super::refusal;
+
+/// The fields of a new person.
+#[derive(Deserialize)]
+pub struct Person {
+    name: String,
+    role: String,
+    password: String,
+}
+
+/// `POST /users`
+pub async fn user_create(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Result<Form<Person>, FormRejection>,
+) -> Response {
+    let made = async {
+        caller.require_user()?;
+        let Form(Person { name, role, password }) = form.map_err(|_| malformed())?;
+        let role = Role::parse(&role).ok_or_else(|| Error::invalid(Code::FieldMissing).on("role"))?;
+        let name = app::session::user_name(&name)?;
+        plane.user_create(&caller, NewUser { name, role, password }).await
+    };
+    answer(&plane, made.await.map(drop), &headers, &caller, "/users").await
+}
+
+/// `POST /hosts/{id}/registries`
+pub async fn registry_set(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    form: Result<Form<RegistryCredentials>, FormRejection>,
+) -> Response {
+    let set = async {
+        caller.require_user()?;
+        let Form(credentials) = form.map_err(|_| malformed())?;
+        plane.host_registry_set(&caller, &HostId::new(id.clone()), credentials).await
+    };
+    let done = set.await.map(drop);
+    // An id that no host has leads nowhere, so it may be whatever was typed.
+    let page = if done.is_ok() { format!("/hosts/{id}/edit") } else { "/hosts".to_owned() };
+    answer(&plane, done, &headers, &caller, &page).await
+}
+
+/// The fields of the two forms about images that are approved for chaincode: a name to approve, or a content to revoke.
+#[derive(Deserialize)]
+pub struct Approval {
+    #[serde(rename = "approve-image")]
+    approve: Option<String>,
+    revoke: Option<String>,
+}
+
+/// `POST /hosts/{id}/approvals`
+pub async fn image_approval(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    form: Result<Form<Approval>, FormRejection>,
+) -> Response {
+    let changed = async {
+        caller.require_user()?;
+        let Form(approval) = form.map_err(|_| malformed())?;
+        let host = HostId::new(id.clone());
+        match (approval.approve, approval.revoke) {
+            (Some(image), None) => plane.host_image_approve(&caller, &host, image.trim()).await,
+            (None, Some(content)) => plane.host_image_revoke(&caller, &host, &content).await,
+            (Some(_), Some(_)) | (None, None) => Err(malformed()),
+        }
+    };
+    let page = format!("/hosts/{id}");
+    answer(&plane, changed.await, &headers, &caller, app::session::safe_next(&page)).await
+}
+
+/// The fields of the two forms about who may work with a chain. Without a level it is taken away.
+#[derive(Deserialize)]
+pub struct Access {
+    #[serde(rename = "access-user")]
+    user: String,
+    #[serde(rename = "access-level")]
+    level: Option<String>,
+}
+
+/// `POST /chains/{name}/access`
+pub async fn chain_access(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    form: Result<Form<Access>, FormRejection>,
+) -> Response {
+    let changed = async {
+        caller.require_user()?;
+        let Form(Access { user, level }) = form.map_err(|_| malformed())?;
+        let chain = ChainName::parse(&name).map_err(|_| Error::not_found())?;
+        let user = app::session::user_name(&user)?;
+        match level {
+            Some(level) => {
+                let level = Grant::parse(&level);
+                let level = level.ok_or_else(|| Error::invalid(Code::FieldMissing).on("level"))?;
+                plane.chain_grant(&caller, &chain, &user, level).await
+            }
+            None => plane.chain_revoke(&caller, &chain, &user).await,
+        }
+    };
+    let page = format!("/chains/{name}");
+    answer(&plane, changed.await, &headers, &caller, app::session::safe_next(&page)).await
+}
+
+/// A form with other fields than the page's.
+fn malformed() -> Error {
+    Error::invalid(Code::FieldMissing)
+}
+
+async fn answer(
+    plane: &ControlPlane,
+    done: Result<(), Error>,
+    headers: &HeaderMap,
+    caller: &Caller,
+    page: &str,
+) -> Response {
+    match done {
+        Ok(()) => Redirect::to(page).into_response(),
+        Err(error) => refusal::page(plane, headers, caller, &error, page).await,
+    }
+}

@@ -1,0 +1,194 @@
+//! Whatever changes something leaves one row in the audit, with the word of what was tried and with what came of it;
+//! whatever only looks leaves none. A server function or route that is not known to look has to leave its row.
+
+use serde_json::{Value, json};
+
+use crate::bed::{Answer, Call, PASSWORD, Portal};
+use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
+
+/// Server functions that only look; every other one changes something.
+const LOOKS: [&str; 26] = [
+    "audit_list",
+    "block_read",
+    "chain_access",
+    "chain_list",
+    "chain_plan",
+    "chain_read",
+    "chaincode_list",
+    "chaincode_sample",
+    "channel_config",
+    "channel_list",
+    "host_image_approvals",
+    "host_images",
+    "host_list",
+    "host_local_offer",
+    "host_probe",
+    "host_read",
+    "host_settings",
+    "host_test",
+    "node_logs",
+    "operation_list",
+    "operation_read",
+    "session_read",
+    "transaction_history",
+    "transaction_query",
+    "transaction_read",
+    "user_list",
+];
+
+/// What an admin can do without an engine: here a row of a refusal would prove too little.
+const DONE: [&str; 7] = [
+    "chain_delete",
+    "chain_grant",
+    "chain_revoke",
+    "host_edit",
+    "host_registry_remove",
+    "host_registry_set",
+    "user_create",
+];
+
+/// The word of the audit for a server function that changes something.
+fn word(function: &str) -> String {
+    match function {
+        "chain_grant" => "chain-grant-use".to_owned(),
+        other => other.replace('_', "-"),
+    }
+}
+
+/// The word of the audit for a route that takes something in; none for one that only looks into it.
+fn word_of_taken(path: &str) -> Option<&'static str> {
+    match path {
+        "/chains/none/package" => None,
+        "/chains/none/material/org1.tar" => Some("admin-key-export"),
+        "/hosts/none/images" => Some("host-image-upload"),
+        "/users" => Some("user-create"),
+        "/hosts/none/registries" => Some("host-registry-set"),
+        "/hosts/none/approvals" => Some("host-image-approve"),
+        "/chains/none/access" => Some("chain-grant-use"),
+        other => panic!("whether {other} changes something is not said"),
+    }
+}
+
+/// The word of the audit for a route that is read: what is taken away is recorded.
+fn word_of_read(path: &str) -> Option<&'static str> {
+    match path {
+        path if path.contains("/profile/") => Some("profile-export"),
+        path if path.contains("/material/") => Some("material-export"),
+        _ => None,
+    }
+}
+
+/// The audit as an admin reads it, from one look to the next.
+struct Audit<'a> {
+    portal: &'a Portal,
+    admin: &'a str,
+    seen: i64,
+    wrong: Vec<String>,
+}
+
+impl<'a> Audit<'a> {
+    fn new(portal: &'a Portal, admin: &'a str) -> Self {
+        Self { portal, admin, seen: 0, wrong: Vec::new() }
+    }
+
+    /// The rows since the last look, newest first.
+    fn fresh(&mut self) -> Vec<Value> {
+        let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(self.admin);
+        let answer = self.portal.send(list);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let mut rows: Vec<Value> = serde_json::from_str(&answer.body).unwrap();
+        let seen = self.seen;
+        rows.retain(|row| row["sequence"].as_i64().unwrap() > seen);
+        self.seen = rows.first().map_or(seen, |row| row["sequence"].as_i64().unwrap());
+        rows
+    }
+
+    /// Notes an answer that left something else in the audit than it should have.
+    fn check(&mut self, asked: &str, answer: &Answer, what: Option<&str>) {
+        let rows = self.fresh();
+        let is_right = match (what, rows.as_slice()) {
+            (None, []) => true,
+            (Some(what), [row]) => {
+                let result = row["result"].as_str().unwrap();
+                let told = if answer.status < 400 { result == "ok" } else { answer.body.contains(result) };
+                row["what"] == what && told
+            }
+            _ => false,
+        };
+        if !is_right {
+            let body: String = answer.body.chars().take(200).collect();
+            self.wrong.push(format!("{asked}: {} {body} left {rows:?}", answer.status));
+        }
+    }
+}
+
+#[test]
+fn every_server_function_that_changes_something_leaves_a_row() {
+    let (portal, [stranger, friend, admin]) = with_chain();
+    let mut audit = Audit::new(&portal, &admin);
+    let before = audit.fresh();
+    assert!(before.iter().any(|row| row["what"] == "setup" && row["result"] == "ok"), "{before:?}");
+    let mut rows = rows();
+    assert!(LOOKS.iter().all(|looks| rows.iter().any(|(name, _, _)| name == looks)));
+    // What takes away what the others are about comes last.
+    rows.sort_by_key(|(name, _, _)| match *name {
+        "chain_delete" => 1,
+        "host_remove" => 2,
+        name if name.starts_with("operation_") => 2,
+        _ => 0,
+    });
+    for (name, body, _) in rows {
+        let id = match name {
+            name if name.starts_with("host_") => fixture::HOST,
+            name if name.starts_with("operation_") => fixture::OPERATION,
+            _ => fixture::CHAIN,
+        };
+        let mut body = about(&body, id);
+        if body["user"] == "nobody" {
+            body["user"] = json!("uma");
+        }
+        let answer = portal.send(Call::post(&format!("/api/{name}")).json(&body).cookie(&admin));
+        if DONE.contains(&name) {
+            assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        }
+        let what = (!LOOKS.contains(&name)).then(|| word(name));
+        audit.check(name, &answer, what.as_deref());
+    }
+    let password = PASSWORD.replace(' ', "+");
+    for name in FORMS {
+        let (form, cookie, what) = match name {
+            "setup_admin" => (format!("token=none&name=eve&password={password}"), admin.as_str(), "setup"),
+            "session_create" => (format!("name=uma&password={password}&next=/"), "", "sign-in"),
+            "session_delete" => (String::new(), stranger.as_str(), "sign-out"),
+            "session_delete_all" => (String::new(), friend.as_str(), "sign-out-everywhere"),
+            other => panic!("what {other} leaves in the audit is not said"),
+        };
+        let answer = portal.send(Call::post(&format!("/api/{name}")).form(&form).cookie(cookie));
+        audit.check(name, &answer, Some(what));
+    }
+    assert!(audit.wrong.is_empty(), "{}", audit.wrong.join("\n"));
+}
+
+#[test]
+fn every_route_that_changes_something_or_gives_it_away_leaves_a_row() {
+    let (portal, [_, _, admin]) = with_chain();
+    let mut audit = Audit::new(&portal, &admin);
+    audit.fresh();
+    let of_fixture = |path: &str| {
+        let id = match path {
+            path if path.starts_with("/hosts") => fixture::HOST,
+            path if path.starts_with("/operations") => fixture::OPERATION,
+            _ => fixture::CHAIN,
+        };
+        path.replacen("none", id, 1)
+    };
+    for (path, _) in READ {
+        let call = Call::get(&of_fixture(path)).header("accept", "text/html").cookie(&admin);
+        audit.check(path, &portal.send(call), word_of_read(path));
+    }
+    for (path, form, _) in TAKEN {
+        let answer = portal.send(Call::post(&of_fixture(path)).form(form).cookie(&admin));
+        audit.check(&format!("POST {path}"), &answer, word_of_taken(path));
+    }
+    assert!(audit.wrong.is_empty(), "{}", audit.wrong.join("\n"));
+}
