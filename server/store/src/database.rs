@@ -19,6 +19,8 @@ use crate::group::Group;
 use crate::memory::Memory;
 use crate::transaction::Change;
 
+/// Beginning of the addresses of databases that nobody else can open.
+const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../schema/001_base.surql")];
 /// Notes an applied migration.
@@ -108,7 +110,7 @@ impl Store {
             database,
             events: Mutex::new(()),
             history: Group::default(),
-            memory: Memory::default(),
+            memory: Memory::new(lock.is_none() && !url.starts_with(IN_MEMORY)),
             installation: String::new(),
             _lock: lock,
         };

@@ -1,6 +1,7 @@
 //! What every request asks for anew: whose a session is, people, chains, and grants on them. It is kept in memory until
 //! something is written. Nobody else writes to the database while this process has it open, and every write of this
-//! process ends what is kept before whoever wrote hears of it: a right that was taken away is gone with that answer.
+//! process ends what is kept before whoever wrote hears of it: a right that was taken away is gone with that answer. Of a
+//! database that others write to as well nothing is kept.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -22,6 +23,8 @@ const ROWS_MAX: usize = 4_096;
 pub(crate) struct Memory {
     /// How many writes have ended: what was read before the last one may be old.
     writes: AtomicU64,
+    /// Others may write to the database, too.
+    is_shared: bool,
     sessions: Kept<String, SessionRecord>,
     people: Kept<UserId, UserRecord>,
     chains: Kept<ChainName, ChainRecord>,
@@ -73,6 +76,11 @@ impl Drop for Writing<'_> {
 }
 
 impl Memory {
+    /// Nothing yet.
+    pub(crate) fn new(is_shared: bool) -> Self {
+        Self { is_shared, ..Self::default() }
+    }
+
     /// Begins a write of whatever is kept here; it must be dropped after the write, and before anybody hears of it.
     pub(crate) fn writing(&self) -> Writing<'_> {
         Writing(self)
@@ -122,6 +130,9 @@ impl Memory {
         key: K,
         read: impl Future<Output = Result<Option<V>, StoreError>>,
     ) -> Result<Option<V>, StoreError> {
+        if self.is_shared {
+            return read.await;
+        }
         // Before the look: what is written meanwhile may be missing in what is read, which is then kept in vain.
         let as_of = self.writes.load(Ordering::SeqCst);
         if let Some(row) = kept.find(as_of, &key) {
@@ -158,6 +169,15 @@ mod tests {
         assert_eq!(memory.grant(&chain, &user, found(None)).await.unwrap(), None);
         // What is not there is not kept: somebody may be about to make it.
         assert_eq!(memory.grant(&chain, &user, found(Some(Grant::Read))).await.unwrap(), Some(Grant::Read));
+    }
+
+    #[tokio::test]
+    async fn of_what_others_write_to_nothing_is_kept() {
+        let (memory, chain, user) =
+            (Memory::new(true), ChainName::parse("demo").unwrap(), UserId::new("ann"));
+        for level in [Some(Grant::Use), None] {
+            assert_eq!(memory.grant(&chain, &user, async { Ok(level) }).await.unwrap(), level);
+        }
     }
 
     #[tokio::test]
