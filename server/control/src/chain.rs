@@ -7,6 +7,7 @@ use domain::id::{HostId, OperationId};
 use domain::name::{ChainName, NodeName};
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error};
+use serde::Deserialize;
 use store::{ChainRecord, HostRecord};
 use workflow::{ListFilter, Log, Operation, OperationRecord, OperationState, Start};
 
@@ -77,9 +78,11 @@ impl ControlPlane {
     ) -> Result<ChainRecord, Error> {
         caller.require_user()?;
         let record = self.services.store.chain_read(chain).await.map_err(crate::error::store)?;
+        // A grant only adds to what is allowed: whoever may without one is not asked for theirs.
+        let needs_grant = !policy::allows(caller, action, Resource::of_chain(noun, None));
         let grant = match &record {
-            Some(record) => self.grant_on(caller, record).await?,
-            None => None,
+            Some(record) if needs_grant => self.grant_on(caller, record).await?,
+            Some(_) | None => None,
         };
         policy::authorize(caller, action, Resource::of_chain(noun, grant))
             .map_err(|error| error.about(subject(chain)))?;
@@ -341,7 +344,7 @@ pub(crate) fn plan_of(record: &ChainRecord) -> Result<Option<ChainPlan>, Error> 
     if record.plan.is_null() {
         return Ok(None);
     }
-    serde_json::from_value(record.plan.clone())
+    ChainPlan::deserialize(&*record.plan)
         .map(Some)
         .map_err(|error| crate::error::internal("read a chain's plan", error))
 }

@@ -31,7 +31,7 @@ struct Kept {
     created_ms: i64,
     operation: Option<OperationId>,
     /// As it stands in the record: to be compared without being read.
-    plan: Value,
+    plan: Arc<Value>,
     opened: Opened,
 }
 
@@ -43,12 +43,19 @@ pub struct Keyring {
 
 impl Keyring {
     fn find(&self, record: &ChainRecord) -> Option<Opened> {
-        let chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = chains.get(&record.name)?;
-        let same = kept.created_ms == record.created_ms
-            && kept.operation == record.operation
-            && kept.plan == record.plan;
-        same.then(|| kept.opened.clone())
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = chains.get_mut(&record.name)?;
+        if kept.created_ms != record.created_ms || kept.operation != record.operation {
+            return None;
+        }
+        if !Arc::ptr_eq(&kept.plan, &record.plan) {
+            if kept.plan != record.plan {
+                return None;
+            }
+            // Records that are read from now on share it: it need not be compared again.
+            kept.plan = Arc::clone(&record.plan);
+        }
+        Some(kept.opened.clone())
     }
 
     fn keep(&self, record: &ChainRecord, opened: &Opened) {
@@ -59,7 +66,7 @@ impl Keyring {
         let kept = Kept {
             created_ms: record.created_ms,
             operation: record.operation.clone(),
-            plan: record.plan.clone(),
+            plan: Arc::clone(&record.plan),
             opened: opened.clone(),
         };
         chains.insert(record.name.clone(), kept);

@@ -60,6 +60,8 @@ pub struct ControlPlane {
     looked_at: std::sync::Mutex<std::collections::HashSet<agents::NodeRef>>,
     /// What people wrote last, for their next call to see.
     last_writes: transaction::LastWrites,
+    /// What peers were seen to have.
+    heights: transaction::Heights,
     /// When this portal began, unix milliseconds.
     began_ms: i64,
     /// When what has expired was last removed, unix milliseconds.
@@ -107,6 +109,7 @@ impl ControlPlane {
             uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
             looked_at: std::sync::Mutex::default(),
             last_writes: transaction::LastWrites::default(),
+            heights: transaction::Heights::default(),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow: Arc::new(workflow),

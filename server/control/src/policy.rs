@@ -103,6 +103,11 @@ fn hidden(role: Role, resource: Resource) -> bool {
     role == Role::User && of_chain && resource.grant.is_none() && !resource.own
 }
 
+/// Whether the table allows a caller something.
+pub(crate) fn allows(caller: &Caller, action: Action, resource: Resource) -> bool {
+    decide(caller.role(), action, resource) == Decision::Allow
+}
+
 /// Applies the table to a caller.
 pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<(), Error> {
     match decide(caller.role(), action, resource) {
@@ -167,6 +172,23 @@ mod tests {
             std::fs::write(golden, &table).unwrap();
         }
         assert_eq!(table, std::fs::read_to_string(golden).unwrap(), "set HEDDLE_GOLDEN_WRITE=1 to accept");
+    }
+
+    /// What is allowed without a grant is allowed with each, so that it need not be read.
+    #[test]
+    fn a_grant_takes_nothing_away() {
+        for noun in Noun::ALL {
+            for action in Action::ALL {
+                for role in [Role::User, Role::Operator, Role::Admin] {
+                    let decided = |grant| decide(Some(role), action, Resource::of_chain(noun, grant));
+                    for grant in [Grant::Read, Grant::Use, Grant::Manage, Grant::Owner] {
+                        let keeps =
+                            decided(None) != Decision::Allow || decided(Some(grant)) == Decision::Allow;
+                        assert!(keeps, "{role:?} {noun:?} {action:?} {grant:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

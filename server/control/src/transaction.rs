@@ -20,12 +20,14 @@ use crate::operation::subject;
 use crate::topology::PlannedNode;
 
 mod choice;
+mod heights;
 mod ledger;
 mod pending;
 mod repeat;
 
 pub(crate) use choice::LastWrites;
-use choice::Place;
+use choice::{Chosen, Place};
+pub(crate) use heights::Heights;
 use pending::{leave_open, settle};
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
@@ -37,6 +39,8 @@ const PAGE: u32 = 100;
 struct Prepared {
     link: ChainLink,
     peer: PlannedNode,
+    /// The peer was not asked now whether it answers.
+    is_remembered: bool,
     identity: SigningIdentity,
     call: Call,
     /// Whose call it is, and where.
@@ -46,11 +50,14 @@ struct Prepared {
 impl ControlPlane {
     /// Asks a chaincode without writing.
     pub async fn transaction_query(&self, caller: &Caller, spec: CallSpec) -> Result<QueryView, Error> {
-        let prepared = self.prepare(caller, Action::Query, &spec).await?;
+        let mut prepared = self.prepare(caller, Action::Query, &spec).await?;
         let started = Instant::now();
-        let network = &self.services.network;
-        let asked =
-            network.evaluate(&prepared.link, &prepared.peer, &prepared.identity, &prepared.call).await;
+        let mut asked = self.evaluate(&prepared).await;
+        if let Err(error) = &asked
+            && self.goes_elsewhere(&mut prepared, &spec, error).await?
+        {
+            asked = self.evaluate(&prepared).await;
+        }
         let answer = match asked {
             Ok(answer) => answer,
             Err(error) => return Err(self.refused_call(&spec, &error).await),
@@ -60,6 +67,34 @@ impl ControlPlane {
             hex: hex::encode(&answer),
             duration_ms: millis(started.elapsed()),
         })
+    }
+
+    async fn evaluate(&self, prepared: &Prepared) -> Result<Vec<u8>, FabricError> {
+        let Prepared { link, peer, identity, call, .. } = prepared;
+        self.services.network.evaluate(link, peer, identity, call).await
+    }
+
+    async fn endorse(&self, prepared: &Prepared) -> Result<Endorsed, FabricError> {
+        let Prepared { link, peer, identity, call, .. } = prepared;
+        self.services.network.endorse(link, peer, identity, call).await
+    }
+
+    /// Turns to another peer where one that was not asked before does not answer, and tells whether there is one.
+    async fn goes_elsewhere(
+        &self,
+        prepared: &mut Prepared,
+        spec: &CallSpec,
+        error: &FabricError,
+    ) -> Result<bool, Error> {
+        if !prepared.is_remembered || !is_of_peer(error) {
+            return Ok(false);
+        }
+        self.heights.forget(&prepared.place, &prepared.peer.name);
+        prepared.is_remembered = false;
+        let other = self.asked_peer(&prepared.link, &spec.organization, &prepared.place).await?;
+        let is_another = other.name != prepared.peer.name;
+        prepared.peer = other;
+        Ok(is_another)
     }
 
     /// Submits a transaction and waits for its block. The same key never submits twice: who sends it again gets
@@ -72,12 +107,17 @@ impl ControlPlane {
     }
 
     async fn submit(&self, caller: &Caller, spec: CallSpec) -> Result<SubmitView, Error> {
-        let prepared = self.prepare(caller, Action::Invoke, &spec).await?;
+        let mut prepared = self.prepare(caller, Action::Invoke, &spec).await?;
         let user = caller.require_user()?;
         let store = &self.services.store;
-        let Prepared { link, peer, identity, call, .. } = &prepared;
         let started = Instant::now();
-        let endorsed = match self.services.network.endorse(link, peer, identity, call).await {
+        let mut endorsed = self.endorse(&prepared).await;
+        if let Err(error) = &endorsed
+            && self.goes_elsewhere(&mut prepared, &spec, error).await?
+        {
+            endorsed = self.endorse(&prepared).await;
+        }
+        let endorsed = match endorsed {
             Ok(endorsed) => endorsed,
             Err(error) => {
                 // What was written before may be why the same call is refused now.
@@ -172,7 +212,7 @@ impl ControlPlane {
 
     /// Waits until a transaction stands in a block of the peer; one that does not stays pending.
     async fn awaited(&self, prepared: &Prepared, mut record: TransactionRecord) -> TransactionRecord {
-        let Prepared { link, peer, identity, call, place } = prepared;
+        let Prepared { link, peer, identity, call, place, .. } = prepared;
         let started = Instant::now();
         let status =
             self.services.network.commit_status(link, peer, identity, &call.channel, &record.view.id);
@@ -180,6 +220,8 @@ impl ControlPlane {
             Ok(Ok(committed)) => {
                 record.view.commit_ms = Some(millis(started.elapsed()));
                 self.last_writes.note(place, committed.block, &peer.name);
+                let height = committed.block.saturating_add(1);
+                self.heights.note(place, &peer.name, height, self.services.clock.now_ms());
                 settle(&mut record.view, committed);
             }
             Ok(Err(error)) => {
@@ -242,7 +284,7 @@ impl ControlPlane {
         }
         let user = caller.require_user()?;
         let place = Place::new(&user.id, &record, &spec.channel);
-        let peer = self.answering_peer(&link, &spec.organization, &place).await?;
+        let Chosen { peer, is_remembered } = self.answering_peer(&link, &spec.organization, &place).await?;
         let identity = self.services.user_identity(&link, &msp_id, user).await?;
         let mut arguments = vec![spec.function.as_bytes().to_vec()];
         arguments.extend(spec.arguments.iter().map(|argument| argument.as_bytes().to_vec()));
@@ -255,7 +297,7 @@ impl ControlPlane {
             organizations,
             is_init: spec.is_init,
         };
-        Ok(Prepared { link, peer, identity, call, place })
+        Ok(Prepared { link, peer, is_remembered, identity, call, place })
     }
 
     /// A refusal of peers, told more exactly where the portal knows: a gateway answers alike whether the channel, the
@@ -306,6 +348,14 @@ impl ControlPlane {
 /// Whether the chaincode ran and said no, or its answers differ.
 fn is_of_chaincode(error: &FabricError) -> bool {
     matches!(error.kind(), FabricKind::ChaincodeError { .. } | FabricKind::EndorsementMismatch)
+}
+
+/// Whether the peer itself may be what is amiss: it does not answer, or has left the channel.
+fn is_of_peer(error: &FabricError) -> bool {
+    matches!(
+        error.kind(),
+        FabricKind::Unavailable | FabricKind::Timeout | FabricKind::NoPeers | FabricKind::ChannelUnknown
+    )
 }
 
 /// The MSP ID of a member of the chain.

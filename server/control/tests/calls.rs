@@ -119,6 +119,30 @@ async fn keys_are_opened_once_and_a_chain_made_again_has_its_own() {
     assert_ne!(other.trust.portal.cert_pem, first.trust.portal.cert_pem);
 }
 
+/// What calls need of the database stays in memory: not for a moment longer than it is true.
+#[tokio::test]
+async fn a_call_is_allowed_by_what_holds_at_that_moment() {
+    let (bed, plane) = deployed().await;
+    let (ann, uma) = (caller("ann", Role::Operator), caller("uma", Role::User));
+    plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
+    let (store, name) = (&bed.services.store, ChainName::parse("demo").unwrap());
+    let ask = async |who: &Caller| {
+        let asked = plane.transaction_query(who, call("query", &["a"], "query")).await;
+        asked.map_or_else(|error| error.status(), |_| 200)
+    };
+    assert_eq!([ask(&uma).await, ask(&ann).await], [404, 200]);
+    for (level, status) in [(Grant::Use, 200), (Grant::Read, 403), (Grant::Manage, 200)] {
+        store.grant_put(&name, &UserId::new("uma"), level).await.unwrap();
+        assert_eq!([ask(&uma).await, ask(&uma).await], [status; 2], "{level:?}");
+    }
+    store.grant_delete(&name, &UserId::new("uma")).await.unwrap();
+    assert_eq!([ask(&uma).await, ask(&ann).await], [404, 200]);
+    bed.run(ChainStop { chain: name.clone() }).await;
+    assert_eq!(ask(&ann).await, 409);
+    bed.run(ChainDelete { spec: bed.chain_spec() }).await;
+    assert_eq!(ask(&ann).await, 404);
+}
+
 #[tokio::test]
 async fn wrong_calls_are_told_apart_and_leave_nothing() {
     let (bed, plane) = deployed().await;

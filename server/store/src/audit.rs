@@ -65,7 +65,7 @@ impl Store {
     /// Appends a batch: all of it or nothing. The numbers are the caller's; one that exists is refused.
     pub async fn audit_append(&self, records: Vec<AuditRecord>) -> Result<(), StoreError> {
         let rows: Vec<Value> = records.iter().map(row).collect();
-        self.write(Query::new(APPEND, json!({ "rows": rows }))).await
+        self.write(Query::new(APPEND, json!({ "rows": rows })).apart()).await
     }
 
     /// Number and hash of the last record.

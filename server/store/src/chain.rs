@@ -1,5 +1,7 @@
 //! Chains, grants on them, and their documents (genesis blocks).
 
+use std::sync::Arc;
+
 use domain::chain::{ChainSpec, ChainState, HealthView};
 use domain::id::{HostId, OperationId, UserId};
 use domain::name::ChainName;
@@ -15,8 +17,8 @@ use crate::{Store, StoreError};
 pub struct ChainRecord {
     pub name: ChainName,
     pub spec: ChainSpec,
-    /// The planner's result; null until ports are reserved.
-    pub plan: Value,
+    /// The planner's result; null until ports are reserved. Shared by all copies of a record.
+    pub plan: Arc<Value>,
     pub state: ChainState,
     pub health: HealthView,
     pub owner: Option<UserId>,
@@ -46,7 +48,7 @@ impl TryFrom<Row> for ChainRecord {
         Ok(Self {
             name: row.name,
             spec: decode(&row.spec)?,
-            plan: decode(&row.plan)?,
+            plan: Arc::new(decode(&row.plan)?),
             state: row.state,
             health: decode(&row.health)?,
             owner: row.owner.map(UserId::new),
@@ -69,7 +71,7 @@ impl Store {
         let bindings = json!({
             "name": chain.name.as_str(),
             "spec": encode(&chain.spec)?,
-            "plan": encode(&chain.plan)?,
+            "plan": encode(&*chain.plan)?,
             "state": chain.state.as_str(),
             "health": encode(&chain.health)?,
             "owner": chain.owner.as_ref().map(UserId::as_str),
@@ -85,6 +87,10 @@ impl Store {
 
     /// One chain.
     pub async fn chain_read(&self, name: &ChainName) -> Result<Option<ChainRecord>, StoreError> {
+        self.inner.memory.chain(name, self.chain_of(name)).await
+    }
+
+    async fn chain_of(&self, name: &ChainName) -> Result<Option<ChainRecord>, StoreError> {
         let query = Query::new(
             "SELECT * OMIT id FROM type::record('chain', $name)",
             json!({ "name": name.as_str() }),
@@ -149,6 +155,10 @@ impl Store {
 
     /// What a person holds on a chain.
     pub async fn grant_read(&self, chain: &ChainName, user: &UserId) -> Result<Option<Grant>, StoreError> {
+        self.inner.memory.grant(chain, user, self.grant_of(chain, user)).await
+    }
+
+    async fn grant_of(&self, chain: &ChainName, user: &UserId) -> Result<Option<Grant>, StoreError> {
         #[derive(Deserialize)]
         struct Level {
             level: Grant,

@@ -1,6 +1,7 @@
 //! Opening the database, migrating it, and running transactions.
 
 use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,11 @@ use tokio::sync::Mutex;
 use crate::error::StoreError;
 use crate::folder::FolderLock;
 use crate::group::Group;
+use crate::memory::Memory;
 use crate::transaction::Change;
 
+/// Beginning of the addresses of databases that nobody else can open.
+const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../schema/001_base.surql")];
 /// Notes an applied migration.
@@ -45,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) events: Mutex<()>,
     /// Rows of the history of transactions.
     pub(crate) history: Group<Change>,
+    /// What every request asks for.
+    pub(crate) memory: Memory,
     installation: String,
     // Last, so that it is given back after the database.
     _lock: Option<FolderLock>,
@@ -60,12 +66,29 @@ impl std::fmt::Debug for Store {
 pub(crate) struct Query {
     text: Cow<'static, str>,
     bindings: Value,
+    is_apart: bool,
 }
 
 impl Query {
     /// Statements with their bindings, an object.
     pub(crate) fn new(text: impl Into<Cow<'static, str>>, bindings: Value) -> Self {
-        Self { text: text.into(), bindings }
+        Self { text: text.into(), bindings, is_apart: false }
+    }
+
+    /// The same for one that writes nothing of what is kept in memory, so that all of it stays.
+    pub(crate) fn apart(self) -> Self {
+        Self { is_apart: true, ..self }
+    }
+
+    fn statements(&self) -> &str {
+        self.text.trim().trim_end_matches(';')
+    }
+
+    /// Whether it is one question. The engine answers it from one snapshot by itself. Between `BEGIN` and `COMMIT` it
+    /// would be a transaction that may write, and at the end of those the engine waits for the disk, written or not.
+    fn is_question(&self) -> bool {
+        let statements = self.statements();
+        statements.starts_with("SELECT ") && !statements.contains(';')
     }
 }
 
@@ -87,6 +110,7 @@ impl Store {
             database,
             events: Mutex::new(()),
             history: Group::default(),
+            memory: Memory::new(lock.is_none() && !url.starts_with(IN_MEMORY)),
             installation: String::new(),
             _lock: lock,
         };
@@ -102,17 +126,35 @@ impl Store {
 
     /// Runs a transaction that returns nothing.
     pub(crate) async fn write(&self, query: Query) -> Result<(), StoreError> {
-        self.inner.transact(&query).await.map(drop)
+        self.run(query).await.map(drop)
     }
 
     /// Runs a transaction and reads the rows of its last statement that returns some.
     pub(crate) async fn read<T: DeserializeOwned>(&self, query: Query) -> Result<Vec<T>, StoreError> {
-        self.inner.rows(&query).await
+        rows_of(self.run(query).await?)
     }
 
     /// The first row.
     pub(crate) async fn read_one<T: DeserializeOwned>(&self, query: Query) -> Result<Option<T>, StoreError> {
         Ok(self.read(query).await?.into_iter().next())
+    }
+
+    /// Runs a transaction. One that may change what is kept in memory runs to its end even if nobody waits for it any
+    /// more: only its end tells that what is kept is old.
+    async fn run(&self, query: Query) -> Result<Vec<Value>, StoreError> {
+        if query.is_apart || query.is_question() {
+            return self.inner.transact(&query).await;
+        }
+        let inner = Arc::clone(&self.inner);
+        let written = tokio::spawn(async move {
+            let _writing = inner.memory.writing();
+            inner.transact(&query).await
+        });
+        match written.await.map_err(tokio::task::JoinError::try_into_panic) {
+            Ok(results) => results,
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(_cancelled)) => Err(StoreError::Stopped),
+        }
     }
 }
 
@@ -198,24 +240,12 @@ impl Inner {
         found.map(|setting| setting.content).ok_or(StoreError::NotFound)
     }
 
-    pub(crate) async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
-        let results = self.transact(query).await?;
-        // The last list is the answer; what follows it, such as the end of the transaction, has none.
-        let values = results.into_iter().rev().find_map(|value| match value {
-            Value::Array(values) => Some(values),
-            _ => None,
-        });
-        values
-            .unwrap_or_default()
-            .into_iter()
-            .map(|value| {
-                serde_json::from_value(value).map_err(|error| StoreError::Unreadable(error.to_string()))
-            })
-            .collect()
+    async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
+        rows_of(self.transact(query).await?)
     }
 
     /// Runs the statements as one transaction, again if another one was faster, and returns every result.
-    pub(crate) async fn transact(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+    async fn transact(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
         let mut pause_ms = PAUSE_FIRST_MS;
         let mut tried = 1;
         loop {
@@ -231,7 +261,11 @@ impl Inner {
     }
 
     async fn once(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
-        let text = format!("BEGIN; {}; COMMIT;", query.text.trim().trim_end_matches(';'));
+        let statements = query.statements();
+        let text = match query.is_question() {
+            true => Cow::Borrowed(statements),
+            false => Cow::Owned(format!("BEGIN; {statements}; COMMIT;")),
+        };
         let mut results = self.database.query(text).bind(query.bindings.clone()).await?;
         let count = results.num_statements();
         let errors = results.take_errors();
@@ -245,6 +279,21 @@ impl Inner {
         }
         Ok(values)
     }
+}
+
+/// The rows among the results of a transaction. The last list is the answer; what follows it, such as the end of the
+/// transaction, has none.
+fn rows_of<T: DeserializeOwned>(results: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    let values = results.into_iter().rev().find_map(|value| match value {
+        Value::Array(values) => Some(values),
+        _ => None,
+    });
+    let unreadable = |error: serde_json::Error| StoreError::Unreadable(error.to_string());
+    values
+        .unwrap_or_default()
+        .into_iter()
+        .map(|value| serde_json::from_value(value).map_err(unreadable))
+        .collect()
 }
 
 /// Of the errors of a failed transaction, the one that made it fail: all other statements only say that it did.
@@ -288,6 +337,10 @@ struct Setting {
 
 #[cfg(test)]
 mod tests {
+    use domain::id::UserId;
+    use domain::name::ChainName;
+    use domain::permission::Grant;
+
     use super::*;
 
     #[tokio::test]
@@ -300,6 +353,34 @@ mod tests {
         let tables = info.iter().find_map(|value| value.get("tables")).unwrap();
         assert!(tables.get("first").is_some());
         assert!(tables.get("second").is_none(), "a migration is half applied");
+    }
+
+    #[test]
+    fn one_question_alone_needs_no_transaction() {
+        let check = |text: &'static str, alone| {
+            assert_eq!(Query::new(text, json!({})).is_question(), alone, "{text}");
+        };
+        check("SELECT * FROM chain", true);
+        check("  SELECT * FROM chain\n WHERE name = $name; ", true);
+        check("SELECT * FROM chain; DELETE chain", false);
+        check("LET $now = (SELECT * FROM chain); UPDATE chain SET state = $state", false);
+        check("UPDATE chain SET state = $state", false);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_in_memory_ends_with_a_write_that_may_change_it() {
+        let store = Store::open("mem://").await.unwrap();
+        let (chain, user) = (ChainName::parse("demo").unwrap(), UserId::new("ann"));
+        store.grant_put(&chain, &user, Grant::Use).await.unwrap();
+        let held = async || store.grant_read(&chain, &user).await.unwrap();
+        assert_eq!(held().await, Some(Grant::Use));
+        // Behind the memory's back: what is answered now is what is kept.
+        store.inner.transact(&Query::new("DELETE chain_grant", json!({}))).await.unwrap();
+        assert_eq!(held().await, Some(Grant::Use));
+        store.audit_append(Vec::new()).await.unwrap();
+        assert_eq!(held().await, Some(Grant::Use), "the audit changes nothing of it");
+        store.setting_put("any", &json!(1)).await.unwrap();
+        assert_eq!(held().await, None);
     }
 
     #[tokio::test]

@@ -35,6 +35,9 @@ pub enum StoreError {
     /// A stored row cannot be read.
     #[error("a stored row cannot be read: {0}")]
     Unreadable(String),
+    /// The process ends, and with it whatever was being written.
+    #[error("the portal stops")]
+    Stopped,
     #[error("the database failed: {0}")]
     Database(Box<surrealdb::Error>),
 }

@@ -14,6 +14,7 @@ mod folder;
 mod group;
 mod host;
 mod log;
+mod memory;
 mod secret;
 mod session;
 mod setting;

@@ -77,9 +77,14 @@ impl Store {
         id_hash: &str,
         now_ms: i64,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let text = "SELECT * OMIT id FROM type::record('session', $id_hash)
-            WHERE expires_ms > $now_ms AND absolute_expires_ms > $now_ms";
-        let query = Query::new(text, json!({ "id_hash": id_hash, "now_ms": now_ms }));
+        let found = self.inner.memory.session(id_hash, self.session_of(id_hash)).await?;
+        Ok(found.filter(|session| session.expires_ms > now_ms && session.absolute_expires_ms > now_ms))
+    }
+
+    /// A session, even an expired one.
+    async fn session_of(&self, id_hash: &str) -> Result<Option<SessionRecord>, StoreError> {
+        let text = "SELECT * OMIT id FROM type::record('session', $id_hash)";
+        let query = Query::new(text, json!({ "id_hash": id_hash }));
         let Some(row) = self.read_one::<Row>(query).await? else { return Ok(None) };
         Ok(Some(SessionRecord {
             id_hash: row.id_hash,

@@ -1,12 +1,13 @@
 //! What the store promises, on the memory and on the disk engine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::chain::{ChainState, HealthView};
 use domain::host::{HostSpec, HostStatus};
 use domain::id::{HostId, UserId};
 use domain::name::{ChainName, HostName, UserName};
-use domain::permission::Role;
+use domain::permission::{Grant, Role};
 use serde_json::json;
 
 mod uniqueness;
@@ -206,7 +207,7 @@ async fn a_chains_state_moves_only_from_where_it_may() {
         let record = crate::ChainRecord {
             name: chain("demo"),
             spec: spec(),
-            plan: serde_json::Value::Null,
+            plan: serde_json::Value::Null.into(),
             state: ChainState::Creating,
             health: HealthView::default(),
             owner: None,
@@ -223,8 +224,44 @@ async fn a_chains_state_moves_only_from_where_it_may() {
         assert!(matches!(refused, Err(StoreError::Conflict { .. })));
         store.document_put(&name, "genesis", &[1, 2, 3]).await.unwrap();
         assert_eq!(store.document_read(&name, "genesis").await.unwrap(), Some(vec![1, 2, 3]));
+        let state = async || store.chain_read(&name).await.unwrap().map(|chain| chain.state);
+        assert_eq!([state().await, state().await], [Some(ChainState::Running); 2]);
         store.chain_delete(&name).await.unwrap();
+        assert_eq!(state().await, None);
         assert_eq!(store.document_read(&name, "genesis").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_every_request_asks_for_is_read_anew_after_each_write() {
+    on_both(async |store| {
+        let (ann, demo) = (UserId::new("id-ann"), chain("demo"));
+        store.user_create(&user("ann")).await.unwrap();
+        let signed_in = async || store.user_read(&ann).await.unwrap().unwrap().last_sign_in_ms;
+        assert_eq!([signed_in().await, signed_in().await], [None; 2]);
+        store.user_signed_in(&ann, 5).await.unwrap();
+        assert_eq!(signed_in().await, Some(5));
+        let held = async || store.grant_read(&demo, &ann).await.unwrap();
+        for level in [Grant::Use, Grant::Manage] {
+            store.grant_put(&demo, &ann, level).await.unwrap();
+            assert_eq!([held().await, held().await], [Some(level); 2]);
+        }
+        // Nobody waits for the answer: the write goes on, and what was read before it does not stay.
+        {
+            let mut revoked = std::pin::pin!(store.grant_delete(&demo, &ann));
+            tokio::select! {
+                biased;
+                _ = &mut revoked => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        let gone = async {
+            while held().await.is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
     })
     .await;
 }

@@ -128,7 +128,7 @@ impl Store {
                 Change::Save(row) => saved.push(row),
             }
         }
-        self.write(Query::new(WRITE, json!({ "created": created, "saved": saved }))).await
+        self.write(Query::new(WRITE, json!({ "created": created, "saved": saved })).apart()).await
     }
 
     /// The transaction that a person submitted with a key.

@@ -107,6 +107,10 @@ impl Store {
 
     /// The person of an id.
     pub async fn user_read(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
+        self.inner.memory.person(id, self.user_of(id)).await
+    }
+
+    async fn user_of(&self, id: &UserId) -> Result<Option<UserRecord>, StoreError> {
         let query =
             Query::new("SELECT * OMIT id FROM user WHERE id_text = $id", json!({ "id": id.as_str() }));
         Ok(self.read_one::<Row>(query).await?.map(UserRecord::from))

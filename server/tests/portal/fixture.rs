@@ -38,7 +38,7 @@ pub async fn fill(store: &Store, friend: &str) {
     let record = ChainRecord {
         name: chain.clone(),
         spec,
-        plan: serde_json::to_value(&plan).unwrap(),
+        plan: serde_json::to_value(&plan).unwrap().into(),
         state: ChainState::Stopped,
         health: HealthView::default(),
         owner: None,

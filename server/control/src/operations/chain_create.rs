@@ -89,7 +89,7 @@ fn new_record(spec: &ChainSpec, operation: &str, now_ms: i64) -> ChainRecord {
     ChainRecord {
         name: spec.name.clone(),
         spec: spec.clone(),
-        plan: serde_json::Value::Null,
+        plan: serde_json::Value::Null.into(),
         state: ChainState::Creating,
         health: HealthView::default(),
         owner: None,

@@ -28,10 +28,10 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Who wrote where: a chain that is made again under an old name is another one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Place {
-    user: UserId,
-    chain: ChainName,
-    created_ms: i64,
-    channel: ChannelName,
+    pub(super) user: UserId,
+    pub(super) chain: ChainName,
+    pub(super) created_ms: i64,
+    pub(super) channel: ChannelName,
 }
 
 impl Place {
@@ -83,23 +83,53 @@ fn choice(heights: &[Option<u64>], block: u64) -> Option<(usize, bool)> {
     known.max().map(|(_, index)| (index, false))
 }
 
+/// The peer that a call goes to.
+pub(super) struct Chosen {
+    pub(super) peer: PlannedNode,
+    /// What was seen of it lately counts, and it was not asked now: should it not answer, another one may.
+    pub(super) is_remembered: bool,
+}
+
 impl ControlPlane {
     /// The peer that a call goes to. The only one of an organization is not asked before, for the call itself tells,
-    /// unless somebody wrote through another organization.
+    /// unless somebody wrote through another organization. Nor is one that was seen lately to have what they wrote.
     pub(super) async fn answering_peer(
         &self,
         link: &ChainLink,
         organization: &OrganizationName,
         place: &Place,
-    ) -> Result<PlannedNode, Error> {
+    ) -> Result<Chosen, Error> {
         let write = self.last_writes.of(place);
         let mut peers = link.plan.peers_of(organization);
-        match (peers.next(), peers.next(), write) {
-            (Some(only), None, None) => Ok(only.clone()),
-            (Some(only), None, Some(write)) if write.peer == only.name => Ok(only.clone()),
-            (_, _, None) => self.serving_peer(link, organization, place.channel.as_str()).await,
-            (_, _, Some(write)) => self.peer_with(link, organization, &place.channel, write.block).await,
+        if let (Some(only), None) = (peers.next(), peers.next())
+            && write.as_ref().is_none_or(|write| write.peer == only.name)
+        {
+            return Ok(Chosen { peer: only.clone(), is_remembered: false });
         }
+        let (block, now_ms) = (write.map_or(0, |write| write.block), self.services.clock.now_ms());
+        let has_it = |peer: &&PlannedNode| {
+            self.heights.of(place, &peer.name, now_ms).is_some_and(|height| height > block)
+        };
+        if let Some(peer) = link.plan.peers_of(organization).find(has_it) {
+            return Ok(Chosen { peer: peer.clone(), is_remembered: true });
+        }
+        let peer = self.asked_peer(link, organization, place).await?;
+        Ok(Chosen { peer, is_remembered: false })
+    }
+
+    /// A peer that answers now and has what the caller wrote, if there is one.
+    pub(super) async fn asked_peer(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+        place: &Place,
+    ) -> Result<PlannedNode, Error> {
+        if let Some(write) = self.last_writes.of(place) {
+            return self.peer_with(link, organization, place, write.block).await;
+        }
+        let (peer, height) = self.first_serving(link, organization, place.channel.as_str()).await?;
+        self.heights.note(place, &peer.name, height, self.services.clock.now_ms());
+        Ok(peer)
     }
 
     /// A peer of an organization that has a block; after a while of waiting the one with the most blocks.
@@ -107,20 +137,26 @@ impl ControlPlane {
         &self,
         link: &ChainLink,
         organization: &OrganizationName,
-        channel: &ChannelName,
+        place: &Place,
         block: u64,
     ) -> Result<PlannedNode, Error> {
+        let channel = place.channel.as_str();
         let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
         let clock = &self.services.clock;
         let (mut looked, begun) = (0, Instant::now());
         loop {
             // The wait for each begins when it is asked.
             let look = |peer| async move {
-                let height = self.services.network.height(link, peer, channel.as_str());
+                let height = self.services.network.height(link, peer, channel);
                 tokio::time::timeout(LOOK_TIMEOUT, height).await
             };
             let looks = side_by_side(peers.iter().map(|peer| look(*peer)).collect()).await;
             let heights: Vec<_> = looks.into_iter().map(|look| look.ok().and_then(Result::ok)).collect();
+            for (peer, height) in peers.iter().zip(&heights) {
+                if let Some(height) = height {
+                    self.heights.note(place, &peer.name, *height, clock.now_ms());
+                }
+            }
             looked += 1;
             let is_late = looked > LOOKS_MAX || begun.elapsed() > LOOKS_TIMEOUT;
             match choice(&heights, block) {
@@ -130,7 +166,7 @@ impl ControlPlane {
                     }
                 }
                 Some(_) => {}
-                None => return self.serving_peer(link, organization, channel.as_str()).await,
+                None => return self.serving_peer(link, organization, channel).await,
             }
             clock.sleep(PAUSE_MS).await;
         }
@@ -143,10 +179,20 @@ impl ControlPlane {
         organization: &OrganizationName,
         channel: &str,
     ) -> Result<PlannedNode, Error> {
+        self.first_serving(link, organization, channel).await.map(|(peer, _)| peer)
+    }
+
+    /// The same with the number of blocks that it has.
+    async fn first_serving(
+        &self,
+        link: &ChainLink,
+        organization: &OrganizationName,
+        channel: &str,
+    ) -> Result<(PlannedNode, u64), Error> {
         let mut unknown = false;
         for peer in link.plan.peers_of(organization) {
             match self.services.network.height(link, peer, channel).await {
-                Ok(_) => return Ok(peer.clone()),
+                Ok(height) => return Ok((peer.clone(), height)),
                 Err(error) => unknown |= error.kind() == FabricKind::ChannelUnknown,
             }
         }

@@ -20,6 +20,9 @@ const LOST_MS: u64 = 11 * 60 * 1_000;
 /// Longest that somebody waits for a transaction, and a little more.
 const WAITED_MS: u64 = 61_000;
 
+/// Longest that it counts what a peer was seen to have.
+const REMEMBERED_MS: u64 = 30_000;
+
 fn organizations(names: &[&str]) -> Vec<OrganizationName> {
     names.iter().map(|name| OrganizationName::parse(name).unwrap()).collect()
 }
@@ -257,6 +260,8 @@ async fn who_wrote_reads_it_also_where_a_peer_is_behind() {
         let asked = plane.transaction_query(who, call("query", &["a"], "query")).await;
         asked.unwrap().text
     };
+    assert_eq!(query(&otto).await, "90", "who answered lately is taken without being asked");
+    bed.services.clock.sleep(REMEMBERED_MS).await;
     assert_eq!((query(&otto).await.as_str(), query(&ann).await.as_str()), ("100", "90"));
     // Nobody waits for ever: without the other one she gets what there is.
     bed.agent.kill(&other, 137).unwrap();

@@ -154,7 +154,7 @@ impl Portal {
     /// The chain as the portal speaks with it.
     pub async fn link(&self) -> ChainLink {
         let record = self.services.store.chain_read(&self.name).await.unwrap().unwrap();
-        let plan = serde_json::from_value(record.plan).unwrap();
+        let plan = serde_json::from_value((*record.plan).clone()).unwrap();
         control::operations::link_of(&self.services, plan).await.unwrap()
     }
 

@@ -241,7 +241,7 @@ impl Bed {
     pub async fn plan(&self) -> Result<ChainPlan, String> {
         let record = self.services.store.chain_read(&self.chain_spec().name).await.unwrap();
         let record = record.ok_or("there is no chain")?;
-        serde_json::from_value(record.plan).map_err(|error| error.to_string())
+        serde_json::from_value((*record.plan).clone()).map_err(|error| error.to_string())
     }
 
     /// Tells what is missing or too much of a chain that shall be in a state, its ledgers included.

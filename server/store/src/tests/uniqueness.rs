@@ -61,7 +61,7 @@ async fn names_of_chains() {
             let record = ChainRecord {
                 name: chain(&format!("c{round}")),
                 spec: spec(),
-                plan: serde_json::Value::Null,
+                plan: serde_json::Value::Null.into(),
                 state: ChainState::Creating,
                 health: HealthView::default(),
                 owner: None,
