@@ -174,7 +174,7 @@ impl Scene {
     fn held_block(&self, operation: &Value) -> u64 {
         let first = |line: &String| {
             let (_, ports) = line.rsplit_once("ports ")?;
-            ports.trim_start_matches("from ").split('–').next()?.parse().ok()
+            ports.trim_start_matches("from ").split('–').next()?.parse::<u64>().ok()
         };
         self.lines(operation, "ports ").iter().rev().find_map(first).expect("a line about ports")
     }
