@@ -159,6 +159,43 @@ pub fn focus(id: &str) {
     }
 }
 
+/// Gives the focus to the element of an id, and leaves the page where it is scrolled to.
+pub fn focus_in_place(id: &str) {
+    let element = web_sys::window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
+    // One that is not there leaves the focus where it was.
+    let _ = element.and_then(|element| focus_unscrolled(&element));
+}
+
+/// Gives the focus to the heading of a page that has just come, from where people read on; not where somebody or
+/// something on the page has it already.
+pub fn focus_heading() {
+    // What is shown for the first time is on the page a moment later.
+    let when_shown = || {
+        let _ = to_heading();
+    };
+    set_timeout(when_shown, std::time::Duration::ZERO);
+}
+
+fn to_heading() -> Option<()> {
+    let document = web_sys::window()?.document()?;
+    let main = document.get_element_by_id("main")?;
+    let is_elsewhere = |focused: web_sys::Element| focused != main && focused.tag_name() != "BODY";
+    if document.active_element().is_some_and(is_elsewhere) {
+        return None;
+    }
+    let heading = main.query_selector("h1").ok().flatten()?;
+    // It takes the focus from a script only, and is no stop of the tab key.
+    heading.set_attribute("tabindex", "-1").ok()?;
+    focus_unscrolled(&heading)
+}
+
+fn focus_unscrolled(element: &web_sys::Element) -> Option<()> {
+    let options = js_sys::Object::new();
+    js_sys::Reflect::set(&options, &"preventScroll".into(), &true.into()).ok()?;
+    let focus: js_sys::Function = js_sys::Reflect::get(element, &"focus".into()).ok()?.dyn_into().ok()?;
+    focus.call1(element, &options).ok().map(drop)
+}
+
 /// Scrolls an element to its end.
 pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
     if let Some(element) = node.try_get_untracked().flatten() {

@@ -3,8 +3,10 @@
 use domain::permission::{Action, Noun};
 use leptos::prelude::*;
 use leptos_router::components::{A, Outlet};
+use leptos_router::hooks::use_location;
 
 use crate::api::operation::operation_list;
+use crate::browser;
 use crate::components::icon::{Icon, icon};
 use crate::components::load::{load_part, with_session};
 use crate::components::menu::{Menu, PreferenceMenus};
@@ -25,6 +27,7 @@ pub fn Through() -> impl IntoView {
 pub fn Layout() -> impl IntoView {
     provide_session();
     events::provide_events();
+    follow_page();
     view! {
         <a class="skip" href="#main" rel="external">{tr(|t| t.skip)}</a>
         <header class="top">
@@ -42,6 +45,18 @@ pub fn Layout() -> impl IntoView {
         </div>
         <ToastPlace/>
     }
+}
+
+/// Gives the focus to the place of the page as soon as another one is asked for; its heading takes it when it is there.
+fn follow_page() {
+    let path = use_location().pathname;
+    Effect::new(move |before: Option<String>| {
+        let now = path.get();
+        if before.is_some_and(|before| before != now) {
+            browser::focus_in_place("main");
+        }
+        now
+    });
 }
 
 /// Says that what stands on the page may be old, as long as it may.

@@ -55,6 +55,7 @@ pub fn App() -> impl IntoView {
     preferences::provide_preferences();
     components::toast::provide_toasts();
     fetched::Stale::provide();
+    components::page::Arrivals::provide();
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>

@@ -140,6 +140,32 @@ test('sign-in, wizard and creation by keyboard alone', async ({ browser }) => {
   await hand.context().close();
 });
 
+test('another page takes the focus, and the same page does not', async () => {
+  const heading = (name: string): Locator => page.getByRole('heading', { level: 1, name, exact: true });
+  const chains = page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link', { name: 'Chains' });
+  await open(page, `${portal.url}/operations`);
+  await expect(heading('Operations')).toBeVisible();
+  expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
+  await chains.press('Enter');
+  await expect(heading('Chains')).toBeFocused();
+  await expect(page).toHaveTitle(/^Chains/);
+  expect(await page.evaluate(() => scrollY)).toBe(0);
+  await page.getByRole('main').getByRole('link', { name: CHAIN, exact: true }).press('Enter');
+  await expect(heading(CHAIN)).toBeFocused();
+  await page.goBack();
+  await expect(heading('Chains')).toBeFocused();
+  await page.getByRole('main').getByRole('link', { name: 'Create chain' }).press('Enter');
+  await expect(heading('Create chain')).toBeFocused();
+  // Only the query changes: when the rows have come, the heading is left alone.
+  await open(page, `${portal.url}/audit?before=1000000`);
+  const rows = page.waitForResponse(/audit_list/);
+  await page.getByRole('link', { name: 'Newest' }).press('Enter');
+  await rows;
+  await expect(page).toHaveURL(/\/audit$/);
+  await expect(heading('Audit')).toBeVisible();
+  await expect(heading('Audit')).not.toBeFocused();
+});
+
 test('Escape closes a menu and a dialog, and the focus goes back', async () => {
   await open(page, `${portal.url}/chains/${CHAIN}`);
   const theme = page.getByRole('button', { name: 'Theme' });

@@ -213,6 +213,14 @@ test('delete asks for the name and takes everything along', async () => {
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
   await operationDone(page);
   await expect(page.getByRole('link', { name: 'Open chain' })).toHaveCount(0);
+  // What is gone is named, and leads nowhere: here, in the list, and on the overview.
+  await expect(page.locator('main dd').filter({ hasText: 'chain/trade' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'chain/trade' })).toHaveCount(0);
+  for (const address of ['/operations', '/']) {
+    await open(page, portal.url + address);
+    await expect(page.getByRole('cell', { name: 'chain/trade', exact: true }).first()).toBeVisible();
+    await expect(page.getByRole('link', { name: 'chain/trade' })).toHaveCount(0);
+  }
   await open(page, `${portal.url}/chains`);
   await expect(page.getByText('No chains yet')).toBeVisible();
 });

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,12 +26,14 @@ mod activity;
 mod patient;
 mod pressed;
 mod room;
+mod taken;
 
 use activity::{Activity, quiet};
 use patient::Patient;
 use pressed::Pressed;
 pub use room::Limits;
 use room::Rooms;
+use taken::Streams;
 
 /// A pause after the system refuses a connection, such as for want of file handles.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -114,7 +116,7 @@ where
             answered.map(|response| response.map(|body| Body::new(open.until_read(body))))
         }
     });
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(Streams::new(patience));
     // It counts between two requests, too; how long the first may take is for the watch over silence.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));

@@ -179,7 +179,7 @@ pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVi
             <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
                 hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
             <TextField id="port_first" label=words(|t| t.port_first) value=form.port_first
-                error=wrong_on(wrong, "port_first")/>
+                hint=words(|t| t.port_first_hint) error=wrong_on(wrong, "port_first")/>
             <TextField id="port_last" label=words(|t| t.port_last) value=form.port_last
                 error=wrong_on(wrong, "port_last")/>
             <TextField id="network_range" label=words(|t| t.network_range) value=form.network_range

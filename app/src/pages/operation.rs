@@ -7,7 +7,7 @@ use domain::operation::{
 };
 use leptos::prelude::*;
 
-use super::operations::subject_address;
+use super::operations::subject;
 use super::{parameter, refusal};
 use crate::api::ApiError;
 use crate::api::operation::{operation_cancel, operation_read, operation_resume, operation_undo};
@@ -130,14 +130,10 @@ fn body(operation: &OperationView) -> AnyView {
     let summary = &operation.summary;
     let (done, all) = (summary.steps_done, summary.steps);
     let progress = say(move |t| fill(t.n_of_m, &[("n", done.to_string()), ("m", all.to_string())]));
-    let subject = subject_address(&summary.subject).map_or_else(
-        || summary.subject.clone().into_any(),
-        |address| view! { <a href=address>{summary.subject.clone()}</a> }.into_any(),
-    );
     let took = summary.ended_ms.map(|end| span(end.saturating_sub(summary.created_ms)));
     let steps = operation.steps.iter().map(step_line).collect_view();
-    // A chain that is deleted leads nowhere.
-    let leads_on = summary.state == OperationState::Done && summary.name != "chain-delete";
+    // A chain that is gone, by this operation or since, leads nowhere.
+    let leads_on = summary.state == OperationState::Done && summary.subject_is_there;
     let next = leads_on.then(|| next_step(&summary.subject)).flatten();
     let failure = operation.failure.as_ref().map(|failure| failed(operation, failure));
     view! {
@@ -149,7 +145,7 @@ fn body(operation: &OperationView) -> AnyView {
             </p>
             <dl class="facts">
                 <dt>{tr(|t| t.object)}</dt>
-                <dd>{subject}</dd>
+                <dd>{subject(summary)}</dd>
                 <dt>{tr(|t| t.operation)}</dt>
                 <dd><Copyable text=summary.id.to_string()/></dd>
                 <dt>{tr(|t| t.who)}</dt>

@@ -22,8 +22,17 @@ pub fn Operations() -> impl IntoView {
     }
 }
 
+/// The object of an operation: a link to its page, or only its name when it is gone.
+pub fn subject(operation: &OperationSummary) -> AnyView {
+    let name = operation.subject.clone();
+    match subject_address(&name).filter(|_| operation.subject_is_there) {
+        Some(address) => view! { <a href=address>{name}</a> }.into_any(),
+        None => name.into_any(),
+    }
+}
+
 /// Where the object of an operation has its page.
-pub fn subject_address(subject: &str) -> Option<String> {
+fn subject_address(subject: &str) -> Option<String> {
     let (noun, id) = subject.split_once('/')?;
     match noun {
         "chain" => Some(format!("/chains/{id}")),
@@ -42,15 +51,11 @@ pub fn operation_table(operations: Vec<OperationSummary>) -> AnyView {
         .map(|operation| {
             let name = operation.name.clone();
             let words = say_in(move |lang| lang.operation(&name).to_owned());
-            let subject = match subject_address(&operation.subject) {
-                Some(address) => view! { <a href=address>{operation.subject.clone()}</a> }.into_any(),
-                None => operation.subject.clone().into_any(),
-            };
             let took = operation.ended_ms.map(|end| span(end.saturating_sub(operation.created_ms)));
             view! {
                 <tr>
                     <th scope="row"><a href=format!("/operations/{}", operation.id)>{words}</a></th>
-                    <td>{subject}</td>
+                    <td>{subject(&operation)}</td>
                     <td>{badge(operation_state(operation.state))}</td>
                     <td class="number">{operation.steps_done.to_string()} " / " {operation.steps.to_string()}</td>
                     <td>{operation.owner.clone()}</td>

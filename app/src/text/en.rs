@@ -218,6 +218,7 @@ pub static TEXT: Text = Text {
     capacity_hint: "Most chains that this host may hold.",
     port_range: "Port range",
     port_first: "First port",
+    port_first_hint: "A chain takes 100 ports. Keep the range below 32768: from there to 60999 Linux gives ports to outgoing connections.",
     port_last: "Last port",
     bind_address: "Bind address",
     bind_address_hint: "Address of the host on which ports are published.",

@@ -72,7 +72,7 @@ texts! {
     pause, go_on, earlier, later, waiting_lines, download, stream_lost,
     // Hosts
     add_host, no_hosts, no_hosts_hint, no_hosts_operator_hint, engine, last_seen, api_version, operating_system, cpus,
-    capacity, capacity_hint, port_range, port_first, port_last, bind_address, bind_address_hint,
+    capacity, capacity_hint, port_range, port_first, port_first_hint, port_last, bind_address, bind_address_hint,
     client_address, client_address_hint, host_in_use, remove_host, remove_host_impact, no_images,
     no_images_hint, image_present, image_local, image_preparing, image_missing, where_engine,
     engine_local, engine_remote, no_local_offer, socket_path, address, address_hint, port,

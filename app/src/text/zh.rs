@@ -218,6 +218,7 @@ pub static TEXT: Text = Text {
     capacity_hint: "本主机最多承载的链数。",
     port_range: "端口范围",
     port_first: "起始端口",
+    port_first_hint: "每条链占用 100 个端口。范围宜低于 32768：其后直到 60999 的端口会被 Linux 分配给向外的连接。",
     port_last: "结束端口",
     bind_address: "绑定地址",
     bind_address_hint: "主机上发布端口所用的地址。",

@@ -58,6 +58,8 @@ pub struct ControlPlane {
     uploads: tokio::sync::Semaphore,
     /// Nodes of which somebody has asked what they use.
     looked_at: std::sync::Mutex<std::collections::HashSet<agents::NodeRef>>,
+    /// Images that hosts have lost, on their way back.
+    lost_images: reconcile::LostImages,
     /// What people wrote last, for their next call to see.
     last_writes: transaction::LastWrites,
     /// What peers were seen to have.
@@ -108,6 +110,7 @@ impl ControlPlane {
             leading: tokio::sync::Mutex::default(),
             uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
             looked_at: std::sync::Mutex::default(),
+            lost_images: reconcile::LostImages::default(),
             last_writes: transaction::LastWrites::default(),
             heights: transaction::Heights::default(),
             began_ms: services.clock.now_ms(),

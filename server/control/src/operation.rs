@@ -1,12 +1,15 @@
 //! Operations as their owners and keepers see them, and what may be done with them.
 
+use std::collections::HashMap;
+
+use domain::id::{HostId, OperationId};
 use domain::name::ChainName;
 use domain::operation::{
     EventView, FailureView, KeptView, OperationState, OperationSummary, OperationVerb, OperationView,
     StepState, StepView,
 };
 use domain::permission::{Action, Noun};
-use domain::{Code, Error, ErrorKind, id::OperationId};
+use domain::{Code, Error, ErrorKind};
 use workflow::{EventBody, EventRecord, ListFilter, Log, LogError, OperationRecord, Stored};
 
 use crate::ControlPlane;
@@ -28,10 +31,17 @@ impl ControlPlane {
             reach: self.operations_in_reach(caller).await?,
             ..ListFilter::default()
         };
-        let mut summaries = Vec::new();
+        let (mut summaries, mut known) = (Vec::new(), HashMap::new());
         for record in self.services.store.list(&filter).await.map_err(log_error)? {
             let stored = self.stored(&record.id).await?;
-            summaries.push(self.summary(&stored).await?);
+            // Most operations are on few subjects.
+            let subject = record.subject.unwrap_or_default();
+            let is_there = match known.get(&subject) {
+                Some(is_there) => *is_there,
+                None => self.is_there(caller, &subject).await?,
+            };
+            known.insert(subject, is_there);
+            summaries.push(self.summary(&stored, is_there).await?);
         }
         Ok(summaries)
     }
@@ -66,8 +76,10 @@ impl ControlPlane {
             message: failure.message.clone(),
             evidence: failure.evidence.clone(),
         });
+        let subject = stored.operation.subject.as_deref().unwrap_or_default();
+        let is_there = self.is_there(caller, subject).await?;
         Ok(OperationView {
-            summary: self.summary(&stored).await?,
+            summary: self.summary(&stored, is_there).await?,
             steps: stored.steps.iter().map(step_view).collect(),
             events: events.iter().filter_map(event_view).collect(),
             failure,
@@ -159,7 +171,26 @@ impl ControlPlane {
         self.services.store.load(id).await.map_err(log_error)?.ok_or_else(Error::not_found)
     }
 
-    async fn summary(&self, stored: &Stored) -> Result<OperationSummary, Error> {
+    /// Whether the subject of an operation exists for the caller: one that was deleted has no page any more.
+    async fn is_there(&self, caller: &Caller, subject: &str) -> Result<bool, Error> {
+        let found = if let Some(chain) = chain_of(subject) {
+            self.chain_for(caller, Action::Read, Noun::Chain, &chain).await.map(drop)
+        } else if let Some(host) = subject.strip_prefix("host/") {
+            match policy::authorize(caller, Action::Read, Resource::any(Noun::Host)) {
+                Ok(()) => self.host_record(&HostId::new(host)).await.map(drop),
+                Err(error) => Err(error),
+            }
+        } else {
+            Err(Error::not_found())
+        };
+        match found {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn summary(&self, stored: &Stored, subject_is_there: bool) -> Result<OperationSummary, Error> {
         let record = &stored.operation;
         let owner = domain::id::UserId::new(record.owner.clone());
         let user = self.services.store.user_read(&owner).await.map_err(crate::error::store)?;
@@ -169,6 +200,7 @@ impl ControlPlane {
             id: OperationId::new(record.id.clone()),
             name: record.name.clone(),
             subject: record.subject.clone().unwrap_or_default(),
+            subject_is_there,
             owner: user.map_or(String::new(), |user| user.name.to_string()),
             state,
             steps_done: u32::try_from(done).unwrap_or(u32::MAX),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use agents::{Agent, AgentError, EngineFacts, Selector};
 use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
-use domain::host::PORTS_PER_CHAIN;
+use domain::host::{PORTS_PER_CHAIN, SYSTEM_PORT_FIRST, SYSTEM_PORT_LAST};
 use domain::{Code, Error};
 use store::{ClaimRecord, HostRecord};
 
@@ -133,8 +133,17 @@ async fn free_block(
 
 fn ports_check(host: &HostRecord, free: Option<u16>) -> (u16, CheckView) {
     let block = free.unwrap_or(host.spec.port_first);
-    let refusal = free.is_none().then(|| Error::conflict(Code::HostPortsUsed));
-    let check = verdict(CheckKind::Ports, refusal, format!("{block}–{}", block + (PORTS_PER_CHAIN - 1)));
+    let last = block + (PORTS_PER_CHAIN - 1);
+    let fact = format!("{block}–{last}");
+    let check = if free.is_none() {
+        verdict(CheckKind::Ports, Some(Error::conflict(Code::HostPortsUsed)), fact)
+    } else if block <= SYSTEM_PORT_LAST && last >= SYSTEM_PORT_FIRST {
+        // They are free now, and any of them may be gone when a node is started again.
+        let given = Error::conflict(Code::HostPortsGiven).with("first", SYSTEM_PORT_FIRST);
+        item(CheckKind::Ports, Verdict::Warn, Some(given.with("last", SYSTEM_PORT_LAST)), fact)
+    } else {
+        passed(CheckKind::Ports, fact)
+    };
     (block, check)
 }
 

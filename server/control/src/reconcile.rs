@@ -17,9 +17,11 @@ use crate::operation::chain_of;
 mod chaincode;
 mod chains;
 mod health;
+mod pulls;
 mod rounds;
 mod watch;
 
+pub(crate) use pulls::LostImages;
 use rounds::Rounds;
 use watch::Watches;
 

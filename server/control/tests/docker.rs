@@ -31,7 +31,7 @@ use store::{HostRecord, Store};
 use workflow::{Settings, SystemClock};
 use zeroize::Zeroizing;
 
-/// First port of the range that the test uses; below those that engines choose themselves.
+/// First port of the range that the test uses; below those that the system gives to whoever asks for any.
 const PORT_FIRST: u16 = 22_000;
 /// Longest wait for an operation.
 const PATIENCE: Duration = Duration::from_secs(180);

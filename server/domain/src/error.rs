@@ -73,6 +73,7 @@ pub enum Code {
     HostHasChains,
     HostFull,
     HostPortsUsed,
+    HostPortsGiven,
     HostMissing,
     HostChanged,
     CapacityBelowUse,

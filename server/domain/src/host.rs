@@ -18,6 +18,10 @@ pub use subnet::Subnet;
 pub const PORT_FIRST: u16 = 31_000;
 /// Last port of the default range.
 pub const PORT_LAST: u16 = 32_000;
+/// First of the ports that Linux gives to outgoing connections, unless it was told otherwise.
+pub const SYSTEM_PORT_FIRST: u16 = 32_768;
+/// Last of these ports.
+pub const SYSTEM_PORT_LAST: u16 = 60_999;
 /// Ports that a chain takes on each host it uses.
 pub const PORTS_PER_CHAIN: u16 = 100;
 /// Most chains a host may be given room for.

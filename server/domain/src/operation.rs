@@ -95,6 +95,8 @@ pub struct OperationSummary {
     pub name: String,
     /// What it works on: `chain/demo`.
     pub subject: String,
+    /// Whether that is still there, and in reach of whoever asks.
+    pub subject_is_there: bool,
     pub owner: String,
     pub state: OperationState,
     pub steps_done: u32,

@@ -6,6 +6,7 @@
 
 use std::{
     fmt, io,
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use prost::Message;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -68,12 +69,29 @@ impl Dial for TcpDial {
     fn dial(&self) -> BoxFuture<'static, io::Result<BoxedStream>> {
         let Self(host, port) = self.clone();
         Box::pin(async move {
-            let stream = TcpStream::connect((host, port)).await?;
+            let found: Vec<SocketAddr> = lookup_host((host, port)).await?.collect();
+            let stream = connect_any(&found, CONNECT_TIMEOUT).await?;
             stream.set_nodelay(true)?;
             let boxed: BoxedStream = Box::new(stream);
             Ok(boxed)
         })
     }
+}
+
+/// Connects to the first address that answers, in order. Each has its share of the time: one that is silent must not take
+/// that of the others.
+async fn connect_any(addresses: &[SocketAddr], limit: Duration) -> io::Result<TcpStream> {
+    // One share more than there are addresses, so that some time is left for what follows.
+    let shares = u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    for at in addresses {
+        match timeout(limit / shares, TcpStream::connect(at)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = io::Error::new(error.kind(), format!("{at}: {error}")),
+            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, format!("{at}: no answer in time")),
+        }
+    }
+    Err(last)
 }
 
 /// A connection to one node; cheap to clone, connected on first use and again when it broke.
@@ -245,4 +263,35 @@ fn transport_error(error: Box<dyn std::error::Error + Send + Sync>) -> FabricErr
 
 fn http_error(error: hyper::Error) -> FabricError {
     FabricError::Connect(io::Error::other(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(900);
+    /// A local connection that is not there by then will not come.
+    const FULL: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_the_next_one_its_time() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let deaf = socket.listen(1).unwrap();
+        let silent = deaf.local_addr().unwrap();
+        // Nobody accepts: when the queue is full, whoever knocks gets no answer.
+        let mut queue = Vec::new();
+        while let Ok(connected) = timeout(FULL, TcpStream::connect(silent)).await {
+            queue.push(connected.unwrap());
+            assert!(queue.len() < 64, "the queue of one connection takes {}", queue.len());
+        }
+        let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = open.local_addr().unwrap();
+        let connected = timeout(LIMIT, connect_any(&[silent, at], LIMIT)).await.unwrap();
+        assert_eq!(connected.unwrap().peer_addr().unwrap(), at);
+        let error = connect_any(&[], LIMIT).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    }
 }

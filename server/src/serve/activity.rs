@@ -9,6 +9,8 @@ use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::watch;
 
+use super::taken::Taker;
+
 /// How many requests of a connection are open; nothing is known before the first one.
 type Count = Option<usize>;
 
@@ -71,7 +73,7 @@ impl Drop for Open {
 impl Open {
     /// Open as long as its answer is read: a stream of events is no silence.
     pub fn until_read(self, body: Body) -> Held {
-        Held { body, _open: self }
+        Held { body, given: 0, taker: Taker::here(), _open: self }
     }
 }
 
@@ -79,6 +81,9 @@ impl Open {
 #[derive(Debug)]
 pub struct Held {
     body: Body,
+    /// Bytes of the piece before: the next one is asked for when those are gone.
+    given: usize,
+    taker: Option<Taker>,
     _open: Open,
 }
 
@@ -90,7 +95,16 @@ impl HttpBody for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Some(taker) = &self.taker else { return polled };
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            taker.takes(self.given.saturating_add(bytes));
+            self.given = bytes;
+        } else {
+            taker.waits();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use axum::routing::{get, post};
+use futures::StreamExt;
+use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -115,9 +117,17 @@ async fn serving(limits: Limits) -> SocketAddr {
         tokio::time::sleep(LONG).await;
         "long"
     };
+    let pieces = || async {
+        let each = futures::stream::iter(["piece by ", "piece"]).then(|piece| async move {
+            tokio::time::sleep(LONG).await;
+            Ok::<_, Infallible>(piece)
+        });
+        Body::from_stream(each)
+    };
     let router = Router::new()
         .route("/", get(|| async { "short" }))
         .route("/long", get(long))
+        .route("/pieces", get(pieces))
         .route("/body", post(|body: axum::body::Bytes| async move { body }));
     tokio::spawn(serve(listener, None, router, limits, CancellationToken::new()));
     to
@@ -197,4 +207,27 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     assert!(whole.starts_with("HTTP/1.1 200") && whole.ends_with("body"), "{whole}");
     let begun = ask(&mut TcpStream::connect(to).await.unwrap(), &format!("{head}bo")).await;
     assert!(begun.starts_with("HTTP/1.1 400"), "{begun}");
+}
+
+#[tokio::test]
+async fn an_answer_over_http_2_that_nobody_takes_is_let_go() {
+    let to = serving(Limits { body: SHORT, ..Limits::behind(Vec::new()) }).await;
+    let ask = async |window: u32, path: &str| {
+        let stream = TcpStream::connect(to).await.unwrap();
+        let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        client.initial_stream_window_size(window);
+        let (mut sender, connection) = client.handshake::<_, Body>(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::get(format!("http://localhost{path}")).body(Body::empty()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let body = axum::body::to_bytes(Body::new(answer.into_body()), 100);
+        (tokio::time::timeout(PATIENCE, body).await.expect("the answer ends"), sender)
+    };
+    let (taken, sender) = ask(0, "/").await;
+    assert_eq!(taken.unwrap_or_default().len(), 0, "nothing of it may be sent");
+    assert!(sender.is_ready(), "other answers on the connection go on");
+    // That we take our time is not the client's fault.
+    let (taken, _sender) = ask(65_535, "/pieces").await;
+    assert_eq!(&taken.unwrap()[..], b"piece by piece");
 }

@@ -40,6 +40,7 @@ crate::text::table::sentences! {
     HostHasChains => "The host still holds {count} chains. Delete them first.",
     HostFull => "The host holds as many chains as it may ({capacity}). Raise its capacity or choose another host.",
     HostPortsUsed => "No block of ports is free on this host. Delete a chain, or widen the host's port range.",
+    HostPortsGiven => "Linux gives the ports {first}–{last} to outgoing connections, so that one of these may be taken at any moment, above all while a node is stopped. Move the host's port range below {first}, or reserve it on the host with net.ipv4.ip_local_reserved_ports.",
     HostMissing => "This host does not exist any more. Choose another one.",
     HostChanged => "Somebody changed the host meanwhile. Try again; it is looked at as it is now.",
     CapacityBelowUse => "The host holds {count} chains already. Set the capacity to at least that.",

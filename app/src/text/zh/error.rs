@@ -40,6 +40,7 @@ crate::text::table::sentences! {
     HostHasChains => "主机上仍有 {count} 条链，请先删除。",
     HostFull => "主机的链数已达上限（{capacity}）。请提高容量或选择其他主机。",
     HostPortsUsed => "该主机没有空闲的端口块。请删除一条链或扩大端口范围。",
+    HostPortsGiven => "Linux 会把端口 {first}–{last} 分配给向外的连接，这些端口随时可能被占用，节点停止期间尤其如此。请把主机的端口范围移到 {first} 以下，或在主机上用 net.ipv4.ip_local_reserved_ports 保留该范围。",
     HostMissing => "该主机已不存在，请选择其他主机。",
     HostChanged => "期间他人更改了该主机。请重试，将以其当前设置为准。",
     CapacityBelowUse => "主机上已有 {count} 条链，容量不能低于该数。",

@@ -7,9 +7,11 @@ use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Response, Uri};
@@ -26,6 +28,9 @@ use crate::{BoxedStream, ProbeFailure, ProbeStage, Remedy};
 
 /// A connection that takes longer to open has failed.
 const OPEN_MAX: Duration = Duration::from_secs(5);
+/// What an address of a name gets before the next one is tried beside it: a packet that is dropped somewhere must not
+/// cost the time in which another address would answer.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// How the message of a failure begins when the engine hung up without a word of HTTP.
 const CONNECTION_ENDED: &str = "the connection ended";
@@ -40,30 +45,61 @@ pub(crate) struct Transport {
     last_peer: Mutex<Option<IpAddr>>,
 }
 
-/// The stage that a first question has come to. Whoever bounds the time of all stages together asks here which of
-/// them did not end.
-pub(crate) struct UnderWay(Mutex<ProbeStage>);
+/// How far a first question has come. Whoever bounds the time of all stages together asks here which of them did not
+/// end.
+pub(crate) struct UnderWay(Mutex<Progress>);
+
+struct Progress {
+    stage: ProbeStage,
+    /// The addresses that were called, in order, and why each failed that has.
+    called: Vec<(SocketAddr, Option<String>)>,
+}
 
 impl Default for UnderWay {
     fn default() -> Self {
-        Self(Mutex::new(ProbeStage::Address))
+        Self(Mutex::new(Progress { stage: ProbeStage::Address, called: Vec::new() }))
     }
 }
 
 impl UnderWay {
+    fn look(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn enter(&self, stage: ProbeStage) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+        self.look().stage = stage;
+    }
+
+    fn call(&self, at: SocketAddr) {
+        self.look().called.push((at, None));
+    }
+
+    fn failed(&self, at: SocketAddr, why: &io::Error) {
+        if let Some((_, said)) = self.look().called.iter_mut().find(|(called, _)| *called == at) {
+            *said = Some(why.to_string());
+        }
+    }
+
+    /// Every address that was called, with what came of it.
+    fn called(&self) -> String {
+        let progress = self.look();
+        let each = progress.called.iter().map(|(at, why)| match why {
+            Some(why) => format!("{at}: {why}"),
+            None => format!("{at}: no answer in time"),
+        });
+        let all: Vec<String> = each.collect();
+        if all.is_empty() { "no connection in time".to_owned() } else { all.join("; ") }
     }
 
     /// The failure of the stage that is under way when the time is over.
     pub(crate) fn late(&self) -> ProbeFailure {
-        let stage = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stage = self.look().stage;
         let (remedy, message) = match stage {
-            ProbeStage::Address => (Remedy::CheckName, "the name does not resolve in time"),
-            ProbeStage::Tcp => (Remedy::StartEngine, "no connection in time"),
-            ProbeStage::Tls => (Remedy::EnableEngineTls, NO_HANDSHAKE),
+            ProbeStage::Address => (Remedy::CheckName, "the name does not resolve in time".to_owned()),
+            ProbeStage::Tcp => (Remedy::StartEngine, self.called()),
+            ProbeStage::Tls => (Remedy::EnableEngineTls, NO_HANDSHAKE.to_owned()),
             ProbeStage::Authentication | ProbeStage::ApiVersion | ProbeStage::Engine => {
-                (Remedy::InspectEngine, "no answer to the first question in time")
+                (Remedy::InspectEngine, "no answer to the first question in time".to_owned())
             }
         };
         ProbeFailure::late(stage, remedy, message)
@@ -107,9 +143,12 @@ impl Transport {
                 open_unix(path).await
             }
             Route::Tls { address, port, name, config } => {
-                let found = address::resolve(address, *port, self.allow_loopback).await?;
+                let mut found = address::resolve(address, *port, self.allow_loopback).await?;
+                // The address that answered last is likely to answer again.
+                let last = self.last_peer();
+                found.sort_by_key(|at| Some(at.ip()) != last);
                 under_way.enter(ProbeStage::Tcp);
-                let stream = connect_any(&found).await?;
+                let stream = connect_any(&found, under_way).await?;
                 if let Ok(peer) = stream.peer_addr() {
                     *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(peer.ip());
                 }
@@ -168,7 +207,11 @@ impl Transport {
             let message = format!("{} {why}", at.ip());
             return Err(ProbeFailure::at(ProbeStage::Address, Remedy::UseOtherAddress, message));
         }
-        connect_any(&[at]).await
+        connect_any(&[at], &UnderWay::default()).await
+    }
+
+    fn last_peer(&self) -> Option<IpAddr> {
+        *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The address under which ports published at `bind` are reached from here.
@@ -179,8 +222,7 @@ impl Transport {
         match &self.route {
             Route::Unix(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Route::Tls { address, .. } => {
-                let last = *self.last_peer.lock().unwrap_or_else(PoisonError::into_inner);
-                last.or_else(|| address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+                self.last_peer().or_else(|| address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
             }
         }
     }
@@ -227,23 +269,34 @@ async fn open_unix(path: &PathBuf) -> Result<BoxedStream, ProbeFailure> {
     }
 }
 
-/// Connects to the first address that answers.
-async fn connect_any(addresses: &[SocketAddr]) -> Result<TcpStream, ProbeFailure> {
-    let mut last = String::from("no address");
-    for at in addresses {
-        match tokio::time::timeout(OPEN_MAX, TcpStream::connect(at)).await {
-            Ok(Ok(stream)) => {
-                // Requests are small and answered at once; waiting to fill packets only costs time.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY could not be set");
-                }
-                return Ok(stream);
+/// Connects to whichever address answers first. They are called in order: the next one when one refuses, or beside those
+/// that have not answered after a moment. All of them together get the time of one.
+async fn connect_any(addresses: &[SocketAddr], under_way: &UnderWay) -> Result<TcpStream, ProbeFailure> {
+    let race = async {
+        let (mut left, mut calls) = (addresses.iter().copied(), FuturesUnordered::new());
+        loop {
+            if let Some(at) = left.next() {
+                under_way.call(at);
+                calls.push(async move { (at, TcpStream::connect(at).await) });
             }
-            Ok(Err(error)) => last = format!("{at}: {error}"),
-            Err(_) => last = format!("{at}: no answer in time"),
+            tokio::select! {
+                ended = calls.next() => match ended {
+                    Some((_, Ok(stream))) => return Some(stream),
+                    Some((at, Err(error))) => under_way.failed(at, &error),
+                    None => return None,
+                },
+                () = tokio::time::sleep(HEAD_START), if left.len() > 0 => {}
+            }
         }
+    };
+    let Ok(Some(stream)) = tokio::time::timeout(OPEN_MAX, race).await else {
+        return Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, under_way.called()));
+    };
+    // Requests are small and answered at once; waiting to fill packets only costs time.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    Err(ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, last))
+    Ok(stream)
 }
 
 /// HTTP/1 wants the bare path in the request line and the name in a header of its own.
@@ -267,3 +320,6 @@ pub(crate) fn with_sources(error: &dyn StdError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+pub(super) mod tests;

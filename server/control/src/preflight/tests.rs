@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use agents::simulated::SimulatedAgent;
 use domain::chain::{ChainSpec, FabricVersion};
-use domain::host::HostView;
+use domain::host::{HostStatus, HostView};
+use domain::id::HostId;
 use domain::name::ChainName;
 
 use super::*;
@@ -126,6 +127,23 @@ async fn blocks_with_ports_of_others_are_passed_over() {
     let view = look(&bed, &spec).await;
     assert_eq!(of(&view, CheckKind::Ports), (Verdict::Fail, Some(Code::HostPortsUsed)));
     assert_eq!(refusal(&bed, &spec).await, Some(Code::HostPortsUsed));
+}
+
+#[test]
+fn ports_that_the_system_gives_away_are_warned_of() {
+    let (spec, status) = (local_spec(), HostStatus::default());
+    let host = HostRecord { id: HostId::new("host"), spec, status, created_ms: 1 };
+    let check = |block: u16, expect: (Verdict, Option<Code>)| {
+        let (shown, check) = ports_check(&host, Some(block));
+        let code = check.problem.as_ref().map(|problem| problem.code);
+        assert_eq!((shown, (check.verdict, code)), (block, expect));
+    };
+    for block in [32_700, 40_000, 60_900] {
+        check(block, (Verdict::Warn, Some(Code::HostPortsGiven)));
+    }
+    for block in [31_000, 32_600, 61_000] {
+        check(block, (Verdict::Pass, None));
+    }
 }
 
 #[tokio::test]

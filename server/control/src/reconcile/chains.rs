@@ -91,7 +91,7 @@ impl ControlPlane {
             down.extend(with_data.map(|status| (node, status)));
         }
         if !ailments.is_empty() && chain.health.health == Health::Ok {
-            // Shown before the cure, which may take as long as a pull of an image.
+            // Shown before the cure, which may take its time.
             self.save_health(chain, true, ailments.clone()).await?;
         }
         for (node, status) in down {
@@ -138,6 +138,9 @@ impl ControlPlane {
             return self.start_while_running(chain, agent, &status.node, agent.start(&status.node)).await;
         }
         let link = link_to(&self.services, chain).await?;
+        if self.awaits_image(&link, node.kind).await? {
+            return Ok(());
+        }
         let anew = spec_anew(&self.services, &link, node, &status.operation, others).await?;
         let Some(spec) = anew else { return Ok(()) };
         self.start_while_running(chain, agent, &status.node, async {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use agents::simulated::{Delay, Fault, Flaw, SimulatedAgent, Verb, When};
 use agents::{Agent, NodeRef, NodeState, Selector};
+use control::ControlPlane;
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_start::ChainStart;
@@ -13,6 +14,7 @@ use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
 use control::operations::demo_create::DemoCreate;
 use control::services::Services;
+use control::topology::ImagesPinned;
 use domain::Code;
 use domain::chain::{Ailment as Ailed, ChainSpec, ChainState, Consensus, FabricVersion, Health};
 use domain::chaincode::DeploySpec;
@@ -20,7 +22,7 @@ use domain::host::HostSpec;
 use domain::name::{HostName, OrganizationName};
 use domain::permission::Role;
 use store::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, OperationState, Settings, Start, Workflow};
 
@@ -125,8 +127,8 @@ async fn a_sole_orderer_comes_back_on_its_own_image_whatever_the_name_stands_for
     bed.check_chain(ChainState::Running).await.unwrap();
 }
 
-#[tokio::test]
-async fn an_image_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has_lost_it() {
+/// A chain whose images came from a registry, on a host that has lost them, and with them the container of a peer.
+async fn robbed() -> (Bed, NodeRef, ImagesPinned) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     let images = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock").images;
     let references =
@@ -137,15 +139,76 @@ async fn an_image_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has_lo
     }
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     let (peer, pinned) = (node(&bed, "peer0-org1"), bed.plan().await.unwrap().images.unwrap());
-    let digest = pinned.peer_digest.clone().unwrap();
-    assert!(digest.contains("@sha256:") && pinned.orderer_digest.is_some(), "{pinned:?}");
     bed.agent.remove_node(&peer, true).await.unwrap();
     references().for_each(|reference| bed.agent.lose_image(&reference));
     assert_eq!(bed.agent.image(&pinned.peer).await.unwrap(), None);
-    plane(bed.services.clone()).reconcile().await;
-    assert_eq!(state(&bed.agent, &peer).await, NodeState::Running);
+    (bed, peer, pinned)
+}
+
+/// Rounds, one after the other, until a node runs.
+async fn rounds_until_it_runs(plane: &ControlPlane, bed: &Bed, node: &NodeRef) {
+    let rounds = async {
+        while state(&bed.agent, node).await != NodeState::Running {
+            plane.reconcile().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), rounds).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_image_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has_lost_it() {
+    let (bed, peer, pinned) = robbed().await;
+    let digest = pinned.peer_digest.clone().unwrap();
+    assert!(digest.contains("@sha256:") && pinned.orderer_digest.is_some(), "{pinned:?}");
+    rounds_until_it_runs(&plane(bed.services.clone()), &bed, &peer).await;
     assert_eq!(bed.agent.image(&digest).await.unwrap().map(|image| image.id), Some(pinned.peer));
     bed.check_chain(ChainState::Running).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pull_that_takes_its_time_holds_up_no_round() {
+    let (bed, peer, _) = robbed().await;
+    let (begun, end) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (at, on) = (begun.clone(), end.clone());
+    let delay: Delay = Arc::new(move |verb| {
+        let (at, on) = (at.clone(), on.clone());
+        Box::pin(async move {
+            if verb == Verb::EnsureImage {
+                at.notify_one();
+                let _ended = on.acquire().await.unwrap();
+            }
+        })
+    });
+    let pulls = || bed.agent.calls().iter().filter(|(verb, _)| *verb == Verb::EnsureImage).count();
+    let (plane, before) = (plane(bed.services_with(delay)), pulls());
+    let limit = Duration::from_secs(10);
+    tokio::time::timeout(limit, plane.reconcile()).await.unwrap();
+    tokio::time::timeout(limit, begun.notified()).await.unwrap();
+    // Whoever else needs help gets it, and nobody pulls the same once more.
+    let orderer = node(&bed, "orderer0");
+    bed.agent.kill(&orderer, 137).unwrap();
+    tokio::time::timeout(limit, plane.reconcile()).await.unwrap();
+    assert_eq!(state(&bed.agent, &orderer).await, NodeState::Running);
+    assert_eq!(state(&bed.agent, &peer).await, NodeState::Missing);
+    assert_eq!(health(&bed).await.0, Health::Degraded);
+    end.add_permits(1);
+    rounds_until_it_runs(&plane, &bed, &peer).await;
+    assert_eq!(pulls() - before, 1, "one pull for one image");
+}
+
+#[tokio::test]
+async fn a_pull_that_fails_is_told_and_tried_again() {
+    let (bed, peer, _) = robbed().await;
+    let plane = plane(bed.services.clone());
+    bed.agent.fail_verb(Verb::EnsureImage, 1, Fault::broken(When::Before));
+    let told = async {
+        while !health(&bed).await.1.contains(&"peer0-org1: host-refused why=simulated".to_owned()) {
+            assert_eq!(state(&bed.agent, &peer).await, NodeState::Missing);
+            plane.reconcile().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+    rounds_until_it_runs(&plane, &bed, &peer).await;
 }
 
 /// A chain of this consensus on the newer line of Fabric.

@@ -99,6 +99,32 @@ async fn a_failed_creation_is_undone_or_deleted_without_a_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operations_tell_whether_their_chain_is_still_there_for_whoever_asks() {
+    let (bed, plane) = empty().await;
+    let (name, uma) = (bed.chain_spec().name, caller("uma", Role::User));
+    let told = async |who: &Caller| {
+        let list = plane.operation_list(who).await.unwrap();
+        let mut told: Vec<_> = list.into_iter().map(|one| (one.name, one.subject_is_there)).collect();
+        told.sort();
+        told
+    };
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    bed.services.store.grant_put(&name, &UserId::new("uma"), Grant::Manage).await.unwrap();
+    let stop = plane.chain_stop(&uma, &name).await.unwrap();
+    assert_eq!(ended(&plane, &stop).await, OperationState::Done);
+    let stopped = |is_there| vec![("chain-stop".to_owned(), is_there)];
+    assert_eq!((told(&ann()).await, told(&uma).await), (stopped(true), stopped(true)));
+    // Her own operation stays in her list; the chain is out of her reach.
+    bed.services.store.grant_delete(&name, &UserId::new("uma")).await.unwrap();
+    assert_eq!((told(&ann()).await, told(&uma).await), (stopped(true), stopped(false)));
+    let deletion = plane.chain_delete(&ann(), &name, "demo").await.unwrap();
+    assert_eq!(ended(&plane, &deletion).await, OperationState::Done);
+    let gone = ["chain-delete", "chain-stop"].map(|name| (name.to_owned(), false));
+    assert_eq!(told(&ann()).await, gone);
+    assert!(!plane.operation_read(&ann(), &stop).await.unwrap().summary.subject_is_there);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_stop_and_a_failed_start_are_a_failed_chain_until_they_are_undone() {
     let (bed, plane) = empty().await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;

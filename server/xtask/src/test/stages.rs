@@ -159,7 +159,7 @@ struct Network {
 }
 
 impl Network {
-    /// First of its four ports, below those that chains of the tests take.
+    /// First of its four ports: beside the ranges of the tests' chains, and below the ports that the system gives.
     const PORT: &str = "18100";
 
     fn new(bench: &Bench) -> Result<Self> {

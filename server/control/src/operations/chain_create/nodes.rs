@@ -7,6 +7,7 @@ use agents::{
 };
 use domain::chain::{ChainSpec, Consensus};
 use domain::host::PORTS_PER_CHAIN;
+use domain::id::HostId;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::node_config;
@@ -228,10 +229,19 @@ async fn pinned(
     if link.agent.image(&id).await.map_err(crate::error::agent)?.is_some() {
         return Ok(id);
     }
-    let credentials = services.pull_credentials(&link.plan.host, digest).await?;
-    let _on_the_page = services.pulls.begin(&link.plan.host, digest);
-    let pulled = link.agent.ensure_image(digest, credentials.as_ref(), &mut |_| ()).await;
-    Ok(pulled.map_err(crate::error::agent)?.id)
+    Ok(pull_again(services, link.agent.as_ref(), &link.plan.host, digest).await?.id)
+}
+
+/// Brings an image back to a host by its digest.
+pub(crate) async fn pull_again(
+    services: &Services,
+    agent: &dyn Agent,
+    host: &HostId,
+    digest: &str,
+) -> Result<ImageFacts, Error> {
+    let credentials = services.pull_credentials(host, digest).await?;
+    let _on_the_page = services.pulls.begin(host, digest);
+    agent.ensure_image(digest, credentials.as_ref(), &mut |_| ()).await.map_err(crate::error::agent)
 }
 
 async fn image_of(
