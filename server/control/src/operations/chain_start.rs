@@ -2,8 +2,6 @@
 
 use domain::chain::ChainState;
 use domain::name::ChainName;
-use domain::node::NodeKind;
-use fabric::error::{ErrorKind, FabricError};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, keep};
 
@@ -13,11 +11,12 @@ use super::leader::await_leader_among;
 use super::{for_each_node, link, step_error, store_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
-use crate::topology::PlannedNode;
 
+mod level;
 mod nodes;
 mod servers;
 
+use level::await_level;
 use nodes::{bring_up, check_quorum, given_up, list, look, sorted};
 use servers::start_servers;
 
@@ -106,31 +105,9 @@ async fn catch_up(ctx: Context<ChainStart>) -> Result<(), StepError> {
     for channel in ctx.env().store.channel_list(chain).await.map_err(store_error)? {
         let channel = channel.name.as_str();
         await_leader_among(&ctx, &link, &whole, channel).await?;
-        until(&ctx, channel, || async { Ok(is_level(&ctx, &link, &whole, channel).await?.then_some(())) })
-            .await?;
+        await_level(&ctx, &link, &whole, channel).await?;
     }
     set_state(ctx.env(), chain, &[ChainState::Starting, ChainState::Running], ChainState::Running).await
-}
-
-/// Whether every peer in the channel has as many blocks as any node.
-async fn is_level(
-    ctx: &Context<ChainStart>,
-    link: &ChainLink,
-    nodes: &[PlannedNode],
-    channel: &str,
-) -> Result<bool, FabricError> {
-    let looks = nodes.iter().map(|node| ctx.env().network.height(link, node, channel));
-    let mut heights = Vec::new();
-    for (node, height) in nodes.iter().zip(futures::future::join_all(looks).await) {
-        match height {
-            Ok(height) => heights.push((node.kind, height)),
-            // Not every peer is in every channel.
-            Err(error) if error.kind() == ErrorKind::ChannelUnknown => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let top = heights.iter().map(|(_, height)| *height).max().unwrap_or(0);
-    Ok(heights.iter().all(|(kind, height)| *kind == NodeKind::Orderer || *height == top))
 }
 
 /// Starts whatever can be started, for an undo: a node that is gone or has lost its data is the reconciler's to show.
