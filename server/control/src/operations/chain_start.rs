@@ -8,7 +8,7 @@ use workflow::{Context, Operation, Plan, StepError, keep};
 use super::chain_create::set_state;
 use super::chain_stop::stop_everything;
 use super::leader::await_leader_among;
-use super::{for_each_node, link, step_error, store_error, until, with_logs};
+use super::{for_each_node, given_up, link, step_error, store_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
 
@@ -17,7 +17,7 @@ mod nodes;
 mod servers;
 
 use level::await_level;
-use nodes::{bring_up, check_quorum, given_up, list, look, sorted};
+use nodes::{bring_up, check_quorum, list, look, sorted};
 use servers::start_servers;
 
 /// Parameters. A restart stops the nodes before.

@@ -13,10 +13,6 @@ use crate::operations::{agent_error, selector, step_error};
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode};
 
-/// What no further try of ours cures: a person has to, or nobody can.
-const GIVEN_UP: [Code; 5] =
-    [Code::NotFound, Code::NodeDataLost, Code::ImageMissing, Code::ImageNotInRegistry, Code::RegistryDenied];
-
 /// What there is of a chain on its host, in networks that are there: whoever clears up on the host of a stopped chain
 /// takes them away like its containers.
 pub(super) async fn look<P: Operation<Env = Services>>(
@@ -100,15 +96,6 @@ pub(super) async fn bring_up<P: Operation<Env = Services>>(
     link.agent.ensure_node(&spec).await.map(drop).map_err(agent_error)
 }
 
-/// The words of an error that no further try cures; any other error as it is.
-pub(super) fn given_up(error: StepError) -> Result<String, StepError> {
-    if !GIVEN_UP.iter().any(|code| code.as_text() == error.code()) {
-        return Err(error);
-    }
-    let (StepError::Retry { message, .. } | StepError::Stop { message, .. }) = error;
-    Ok(message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,16 +110,6 @@ mod tests {
             (Consensus::Bft, 7, 5),
         ] {
             assert_eq!(quorum(consensus, orderers), fewest, "{consensus:?} of {orderers}");
-        }
-    }
-
-    #[test]
-    fn only_what_a_further_try_does_not_cure_is_given_up() {
-        let lost = agent_error(AgentError::DataLost("peer0-org1".to_owned()));
-        assert_eq!(given_up(lost).unwrap(), "the data of node peer0-org1 is gone");
-        for error in [AgentError::Unreachable("x".to_owned()), AgentError::Refused("x".to_owned())] {
-            let error = agent_error(error);
-            assert_eq!(given_up(error.clone()), Err(error));
         }
     }
 }

@@ -9,10 +9,10 @@ use domain::node::NodeKind;
 use store::ChaincodeRecord;
 use workflow::{Context, Operation, StepError};
 
-use super::nodes::{given_up, needs_making};
+use super::nodes::needs_making;
 use crate::network::ChainLink;
 use crate::operations::chaincode_deploy::{drafts, kept_server, servers_of};
-use crate::operations::{agent_error, step_error, store_error};
+use crate::operations::{agent_error, given_up, step_error, store_error};
 use crate::services::Services;
 
 /// Starts what serves chaincode, or makes it again. What cannot be brought back is noted, and holds nothing else up: the
