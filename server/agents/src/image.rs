@@ -31,8 +31,8 @@ pub struct ImageFacts {
 }
 
 impl ImageFacts {
-    /// By what a registry gives exactly this image again, `repository@sha256:…`; `None` for one that was built or loaded
-    /// here.
+    /// By what a registry gives exactly this image again, `repository@sha256:…`; `None` for one that was built or
+    /// loaded here.
     pub fn registry_digest(&self) -> Option<&str> {
         self.digest.as_deref().filter(|_| !self.local_only)
     }

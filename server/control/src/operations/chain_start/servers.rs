@@ -15,8 +15,8 @@ use crate::operations::chaincode_deploy::{drafts, kept_server, servers_of};
 use crate::operations::{agent_error, given_up, step_error, store_error};
 use crate::services::Services;
 
-/// Starts what serves chaincode, or makes it again. What cannot be brought back is noted, and holds nothing else up: the
-/// running chain shows it.
+/// Starts what serves chaincode, or makes it again. What cannot be brought back is noted, and holds nothing else up:
+/// the running chain shows it.
 pub(super) async fn start_servers<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
