@@ -125,6 +125,7 @@ fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) 
     let draft = (!one.committed).then(|| view! { <p class="notice">{tr(|t| t.draft_hint)}</p> });
     let chain = chain.summary.name.to_string();
     let again = one.clone();
+    let digest = one.image_digest.clone().map(|digest| view! { " " <Copyable text=digest/> });
     let upgrade = move |_| form.upgrade(&again);
     view! {
         <section class="card">
@@ -139,7 +140,7 @@ fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) 
                 <dt>{tr(|t| t.version)}</dt>
                 <dd>{definition}</dd>
                 <dt>{tr(|t| t.image)}</dt>
-                <dd><Copyable text=one.image.clone()/> " " <Copyable text=one.image_id.clone()/></dd>
+                <dd><Copyable text=one.image.clone()/> " " <Copyable text=one.image_id.clone()/> {digest}</dd>
                 <dt>{tr(|t| t.policy)}</dt>
                 <dd>{one.policy.clone().map_or_else(
                     || view! { {tr(|t| t.policy_majority)} }.into_any(),

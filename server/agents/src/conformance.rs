@@ -71,6 +71,7 @@ pub async fn suite(fixture: &Fixture<'_>) -> Kept {
     spaces(fixture).await?;
     life_of_a_node(fixture).await?;
     a_changed_node_keeps_its_data(fixture).await?;
+    files_tell_what_a_node_was(fixture).await?;
     lost_data_is_not_replaced(fixture).await?;
     installations_do_not_see_each_other(fixture).await?;
     ports_collide_with_a_typed_error(fixture).await?;
@@ -277,6 +278,11 @@ pub async fn life_of_a_node(f: &Fixture<'_>) -> Kept {
     f.clear("life").await
 }
 
+/// What is left of a node without a container still says what it was and who made it.
+fn is_told(left: &NodeStatus, kind: &str) -> Kept {
+    expect(left.kind == kind && left.operation == "op-1", || format!("of a {kind} is left {left:?}"))
+}
+
 /// Another specification replaces the node but not its data; so does removing it and keeping the data.
 pub async fn a_changed_node_keeps_its_data(f: &Fixture<'_>) -> Kept {
     f.agent.ensure_space(&f.space("change")).await?;
@@ -293,21 +299,46 @@ pub async fn a_changed_node_keeps_its_data(f: &Fixture<'_>) -> Kept {
     f.agent.remove_node(&node, true).await?;
     let left = f.wait(&node, "missing", |status| status.state == NodeState::Missing).await?;
     expect(left.data_volume == DataVolume::Present, || "the kept data is not there".into())?;
+    is_told(&left, "peer")?;
     f.agent.ensure_node(&changed).await?;
     f.wait_for_line(&node, "boot 3").await?;
     f.clear("change").await
 }
 
+/// A node without data of which only the files are left is listed as what it was, and comes back.
+pub async fn files_tell_what_a_node_was(f: &Fixture<'_>) -> Kept {
+    f.agent.ensure_space(&f.space("files")).await?;
+    let spec = NodeSpec {
+        kind: "chaincode".into(),
+        environment: BTreeMap::new(),
+        data_path: None,
+        ..f.spec("files", "server0")
+    };
+    let node = spec.node_ref();
+    f.agent.ensure_node(&spec).await?;
+    f.wait_for_line(&node, "boot 1").await?;
+    f.agent.remove_node(&node, true).await?;
+    let left = f.wait(&node, "missing", |status| status.state == NodeState::Missing).await?;
+    expect(left.data_volume == DataVolume::None, || format!("without data there is {left:?}"))?;
+    is_told(&left, "chaincode")?;
+    let gone = f.agent.start(&node).await;
+    expect(matches!(gone, Err(AgentError::NotFound(_))), || format!("files alone were started: {gone:?}"))?;
+    f.agent.ensure_node(&spec).await?;
+    f.wait_for_line(&node, "boot 1").await?;
+    f.clear("files").await
+}
+
 /// A node that lost its data is shown as such and starts empty only when that is allowed.
 pub async fn lost_data_is_not_replaced(f: &Fixture<'_>) -> Kept {
     f.agent.ensure_space(&f.space("lost")).await?;
-    let spec = f.spec("lost", "orderer0");
+    let spec = NodeSpec { kind: "orderer".into(), ..f.spec("lost", "orderer0") };
     let node = spec.node_ref();
     f.agent.ensure_node(&spec).await?;
     f.wait_for_line(&node, "boot 1").await?;
     (f.lose_data)(node.clone()).await;
     let seen = f.wait(&node, "without data", |status| status.data_volume == DataVolume::Missing).await?;
     expect(seen.state == NodeState::Missing, || format!("a destroyed node is {:?}", seen.state))?;
+    is_told(&seen, "orderer")?;
     let refused = f.agent.ensure_node(&spec).await;
     expect(matches!(refused, Err(AgentError::DataLost(_))), || {
         format!("a node without its data gave {refused:?}")

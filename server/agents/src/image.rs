@@ -30,6 +30,14 @@ pub struct ImageFacts {
     pub volumes: Vec<String>,
 }
 
+impl ImageFacts {
+    /// By what a registry gives exactly this image again, `repository@sha256:…`; `None` for one that was built or
+    /// loaded here.
+    pub fn registry_digest(&self) -> Option<&str> {
+        self.digest.as_deref().filter(|_| !self.local_only)
+    }
+}
+
 /// How far a pull is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageProgress {

@@ -165,6 +165,12 @@ impl SimulatedAgent {
         world.data.remove(node);
     }
 
+    /// Clears up as people do on an engine: what does not run loses its container, and a chain without containers its
+    /// networks. Data and files stay.
+    pub fn prune(&self) {
+        self.world().prune();
+    }
+
     /// Somebody else takes a port of the host.
     pub fn take_port(&self, port: u16) {
         self.world().foreign_ports.insert(port);

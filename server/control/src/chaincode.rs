@@ -54,6 +54,7 @@ impl ControlPlane {
                 sequence: chaincode.sequence,
                 image: chaincode.image,
                 image_id: chaincode.image_id,
+                image_digest: chaincode.image_digest,
                 policy: chaincode.policy,
                 init_required: chaincode.init_required,
                 committed,

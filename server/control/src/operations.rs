@@ -43,6 +43,9 @@ const CONDITION_TIMEOUT_MS: i64 = 90_000;
 const CONDITION_PAUSE_MS: u64 = 40;
 /// Most looks at a condition: as many as fit into the longest wait.
 const CONDITION_LOOKS_MAX: u32 = 2_250;
+/// What no further try of ours cures: a person has to, or nobody can.
+const GIVEN_UP: [Code; 5] =
+    [Code::NotFound, Code::NodeDataLost, Code::ImageMissing, Code::ImageNotInRegistry, Code::RegistryDenied];
 /// Lines of a node's output that explain a failure.
 const EVIDENCE_LINES: u32 = 50;
 
@@ -75,6 +78,15 @@ pub(crate) fn fabric_error(what: &str, error: &FabricError) -> StepError {
     let code = fabric_code(error).as_text();
     let text = format!("{what}: {}", full_text(error));
     if error.is_retryable() { StepError::retry(code, text) } else { StepError::stop(code, text) }
+}
+
+/// The words of an error that no further try cures; any other error as it is.
+pub(crate) fn given_up(error: StepError) -> Result<String, StepError> {
+    if !GIVEN_UP.iter().any(|code| code.as_text() == error.code()) {
+        return Err(error);
+    }
+    let (StepError::Retry { message, .. } | StepError::Stop { message, .. }) = error;
+    Ok(message)
 }
 
 /// A chain as its record says, ready to be spoken with.
@@ -214,4 +226,26 @@ async fn lines_of(link: &ChainLink, place: &NodeRef, tail: u32) -> Vec<String> {
     let lines =
         stream.filter_map(|line| std::future::ready(line.ok())).map(|line| line.text).take(limit).collect();
     tokio::time::timeout(Duration::from_secs(10), lines).await.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use agents::{AgentError, MissingWhy};
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_further_try_does_not_cure_is_given_up() {
+        let missing = |why| AgentError::ImageMissing { reference: "one:1".to_owned(), why };
+        let absent = missing(MissingWhy::NotInRegistry("no such tag".to_owned()));
+        for error in [AgentError::DataLost("peer0-org1".to_owned()), missing(MissingWhy::NotOnHost), absent] {
+            let text = error.to_string();
+            assert_eq!(given_up(agent_error(error)), Ok(text));
+        }
+        let silent = missing(MissingWhy::RegistryUnreachable("no route".to_owned()));
+        for error in [AgentError::Unreachable("x".to_owned()), AgentError::Refused("x".to_owned()), silent] {
+            let error = agent_error(error);
+            assert_eq!(given_up(error.clone()), Err(error));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The control plane over a host and a network in memory: reconcilers, faults of the host, deployments that do not go
-//! well, what organizations agree on, ports that others take, keys that are used twice, what is told to whom, what is
-//! recorded, and how guesses of passwords are slowed down.
+//! well, what organizations agree on, starts of chains that are not whole, ports that others take, keys that are used
+//! twice, what is told to whom, what is recorded, and how guesses of passwords are slowed down.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "plane/agree.rs"]
@@ -36,6 +36,8 @@ mod rights;
 mod sign_in;
 #[path = "plane/standing.rs"]
 mod standing;
+#[path = "plane/starts.rs"]
+mod starts;
 
 use std::sync::Arc;
 

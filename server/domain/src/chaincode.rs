@@ -123,8 +123,11 @@ pub struct ChaincodeView {
     pub version: String,
     pub sequence: i64,
     pub image: String,
-    /// Digest or id that the image had when it was deployed.
+    /// Id that the image had on its host when it was deployed.
     pub image_id: String,
+    /// By what its registry gives it again, `repository@sha256:…`; none for one that was built or loaded on the host.
+    #[serde(default)]
+    pub image_digest: Option<String>,
     pub policy: Option<String>,
     pub init_required: bool,
     /// False for a definition on its way: installed or approved by some.

@@ -26,6 +26,9 @@ pub struct ChaincodeRecord {
     pub sequence: i64,
     pub image: String,
     pub image_id: String,
+    /// By what its registry gives it again; none for one that was built or loaded on the host.
+    #[serde(default)]
+    pub image_digest: Option<String>,
     pub policy: Option<String>,
     pub init_required: bool,
     pub deployed_ms: i64,

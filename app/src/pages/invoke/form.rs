@@ -221,6 +221,7 @@ mod tests {
             sequence: 1,
             image: String::new(),
             image_id: String::new(),
+            image_digest: None,
             policy: None,
             init_required: false,
             committed,

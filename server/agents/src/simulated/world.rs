@@ -65,9 +65,11 @@ pub(crate) struct Container {
     pub(crate) restarts: u32,
 }
 
-/// A node's files: only whether there was data beside them.
+/// A node's files: only what is written on them, whose they are and whether there was data beside them.
 #[derive(Clone)]
 pub(crate) struct Config {
+    pub(crate) kind: String,
+    pub(crate) operation: String,
     pub(crate) keeps_data: bool,
 }
 
@@ -232,7 +234,10 @@ impl World {
         }
         let same = self.nodes.get(&node).is_some_and(|found| found.spec.fingerprint() == spec.fingerprint());
         if !same {
-            self.remove_container(&node);
+            // What is replaced gets new files; what comes back finds its own.
+            if self.remove_container(&node) {
+                self.config.remove(&node);
+            }
             let container = Container {
                 spec: spec.clone(),
                 state: NodeState::Created,
@@ -248,7 +253,11 @@ impl World {
         if spec.data_path.is_some() {
             self.data.entry(node.clone()).or_default();
         }
-        self.config.insert(node.clone(), Config { keeps_data: spec.data_path.is_some() });
+        self.config.entry(node.clone()).or_insert_with(|| Config {
+            kind: spec.kind.clone(),
+            operation: spec.operation.clone(),
+            keeps_data: spec.data_path.is_some(),
+        });
         if !only_part {
             self.start(&node)?;
         }
@@ -371,6 +380,20 @@ impl World {
         removed
     }
 
+    /// Removes the containers that do not run, and the networks of chains that then have none.
+    pub(crate) fn prune(&mut self) {
+        let runs = [NodeState::Running, NodeState::Restarting];
+        let ended = self.nodes.iter().filter(|(_, container)| !runs.contains(&container.state));
+        let ended: Vec<NodeRef> = ended.map(|(node, _)| node.clone()).collect();
+        for node in &ended {
+            self.remove_container(node);
+        }
+        let nodes = &self.nodes;
+        self.spaces.retain(|(installation, chain)| {
+            nodes.keys().any(|node| node.installation == *installation && node.chain == *chain)
+        });
+    }
+
     pub(crate) fn remove_space(&mut self, installation: &str, chain: &str, only_part: bool) -> Removed {
         let of_chain = |node: &&NodeRef| node.installation == installation && node.chain == chain;
         let all = self.nodes.keys().chain(self.data.keys()).chain(self.config.keys());
@@ -409,12 +432,17 @@ impl World {
             || config.is_some_and(|config| config.keeps_data),
             |container| container.spec.data_path.is_some(),
         );
+        let (kind, operation) = match (container, config) {
+            (Some(container), _) => (container.spec.kind.clone(), container.spec.operation.clone()),
+            (None, Some(config)) => (config.kind.clone(), config.operation.clone()),
+            (None, None) => (String::new(), String::new()),
+        };
         let reachable =
             |(own, host): (&u16, &u16)| (*own, SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), *host));
         Some(NodeStatus {
             node: node.clone(),
-            kind: container.map(|c| c.spec.kind.clone()).unwrap_or_default(),
-            operation: container.map(|c| c.spec.operation.clone()).unwrap_or_default(),
+            kind,
+            operation,
             state: container.map_or(NodeState::Missing, |c| c.state),
             started_at: container.and_then(|c| c.started_at.clone()),
             exit_code: container.and_then(|c| c.exit_code),

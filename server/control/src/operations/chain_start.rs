@@ -1,21 +1,24 @@
 //! `chain-start`: starts the nodes of a stopped chain and waits until they are well.
 
-use agents::{AgentError, NodeRef, Selector};
 use domain::chain::ChainState;
 use domain::name::ChainName;
-use domain::node::NodeKind;
-use domain::{Code, Error};
-use fabric::error::{ErrorKind, FabricError};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, keep};
 
-use super::chain_create::{set_state, spec_anew};
+use super::chain_create::set_state;
 use super::chain_stop::stop_everything;
-use super::leader::await_leader;
-use super::{agent_error, chaincode_nodes, for_each_node, link, step_error, store_error, until, with_logs};
+use super::leader::await_leader_among;
+use super::{for_each_node, given_up, link, step_error, store_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
-use crate::topology::PlannedNode;
+
+mod level;
+mod nodes;
+mod servers;
+
+use level::await_level;
+use nodes::{bring_up, check_quorum, list, look, sorted};
+use servers::start_servers;
 
 /// Parameters. A restart stops the nodes before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,17 +70,20 @@ async fn start_again(ctx: Context<ChainStart>) -> Result<(), StepError> {
     start_everything(&ctx, &link).await
 }
 
+/// Nodes first, then what serves chaincode. One that has lost its data would hold all others up for ever: the chain runs
+/// without it, as one does whose node loses them while it runs.
 async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let chain = &ctx.params().chain;
     let link = link(ctx.env(), chain).await.map_err(step_error)?;
-    let (ctx_ref, link_ref) = (&ctx, &link);
-    for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        let place = link_ref.node_ref(&node);
-        match link_ref.agent.start(&place).await {
-            Ok(()) => {}
-            Err(AgentError::NotFound(_)) => make_anew(ctx_ref, link_ref, &node).await?,
-            Err(error) => return Err(agent_error(error)),
-        }
+    let present = look(&ctx, &link).await?;
+    let (whole, lost) = sorted(&link, &present);
+    check_quorum(&link.plan, &lost)?;
+    for node in lost {
+        ctx.note(format!("{} has lost its data: the chain starts without it", node.name)).await;
+    }
+    let (ctx_ref, link_ref, present_ref) = (&ctx, &link, present.as_slice());
+    for_each_node(&ctx, whole, |node| async move {
+        bring_up(ctx_ref, link_ref, &node, present_ref).await?;
         let healthy = until(ctx_ref, node.name.as_str(), || async {
             ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
         });
@@ -87,20 +93,7 @@ async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
         }
     })
     .await?;
-    start_chaincode(&link).await
-}
-
-/// A node whose container somebody removed comes back around its data, on the image that it had.
-async fn make_anew(ctx: &Context<ChainStart>, link: &ChainLink, node: &PlannedNode) -> Result<(), StepError> {
-    let chain = Some(link.plan.chain.to_string());
-    let selector = Selector { installation: link.installation.clone(), chain };
-    let present = link.agent.list_nodes(&selector).await.map_err(agent_error)?;
-    let status = present.iter().find(|status| status.node == link.node_ref(node));
-    let status = status.ok_or_else(|| agent_error(AgentError::NotFound(node.name.to_string())))?;
-    let spec = spec_anew(ctx.env(), link, node, &status.operation, &present).await.map_err(step_error)?;
-    let spec = spec.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?;
-    ctx.note(format!("{} has no container any more: it is made anew", node.name)).await;
-    link.agent.ensure_node(&spec).await.map(drop).map_err(agent_error)
+    start_servers(&ctx, &link, &present).await
 }
 
 /// The chain runs when every channel has a leader and every peer in it has all blocks: until then a peer would answer
@@ -108,55 +101,28 @@ async fn make_anew(ctx: &Context<ChainStart>, link: &ChainLink, node: &PlannedNo
 async fn catch_up(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let chain = &ctx.params().chain;
     let link = link(ctx.env(), chain).await.map_err(step_error)?;
+    let (whole, _lost) = sorted(&link, &list(&link).await?);
     for channel in ctx.env().store.channel_list(chain).await.map_err(store_error)? {
         let channel = channel.name.as_str();
-        await_leader(&ctx, &link, channel).await?;
-        until(&ctx, channel, || async { Ok(is_level(&ctx, &link, channel).await?.then_some(())) }).await?;
+        await_leader_among(&ctx, &link, &whole, channel).await?;
+        await_level(&ctx, &link, &whole, channel).await?;
     }
     set_state(ctx.env(), chain, &[ChainState::Starting, ChainState::Running], ChainState::Running).await
 }
 
-/// Whether every peer in the channel has as many blocks as any node.
-async fn is_level(ctx: &Context<ChainStart>, link: &ChainLink, channel: &str) -> Result<bool, FabricError> {
-    let looks = link.plan.nodes.iter().map(|node| ctx.env().network.height(link, node, channel));
-    let mut heights = Vec::new();
-    for (node, height) in link.plan.nodes.iter().zip(futures::future::join_all(looks).await) {
-        match height {
-            Ok(height) => heights.push((node.kind, height)),
-            // Not every peer is in every channel.
-            Err(error) if error.kind() == ErrorKind::ChannelUnknown => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let top = heights.iter().map(|(_, height)| *height).max().unwrap_or(0);
-    Ok(heights.iter().all(|(kind, height)| *kind == NodeKind::Orderer || *height == top))
-}
-
-/// Chaincode containers are not part of the plan; whatever of them is on the host is started.
-async fn start_chaincode(link: &ChainLink) -> Result<(), StepError> {
-    for node in chaincode_nodes(link).await? {
-        link.agent.start(&node).await.map_err(agent_error)?;
-    }
-    Ok(())
-}
-
 /// Starts whatever can be started, for an undo: a node that is gone or has lost its data is the reconciler's to show.
-pub(super) async fn start_everything<P: Operation>(
+pub(super) async fn start_everything<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
 ) -> Result<(), StepError> {
-    let mut nodes: Vec<NodeRef> = link.plan.nodes.iter().map(|node| link.node_ref(node)).collect();
-    nodes.extend(chaincode_nodes(link).await?);
-    for node in nodes {
-        match link.agent.start(&node).await {
-            Ok(()) => {}
-            Err(error @ (AgentError::NotFound(_) | AgentError::DataLost(_))) => {
-                ctx.note(format!("{} cannot be started: {error}", node.node)).await;
-            }
-            Err(error) => return Err(agent_error(error)),
+    let present = look(ctx, link).await?;
+    for node in &link.plan.nodes {
+        if let Err(error) = bring_up(ctx, link, node, &present).await {
+            let why = given_up(error)?;
+            ctx.note(format!("{} cannot be started: {why}", node.name)).await;
         }
     }
-    Ok(())
+    start_servers(ctx, link, &present).await
 }
 
 /// A chain that was stopped is stopped again; one that was to be restarted runs on.

@@ -127,6 +127,9 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ImageResolved {
     pub image_id: String,
+    /// By what its registry gives it again; none for one that was built or loaded on the host.
+    #[serde(default)]
+    pub image_digest: Option<String>,
     pub sequence: i64,
 }
 
@@ -183,7 +186,7 @@ pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Resul
         // What serves it stays as it is, even if the image's name stands for another content by now.
         let (sequence, image_id) = (before.sequence, before.image_id.clone());
         ctx.note(format!("sequence {sequence} is in force, with image {image_id}")).await;
-        return Ok(ImageResolved { image_id, sequence });
+        return Ok(ImageResolved { image_id, image_digest: before.image_digest.clone(), sequence });
     }
     let facts = pull(&ctx, &link.plan.host, link.agent.as_ref(), &spec.image).await?;
     admit(&ctx, &link.plan.host, &facts).await?;
@@ -191,7 +194,9 @@ pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Resul
         let same = if before.image_id == facts.id { "the same image" } else { "another image" };
         ctx.note(format!("{same} as in sequence {}: {}", before.sequence, before.image_id)).await;
     }
-    Ok(ImageResolved { image_id: facts.id, sequence: committed.map_or(1, |found| found.sequence + 1) })
+    let image_digest = facts.registry_digest().map(str::to_owned);
+    let sequence = committed.map_or(1, |found| found.sequence + 1);
+    Ok(ImageResolved { image_id: facts.id, image_digest, sequence })
 }
 
 /// Whether a definition is the one that is asked for.
@@ -304,6 +309,7 @@ async fn record_definition<P: DeploysChaincode>(
         sequence,
         image: spec.image.clone(),
         image_id: resolved.image_id,
+        image_digest: resolved.image_digest,
         policy: spec.policy.clone(),
         init_required: spec.init_required,
         deployed_ms: ctx.now_ms(),

@@ -193,6 +193,7 @@ async fn keep_draft<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepErro
         sequence: resolved.sequence,
         image: spec.image.clone(),
         image_id: resolved.image_id,
+        image_digest: resolved.image_digest,
         policy: spec.policy.clone(),
         init_required: spec.init_required,
         deployed_ms: ctx.now_ms(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
-use super::{link, step_error, until};
+use super::{link, step_error, until, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -47,8 +47,10 @@ impl StepOutput for AnchorsRead {
 async fn read_anchors(ctx: Context<ChannelAnchors>) -> Result<AnchorsRead, StepError> {
     let (link, peer) = speaker(&ctx).await?;
     let channel = ctx.params().channel.as_str();
-    let read = ctx.env().network.anchor_peers(&link, &peer, channel).await;
-    let texts = read.map_err(|error| node_error(&peer, &error))?;
+    let texts = match ctx.env().network.anchor_peers(&link, &peer, channel).await {
+        Ok(texts) => texts,
+        Err(error) => return Err(with_logs(&link, &peer, node_error(&peer, &error)).await),
+    };
     let pair = |text: &String| {
         let (host, port) = text.rsplit_once(':')?;
         Some((host.to_owned(), port.parse().ok()?))
@@ -86,7 +88,7 @@ async fn ensure(ctx: &Context<ChannelAnchors>, wanted: &[(String, u16)]) -> Resu
     let network = &ctx.env().network;
     let mut texts: Vec<String> = wanted.iter().map(|(host, port)| format!("{host}:{port}")).collect();
     texts.sort();
-    until(ctx, peer.name.as_str(), || async {
+    let set = until(ctx, peer.name.as_str(), || async {
         let mut now = network.anchor_peers(&link, &peer, channel).await?;
         now.sort();
         if now == texts {
@@ -99,8 +101,10 @@ async fn ensure(ctx: &Context<ChannelAnchors>, wanted: &[(String, u16)]) -> Resu
             }
             other => other.map(|()| None),
         }
-    })
-    .await?;
+    });
+    if let Err(error) = set.await {
+        return Err(with_logs(&link, &peer, error).await);
+    }
     ctx.env().changed("chain", &ctx.params().chain);
     Ok(())
 }

@@ -13,6 +13,7 @@ use workflow::{Context, Operation, Plan, StepError, keep};
 
 use super::{agent_error, step_error};
 use crate::host::images::{LayerSum, wanted_images};
+use crate::network::ChainLink;
 use crate::services::Services;
 
 /// Shortest time between two hints to the pages that a pull went on.
@@ -154,11 +155,38 @@ pub(crate) async fn pull<P: Operation<Env = Services>>(
     Ok(facts)
 }
 
+/// The image that something was made with, by its id. If its host has lost it, it comes from its registry again, by
+/// digest, so that nothing else can come.
+pub(crate) async fn kept_image(
+    services: &Services,
+    link: &ChainLink,
+    id: &str,
+    digest: Option<&str>,
+) -> Result<String, Error> {
+    let Some(digest) = digest else { return Ok(id.to_owned()) };
+    if link.agent.image(id).await.map_err(crate::error::agent)?.is_some() {
+        return Ok(id.to_owned());
+    }
+    Ok(pull_again(services, link.agent.as_ref(), &link.plan.host, digest).await?.id)
+}
+
+/// Brings an image back to a host by its digest.
+pub(crate) async fn pull_again(
+    services: &Services,
+    agent: &dyn Agent,
+    host: &HostId,
+    digest: &str,
+) -> Result<ImageFacts, Error> {
+    let credentials = services.pull_credentials(host, digest).await?;
+    let _on_the_page = services.pulls.begin(host, digest);
+    agent.ensure_image(digest, credentials.as_ref(), &mut |_| ()).await.map_err(crate::error::agent)
+}
+
 /// Writes down which content a name stood for: by digest where a registry knows it, else by id.
 pub(crate) async fn note<P: Operation<Env = Services>>(ctx: &Context<P>, facts: &ImageFacts) {
-    let pinned = match &facts.digest {
-        Some(digest) if !facts.local_only => digest.clone(),
-        _ => format!("{} (built locally)", facts.id),
+    let pinned = match facts.registry_digest() {
+        Some(digest) => digest.to_owned(),
+        None => format!("{} (built locally)", facts.id),
     };
     ctx.note(format!("image {} is {pinned}", facts.reference)).await;
 }

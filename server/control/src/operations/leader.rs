@@ -18,7 +18,17 @@ pub(super) async fn await_leader<P: Operation<Env = Services>>(
     link: &ChainLink,
     channel: &str,
 ) -> Result<(), StepError> {
-    for node in link.plan.of_kind(NodeKind::Orderer) {
+    await_leader_among(ctx, link, &link.plan.nodes, channel).await
+}
+
+/// The same of the orderers among some nodes: one that has lost its data takes part in nothing.
+pub(super) async fn await_leader_among<P: Operation<Env = Services>>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    nodes: &[PlannedNode],
+    channel: &str,
+) -> Result<(), StepError> {
+    for node in nodes.iter().filter(|node| node.kind == NodeKind::Orderer) {
         let ready = until(ctx, node.name.as_str(), || async {
             Ok(ctx.env().network.orderer_ready(link, node, channel).await?.then_some(()))
         });

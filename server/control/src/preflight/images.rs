@@ -145,8 +145,5 @@ impl Images {
 
 /// What an image is pinned by: the digest that its registry knows, else its id on the host.
 fn pinned(facts: &ImageFacts) -> String {
-    match &facts.digest {
-        Some(digest) if !facts.local_only => digest.clone(),
-        _ => facts.id.clone(),
-    }
+    facts.registry_digest().unwrap_or(&facts.id).to_owned()
 }

@@ -68,6 +68,9 @@ impl ControlPlane {
             return Ok(());
         }
         let link = link_to(&self.services, chain).await?;
+        if self.awaits_image(&link, &record.image_id, record.image_digest.as_deref()).await? {
+            return Ok(());
+        }
         let operation = chain.operation.as_ref().map(ToString::to_string).unwrap_or_default();
         let spec = kept_server(&self.services, &link, record, msp_id, server, &operation).await?;
         let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), server);

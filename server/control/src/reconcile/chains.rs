@@ -138,7 +138,9 @@ impl ControlPlane {
             return self.start_while_running(chain, agent, &status.node, agent.start(&status.node)).await;
         }
         let link = link_to(&self.services, chain).await?;
-        if self.awaits_image(&link, node.kind).await? {
+        if let Some(images) = &link.plan.images
+            && self.awaits_image(&link, images.of(node.kind), images.digest_of(node.kind)).await?
+        {
             return Ok(());
         }
         let anew = spec_anew(&self.services, &link, node, &status.operation, others).await?;

@@ -7,14 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use agents::Agent;
 use domain::Error;
 use domain::id::HostId;
-use domain::node::NodeKind;
 use futures::FutureExt;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::ControlPlane;
 use crate::error::internal;
 use crate::network::ChainLink;
-use crate::operations::chain_create::pull_again;
+use crate::operations::host_prepare::pull_again;
 use crate::services::Services;
 
 /// A host, and what a registry calls the image.
@@ -57,16 +56,20 @@ impl LostImages {
 }
 
 impl ControlPlane {
-    /// Whether the image that a kind of node was made with has still to come to its host; then it is on its way.
+    /// Whether the image that a node was made with has still to come to its host; then it is on its way.
     ///
     /// # Errors
     /// Why the last pull failed, while the next one is under way.
-    pub(super) async fn awaits_image(&self, link: &ChainLink, kind: NodeKind) -> Result<bool, Error> {
-        let Some(images) = &link.plan.images else { return Ok(false) };
+    pub(super) async fn awaits_image(
+        &self,
+        link: &ChainLink,
+        id: &str,
+        digest: Option<&str>,
+    ) -> Result<bool, Error> {
         // What was built on the host comes from nowhere.
-        let Some(digest) = images.digest_of(kind) else { return Ok(false) };
+        let Some(digest) = digest else { return Ok(false) };
         let key = (link.plan.host.clone(), digest.to_owned());
-        for name in [images.of(kind), digest] {
+        for name in [id, digest] {
             if link.agent.image(name).await.map_err(crate::error::agent)?.is_some() {
                 self.lost_images.forget(&key);
                 return Ok(false);

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 
 use agents::NodeRef;
+use agents::simulated::{Delay, Verb};
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
+use control::operations::channel_anchors::ChannelAnchors;
 use control::services::Services;
 use domain::chain::ChainState;
+use domain::name::OrganizationName;
 use store::Store;
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
 use crate::bed::Bed;
-use crate::deploy::{ada, failure, settled};
+use crate::deploy::{ada, failure, node, settled};
 use crate::plane;
 
 /// Calls of a thousand that fail.
@@ -66,6 +69,83 @@ async fn where_no_leader_is_found_the_last_lines_of_every_orderer_say_why() {
     let evidence = view.failure.unwrap().evidence;
     for orderer in ["orderer0", "orderer1", "orderer2"] {
         assert!(evidence.contains(&format!("{orderer}: boot 1")), "{orderer}: {evidence:?}");
+    }
+}
+
+/// A running chain of two organizations, and the peer of the second one.
+async fn two_organizations() -> (Bed, NodeRef) {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let peer = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    (bed, peer)
+}
+
+/// The update of an organization's anchor peers: the whole of it is one block.
+fn anchors(bed: &Bed, organization: &str) -> ChannelAnchors {
+    let spec = bed.chain_spec();
+    ChannelAnchors {
+        chain: spec.name,
+        channel: spec.channel,
+        organization: OrganizationName::parse(organization).unwrap(),
+        peers: vec![node(&format!("peer0-{organization}"))],
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_catch_up_is_named_with_its_last_lines() {
+    let (bed, behind) = two_organizations().await;
+    bed.network.ail(&behind, Some(Ailment::Behind));
+    bed.run(anchors(&bed, "org1")).await;
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_restart(&ada(), &bed.chain_spec().name).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!(failure(&view), ("catch-up", "node-not-healthy", Some("boot 2")));
+    let message = &view.failure.as_ref().unwrap().message;
+    assert!(message.contains("peer0-org2 with 2 blocks of mychannel"), "{message}");
+    bed.network.ail(&behind, None);
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    assert_eq!(settled(&plane, &id).await.summary.state, domain::operation::OperationState::Done);
+    bed.check_chain(ChainState::Running).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_ends_before_it_has_caught_up_is_named_with_its_last_lines() {
+    let (bed, ended) = two_organizations().await;
+    // It starts and says that it is well; when the chain is looked at next, it is to tell its blocks, and has ended.
+    let (agent, peer) = (bed.agent.clone(), ended.clone());
+    let delay: Delay = Arc::new(move |verb| {
+        if verb == Verb::ListNodes && agent.boots(&peer) > 1 {
+            agent.kill(&peer, 137).unwrap();
+        }
+        Box::pin(std::future::ready(()))
+    });
+    let plane = plane(bed.services_with(delay));
+    let id = plane.chain_restart(&ada(), &bed.chain_spec().name).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!(failure(&view), ("catch-up", "node-unavailable", Some("boot 2")));
+    assert!(view.failure.as_ref().unwrap().message.contains("peer0-org2"), "{view:?}");
+}
+
+#[tokio::test]
+async fn anchor_peers_that_cannot_be_read_or_set_come_with_the_peers_last_lines() {
+    for (step, code, is_down) in
+        [("read-anchors", "node-unavailable", true), ("set-anchors", "node-not-healthy", false)]
+    {
+        let (bed, peer) = two_organizations().await;
+        if is_down {
+            bed.agent.kill(&peer, 137).unwrap();
+        } else {
+            bed.network.ail(&peer, Some(Ailment::Behind));
+        }
+        let (log, clock) = (Arc::new(MemoryLog::new()), Arc::new(JumpClock::new(1_700_000_000_000)));
+        let settings = Settings { attempts_max: 1, ..Settings::new("anchors") };
+        let workflow = Workflow::new(log, bed.services.clone(), clock, settings);
+        let workflow = workflow.register::<ChannelAnchors>().unwrap();
+        let started = workflow.start(Start::new("ada", anchors(&bed, "org2"))).await.unwrap();
+        let failed = workflow.settled(&started.id).await.unwrap().operation.error.unwrap();
+        assert_eq!((failed.step.as_deref(), failed.code.as_str()), (Some(step), code));
+        assert!(failed.message.contains("peer0-org2"), "{failed:?}");
+        assert_eq!(failed.evidence, ["boot 1"]);
     }
 }
 

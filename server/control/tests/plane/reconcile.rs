@@ -11,7 +11,7 @@ use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_start::ChainStart;
 use control::operations::chain_stop::ChainStop;
-use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
+use control::operations::chaincode_deploy::{ChaincodeDeploy, Starter, server_name};
 use control::operations::demo_create::DemoCreate;
 use control::services::Services;
 use control::topology::ImagesPinned;
@@ -19,7 +19,7 @@ use domain::Code;
 use domain::chain::{Ailment as Ailed, ChainSpec, ChainState, Consensus, FabricVersion, Health};
 use domain::chaincode::DeploySpec;
 use domain::host::HostSpec;
-use domain::name::{HostName, OrganizationName};
+use domain::name::{HostName, OrganizationName, UserName};
 use domain::permission::Role;
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
@@ -209,6 +209,37 @@ async fn a_pull_that_fails_is_told_and_tried_again() {
     };
     tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
     rounds_until_it_runs(&plane, &bed, &peer).await;
+}
+
+#[tokio::test]
+async fn a_chaincode_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has_lost_it() {
+    let (bed, image) = (running().await, "registry.example/team/cc:1");
+    bed.agent.offer_image(image);
+    let starter = Some(Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator });
+    let spec = DeploySpec { image: image.to_owned(), ..bed.deploy_spec() };
+    bed.run(ChaincodeDeploy { spec, starter }).await;
+    let (plane, server, chain) = (plane(bed.services.clone()), server(&bed, 1), bed.chain_spec().name);
+    let record = bed.services.store.chaincode_list(&chain).await.unwrap().remove(0);
+    let (id, digest) = (record.image_id, record.image_digest.unwrap());
+    assert!(digest.starts_with("registry.example/team/cc@sha256:"), "{digest}");
+    let shown = plane.chaincode_list(&caller("ann", Role::Operator), &chain).await.unwrap().remove(0);
+    assert_eq!(shown.image_digest.as_ref(), Some(&digest));
+    let lose = async |name: &str| {
+        bed.agent.lose_image(name);
+        assert_eq!(bed.agent.image(&id).await.unwrap(), None);
+    };
+    // While the chain runs.
+    bed.agent.remove_node(&server, true).await.unwrap();
+    lose(image).await;
+    rounds_until_it_runs(&plane, &bed, &server).await;
+    // And when it is found missing at a start.
+    bed.run(ChainStop { chain: chain.clone() }).await;
+    bed.agent.prune();
+    lose(&digest).await;
+    bed.run(ChainStart { chain, restart: false }).await;
+    assert_eq!(state(&bed.agent, &server).await, NodeState::Running);
+    assert_eq!(bed.agent.image(&digest).await.unwrap().map(|image| image.id), Some(id.clone()));
+    assert_eq!(bed.check_chaincode().await, Ok(1));
 }
 
 /// A chain of this consensus on the newer line of Fabric.

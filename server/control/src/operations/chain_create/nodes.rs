@@ -7,7 +7,6 @@ use agents::{
 };
 use domain::chain::{ChainSpec, Consensus};
 use domain::host::PORTS_PER_CHAIN;
-use domain::id::HostId;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::node_config;
@@ -40,7 +39,7 @@ pub(super) async fn ensure_images<P: CreatesChain>(ctx: Context<P>) -> Result<Im
     let of = |kind| plan.of_kind(kind).next().map(|node| node.images.clone()).unwrap_or_default();
     let peer = ensure_first(&ctx, of(NodeKind::Peer)).await?;
     let orderer = ensure_first(&ctx, of(NodeKind::Orderer)).await?;
-    let digest = |facts: &ImageFacts| facts.digest.clone().filter(|_| !facts.local_only);
+    let digest = |facts: &ImageFacts| facts.registry_digest().map(str::to_owned);
     let (peer_digest, orderer_digest) = (digest(&peer), digest(&orderer));
     let images = ImagesPinned { peer: peer.id, orderer: orderer.id, peer_digest, orderer_digest };
     // The chain's record outlives this operation's: whoever makes a node anew finds its image there.
@@ -207,41 +206,16 @@ pub(crate) async fn spec_anew(
     others: &[NodeStatus],
 ) -> Result<Option<NodeSpec>, Error> {
     let image = match &link.plan.images {
-        Some(images) => Some(pinned(services, link, node.kind, images).await?),
+        Some(images) => {
+            let (id, digest) = (images.of(node.kind), images.digest_of(node.kind));
+            Some(host_prepare::kept_image(services, link, id, digest).await?)
+        }
         None => image_of(link.agent.as_ref(), node, others).await?,
     };
     match image {
         Some(image) => node_spec(services, link, node, image, operation, false).await.map(Some),
         None => Ok(None),
     }
-}
-
-/// The image that a chain was made with. If its host has lost it, it comes from its registry again, by digest, so that
-/// nothing else can come.
-async fn pinned(
-    services: &Services,
-    link: &ChainLink,
-    kind: NodeKind,
-    images: &ImagesPinned,
-) -> Result<String, Error> {
-    let id = images.of(kind).to_owned();
-    let Some(digest) = images.digest_of(kind) else { return Ok(id) };
-    if link.agent.image(&id).await.map_err(crate::error::agent)?.is_some() {
-        return Ok(id);
-    }
-    Ok(pull_again(services, link.agent.as_ref(), &link.plan.host, digest).await?.id)
-}
-
-/// Brings an image back to a host by its digest.
-pub(crate) async fn pull_again(
-    services: &Services,
-    agent: &dyn Agent,
-    host: &HostId,
-    digest: &str,
-) -> Result<ImageFacts, Error> {
-    let credentials = services.pull_credentials(host, digest).await?;
-    let _on_the_page = services.pulls.begin(host, digest);
-    agent.ensure_image(digest, credentials.as_ref(), &mut |_| ()).await.map_err(crate::error::agent)
 }
 
 async fn image_of(

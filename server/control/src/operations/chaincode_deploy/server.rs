@@ -19,7 +19,8 @@ use crate::error::internal;
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
-use crate::operations::{agent_error, chaincode_nodes, link, step_error, with_lines_of};
+use crate::operations::host_prepare::kept_image;
+use crate::operations::{agent_error, chaincode_nodes, given_up, link, step_error, with_lines_of};
 use crate::services::Services;
 use crate::topology::{CHAINCODE_PORT, ChainPlan};
 
@@ -34,10 +35,13 @@ pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
+    // An earlier step has pulled it: that may be long ago.
+    let image = kept_image(services, &link, &resolved.image_id, resolved.image_digest.as_deref()).await;
+    let image = image.map_err(step_error)?;
     let mut servers = Vec::new();
     for member in members(services, &link, spec, resolved.sequence).await? {
         let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
-        let node = server_spec(&link, &member.server, &secret, &resolved.image_id, ctx.operation_id());
+        let node = server_spec(&link, &member.server, &secret, &image, ctx.operation_id());
         let place = member.place(&link);
         if let Err(error) = link.agent.ensure_node(&node).await {
             return Err(with_lines_of(&link, &place, agent_error(error)).await);
@@ -59,7 +63,8 @@ pub(crate) fn servers_of(plan: &ChainPlan, record: &ChaincodeRecord) -> Vec<(Str
     members.map(|(organization, member)| (member.msp_id.clone(), name(organization))).collect()
 }
 
-/// The container of a definition in force as it was deployed, from what is kept of it.
+/// The container of a definition as it was deployed, from what is kept of it. An image that its host has lost is pulled
+/// again, where a registry has it.
 pub(crate) async fn kept_server(
     services: &Services,
     link: &ChainLink,
@@ -71,7 +76,8 @@ pub(crate) async fn kept_server(
     let place = place(&recorded_spec(&link.plan, record), record.sequence, msp_id);
     let secret = services.secret::<PackageSecret>(&place).await?;
     let secret = secret.ok_or_else(|| internal("read a package", &place))?;
-    Ok(server_spec(link, server, &secret, &record.image_id, operation))
+    let image = kept_image(services, link, &record.image_id, record.image_digest.as_deref()).await?;
+    Ok(server_spec(link, server, &secret, &image, operation))
 }
 
 /// What was asked for when a definition was deployed.
@@ -178,16 +184,15 @@ async fn put_back<P: DeploysChaincode>(
     draft: &ChaincodeRecord,
 ) -> Result<(), StepError> {
     for (msp_id, server) in servers_of(&link.plan, draft) {
-        let node = kept_server(ctx.env(), link, draft, &msp_id, &server, ctx.operation_id()).await;
-        match link.agent.ensure_node(&node.map_err(step_error)?).await {
-            Ok(_) => {}
-            // Nothing brings it back; what runs on the other image must not stand for it.
-            Err(error @ AgentError::ImageMissing { .. }) => {
-                remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
-                ctx.note(format!("{server} cannot be brought back: {error}")).await;
-            }
-            Err(error) => return Err(agent_error(error)),
-        }
+        let made = match kept_server(ctx.env(), link, draft, &msp_id, &server, ctx.operation_id()).await {
+            Ok(node) => link.agent.ensure_node(&node).await.map(drop).map_err(agent_error),
+            Err(error) => Err(step_error(error)),
+        };
+        let Err(error) = made else { continue };
+        // Nothing brings it back; what runs on the other image must not stand for it.
+        let why = given_up(error)?;
+        remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
+        ctx.note(format!("{server} cannot be brought back: {why}")).await;
     }
     Ok(())
 }
