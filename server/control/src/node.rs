@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use agents::{DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
+use agents::{Agent, DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
 use domain::chain::ChainState;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::{NodeKind, NodeState, NodeView};
@@ -17,12 +17,20 @@ use store::ChainRecord;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::chain::plan_of;
-use crate::network::ChainLink;
+use crate::network::{ChainLink, height_in_time};
 use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode};
 
 /// How long a page waits for what a node uses.
 const USAGE_WAIT: Duration = Duration::from_millis(300);
+/// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
+/// nobody watches.
+const LIST_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What runs on a host; none if it does not say so while a page waits.
+pub(crate) async fn listed(agent: &dyn Agent, selector: &Selector) -> Option<Vec<NodeStatus>> {
+    tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(selector)).await.ok()?.ok()
+}
 
 impl ControlPlane {
     /// Every planned node with its state, `unknown` where the host does not answer, and the chaincode that runs there.
@@ -34,7 +42,7 @@ impl ControlPlane {
             installation: self.services.installation.clone(),
             chain: Some(record.name.to_string()),
         };
-        let Ok(statuses) = agent.list_nodes(&selector).await else { return unknown(&plan) };
+        let Some(statuses) = listed(agent.as_ref(), &selector).await else { return unknown(&plan) };
         let chaincode: Vec<NodeView> =
             statuses.iter().filter_map(|status| chaincode_view(&plan, record, status)).collect();
         let by_name: BTreeMap<String, NodeStatus> =
@@ -105,7 +113,7 @@ impl ControlPlane {
             stats
         });
         let (height, stats) = futures::join!(
-            self.services.network.height(link, node, channel),
+            height_in_time(self.services.network.as_ref(), link, node, channel),
             tokio::time::timeout(USAGE_WAIT, look)
         );
         if let Ok(height) = height {

@@ -2,6 +2,7 @@
 
 use domain::chain::ChainVerb;
 use domain::name::{ChainName, ChannelName};
+use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use domain::transaction::{BlockView, ReadView, TransactionView, WriteView};
 use domain::{Code, Error};
@@ -88,15 +89,24 @@ impl ControlPlane {
         link: &ChainLink,
         channel: &ChannelName,
     ) -> Result<PlannedNode, Error> {
+        let peers = self.peers_in(link, channel).await?;
+        let serving = self.first_serving(link, &peers, channel.as_str()).await;
+        serving.map_err(|_| Error::unavailable(Code::NodeUnavailable))
+    }
+
+    /// The peers of a channel's organizations, in the plan's order; not each of them need have joined it.
+    pub(super) async fn peers_in<'a>(
+        &self,
+        link: &'a ChainLink,
+        channel: &ChannelName,
+    ) -> Result<Vec<&'a PlannedNode>, Error> {
         let channels = self.services.store.channel_list(&link.plan.chain).await;
         let channels = channels.map_err(crate::error::store)?;
         let record = channels.iter().find(|known| known.name == *channel).ok_or_else(Error::not_found)?;
-        for organization in &record.organizations {
-            if let Ok(peer) = self.serving_peer(link, organization, channel.as_str()).await {
-                return Ok(peer);
-            }
-        }
-        Err(Error::unavailable(Code::NodeUnavailable))
+        let takes_part = |peer: &&PlannedNode| {
+            peer.organization.as_ref().is_some_and(|owner| record.organizations.contains(owner))
+        };
+        Ok(link.plan.of_kind(NodeKind::Peer).filter(takes_part).collect())
     }
 }
 
