@@ -1,5 +1,5 @@
-//! Nodes that hang and a host that says nothing: none of them holds up a page or a call, and what they do not tell is
-//! shown as not known.
+//! Nodes that hang, a host that says nothing, and peers that are behind: none of them holds up a page or a call, what they
+//! do not tell is shown as not known, and what one lacks is read from another one.
 
 use std::time::Duration;
 
@@ -77,4 +77,30 @@ async fn a_host_that_says_nothing_holds_up_no_page_and_no_export() {
     let nodes = chain.unwrap().nodes;
     assert!(!nodes.is_empty() && nodes.iter().all(|node| node.state == NodeState::Unknown), "{nodes:?}");
     assert!(paths(&material.unwrap()).contains(&"README.txt".to_owned()));
+}
+
+#[tokio::test]
+async fn what_a_peer_that_is_behind_lacks_is_read_from_another_one() {
+    let (bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    let (demo, own) = (ChainName::parse("demo").unwrap(), ChannelName::parse("mychannel").unwrap());
+    // The first one that is asked, of the other organization than she writes through.
+    bed.network.ail(&peer(&bed, "peer0-org1"), Some(Ailment::Behind));
+    let org2 = OrganizationName::parse("org2").unwrap();
+    let spec = CallSpec { organization: org2, ..call("init", &["a", "1", "b", "2"], "init") };
+    let done = plane.transaction_submit(&ann, spec).await.unwrap();
+    let number = done.block.unwrap();
+    assert_eq!(done.state, TransactionState::Valid);
+    let read = plane.transaction_read(&ann, &demo, &own, &done.id).await.unwrap();
+    assert_eq!((&read.id, read.block, read.valid), (&done.id, number, true));
+    let block = plane.block_read(&ann, &demo, &own, number).await.unwrap();
+    assert_eq!((block.number, block.previous_hash_verified), (number, Some(true)));
+    let beyond = plane.block_read(&ann, &demo, &own, number + 1).await.unwrap_err();
+    let unknown = plane.transaction_read(&ann, &demo, &own, &"0".repeat(64)).await.unwrap_err();
+    assert_eq!([beyond.status(), unknown.status()], [404; 2]);
+    // One that hangs is not waited for.
+    bed.network.ail(&peer(&bed, "peer0-org2"), Some(Ailment::Hung));
+    let read = plane.transaction_read(&ann, &demo, &own, &done.id);
+    let hidden = tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap_err();
+    assert_eq!(hidden.status(), 404);
 }
