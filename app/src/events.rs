@@ -83,8 +83,8 @@ pub fn ticks(wanted: impl Fn(&Message) -> bool + 'static) -> RwSignal<u32> {
     tick
 }
 
-/// Lets a counter grow a while after every reading, as long as somebody looks at the page: for figures that change without
-/// a message. `watch` looks at what was read, so that nothing is asked for while an answer is still on its way.
+/// Lets a counter grow a while after every reading, as long as somebody looks at the page: for figures that change
+/// without a message. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
 pub fn pulse(tick: RwSignal<u32>, watch: impl Fn() + 'static) {
     Effect::new(move |_| {
         watch();

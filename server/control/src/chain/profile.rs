@@ -69,8 +69,8 @@ impl ControlPlane {
     }
 }
 
-/// Works the profile out, with the channels that the organization is in. Organizations that share one with it are all in
-/// it: their peers endorse as well.
+/// Works the profile out, with the channels that the organization is in. Organizations that share one with it are all
+/// in it: their peers endorse as well.
 fn profile(
     link: &ChainLink,
     shared: &[ChannelView],

@@ -149,8 +149,8 @@ impl ControlPlane {
         })
     }
 
-    /// The first of some peers that serves a channel. They are asked side by side, so that one that hangs holds nobody up
-    /// for longer than a look.
+    /// The first of some peers that serves a channel. They are asked side by side, so that one that hangs holds nobody
+    /// up for longer than a look.
     pub(super) async fn first_serving(
         &self,
         link: &ChainLink,

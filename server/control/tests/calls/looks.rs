@@ -1,5 +1,5 @@
-//! Nodes that hang, a host that says nothing, and peers that are behind: none of them holds up a page or a call, what they
-//! do not tell is shown as not known, and what one lacks is read from another one.
+//! Nodes that hang, a host that says nothing, and peers that are behind: none of them holds up a page or a call, what
+//! they do not tell is shown as not known, and what one lacks is read from another one.
 
 use std::time::Duration;
 
