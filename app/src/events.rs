@@ -5,12 +5,19 @@
 //! broadcast channel. When a tab takes over, all pages refresh once, so nothing is missed in between. Without
 //! locks each tab has its own stream. Nothing here runs on the server.
 
+use std::time::Duration;
+
 use domain::operation::EventView;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::browser;
+
 #[cfg(feature = "hydrate")]
 mod stream;
+
+/// Age at which figures that change without a message are read again.
+const PULSE: Duration = Duration::from_secs(10);
 
 /// Something that a page may want to hear of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +77,30 @@ pub fn ticks(wanted: impl Fn(&Message) -> bool + 'static) -> RwSignal<u32> {
                 // The page may be gone by now; then there is nobody to tell.
                 let _ = tick.try_update(|count| *count = count.wrapping_add(1));
             },
-            std::time::Duration::from_millis(150),
+            Duration::from_millis(150),
         );
     });
     tick
+}
+
+/// Lets a counter grow a while after every reading, as long as somebody looks at the page: for figures that change
+/// without a message. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
+pub fn pulse(tick: RwSignal<u32>, watch: impl Fn() + 'static) {
+    Effect::new(move |_| {
+        watch();
+        let asked = StoredValue::new(false);
+        let beat = move || {
+            if browser::is_hidden() || asked.try_get_value() != Some(false) {
+                return;
+            }
+            asked.try_set_value(true);
+            let _ = tick.try_update(|count| *count = count.wrapping_add(1));
+        };
+        // Without a timer the page is as fresh as its last message.
+        if let Ok(timer) = set_interval_with_handle(beat, PULSE) {
+            on_cleanup(move || timer.clear());
+        }
+    });
 }
 
 #[cfg(test)]

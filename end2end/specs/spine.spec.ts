@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import { removeImages, saved, tag } from '../engine.ts';
 import { Portal } from '../portal.ts';
-import { call, expect, open, operationDone, outcomeOf, ready, setUp, test, visitor } from '../visit.ts';
+import { ADMIN, call, expect, open, operationDone, outcomeOf, ready, setUp, signIn, test, visitor } from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -167,9 +167,56 @@ test('chaincode containers stand among the nodes, with their output', async () =
   await open(page, `${portal.url}/chains/trade`);
   const rows = page.getByRole('row').filter({ hasText: 'chaincode' });
   await expect(rows.first()).toContainText('running');
+  await expect(rows.first()).toContainText('MiB');
   await rows.first().getByRole('link').first().click();
   await expect(page).toHaveURL(/\/nodes\/cc-[0-9a-f]{8}-org\d$/);
   await expect(page.getByRole('heading', { level: 1 })).toContainText('cc-');
+});
+
+/** More blocks than the chain has. */
+const HEIGHT = 1_000_000;
+
+test('the figures of a quiet chain go on, and what is selected beside them stays selected', async ({ browser }) => {
+  const tab = await visitor(browser);
+  await signIn(tab, portal, ADMIN.name, ADMIN.password);
+  // Nothing is told to this page: whatever it reads again it asks for by itself.
+  await tab.route('**/events', (route) => route.abort());
+  let answers = 0;
+  await tab.route('**/api/chain_read', async (route) => {
+    const view = await (await route.fetch()).json();
+    answers += 1;
+    for (const node of view.nodes) {
+      node.heights = [['mychannel', HEIGHT + answers]];
+      node.cpu_milli = 1_000 * answers;
+      node.memory_bytes = answers * 2 ** 30;
+    }
+    await route.fulfill({ json: view });
+  });
+  await tab.clock.install();
+  await open(tab, `${portal.url}/chains/trade`);
+  const row = tab.getByRole('row').filter({ hasText: 'peer0-org1' });
+  await expect(row).toContainText('running');
+  const selected = (): Promise<string> => tab.evaluate(() => getSelection()?.toString() ?? '');
+  await row.locator('.badge').evaluate((badge) => {
+    const words = [...badge.childNodes].find((one) => one instanceof Text && one.data === 'running');
+    if (words !== undefined) {
+      getSelection()?.setBaseAndExtent(words, 0, words, 'running'.length);
+    }
+  });
+  expect(await selected()).toBe('running');
+  const height = async (): Promise<number> =>
+    Number(/mychannel: (\d+)/.exec(await row.innerText())?.[1] ?? Number.NaN);
+  let seen = HEIGHT;
+  for (let round = 0; round < 2; round += 1) {
+    await tab.clock.fastForward(15_000);
+    await expect.poll(height).toBeGreaterThan(seen);
+    seen = await height();
+  }
+  await expect(row).toContainText('.00');
+  await expect(row).toContainText('GiB');
+  expect(await selected()).toBe('running');
+  await tab.unrouteAll({ behavior: 'wait' });
+  await tab.context().close();
 });
 
 test('an upgrade keeps the state', async () => {

@@ -2,7 +2,8 @@
 
 use domain::chain::{Ailment, ChainVerb, ChainView};
 use domain::id::OperationId;
-use domain::name::ChainName;
+use domain::name::{ChainName, NodeName};
+use domain::node::NodeView;
 use domain::permission::Grant;
 use leptos::prelude::*;
 
@@ -54,6 +55,9 @@ pub fn Chain() -> impl IntoView {
         // Where somebody types or answers a question, only what it depends on puts it there anew.
         let verbs = Memo::new(move |_| data.with(|chain| chain.verbs.clone()));
         let offer = Memo::new(move |_| data.with(downloads::offer));
+        // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
+        let still = Memo::new(move |_| data.with(without_figures));
+        events::pulse(tick, move || data.track());
         let may_give = Memo::new(move |_| data.with(|chain| chain.grant >= Grant::Manage));
         let people = access.people(&chain, may_give);
         let (of_buttons, of_files) = (name.clone(), name.clone());
@@ -66,7 +70,7 @@ pub fn Chain() -> impl IntoView {
             >
                 {chain_tabs(&name)}
                 <Notice error=refused/>
-                {move || data.with(body)}
+                {move || still.with(|chain| body(chain, data))}
                 {move || offer.with(|offer| downloads::downloads(&of_files, offer))}
                 <Show when=move || may_give.get()>{access.card(&chain, people)}</Show>
             </Page>
@@ -134,12 +138,26 @@ fn buttons(
     view! { {invoke} {start} {stop} {restart} {delete} }.into_any()
 }
 
-fn body(chain: &ChainView) -> AnyView {
+/// A chain without what changes all the time.
+fn without_figures(chain: &ChainView) -> ChainView {
+    let mut still = chain.clone();
+    still.summary.health.checked_ms = None;
+    for node in &mut still.nodes {
+        node.heights.clear();
+        (node.cpu_milli, node.memory_bytes) = (None, None);
+    }
+    still
+}
+
+/// What the page shows; figures are taken from the newest reading.
+fn body(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
     let summary = &chain.summary;
     let reasons = summary.health.ailments.iter().map(ailment).collect_view();
-    let checked = summary.health.checked_ms.map(|ms| {
-        view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
-    });
+    let checked = move || {
+        newest.with(|chain| chain.summary.health.checked_ms).map(|ms| {
+            view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
+        })
+    };
     let since = summary.health.since_ms.map(|ms| {
         view! { <span class="muted small">{tr(|t| t.since)} " " <Time ms=ms/></span> }
     });
@@ -168,7 +186,7 @@ fn body(chain: &ChainView) -> AnyView {
         </section>
         <section class="card">
             <h2>{tr(|t| t.nodes)}</h2>
-            {node_table(chain)}
+            {node_table(chain, newest)}
         </section>
     }
     .into_any()
@@ -212,7 +230,21 @@ fn facts(chain: &ChainView) -> AnyView {
     .into_any()
 }
 
-fn node_table(chain: &ChainView) -> AnyView {
+/// A figure of a node; empty while it is not known.
+fn figure(
+    newest: RwSignal<ChainView>,
+    name: NodeName,
+    read: fn(&NodeView) -> String,
+) -> impl Fn() -> String + Send + Sync + 'static {
+    move || {
+        newest.with(|chain| {
+            let node = chain.nodes.iter().find(|node| node.name == name);
+            node.map(read).unwrap_or_default()
+        })
+    }
+}
+
+fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
     let name = chain.summary.name.to_string();
     let rows = chain
         .nodes
@@ -225,8 +257,12 @@ fn node_table(chain: &ChainView) -> AnyView {
                     view! { <div title=known_as.clone()><Copyable text=address.clone()/></div> }
                 })
                 .collect_view();
-            let heights =
-                node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", ");
+            let of_node = |read: fn(&NodeView) -> String| figure(newest, node.name.clone(), read);
+            let heights = of_node(|node| {
+                node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", ")
+            });
+            let cpu = of_node(|node| node.cpu_milli.map(cores).unwrap_or_default());
+            let memory = of_node(|node| node.memory_bytes.map(bytes).unwrap_or_default());
             view! {
                 <tr>
                     <th scope="row">
@@ -240,8 +276,8 @@ fn node_table(chain: &ChainView) -> AnyView {
                     </td>
                     <td>{endpoints}</td>
                     <td>{heights}</td>
-                    <td class="number">{node.cpu_milli.map(cores)}</td>
-                    <td class="number">{node.memory_bytes.map(bytes)}</td>
+                    <td class="number">{cpu}</td>
+                    <td class="number">{memory}</td>
                 </tr>
             }
         })

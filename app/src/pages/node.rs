@@ -10,7 +10,7 @@ use crate::api::chain::chain_read;
 use crate::components::badge::{badge, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
-use crate::components::load::load;
+use crate::components::load::load_live;
 use crate::components::log_view::{LogState, LogView};
 use crate::components::page::Page;
 use crate::components::time::{bytes, cores};
@@ -36,10 +36,11 @@ pub fn Node() -> impl IntoView {
         },
     );
     view! {
-        {load(data, move |one, _| {
+        {load_live(data, move |one: RwSignal<NodeView>, _| {
+            events::pulse(tick, move || one.track());
             view! {
                 <Page title=Signal::derive(move || node.get()) crumbs=chain_crumbs(&chain.get_untracked())>
-                    {facts(&one)}
+                    {move || one.with(facts)}
                 </Page>
             }
             .into_any()

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::chain::{bounded_key, plan_of};
 use crate::error::internal;
 use crate::explain::call_error;
-use crate::network::ChainLink;
+use crate::network::{ChainLink, height_in_time};
 use crate::operation::subject;
 use crate::operations::channel_anchors::ChannelAnchors;
 use crate::operations::channel_create::ChannelCreate;
@@ -29,27 +29,41 @@ impl ControlPlane {
         let record = self.chain_for(caller, Action::List, Noun::Channel, chain).await?;
         let link = if record.state == ChainState::Running { self.link(&record).await.ok() } else { None };
         let plan = plan_of(&record)?;
-        let mut views = Vec::new();
-        for channel in self.services.store.channel_list(chain).await.map_err(crate::error::store)? {
-            let peers = self.channel_peers(plan.as_ref(), link.as_ref(), &channel).await;
-            let height = peers.iter().filter_map(|peer| peer.height).max();
-            views.push(ChannelView {
-                name: channel.name,
-                organizations: channel.organizations,
-                height,
-                peers,
-            });
-        }
-        Ok(views)
+        let channels = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
+        Ok(self.channel_views(plan.as_ref(), link.as_ref(), channels).await)
+    }
+
+    /// Channels with what their peers say of themselves; without a link nobody is asked.
+    pub(crate) async fn channel_views(
+        &self,
+        plan: Option<&ChainPlan>,
+        link: Option<&ChainLink>,
+        channels: Vec<ChannelRecord>,
+    ) -> Vec<ChannelView> {
+        let looks = channels.into_iter().map(|channel| self.channel_view(plan, link, channel));
+        side_by_side(looks.collect()).await
+    }
+
+    async fn channel_view(
+        &self,
+        plan: Option<&ChainPlan>,
+        link: Option<&ChainLink>,
+        channel: ChannelRecord,
+    ) -> ChannelView {
+        let peers = match plan {
+            Some(plan) => self.channel_peers(plan, link, &channel).await,
+            None => Vec::new(),
+        };
+        let height = peers.iter().filter_map(|peer| peer.height).max();
+        ChannelView { name: channel.name, organizations: channel.organizations, height, peers }
     }
 
     async fn channel_peers(
         &self,
-        plan: Option<&ChainPlan>,
+        plan: &ChainPlan,
         link: Option<&ChainLink>,
         channel: &ChannelRecord,
     ) -> Vec<ChannelPeer> {
-        let Some(plan) = plan else { return Vec::new() };
         let looks =
             channel.organizations.iter().flat_map(|name| plan.peers_of(name).map(move |peer| (name, peer)));
         let looks: Vec<_> = looks.map(|(name, peer)| self.channel_peer(link, channel, name, peer)).collect();
@@ -64,7 +78,10 @@ impl ControlPlane {
         peer: &PlannedNode,
     ) -> ChannelPeer {
         let asked = match link {
-            Some(link) => Some(self.services.network.height(link, peer, channel.name.as_str()).await),
+            Some(link) => {
+                let network = self.services.network.as_ref();
+                Some(height_in_time(network, link, peer, channel.name.as_str()).await)
+            }
             None => None,
         };
         let (joined, height) = match asked {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agents::{Agent, NodeRef};
 use async_trait::async_trait;
@@ -16,6 +17,22 @@ use crate::topology::{ChainPlan, PlannedNode};
 pub mod native;
 #[cfg(any(test, feature = "testkit"))]
 pub mod simulated;
+
+/// Longest wait for how many blocks a node has, where a page or a call waits for it. Shorter than what the network
+/// itself grants: a node that hangs is passed over, and asked again with the next look.
+pub(crate) const HEIGHT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Blocks that a node has of a channel, if it tells in time. The wait begins when this is first polled.
+pub(crate) async fn height_in_time(
+    network: &dyn Network,
+    link: &ChainLink,
+    node: &PlannedNode,
+    channel: &str,
+) -> Result<u64, FabricError> {
+    let height = network.height(link, node, channel);
+    let late = |_| FabricError::Timeout { what: "how many blocks there are", after: HEIGHT_TIMEOUT };
+    tokio::time::timeout(HEIGHT_TIMEOUT, height).await.map_err(late).and_then(std::convert::identity)
+}
 
 /// A chain within reach: its plan, its host's agent and the keys that the portal holds for it.
 #[derive(Clone)]

@@ -1,10 +1,12 @@
 //! Nodes of a chain, as they are: what the plan wants beside what the host and the nodes themselves say.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use agents::{DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
+use agents::{
+    Agent, DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStats, NodeStatus, Selector,
+};
 use domain::chain::ChainState;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::{NodeKind, NodeState, NodeView};
@@ -17,12 +19,20 @@ use store::ChainRecord;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::chain::plan_of;
-use crate::network::ChainLink;
+use crate::network::{ChainLink, height_in_time};
 use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode};
 
 /// How long a page waits for what a node uses.
 const USAGE_WAIT: Duration = Duration::from_millis(300);
+/// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
+/// nobody watches.
+const LIST_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What runs on a host; none if it does not say so while a page waits.
+pub(crate) async fn listed(agent: &dyn Agent, selector: &Selector) -> Option<Vec<NodeStatus>> {
+    tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(selector)).await.ok()?.ok()
+}
 
 impl ControlPlane {
     /// Every planned node with its state, `unknown` where the host does not answer, and the chaincode that runs there.
@@ -34,9 +44,12 @@ impl ControlPlane {
             installation: self.services.installation.clone(),
             chain: Some(record.name.to_string()),
         };
-        let Ok(statuses) = agent.list_nodes(&selector).await else { return unknown(&plan) };
-        let chaincode: Vec<NodeView> =
-            statuses.iter().filter_map(|status| chaincode_view(&plan, record, status)).collect();
+        let Some(statuses) = listed(agent.as_ref(), &selector).await else { return unknown(&plan) };
+        let chaincode = statuses.iter().filter_map(|status| {
+            let view = chaincode_view(&plan, record, status)?;
+            Some(self.with_usage(Arc::clone(&agent), status.node.clone(), view))
+        });
+        let chaincode: Vec<_> = chaincode.collect();
         let by_name: BTreeMap<String, NodeStatus> =
             statuses.into_iter().map(|status| (status.node.node.clone(), status)).collect();
         // While keys are being made there is nobody to ask about heights.
@@ -54,7 +67,8 @@ impl ControlPlane {
                 view
             }
         });
-        let mut views: Vec<NodeView> = side_by_side(views.collect()).await;
+        let (mut views, chaincode) =
+            futures::join!(side_by_side(views.collect::<Vec<_>>()), side_by_side(chaincode));
         views.extend(chaincode);
         views
     }
@@ -91,10 +105,30 @@ impl ControlPlane {
 
     /// Height, CPU and memory; what does not answer stays unknown.
     async fn measure(&self, link: &ChainLink, node: &PlannedNode, channel: &str, view: &mut NodeView) {
-        let place = link.node_ref(node);
+        let (height, usage) = futures::join!(
+            height_in_time(self.services.network.as_ref(), link, node, channel),
+            self.usage(Arc::clone(&link.agent), link.node_ref(node))
+        );
+        if let Ok(height) = height {
+            view.heights.push((channel.to_owned(), height));
+        }
+        show_usage(view, usage);
+    }
+
+    /// A view with what its container uses, if that runs.
+    async fn with_usage(&self, agent: Arc<dyn Agent>, place: NodeRef, mut view: NodeView) -> NodeView {
+        if view.state == NodeState::Running {
+            let usage = self.usage(agent, place).await;
+            show_usage(&mut view, usage);
+        }
+        view
+    }
+
+    /// What a container uses, if its host tells it while a page waits.
+    async fn usage(&self, agent: Arc<dyn Agent>, place: NodeRef) -> Option<NodeStats> {
         // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer: the
         // pages are told when it is there, once for each node.
-        let (agent, services) = (link.agent.clone(), self.services.clone());
+        let services = Arc::clone(&self.services);
         let tells = self.note_first_look(&place);
         let look = tokio::spawn(async move {
             let begun = Instant::now();
@@ -104,17 +138,7 @@ impl ControlPlane {
             }
             stats
         });
-        let (height, stats) = futures::join!(
-            self.services.network.height(link, node, channel),
-            tokio::time::timeout(USAGE_WAIT, look)
-        );
-        if let Ok(height) = height {
-            view.heights.push((channel.to_owned(), height));
-        }
-        if let Ok(Ok(Ok(stats))) = stats {
-            view.cpu_milli = Some(u64::from(stats.cpu_milli));
-            view.memory_bytes = Some(stats.memory_bytes);
-        }
+        tokio::time::timeout(USAGE_WAIT, look).await.ok()?.ok()?.ok()
     }
 }
 
@@ -130,6 +154,11 @@ impl ControlPlane {
         }
         looked_at.insert(node.clone())
     }
+}
+
+fn show_usage(view: &mut NodeView, usage: Option<NodeStats>) {
+    view.cpu_milli = usage.map(|usage| u64::from(usage.cpu_milli));
+    view.memory_bytes = usage.map(|usage| usage.memory_bytes);
 }
 
 fn unknown(plan: &ChainPlan) -> Vec<NodeView> {

@@ -9,6 +9,8 @@ mod bed;
 mod exports;
 #[path = "calls/further.rs"]
 mod further;
+#[path = "calls/looks.rs"]
+mod looks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

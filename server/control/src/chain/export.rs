@@ -18,6 +18,7 @@ use crate::caller::Caller;
 use crate::error::internal;
 use crate::material::common_name;
 use crate::network::ChainLink;
+use crate::node::listed;
 use crate::operation::subject;
 use crate::topology::{ADMIN_PORT, PlannedNode, PlannedOrganization};
 
@@ -231,7 +232,7 @@ impl ControlPlane {
     async fn admin_endpoints(&self, link: &ChainLink) -> Vec<(String, String)> {
         let selector =
             Selector { installation: link.installation.clone(), chain: Some(link.plan.chain.to_string()) };
-        let Ok(statuses) = link.agent.list_nodes(&selector).await else { return Vec::new() };
+        let Some(statuses) = listed(link.agent.as_ref(), &selector).await else { return Vec::new() };
         let orderers = link.plan.of_kind(NodeKind::Orderer).filter_map(|node: &PlannedNode| {
             let status = statuses.iter().find(|status| status.node.node == node.name.as_str())?;
             Some((node.domain_name.clone(), status.ports.get(&ADMIN_PORT)?.to_string()))

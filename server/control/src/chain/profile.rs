@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::Error;
+use domain::chain::ChainState;
+use domain::channel::ChannelView;
 use domain::name::{ChainName, OrganizationName};
 use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use serde_json::{Map, Value, json};
-use store::{ChainRecord, ChannelRecord};
+use store::ChainRecord;
 
 use super::yaml;
 use crate::ControlPlane;
@@ -30,8 +32,12 @@ impl ControlPlane {
         let result = async {
             let record = self.chain_for(caller, Action::Read, Noun::Chain, chain).await?;
             let link = self.link_for_clients(&record).await?;
-            let channels = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
-            profile(&link, &channels, organization)
+            let mut shared = self.services.store.channel_list(chain).await.map_err(crate::error::store)?;
+            shared.retain(|channel| channel.organizations.contains(organization));
+            // Only while the chain runs can peers tell which channels they have joined.
+            let asked = (record.state == ChainState::Running).then_some(&link);
+            let shared = self.channel_views(Some(link.plan.as_ref()), asked, shared).await;
+            profile(&link, &shared, organization)
         }
         .await;
         self.audit.record(caller, "profile-export", &object, &result).await;
@@ -63,18 +69,17 @@ impl ControlPlane {
     }
 }
 
-/// Works the profile out. Organizations that share a channel are all in it: their peers endorse as well.
+/// Works the profile out, with the channels that the organization is in. Organizations that share one with it are all
+/// in it: their peers endorse as well.
 fn profile(
     link: &ChainLink,
-    channels: &[ChannelRecord],
+    shared: &[ChannelView],
     organization: &OrganizationName,
 ) -> Result<Value, Error> {
     let plan = &link.plan;
     if !plan.members().any(|(name, _)| name == organization) {
         return Err(Error::not_found());
     }
-    let shared: Vec<&ChannelRecord> =
-        channels.iter().filter(|channel| channel.organizations.contains(organization)).collect();
     let is_near = |name: &OrganizationName| {
         name == organization || shared.iter().any(|channel| channel.organizations.contains(name))
     };
@@ -125,21 +130,19 @@ pub(super) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-fn channel_entry(link: &ChainLink, channel: &ChannelRecord) -> Value {
+/// A channel with the peers that serve it; one that does not tell whether it has joined may have.
+fn channel_entry(link: &ChainLink, channel: &ChannelView) -> Value {
     let orderers: Vec<&str> =
         link.plan.of_kind(NodeKind::Orderer).map(|node| node.domain_name.as_str()).collect();
-    let mut peers = Map::new();
-    for name in &channel.organizations {
-        for peer in link.plan.peers_of(name) {
-            let roles = json!({
-                "endorsingPeer": true,
-                "chaincodeQuery": true,
-                "ledgerQuery": true,
-                "eventSource": true,
-            });
-            peers.insert(peer.domain_name.clone(), roles);
-        }
-    }
+    let inside = channel.peers.iter().filter(|peer| peer.joined != Some(false));
+    let inside = inside.filter_map(|peer| link.plan.node(&peer.node));
+    let roles = json!({
+        "endorsingPeer": true,
+        "chaincodeQuery": true,
+        "ledgerQuery": true,
+        "eventSource": true,
+    });
+    let peers: Map<String, Value> = inside.map(|peer| (peer.domain_name.clone(), roles.clone())).collect();
     json!({ "orderers": orderers, "peers": peers })
 }
 

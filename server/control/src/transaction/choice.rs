@@ -9,11 +9,12 @@ use domain::id::UserId;
 use domain::name::{ChainName, ChannelName, NodeName, OrganizationName};
 use domain::{Code, Error};
 use fabric::error::ErrorKind as FabricKind;
+use futures::StreamExt;
 use store::ChainRecord;
 
 use crate::ControlPlane;
-use crate::network::ChainLink;
-use crate::operations::side_by_side;
+use crate::network::{ChainLink, HEIGHT_TIMEOUT, height_in_time};
+use crate::operations::{SIDE_BY_SIDE, side_by_side};
 use crate::topology::PlannedNode;
 
 /// Writes that are remembered; beyond it all are forgotten, and peers are taken as they come.
@@ -22,8 +23,6 @@ const WRITES_MAX: usize = 10_000;
 const LOOKS_MAX: u32 = 60;
 const PAUSE_MS: u64 = 50;
 const LOOKS_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for a peer's height.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Who wrote where: a chain that is made again under an old name is another one.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -127,7 +126,7 @@ impl ControlPlane {
         if let Some(write) = self.last_writes.of(place) {
             return self.peer_with(link, organization, place, write.block).await;
         }
-        let (peer, height) = self.first_serving(link, organization, place.channel.as_str()).await?;
+        let (peer, height) = self.serving_of(link, organization, place.channel.as_str()).await?;
         self.heights.note(place, &peer.name, height, self.services.clock.now_ms());
         Ok(peer)
     }
@@ -148,7 +147,7 @@ impl ControlPlane {
             // The wait for each begins when it is asked.
             let look = |peer| async move {
                 let height = self.services.network.height(link, peer, channel);
-                tokio::time::timeout(LOOK_TIMEOUT, height).await
+                tokio::time::timeout(HEIGHT_TIMEOUT, height).await
             };
             let looks = side_by_side(peers.iter().map(|peer| look(*peer)).collect()).await;
             let heights: Vec<_> = looks.into_iter().map(|look| look.ok().and_then(Result::ok)).collect();
@@ -179,27 +178,46 @@ impl ControlPlane {
         organization: &OrganizationName,
         channel: &str,
     ) -> Result<PlannedNode, Error> {
-        self.first_serving(link, organization, channel).await.map(|(peer, _)| peer)
+        self.serving_of(link, organization, channel).await.map(|(peer, _)| peer)
     }
 
     /// The same with the number of blocks that it has.
-    async fn first_serving(
+    async fn serving_of(
         &self,
         link: &ChainLink,
         organization: &OrganizationName,
         channel: &str,
     ) -> Result<(PlannedNode, u64), Error> {
+        let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
+        self.first_serving(link, &peers, channel).await.map_err(|error| match error.code {
+            Code::NodeUnavailable => error.with("organization", organization),
+            _ => error,
+        })
+    }
+
+    /// The first of some peers that serves a channel, and the number of blocks that it has. They are asked side by side,
+    /// so that one that hangs holds nobody up for longer than a look.
+    pub(super) async fn first_serving(
+        &self,
+        link: &ChainLink,
+        peers: &[&PlannedNode],
+        channel: &str,
+    ) -> Result<(PlannedNode, u64), Error> {
+        let network = self.services.network.as_ref();
+        let looks: Vec<_> = peers.iter().map(|peer| height_in_time(network, link, peer, channel)).collect();
+        let mut looks = futures::stream::iter(looks).buffered(SIDE_BY_SIDE);
         let mut unknown = false;
-        for peer in link.plan.peers_of(organization) {
-            match self.services.network.height(link, peer, channel).await {
-                Ok(height) => return Ok((peer.clone(), height)),
-                Err(error) => unknown |= error.kind() == FabricKind::ChannelUnknown,
+        for peer in peers {
+            match looks.next().await {
+                Some(Ok(height)) => return Ok(((*peer).clone(), height)),
+                Some(Err(error)) => unknown |= error.kind() == FabricKind::ChannelUnknown,
+                None => break,
             }
         }
         if unknown {
             return Err(Error::not_found_as(Code::ChannelUnknown).on("channel"));
         }
-        Err(Error::unavailable(Code::NodeUnavailable).with("organization", organization))
+        Err(Error::unavailable(Code::NodeUnavailable))
     }
 }
 

@@ -1,7 +1,10 @@
 //! What stands on the ledger, read live from a peer: blocks and transactions with everything that can be checked.
 
+use std::time::Duration;
+
 use domain::chain::ChainVerb;
 use domain::name::{ChainName, ChannelName};
+use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use domain::transaction::{BlockView, ReadView, TransactionView, WriteView};
 use domain::{Code, Error};
@@ -10,6 +13,7 @@ use fabric::block::{
     parse_block,
 };
 use fabric::error::{FabricError, GrpcCode};
+use futures::StreamExt;
 use time::format_description::well_known::Rfc3339;
 
 use crate::ControlPlane;
@@ -17,10 +21,21 @@ use crate::caller::Caller;
 use crate::error::internal;
 use crate::explain::{call_error, full_text};
 use crate::network::ChainLink;
+use crate::operations::SIDE_BY_SIDE;
 use crate::topology::PlannedNode;
 
 /// Hexadecimal digits of a transaction id.
 const ID_LEN: usize = 64;
+/// Longest wait for one peer's block while several are asked.
+pub(super) const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which block of a ledger is looked for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Number(u64),
+    /// The one that holds the transaction of this id.
+    Holding(&'a str),
+}
 
 impl ControlPlane {
     /// A transaction, read live from a peer.
@@ -37,9 +52,7 @@ impl ControlPlane {
         }
         let id = id.to_ascii_lowercase();
         let peer = self.any_peer(&link, channel).await?;
-        let read = self.services.network.block_of(&link, &peer, channel.as_str(), &id).await;
-        let block = parse_block(&read.map_err(|error| read_error(&error))?)
-            .map_err(|error| internal("read a block", error))?;
+        let block = self.block(&link, &peer, channel, Wanted::Holding(&id)).await?;
         let view = block.transactions.iter().find(|transaction| transaction.tx_id == id);
         view.map(|transaction| transaction_view(block.number, transaction)).ok_or_else(Error::not_found)
     }
@@ -54,25 +67,71 @@ impl ControlPlane {
     ) -> Result<BlockView, Error> {
         let link = self.reader(caller, chain).await?;
         let peer = self.any_peer(&link, channel).await?;
-        let block = self.block(&link, &peer, channel, number).await?;
+        let block = self.block(&link, &peer, channel, Wanted::Number(number)).await?;
         let previous = match number.checked_sub(1) {
             // A peer that was made from a snapshot has no earlier blocks; then there is nothing to compare.
-            Some(before) => self.block(&link, &peer, channel, before).await.ok(),
+            Some(before) => self.block(&link, &peer, channel, Wanted::Number(before)).await.ok(),
             None => None,
         };
         Ok(block_view(&block, previous.as_ref()))
     }
 
+    /// A block as a peer has it. One that is behind lacks what was written just now: before it is said that there is no
+    /// such block, the other peers of the channel are asked.
     async fn block(
         &self,
         link: &ChainLink,
         peer: &PlannedNode,
         channel: &ChannelName,
-        number: u64,
+        wanted: Wanted<'_>,
     ) -> Result<FabricBlock, Error> {
-        let read = self.services.network.block(link, peer, channel.as_str(), number).await;
-        parse_block(&read.map_err(|error| read_error(&error))?)
-            .map_err(|error| internal("read a block", error))
+        let bytes = match self.stored(link, peer, channel, wanted).await {
+            Err(error) if is_absent(&error) => {
+                self.stored_elsewhere(link, peer, channel, wanted).await?.ok_or_else(Error::not_found)?
+            }
+            read => read.map_err(|error| call_error(&error))?,
+        };
+        parse_block(&bytes).map_err(|error| internal("read a block", error))
+    }
+
+    async fn stored(
+        &self,
+        link: &ChainLink,
+        peer: &PlannedNode,
+        channel: &ChannelName,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<u8>, FabricError> {
+        let network = &self.services.network;
+        match wanted {
+            Wanted::Number(number) => network.block(link, peer, channel.as_str(), number).await,
+            Wanted::Holding(id) => network.block_of(link, peer, channel.as_str(), id).await,
+        }
+    }
+
+    /// The same from whichever other peer of the channel has it first: blocks are the same everywhere.
+    async fn stored_elsewhere(
+        &self,
+        link: &ChainLink,
+        asked: &PlannedNode,
+        channel: &ChannelName,
+        wanted: Wanted<'_>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let others = self.peers_in(link, channel).await?;
+        let others = others.into_iter().filter(|peer| peer.name != asked.name);
+        let looks: Vec<_> = others.map(|peer| self.stored_in_time(link, peer, channel, wanted)).collect();
+        let looks = futures::stream::iter(looks).buffer_unordered(SIDE_BY_SIDE);
+        let mut found = looks.filter_map(std::future::ready);
+        Ok(found.next().await)
+    }
+
+    async fn stored_in_time(
+        &self,
+        link: &ChainLink,
+        peer: &PlannedNode,
+        channel: &ChannelName,
+        wanted: Wanted<'_>,
+    ) -> Option<Vec<u8>> {
+        tokio::time::timeout(BLOCK_TIMEOUT, self.stored(link, peer, channel, wanted)).await.ok()?.ok()
     }
 
     /// Authorises reading the ledgers of a chain.
@@ -88,21 +147,25 @@ impl ControlPlane {
         link: &ChainLink,
         channel: &ChannelName,
     ) -> Result<PlannedNode, Error> {
+        let peers = self.peers_in(link, channel).await?;
+        let serving = self.first_serving(link, &peers, channel.as_str()).await;
+        serving.map(|(peer, _)| peer).map_err(|_| Error::unavailable(Code::NodeUnavailable))
+    }
+
+    /// The peers of a channel's organizations, in the plan's order; not each of them need have joined it.
+    pub(super) async fn peers_in<'a>(
+        &self,
+        link: &'a ChainLink,
+        channel: &ChannelName,
+    ) -> Result<Vec<&'a PlannedNode>, Error> {
         let channels = self.services.store.channel_list(&link.plan.chain).await;
         let channels = channels.map_err(crate::error::store)?;
         let record = channels.iter().find(|known| known.name == *channel).ok_or_else(Error::not_found)?;
-        for organization in &record.organizations {
-            if let Ok(peer) = self.serving_peer(link, organization, channel.as_str()).await {
-                return Ok(peer);
-            }
-        }
-        Err(Error::unavailable(Code::NodeUnavailable))
+        let takes_part = |peer: &&PlannedNode| {
+            peer.organization.as_ref().is_some_and(|owner| record.organizations.contains(owner))
+        };
+        Ok(link.plan.of_kind(NodeKind::Peer).filter(takes_part).collect())
     }
-}
-
-/// An error of reading a block: one that is not there is not found.
-fn read_error(error: &FabricError) -> Error {
-    if is_absent(error) { Error::not_found() } else { call_error(error) }
 }
 
 /// Whether a peer says that it has no such block, transaction or channel.

@@ -1,7 +1,5 @@
 //! Transactions of which nobody knows yet what became of them: after a crash or a timeout the peers are asked.
 
-use std::time::Duration;
-
 use domain::chain::ChainState;
 use domain::name::ChainName;
 use domain::transaction::{SubmitView, TransactionState};
@@ -12,7 +10,7 @@ use futures::StreamExt;
 use store::TransactionRecord;
 
 use super::COMMIT_TIMEOUT;
-use super::ledger::{is_absent, transaction_view};
+use super::ledger::{BLOCK_TIMEOUT, is_absent, transaction_view};
 use crate::ControlPlane;
 use crate::explain::validation_error;
 use crate::network::{ChainLink, Committed};
@@ -25,9 +23,6 @@ const ROUND: u32 = 500;
 const LOST_AFTER_MS: i64 = 10 * 60 * 1_000;
 /// Age from which silent peers no longer count: one whose data are gone never says anything again.
 const SILENT_UNTIL_MS: i64 = 24 * 60 * 60 * 1_000;
-
-/// Longest wait for one peer's word while several are asked.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What peers say of a transaction.
 enum Word {
@@ -127,12 +122,8 @@ impl ControlPlane {
         asked: &PlannedNode,
         view: &SubmitView,
     ) -> Result<Word, Error> {
-        let channels = self.services.store.channel_list(&link.plan.chain).await;
-        let channels = channels.map_err(crate::error::store)?;
-        let members = channels.into_iter().find(|known| known.name == view.channel);
-        let members = members.map(|channel| channel.organizations).unwrap_or_default();
-        let others = members.iter().flat_map(|name| link.plan.peers_of(name));
-        let others = others.filter(|peer| peer.name != asked.name);
+        let others = self.peers_in(link, &view.channel).await?;
+        let others = others.into_iter().filter(|peer| peer.name != asked.name);
         let looks = others.map(|peer| self.word_of(link, peer, view)).collect();
         let mut word = Word::Lacks;
         for said in side_by_side(looks).await {
@@ -147,7 +138,7 @@ impl ControlPlane {
 
     async fn word_of(&self, link: &ChainLink, peer: &PlannedNode, view: &SubmitView) -> Word {
         let read = self.services.network.block_of(link, peer, view.channel.as_str(), &view.id);
-        match tokio::time::timeout(LOOK_TIMEOUT, read).await {
+        match tokio::time::timeout(BLOCK_TIMEOUT, read).await {
             Ok(Ok(block)) => outcome(&block, &view.id).map_or(Word::Silent, Word::Has),
             Ok(Err(error)) if is_absent(&error) => Word::Lacks,
             Ok(Err(_)) | Err(_) => Word::Silent,

@@ -92,3 +92,30 @@ async fn an_admins_keys_are_in_the_archive_that_the_password_opens_alone() {
     let last = exported(&plane, "ola").await.pop().unwrap();
     assert_eq!((last.1.as_str(), last.2.as_str()), ("chain/demo/organization/org9", "not-found"));
 }
+
+/// An application that endorses or listens where a peer has no ledger gets errors that tell it little.
+#[tokio::test]
+async fn a_profile_lists_for_a_channel_the_peers_that_have_joined_it() {
+    // One organization with two peers.
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
+    let peers = vec![NodeName::parse("peer0-org1").unwrap()];
+    let members = vec![ChannelMember { organization: org1.clone(), peers }];
+    let name = ChannelName::parse("second").unwrap();
+    bed.run(ChannelCreate { spec: ChannelSpec { chain: demo.clone(), name, members } }).await;
+    let key = Zeroizing::new(vec![1; 32]);
+    let plane = ControlPlane::new(bed.services.clone(), Settings::new("exports"), key).unwrap();
+    let ann = caller("ann", Role::Operator);
+    let listed = async |channel: &str| {
+        let profile = plane.connection_profile(&ann, &demo, &org1).await.unwrap();
+        let peers = profile["channels"][channel]["peers"].as_object().unwrap();
+        peers.keys().cloned().collect::<Vec<_>>()
+    };
+    let both = ["peer0.org1.demo", "peer1.org1.demo"];
+    assert_eq!(listed("second").await, ["peer0.org1.demo"]);
+    assert_eq!(listed("mychannel").await, both);
+    // Nobody can be asked then.
+    bed.run(ChainStop { chain: demo.clone() }).await;
+    assert_eq!(listed("second").await, both);
+}

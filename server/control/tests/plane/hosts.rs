@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use agents::simulated::{Delay, SimulatedAgent, Verb};
 use agents::{Agent, NodeState};
+use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::services::Connector;
 use domain::chain::{ChainState, Health};
 use domain::host::{Endpoint, HostSpec, HostStatus};
 use domain::id::HostId;
 use domain::name::{ChainName, ChannelName, HostName, OrganizationName};
+use domain::node::NodeKind;
 use domain::permission::Role;
 use store::{ChainRecord, ChannelRecord, HostRecord};
 
@@ -170,6 +172,21 @@ async fn what_a_node_uses_is_told_when_it_is_known() {
     until("all nodes have figures", async || {
         let view = plane.chain_read(&ann, &name).await.unwrap();
         view.nodes.iter().all(|node| node.memory_bytes.is_some())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_containers_of_a_chaincode_use_is_told_too() {
+    let bed = running().await;
+    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
+    let plane = plane(bed.services.clone());
+    let (ann, name) = (caller("ann", Role::Operator), bed.chain_spec().name);
+    until("the containers of both organizations have figures", async || {
+        let view = plane.chain_read(&ann, &name).await.unwrap();
+        let chaincode = view.nodes.iter().filter(|node| node.kind == NodeKind::Chaincode);
+        let figures = chaincode.map(|node| node.cpu_milli.is_some() && node.memory_bytes > Some(0));
+        figures.collect::<Vec<_>>() == [true, true]
     })
     .await;
 }
