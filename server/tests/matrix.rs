@@ -62,6 +62,7 @@ fn rows_of_chains() -> Vec<Row> {
         ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
         ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
         ("chain_list", json!({}), ALL),
+        ("chain_offer", json!({}), [401, 403, 200, 200]),
         ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
         ("chain_read", chain.clone(), CHAIN),
         ("chain_restart", chain.clone(), CHAIN),

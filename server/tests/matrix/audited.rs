@@ -7,11 +7,12 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 26] = [
+const LOOKS: [&str; 27] = [
     "audit_list",
     "block_read",
     "chain_access",
     "chain_list",
+    "chain_offer",
     "chain_plan",
     "chain_read",
     "chaincode_list",
