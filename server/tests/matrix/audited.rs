@@ -60,6 +60,8 @@ fn word(function: &str) -> String {
 fn word_of_taken(path: &str) -> Option<&'static str> {
     match path {
         "/chains/none/package" => None,
+        // The browser alone keeps it.
+        "/preferences" => None,
         "/chains/none/material/org1.tar" => Some("admin-key-export"),
         "/hosts/none/images" => Some("host-image-upload"),
         "/users" => Some("user-create"),
