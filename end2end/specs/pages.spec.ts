@@ -135,7 +135,7 @@ async function look(guest: Page, address: string, tag: string, theme: string): P
   await inspect(guest, `${address.replaceAll('/', '_')}-${tag}-${theme}`);
 }
 
-/** Somebody signed in with a look of their own: the choice of the first visit stands in cookies, these have made none. */
+/** Somebody signed in with a look of their own: the first visit left its choice in cookies, these have made none. */
 async function looker(browser: Browser, tag: string, theme: 'light' | 'dark'): Promise<Page> {
   const storageState = await page.context().storageState();
   const guest = await visitor(browser, { storageState, locale: tag, colorScheme: theme });
