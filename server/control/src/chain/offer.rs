@@ -33,8 +33,8 @@ impl ControlPlane {
     }
 }
 
-/// How little speaks for a host, the weightiest first: it does not answer, it is full, nobody has looked at it yet, it is
-/// far away.
+/// What speaks against a host, the weightiest first: it does not answer, it is full, nobody has looked at it yet,
+/// it is far away.
 fn rank(host: &HostRecord, held: usize) -> [bool; 4] {
     let state = host.status.state;
     let is_full = held >= usize::from(host.spec.capacity);
