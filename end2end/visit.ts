@@ -147,10 +147,15 @@ export async function accessible(page: Page): Promise<void> {
   expect.soft(words, `axe on ${page.url()}`).toEqual([]);
 }
 
-/** Nothing is wider than the window. */
+/** Nothing is wider than the window, and what is open on top of the page is all in it. */
 export async function fits(page: Page): Promise<void> {
-  const over = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
+  const over = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const panels = [...document.querySelectorAll('dialog[open], [popover]:popover-open')].map((panel) => {
+      const { left, right } = panel.getBoundingClientRect();
+      return Math.max(-left, right - window.innerWidth, panel.scrollWidth - panel.clientWidth);
+    });
+    return Math.max(scrollWidth - clientWidth, ...panels);
+  });
   expect.soft(over, `${page.url()} is wider than the window`).toBeLessThanOrEqual(0);
 }

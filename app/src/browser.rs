@@ -37,13 +37,13 @@ pub fn set_title(title: &str) {
     }
 }
 
-/// Remembers a preference for a year.
-pub fn set_cookie(name: &str, value: &str) {
+/// Keeps a cookie as a line says.
+pub fn set_cookie(line: &str) {
     let document = web_sys::window().and_then(|w| w.document()).and_then(|d| d.dyn_into().ok());
     let document: Option<web_sys::HtmlDocument> = document;
     if let Some(document) = document {
         // Without cookies the choice lasts as long as the page.
-        let _ = document.set_cookie(&format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax"));
+        let _ = document.set_cookie(line);
     }
 }
 
@@ -149,11 +149,21 @@ pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
     }
 }
 
+fn element(id: &str) -> Option<web_sys::HtmlElement> {
+    web_sys::window()?.document()?.get_element_by_id(id)?.dyn_into().ok()
+}
+
+/// Closes the panel of an id that the browser keeps on top of the page.
+pub fn hide_panel(id: &str) {
+    if let Some(panel) = element(id) {
+        // It is closed already when the browser refuses.
+        let _ = panel.hide_popover();
+    }
+}
+
 /// Gives the focus to the element of an id.
 pub fn focus(id: &str) {
-    let element = web_sys::window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
-    let element: Option<web_sys::HtmlElement> = element.and_then(|element| element.dyn_into().ok());
-    if let Some(element) = element {
+    if let Some(element) = element(id) {
         // A refusal leaves the focus where it was.
         let _ = element.focus();
     }

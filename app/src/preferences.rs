@@ -57,12 +57,17 @@ pub fn provide_preferences() -> Preferences {
         if before.is_some_and(|before| before != now) {
             browser::set_root_attribute("lang", now.0.tag());
             browser::set_root_attribute("data-theme", now.1.as_str());
-            browser::set_cookie(LANG_COOKIE, now.0.tag());
-            browser::set_cookie(THEME_COOKIE, now.1.as_str());
+            browser::set_cookie(&cookie_line(LANG_COOKIE, now.0.tag()));
+            browser::set_cookie(&cookie_line(THEME_COOKIE, now.1.as_str()));
         }
         now
     });
     preferences
+}
+
+/// How a choice is remembered for a year: the text of a `Set-Cookie` header, which a script may write as well.
+pub fn cookie_line(name: &str, value: &str) -> String {
+    format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax")
 }
 
 /// What the request asks for: cookies first, then the browser's languages.

@@ -149,6 +149,49 @@ test('closing and reopening the page of a failure loses nothing', async () => {
   await tab.close();
 });
 
+test('earlier lines of a long record stay where they are while new ones come', async () => {
+  const tab = await page.context().newPage();
+  const id = idOfPage();
+  let count = 0;
+  await open(tab, page.url());
+  // As if the operation had written much: no real one of a test does.
+  await tab.route('**/api/operation_read', async (route) => {
+    const operation = await (await route.fetch()).json();
+    const [line] = operation.events;
+    const said = (_: unknown, at: number): object => ({ ...line, sequence: at + 1, text: `said ${at + 1}` });
+    await route.fulfill({ json: { ...operation, events: Array.from({ length: count }, said) } });
+  });
+  const grow = async (lines: number): Promise<void> => {
+    count = lines;
+    await tab.evaluate((operation) => {
+      const channel = new BroadcastChannel('heddle-events');
+      channel.postMessage(JSON.stringify({ changed: { noun: 'operation', id: operation } }));
+      channel.close();
+    }, id);
+    await expect(tab.locator('.log-bar span.muted')).toContainText(`${lines}`);
+  };
+  const record = tab.locator('pre[role=log]');
+  const ends = async (): Promise<(string | undefined)[]> => {
+    const lines = (await record.innerText()).trim().split('\n');
+    return [lines[0], lines.at(-1)].map((line) => line?.split(' ').slice(-2).join(' '));
+  };
+  await grow(2_500);
+  await expect.poll(ends).toEqual(['said 1501', 'said 2500']);
+  await tab.getByRole('button', { name: 'Earlier lines', exact: true }).click();
+  await expect.poll(ends).toEqual(['said 501', 'said 1500']);
+  await record.evaluate((frame) => frame.scrollTo(0, 200));
+  await grow(2_600);
+  expect(await ends()).toEqual(['said 501', 'said 1500']);
+  expect(await record.evaluate((frame) => frame.scrollTop)).toBe(200);
+  const later = tab.getByRole('button', { name: 'Later lines', exact: true });
+  await later.click();
+  await expect.poll(ends).toEqual(['said 1501', 'said 2500']);
+  await later.click();
+  await expect.poll(ends).toEqual(['said 1601', 'said 2600']);
+  await expect(later).toHaveCount(0);
+  await tab.close();
+});
+
 for (const [theme, locale] of [
   ['light', 'en-US'],
   ['dark', 'zh-CN'],

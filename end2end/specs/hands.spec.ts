@@ -4,7 +4,7 @@
  * and addresses that lead nowhere.
  */
 import { Portal } from '../portal.ts';
-import { deleteChain, expect, open, operationDone, ready, setUp, test, visitor, ADMIN } from '../visit.ts';
+import { deleteChain, expect, open, operationDone, ready, signIn, test, visitor, ADMIN } from '../visit.ts';
 import type { Locator, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -45,8 +45,52 @@ for (const [chosen, system, shown] of [
   });
 }
 
+test('language and theme are chosen without a script, and stay', async ({ browser }) => {
+  const plain = await visitor(browser, { javaScriptEnabled: false });
+  const html = plain.locator('html');
+  await plain.goto(`${portal.url}/setup?from=here`);
+  await expect(html).toHaveAttribute('lang', 'en');
+  await plain.getByRole('button', { name: 'Language' }).click();
+  await plain.getByRole('button', { name: '简体中文' }).click();
+  await expect(html).toHaveAttribute('lang', 'zh-CN');
+  await expect(plain).toHaveURL(`${portal.url}/setup?from=here`);
+  await plain.getByRole('button', { name: '主题' }).click();
+  await plain.getByRole('button', { name: '深色' }).click();
+  await expect(html).toHaveAttribute('data-theme', 'dark');
+  await expect(html).toHaveAttribute('lang', 'zh-CN');
+  await expect(html).toHaveCSS('background-color', GROUND.dark);
+  await plain.goto(`${portal.url}/nothing`);
+  await expect(html).toHaveAttribute('lang', 'zh-CN');
+  await expect(html).toHaveAttribute('data-theme', 'dark');
+  await plain.context().close();
+});
+
+test('the first admin is made without a script, by the right token only', async ({ browser }) => {
+  const plain = await visitor(browser, { javaScriptEnabled: false });
+  const token = await portal.setupToken();
+  const send = async (given: string): Promise<void> => {
+    await plain.getByLabel('One-time token').fill(given);
+    await plain.getByLabel('User name').fill(ADMIN.name);
+    await plain.getByLabel('Password').fill(ADMIN.password);
+    await plain.getByRole('button', { name: 'Create administrator' }).click();
+  };
+  await plain.goto(`${portal.url}/setup`);
+  const wrong = '0'.repeat(token.length);
+  await send(wrong);
+  await expect(plain.getByText('The token is wrong.')).toBeVisible();
+  await expect(plain).toHaveURL(/\/setup/);
+  for (const secret of [wrong, encodeURIComponent(ADMIN.password), ADMIN.password.replaceAll(' ', '+')]) {
+    expect(plain.url()).not.toContain(secret);
+  }
+  await send(token);
+  await expect(plain.getByRole('heading', { name: 'Overview' })).toBeVisible();
+  const answer = await plain.goto(`${portal.url}/setup`);
+  expect(answer?.status()).toBe(404);
+  await plain.context().close();
+});
+
 test('a portal with a host', async () => {
-  await setUp(page, portal);
+  await signIn(page, portal, ADMIN.name, ADMIN.password);
   await open(page, `${portal.url}/hosts/new`);
   await page.getByRole('button', { name: 'Add host' }).click();
   await expect(page).toHaveURL(/\/hosts\/(?!new)[^/]+$/);

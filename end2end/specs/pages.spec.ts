@@ -17,7 +17,7 @@ import {
   visitor,
   ADMIN,
 } from '../visit.ts';
-import type { Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -27,6 +27,11 @@ const LOOKS = [
   ['dark', 'zh-CN'],
 ] as const;
 const WIDTHS = [360, 1280, 1920] as const;
+/** Words of buttons that are clicked in either language. */
+const WORDS = {
+  en: { remove: 'Delete', submit: 'Submit', query: 'Query' },
+  'zh-CN': { remove: '删除', submit: '提交', query: '查询' },
+} as const;
 /** Of each kind of page one. */
 const ADDRESSES = [
   '/',
@@ -111,28 +116,37 @@ async function trail(guest: Page, address: string): Promise<void> {
   await expect(crumbs.locator('[aria-current=page]'), address).toHaveText(title);
 }
 
-/** Looks at a page in every width, and at what axe says of it. */
+/** Looks at what stands there now in every width, and at what axe says of it. */
+async function inspect(guest: Page, name: string): Promise<void> {
+  for (const width of WIDTHS) {
+    await guest.setViewportSize({ width, height: 900 });
+    await fits(guest);
+    await guest.screenshot({ path: `test-results/pages/${name}-${width}.png`, fullPage: true });
+  }
+  await accessible(guest);
+}
+
+/** Looks at a page as it opens. */
 async function look(guest: Page, address: string, tag: string, theme: string): Promise<void> {
   await open(guest, portal.url + address);
   await expect(guest).toHaveURL(portal.url + address);
   await expect(guest.locator('html')).toHaveAttribute('lang', tag);
   await trail(guest, address);
-  for (const width of WIDTHS) {
-    await guest.setViewportSize({ width, height: 900 });
-    await fits(guest);
-    const name = `${address.replaceAll('/', '_')}-${tag}-${theme}-${width}.png`;
-    await guest.screenshot({ path: `test-results/pages/${name}`, fullPage: true });
-  }
-  await accessible(guest);
+  await inspect(guest, `${address.replaceAll('/', '_')}-${tag}-${theme}`);
+}
+
+/** Somebody signed in with a look of their own: the first visit left its choice in cookies, these have made none. */
+async function looker(browser: Browser, tag: string, theme: 'light' | 'dark'): Promise<Page> {
+  const storageState = await page.context().storageState();
+  const guest = await visitor(browser, { storageState, locale: tag, colorScheme: theme });
+  await guest.context().clearCookies({ name: /lang|theme/ });
+  return guest;
 }
 
 for (const [theme, tag] of LOOKS) {
   test(`every page in ${theme} and ${tag}, narrow and wide`, async ({ browser }) => {
     test.setTimeout(300_000);
-    const state = await page.context().storageState();
-    const guest = await visitor(browser, { storageState: state, locale: tag, colorScheme: theme });
-    // The choice of the first visit stands in cookies; this visitor has made none.
-    await guest.context().clearCookies({ name: /lang|theme/ });
+    const guest = await looker(browser, tag, theme);
     for (const address of [...ADDRESSES, ...named]) {
       await look(guest, address, tag, theme);
     }
@@ -140,6 +154,72 @@ for (const [theme, tag] of LOOKS) {
     const stranger = await visitor(browser, { locale: tag, colorScheme: theme });
     await look(stranger, '/login', tag, theme);
     await stranger.context().close();
+  });
+}
+
+for (const [theme, tag] of LOOKS) {
+  test(`each step of the wizard in ${theme} and ${tag}, up to the plan`, async ({ browser }) => {
+    const guest = await looker(browser, tag, theme);
+    const next = guest.locator('main form button[type=submit]');
+    await open(guest, `${portal.url}/chains/new`);
+    for (const sign of ['#organization-1', '#channel', 'ul.checks li']) {
+      await next.click();
+      await expect(guest.locator(sign).first()).toBeVisible();
+      await inspect(guest, `wizard-${sign.replace(/\W+/g, '-')}-${tag}-${theme}`);
+    }
+    await expect(guest.locator('main tbody tr')).toHaveCount(5);
+    // A refusal stands in the fields and at the buttons.
+    await open(guest, `${portal.url}/chains/new`);
+    await guest.locator('#name').fill(CHAIN);
+    await next.click();
+    await expect(guest.locator('#name-error')).not.toBeEmpty();
+    await inspect(guest, `wizard-refused-${tag}-${theme}`);
+    await guest.context().close();
+  });
+
+  test(`what opens on top of a page in ${theme} and ${tag}`, async ({ browser }) => {
+    const guest = await looker(browser, tag, theme);
+    await open(guest, `${portal.url}/chains/${CHAIN}`);
+    for (const menu of ['menu-language', 'menu-theme', 'menu-account']) {
+      await guest.locator(`button[popovertarget=${menu}]`).click();
+      await expect(guest.locator(`#${menu}`)).toBeVisible();
+      await inspect(guest, `${menu}-${tag}-${theme}`);
+      await guest.keyboard.press('Escape');
+      await expect(guest.locator(`#${menu}`)).toBeHidden();
+    }
+    const dialog = guest.getByRole('dialog');
+    const remove = guest.getByRole('button', { name: WORDS[tag].remove, exact: true });
+    await remove.click();
+    await expect(dialog).toBeVisible();
+    await inspect(guest, `dialog-${tag}-${theme}`);
+    // With the name the button can be clicked, and looks otherwise.
+    await dialog.locator('#typed-name').fill(CHAIN);
+    await expect(dialog.locator('button[type=submit]')).toBeEnabled();
+    await inspect(guest, `dialog-typed-${tag}-${theme}`);
+    await guest.keyboard.press('Escape');
+    await expect(dialog).toBeHidden();
+    await guest.context().close();
+  });
+
+  test(`what comes of calls in ${theme} and ${tag}`, async ({ browser }) => {
+    const guest = await looker(browser, tag, theme);
+    await open(guest, `${portal.url}/chains/${CHAIN}/invoke`);
+    const { submit, query } = WORDS[tag];
+    const ask = async (kind: string, name: string, args: readonly string[]): Promise<void> => {
+      await guest.locator('#function').fill(name);
+      await guest.locator('#arguments').fill(args.join('\n'));
+      await guest.getByRole('button', { name: kind, exact: true }).click();
+    };
+    await ask(submit, 'init', ['a', '100', 'b', '200']);
+    await expect(guest.locator('section.outcome')).toContainText('VALID');
+    await inspect(guest, `outcome-submit-${tag}-${theme}`);
+    await ask(query, 'query', ['a']);
+    await expect(guest.locator('section.outcome [data-test=answer]')).toContainText('100');
+    await inspect(guest, `outcome-query-${tag}-${theme}`);
+    await ask(query, 'nonsense', []);
+    await expect(guest.locator('main [role=alert]').filter({ hasText: /\S/ }).first()).toBeVisible();
+    await inspect(guest, `outcome-refused-${tag}-${theme}`);
+    await guest.context().close();
   });
 }
 

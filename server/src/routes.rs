@@ -16,6 +16,7 @@ pub enum Route {
     HostRegistries,
     HostApprovals,
     Access,
+    Preferences,
     Health,
     Ready,
 }
@@ -33,7 +34,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -46,6 +47,7 @@ impl Route {
         Self::HostRegistries,
         Self::HostApprovals,
         Self::Access,
+        Self::Preferences,
         Self::Health,
         Self::Ready,
     ];
@@ -64,6 +66,7 @@ impl Route {
             Self::HostRegistries => "/hosts/{id}/registries",
             Self::HostApprovals => "/hosts/{id}/approvals",
             Self::Access => "/chains/{name}/access",
+            Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
         }
@@ -80,6 +83,7 @@ impl Route {
                 | Self::HostRegistries
                 | Self::HostApprovals
                 | Self::Access
+                | Self::Preferences
         )
     }
 

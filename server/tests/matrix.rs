@@ -62,6 +62,7 @@ fn rows_of_chains() -> Vec<Row> {
         ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
         ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
         ("chain_list", json!({}), ALL),
+        ("chain_offer", json!({}), [401, 403, 200, 200]),
         ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
         ("chain_read", chain.clone(), CHAIN),
         ("chain_restart", chain.clone(), CHAIN),
@@ -225,7 +226,7 @@ const READ: [Asked; 32] = [
     ("/nothing", [404; 4]),
 ];
 /// With forms that would be taken, so that a refusal is one of rights.
-const TAKEN: [(&str, &str, [u16; 4]); 7] = [
+const TAKEN: [(&str, &str, [u16; 4]); 8] = [
     ("/chains/none/material/org1.tar", "password=none", CHAIN),
     ("/chains/none/package", "password=none", CHAIN),
     ("/hosts/none/images", "password=none", STAFF),
@@ -233,6 +234,7 @@ const TAKEN: [(&str, &str, [u16; 4]); 7] = [
     ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
     ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
+    ("/preferences", "theme=dark", [303; 4]),
 ];
 
 /// The route that answers a path: the one with the fewest parameters that fits.

@@ -1,9 +1,10 @@
 //! Menus: a button and a panel that the browser opens, closes and keeps on top by itself (`popover`); they work
-//! before WebAssembly has arrived.
+//! before WebAssembly has arrived. What is chosen then goes to the server as a form, and the page comes anew.
 
 use leptos::prelude::*;
 
 use super::icon::{Icon, icon};
+use crate::browser;
 use crate::preferences::{Preferences, Theme};
 use crate::text::{Lang, tr, words};
 
@@ -31,6 +32,17 @@ pub fn Menu(
     }
 }
 
+/// Where a choice goes without a script.
+const FORM: &str = "/preferences";
+const LANGUAGES: &str = "menu-language";
+const THEMES: &str = "menu-theme";
+
+/// Takes a choice in place of the form that the browser would send.
+fn taken(event: &leptos::ev::MouseEvent, menu: &str) {
+    event.prevent_default();
+    browser::hide_panel(menu);
+}
+
 /// Language and theme, side by side.
 #[component]
 pub fn PreferenceMenus() -> impl IntoView {
@@ -40,13 +52,16 @@ pub fn PreferenceMenus() -> impl IntoView {
         .map(|lang| {
             view! {
                 <button
-                    type="button"
+                    type="submit"
                     class="menu-item"
+                    name="language"
+                    value=lang.tag()
                     lang=lang.tag()
-                    popovertarget="menu-language"
-                    popovertargetaction="hide"
                     aria-pressed=move || (preferences.lang.get() == lang).to_string()
-                    on:click=move |_| preferences.lang.set(lang)
+                    on:click=move |event| {
+                        taken(&event, LANGUAGES);
+                        preferences.lang.set(lang);
+                    }
                 >
                     {lang.own_name()}
                 </button>
@@ -63,12 +78,15 @@ pub fn PreferenceMenus() -> impl IntoView {
             };
             view! {
                 <button
-                    type="button"
+                    type="submit"
                     class="menu-item"
-                    popovertarget="menu-theme"
-                    popovertargetaction="hide"
+                    name="theme"
+                    value=theme.as_str()
                     aria-pressed=move || (preferences.theme.get() == theme).to_string()
-                    on:click=move |_| preferences.theme.set(theme)
+                    on:click=move |event| {
+                        taken(&event, THEMES);
+                        preferences.theme.set(theme);
+                    }
                 >
                     {word}
                 </button>
@@ -76,8 +94,12 @@ pub fn PreferenceMenus() -> impl IntoView {
         })
         .collect_view();
     view! {
-        <Menu id="menu-language" label=words(|t| t.language) picture=Icon::Language>{languages}</Menu>
-        <Menu id="menu-theme" label=words(|t| t.theme) picture=Icon::Theme>{themes}</Menu>
+        <Menu id=LANGUAGES label=words(|t| t.language) picture=Icon::Language>
+            <form method="post" action=FORM>{languages}</form>
+        </Menu>
+        <Menu id=THEMES label=words(|t| t.theme) picture=Icon::Theme>
+            <form method="post" action=FORM>{themes}</form>
+        </Menu>
     }
     .into_any()
 }

@@ -1,13 +1,14 @@
 //! The wizard that creates a chain: name and host, organizations, consensus, review. Back keeps what was typed;
 //! the defaults are good enough for "next, next, next, create".
 
-use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
+use domain::chain::{ChainOffer, ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
 use domain::host::HostView;
 use domain::node::{CONFIG_FOLDER, DATA_FOLDER, NodeKind};
+use futures::future::try_join;
 use leptos::prelude::*;
 
 use super::{follow, refusal};
-use crate::api::chain::{chain_create, chain_plan};
+use crate::api::chain::{chain_create, chain_offer, chain_plan};
 use crate::api::host::host_list;
 use crate::browser::{self, new_key};
 use crate::components::badge::{Tone, badge, verdict};
@@ -34,15 +35,15 @@ const FIELDS: &str = "wizard-step";
 /// The page.
 #[component]
 pub fn ChainNew() -> impl IntoView {
-    let hosts = Fetched::new(|| (), |()| host_list());
+    let data = Fetched::new(|| (), |()| try_join(host_list(), chain_offer()));
     view! {
         <Page title=words(|t| t.create_chain) crumbs=vec![(words(|t| t.chains), "/chains".to_owned())]>
-            {load(hosts, |hosts, _| {
+            {load(data, |(hosts, offer), _| {
                 if hosts.is_empty() {
                     let add = view! { <a class="button primary" href="/hosts/new">{tr(|t| t.add_host)}</a> };
                     empty(|t| t.no_hosts, |t| t.no_hosts_hint, Some(add.into_any()))
                 } else {
-                    view! { <Wizard hosts=hosts/> }.into_any()
+                    view! { <Wizard hosts=hosts offer=offer/> }.into_any()
                 }
             })}
         </Page>
@@ -50,8 +51,8 @@ pub fn ChainNew() -> impl IntoView {
 }
 
 #[component]
-fn Wizard(hosts: Vec<HostView>) -> impl IntoView {
-    let form = Form::new(hosts.first().map(|host| host.id.to_string()).unwrap_or_default());
+fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
+    let form = Form::new(&offer);
     let step = RwSignal::new(0_usize);
     let wrong = Checks::new(form, step);
     let key = RwSignal::new(String::new());

@@ -108,6 +108,7 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     Effect::new(move |_| {
         let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
         lines.set(Vec::new());
+        state.show_newest();
         stream.open(&address, lines);
     });
     // Over HTTP/1.1 a browser has six connections to the portal: tabs that nobody looks at must not hold them.

@@ -24,6 +24,7 @@ use crate::topology::ChainPlan;
 
 mod demo;
 mod export;
+mod offer;
 mod profile;
 mod reach;
 mod standing;

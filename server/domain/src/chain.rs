@@ -328,6 +328,17 @@ pub struct ChainView {
     pub last_operation: Option<OperationId>,
 }
 
+/// What the wizard begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainOffer {
+    /// A name that is free.
+    pub name: ChainName,
+    /// The host that takes one more chain first; none: there is no host at all.
+    pub host: Option<HostId>,
+    /// Names that are taken.
+    pub taken: Vec<ChainName>,
+}
+
 /// The review before creation: every node with its ports and image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChainPlanView {

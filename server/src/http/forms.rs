@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
+use app::preferences::{LANG_COOKIE, THEME_COOKIE, Theme, cookie_line};
+use app::text::Lang;
 use axum::extract::Path;
 use axum::extract::rejection::FormRejection;
-use axum::http::HeaderMap;
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use control::ControlPlane;
@@ -129,6 +132,49 @@ pub async fn chain_access(
     answer(&plane, changed.await, &headers, &caller, app::session::safe_next(&page)).await
 }
 
+/// The fields of the two menus of every page, one of which is sent.
+#[derive(Deserialize)]
+pub struct Choice {
+    language: Option<String>,
+    theme: Option<String>,
+}
+
+impl Choice {
+    /// The cookie that remembers it.
+    fn cookie(&self) -> Result<String, Error> {
+        match (&self.language, &self.theme) {
+            (Some(tag), None) => {
+                let lang = Lang::parse(tag).ok_or_else(malformed)?;
+                Ok(cookie_line(LANG_COOKIE, lang.tag()))
+            }
+            (None, Some(word)) => Ok(cookie_line(THEME_COOKIE, Theme::parse(word).as_str())),
+            (Some(_), Some(_)) | (None, None) => Err(malformed()),
+        }
+    }
+}
+
+/// `POST /preferences`: for everybody, since the choice is kept by the browser alone.
+pub async fn preferences_set(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Result<Form<Choice>, FormRejection>,
+) -> Response {
+    let page = page_before(&headers);
+    match form.map_err(|_| malformed()).and_then(|Form(choice)| choice.cookie()) {
+        Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&page)).into_response(),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, &page).await,
+    }
+}
+
+/// The page of the portal on which a form was sent, whatever name the portal has there.
+fn page_before(headers: &HeaderMap) -> String {
+    let address = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
+    let address = address.and_then(|address| address.parse::<Uri>().ok());
+    let page = address.as_ref().and_then(Uri::path_and_query).map_or("/", PathAndQuery::as_str);
+    app::session::safe_next(page).to_owned()
+}
+
 /// A form with other fields than the page's.
 fn malformed() -> Error {
     Error::invalid(Code::FieldMissing)
@@ -144,5 +190,43 @@ async fn answer(
     match done {
         Ok(()) => Redirect::to(page).into_response(),
         Err(error) => refusal::page(plane, headers, caller, &error, page).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_leads_back_to_its_page_and_to_no_other_site() {
+        for (referer, page) in [
+            ("http://127.0.0.1:3000/login?next=/chains", "/login?next=/chains"),
+            ("https://portal.example/", "/"),
+            ("https://portal.example", "/"),
+            ("https://portal.example//evil.example", "/"),
+            ("https://evil.example/chains", "/chains"),
+            ("javascript:alert(1)", "/"),
+            ("", "/"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::REFERER, referer.parse().unwrap());
+            assert_eq!(page_before(&headers), page, "{referer}");
+        }
+        assert_eq!(page_before(&HeaderMap::new()), "/");
+    }
+
+    #[test]
+    fn one_choice_is_one_cookie_of_known_words() {
+        let cookie = |language: Option<&str>, theme: Option<&str>| {
+            let text = |word: Option<&str>| word.map(str::to_owned);
+            Choice { language: text(language), theme: text(theme) }.cookie().ok()
+        };
+        let kept = |line: &str| Some(format!("{line}; Path=/; Max-Age=31536000; SameSite=Lax"));
+        assert_eq!(cookie(Some("zh"), None), kept("heddle_lang=zh-CN"));
+        assert_eq!(cookie(None, Some("dark")), kept("heddle_theme=dark"));
+        assert_eq!(cookie(None, Some("x; Domain=evil.example")), kept("heddle_theme=system"));
+        for (language, theme) in [(Some("xx"), None), (Some("en"), Some("dark")), (None, None)] {
+            assert_eq!(cookie(language, theme), None, "{language:?} {theme:?}");
+        }
     }
 }

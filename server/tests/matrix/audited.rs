@@ -7,11 +7,12 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 26] = [
+const LOOKS: [&str; 27] = [
     "audit_list",
     "block_read",
     "chain_access",
     "chain_list",
+    "chain_offer",
     "chain_plan",
     "chain_read",
     "chaincode_list",
@@ -59,6 +60,8 @@ fn word(function: &str) -> String {
 fn word_of_taken(path: &str) -> Option<&'static str> {
     match path {
         "/chains/none/package" => None,
+        // The browser alone keeps it.
+        "/preferences" => None,
         "/chains/none/material/org1.tar" => Some("admin-key-export"),
         "/hosts/none/images" => Some("host-image-upload"),
         "/users" => Some("user-create"),

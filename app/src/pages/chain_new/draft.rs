@@ -1,6 +1,6 @@
 //! What somebody has typed about a chain, and what it means. The same checks run on the server again.
 
-use domain::chain::{ChainSpec, Consensus, FabricVersion, NodeResources, OrganizationSpec};
+use domain::chain::{ChainOffer, ChainSpec, Consensus, FabricVersion, NodeResources, OrganizationSpec};
 use domain::id::HostId;
 use domain::name::{ChainName, ChannelName, OrganizationName};
 use domain::{Code, Error};
@@ -52,12 +52,16 @@ pub struct Form {
     pub batch_timeout: RwSignal<String>,
     pub cpu: RwSignal<String>,
     pub memory: RwSignal<String>,
+    /// Names of other chains.
+    taken: StoredValue<Vec<ChainName>>,
 }
 
 /// The same as plain text.
 #[derive(Clone, Debug)]
 pub struct Draft {
     pub name: String,
+    /// Whether another chain has this name.
+    pub name_taken: bool,
     pub host: String,
     pub version: String,
     pub organizations: Vec<(String, String)>,
@@ -70,12 +74,12 @@ pub struct Draft {
 }
 
 impl Form {
-    /// The defaults: two organizations with two peers each, one orderer, one channel.
-    pub fn new(host: String) -> Self {
+    /// The defaults: what is offered, two organizations with two peers each, one orderer, one channel.
+    pub fn new(offer: &ChainOffer) -> Self {
         let text = |value: &str| RwSignal::new(value.to_owned());
         Self {
-            name: text("first"),
-            host: RwSignal::new(host),
+            name: text(offer.name.as_str()),
+            host: text(offer.host.as_ref().map_or("", HostId::as_str)),
             version: text(FabricVersion::V2_5.as_str()),
             organizations: RwSignal::new(vec![Row::new(1), Row::new(2)]),
             consensus: text("raft"),
@@ -84,6 +88,7 @@ impl Form {
             batch_timeout: text("200"),
             cpu: text(&NodeResources::DEFAULT.cpu_milli.to_string()),
             memory: text(&NodeResources::DEFAULT.memory_mib.to_string()),
+            taken: StoredValue::new(offer.taken.clone()),
         }
     }
 
@@ -115,8 +120,11 @@ impl Form {
 
     /// The same, for what follows the fields as they change.
     pub fn watched(self) -> Draft {
+        let name = self.name.get();
+        let is_same = |known: &ChainName| known.as_str() == name.trim();
         Draft {
-            name: self.name.get(),
+            name_taken: self.taken.with_value(|taken| taken.iter().any(is_same)),
+            name,
             host: self.host.get(),
             version: self.version.get(),
             organizations: self
@@ -171,7 +179,11 @@ impl Draft {
     }
 
     fn chain_name(&self) -> Result<ChainName, Error> {
-        ChainName::parse(self.name.trim()).map_err(|e| e.on("name"))
+        let name = ChainName::parse(self.name.trim()).map_err(|e| e.on("name"))?;
+        if self.name_taken {
+            return Err(Error::conflict(Code::ChainNameTaken).with("name", &name).on("name"));
+        }
+        Ok(name)
     }
 
     fn orderer_count(&self) -> Result<u16, Error> {
@@ -252,6 +264,7 @@ mod tests {
         let two = "2".to_owned();
         Draft {
             name: "first".to_owned(),
+            name_taken: false,
             host: "h".to_owned(),
             version: "2.5".to_owned(),
             organizations: vec![("org1".to_owned(), two.clone()), ("org2".to_owned(), two)],
@@ -297,6 +310,14 @@ mod tests {
         draft.name = "first".to_owned();
         assert_eq!(fields(&draft, 2), ["channel", "cpu_milli"]);
         assert_eq!(fields(&defaults(), 2), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_name_that_another_chain_has_is_refused_at_the_first_step() {
+        let mut draft = defaults();
+        draft.name_taken = true;
+        let refused = draft.parse_up_to(0).unwrap_err();
+        assert_eq!((refused.code, refused.field.as_deref()), (Code::ChainNameTaken, Some("name")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One click from an engine to a running chain with the sample deployed: on which host it is made, and what speaks
 //! against it where none takes it.
 
-use domain::host::{Endpoint, HostState};
+use domain::host::HostState;
 use domain::id::OperationId;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
@@ -9,6 +9,7 @@ use store::HostRecord;
 use workflow::{ListFilter, Log, Operation};
 
 use super::bounded_key;
+use super::offer::is_local;
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
 use crate::operation::{log_error, subject};
@@ -77,7 +78,6 @@ impl ControlPlane {
             let reason = inactive.into_iter().find_map(|host| host.status.reason);
             return Err(reason.unwrap_or_else(|| Error::unavailable(Code::HostUnreachable)));
         }
-        let is_local = |host: &HostRecord| matches!(host.spec.endpoint, Endpoint::Local { .. });
         hosts.sort_by_key(|host| (!is_local(host), host.status.state != HostState::Active));
         Ok(hosts)
     }

@@ -21,7 +21,7 @@ impl Standing {
     pub(crate) fn of(recorded: ChainState, holder: Option<&OperationRecord>) -> Self {
         let Some(holder) = holder else { return Self { state: recorded, held_by_failure: false } };
         let held_by_failure = holder.state == OperationState::Failed;
-        let state = if held_by_failure { after_failure(recorded) } else { during(recorded, &holder.name) };
+        let state = if held_by_failure { after_failure(recorded) } else { during(recorded, holder) };
         Self { state, held_by_failure }
     }
 
@@ -42,18 +42,20 @@ fn after_failure(recorded: ChainState) -> ChainState {
 }
 
 /// What an operation is doing to a chain whose record does not say so: it has just begun, or it changes what is on it.
-fn during(recorded: ChainState, operation: &str) -> ChainState {
+fn during(recorded: ChainState, holder: &OperationRecord) -> ChainState {
     match recorded {
         ChainState::Running | ChainState::Stopped | ChainState::Failed => {}
         of_operation => return of_operation,
     }
-    if operation == ChainStart::plan().name() {
-        return ChainState::Starting;
+    if holder.name == ChainStart::plan().name() {
+        // Of a chain that runs it is a restart, which stops it first; one that has begun has restarted it by now.
+        let stops = recorded == ChainState::Running && holder.state == OperationState::Pending;
+        return if stops { ChainState::Stopping } else { ChainState::Starting };
     }
-    if operation == ChainStop::plan().name() {
+    if holder.name == ChainStop::plan().name() {
         return ChainState::Stopping;
     }
-    if operation == ChainDelete::plan().name() { ChainState::Deleting } else { ChainState::Updating }
+    if holder.name == ChainDelete::plan().name() { ChainState::Deleting } else { ChainState::Updating }
 }
 
 #[cfg(test)]
@@ -101,7 +103,9 @@ mod tests {
             (S::Running, "channel-join", OperationState::Waiting, S::Updating),
             (S::Running, "demo-create", OperationState::Running, S::Updating),
             (S::Running, "chain-stop", OperationState::Pending, S::Stopping),
-            (S::Running, "chain-start", OperationState::Pending, S::Starting),
+            (S::Running, "chain-start", OperationState::Pending, S::Stopping),
+            (S::Stopping, "chain-start", OperationState::Running, S::Stopping),
+            (S::Running, "chain-start", OperationState::Running, S::Starting),
             (S::Stopped, "chain-start", OperationState::Pending, S::Starting),
             (S::Starting, "chain-start", OperationState::Running, S::Starting),
             (S::Failed, "chain-delete", OperationState::Pending, S::Deleting),

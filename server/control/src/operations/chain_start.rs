@@ -42,13 +42,14 @@ impl Operation for ChainStart {
     }
 }
 
+/// A restart stops first, and says so.
 async fn mark_starting(ctx: Context<ChainStart>) -> Result<(), StepError> {
-    let from: &[ChainState] = if ctx.params().restart {
-        &[ChainState::Running, ChainState::Starting]
+    let (before, to) = if ctx.params().restart {
+        (ChainState::Running, ChainState::Stopping)
     } else {
-        &[ChainState::Stopped, ChainState::Starting]
+        (ChainState::Stopped, ChainState::Starting)
     };
-    set_state(ctx.env(), &ctx.params().chain, from, ChainState::Starting).await
+    set_state(ctx.env(), &ctx.params().chain, &[before, to], to).await
 }
 
 /// A restart is a stop of everything before the start: each of both may be cut by a crash and done again, and no node is
@@ -57,8 +58,11 @@ async fn stop_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
     if !ctx.params().restart {
         return Ok(());
     }
-    let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
-    stop_everything(&ctx, &link).await
+    let chain = &ctx.params().chain;
+    let link = link(ctx.env(), chain).await.map_err(step_error)?;
+    stop_everything(&ctx, &link).await?;
+    let from = [ChainState::Stopping, ChainState::Starting];
+    set_state(ctx.env(), chain, &from, ChainState::Starting).await
 }
 
 /// What was to be restarted runs on.
@@ -66,7 +70,10 @@ async fn start_again(ctx: Context<ChainStart>) -> Result<(), StepError> {
     if !ctx.params().restart {
         return Ok(());
     }
-    let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
+    let chain = &ctx.params().chain;
+    let link = link(ctx.env(), chain).await.map_err(step_error)?;
+    let from = [ChainState::Stopping, ChainState::Starting, ChainState::Running];
+    set_state(ctx.env(), chain, &from, ChainState::Starting).await?;
     start_everything(&ctx, &link).await
 }
 
@@ -139,11 +146,7 @@ async fn as_before(ctx: Context<ChainStart>) -> Result<(), StepError> {
 }
 
 async fn unmark(ctx: Context<ChainStart>) -> Result<(), StepError> {
-    let (own, before) = if ctx.params().restart {
-        ([ChainState::Starting, ChainState::Running], ChainState::Running)
-    } else {
-        ([ChainState::Starting, ChainState::Stopping], ChainState::Stopped)
-    };
-    let from = [own[0], own[1], before];
+    let before = if ctx.params().restart { ChainState::Running } else { ChainState::Stopped };
+    let from = [ChainState::Starting, ChainState::Stopping, before];
     set_state(ctx.env(), &ctx.params().chain, &from, before).await
 }

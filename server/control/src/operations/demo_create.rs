@@ -45,19 +45,23 @@ impl DemoCreate {
     pub async fn on(services: &Services, host: HostId) -> Result<Self, Error> {
         let record = services.store.host_read(&host).await.map_err(crate::error::store)?;
         let host_spec = record.ok_or_else(Error::not_found)?.spec;
-        let mut number = 1_u32;
-        let name = loop {
-            let text = if number == 1 { "demo".to_owned() } else { format!("demo-{number}") };
-            let name = ChainName::parse(&text)?;
-            if services.store.chain_read(&name).await.map_err(crate::error::store)?.is_none() {
-                break name;
-            }
-            number += 1;
-        };
-        let spec = default_spec(name, host)?;
+        let chains = services.store.chain_list().await.map_err(crate::error::store)?;
+        let taken: Vec<ChainName> = chains.into_iter().map(|chain| chain.name).collect();
+        let spec = default_spec(next_name("demo", &taken)?, host)?;
         let deploy = sample(&spec.name, &spec.channel, &host_spec)?;
         Ok(Self { spec, deploy })
     }
+}
+
+/// The first of `stem`, `stem-2`, `stem-3`, … that is not taken.
+pub(crate) fn next_name(stem: &str, taken: &[ChainName]) -> Result<ChainName, Error> {
+    let mut name = ChainName::parse(stem)?;
+    let mut number = 1_u32;
+    while taken.contains(&name) {
+        number += 1;
+        name = ChainName::parse(&format!("{stem}-{number}"))?;
+    }
+    Ok(name)
 }
 
 /// The specification that "next, next, create" makes.

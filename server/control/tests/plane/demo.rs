@@ -23,7 +23,7 @@ use crate::{caller, plane};
 const NO_MEMORY: Option<u64> = Some(1 << 20);
 
 /// A portal with two hosts: the bed's own, which is local, and one far away that was there before.
-async fn two_hosts() -> (Bed, HostId, SimulatedAgent, Arc<ControlPlane>) {
+pub async fn two_hosts() -> (Bed, HostId, SimulatedAgent, Arc<ControlPlane>) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     let (far, agent) = (HostId::new("host0002"), SimulatedAgent::new());
     let spec = HostSpec {
@@ -62,7 +62,7 @@ async fn demo(bed: &Bed, plane: &ControlPlane, key: &str) -> Result<HostId, Code
 }
 
 /// What a look at a host came to.
-async fn saw(bed: &Bed, host: &HostId, status: &HostStatus) {
+pub async fn saw(bed: &Bed, host: &HostId, status: &HostStatus) {
     let store = &bed.services.store;
     let spec = store.host_read(host).await.unwrap().unwrap().spec;
     store.host_status_save(host, &spec, status).await.unwrap();

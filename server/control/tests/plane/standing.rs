@@ -150,14 +150,14 @@ async fn a_failed_stop_and_a_failed_start_are_a_failed_chain_until_they_are_undo
     assert_eq!((undone.summary.state, undone.verbs), (ChainState::Stopped, offered));
 }
 
-/// A façade over a host on which nothing is made before the gate has a permit.
-async fn gated(bed: &Bed) -> (Arc<ControlPlane>, Arc<Semaphore>) {
-    let gate = Arc::new(Semaphore::new(0));
-    let at_gate = gate.clone();
+/// A façade over a host on which none of some verbs is done before its gate has a permit.
+async fn gated<const N: usize>(bed: &Bed, held: [Verb; N]) -> (Arc<ControlPlane>, [Arc<Semaphore>; N]) {
+    let gates = held.map(|_| Arc::new(Semaphore::new(0)));
+    let at_gates = gates.clone();
     let delay: Delay = Arc::new(move |verb| {
-        let gate = at_gate.clone();
+        let gate = held.iter().position(|one| *one == verb).map(|at| at_gates[at].clone());
         Box::pin(async move {
-            if verb == Verb::EnsureNode {
+            if let Some(gate) = gate {
                 drop(gate.acquire().await.unwrap());
             }
         })
@@ -165,7 +165,40 @@ async fn gated(bed: &Bed) -> (Arc<ControlPlane>, Arc<Semaphore>) {
     let services = bed.services_with(delay);
     // The newest operation is told by the time of its start.
     services.clock.sleep(3_600_000).await;
-    (plane(services), gate)
+    (plane(services), gates)
+}
+
+/// Waits until the chain's page says a state.
+async fn shows(plane: &ControlPlane, bed: &Bed, state: ChainState) {
+    for _ in 0..1_000 {
+        if view(plane, bed).await.summary.state == state {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the chain is never {state:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_shows_as_a_stop_and_then_as_a_start() {
+    let (bed, _) = empty().await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let (plane, [stop, start]) = gated(&bed, [Verb::Stop, Verb::Start]).await;
+    let id = plane.chain_restart(&ann(), &bed.chain_spec().name).await.unwrap();
+    shows(&plane, &bed, ChainState::Stopping).await;
+    stop.add_permits(1);
+    shows(&plane, &bed, ChainState::Starting).await;
+    start.add_permits(1);
+    assert_eq!(ended(&plane, &id).await, OperationState::Done);
+    shows(&plane, &bed, ChainState::Running).await;
+    // One that is called off while it stops runs on.
+    let (plane, [stop]) = gated(&bed, [Verb::Stop]).await;
+    let id = plane.chain_restart(&ann(), &bed.chain_spec().name).await.unwrap();
+    shows(&plane, &bed, ChainState::Stopping).await;
+    plane.operation_cancel(&ann(), &id).await.unwrap();
+    stop.add_permits(1);
+    assert_eq!(ended(&plane, &id).await, OperationState::Undone);
+    bed.check_chain(ChainState::Running).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,7 +207,7 @@ async fn a_deployment_shows_as_an_update_and_what_it_excludes_is_not_offered() {
     let created = open.chain_create(&ann(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
     assert_eq!(ended(&open, &created).await, OperationState::Done);
     assert_eq!(view(&open, &bed).await.last_operation, Some(created));
-    let (plane, gate) = gated(&bed).await;
+    let (plane, [gate]) = gated(&bed, [Verb::EnsureNode]).await;
     let spec = bed.deploy_spec();
     let id = plane.chaincode_deploy(&ann(), spec.clone(), "key-of-deploy".to_owned()).await.unwrap();
     let during = view(&plane, &bed).await;
