@@ -42,6 +42,7 @@ use package::{package_secret, retire_packages};
 use server::retire_servers;
 pub(crate) use server::{kept_server, servers_of};
 pub(super) use server::{remove_chaincode, start_chaincode};
+pub(super) use settle::await_chaincode;
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl Operation for ChaincodeDeploy {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        deploy_steps(Plan::named("chaincode-deploy", 1))
+        deploy_steps(Plan::named("chaincode-deploy", 2))
     }
 }
 
@@ -115,6 +116,8 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
         .timeout_ms(600_000)
+        .step("await-chaincode", await_chaincode, keep)
+        .timeout_ms(300_000)
         .step("approve-definition", approve_definition, list_approved)
         .timeout_ms(300_000)
         .step("commit-definition", commit_definition, keep_committed)
