@@ -11,7 +11,7 @@ use crate::components::badge::{badge, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load;
-use crate::components::log_view::{LogState, LogView};
+use crate::components::log_view::{Lines, LogState, LogView};
 use crate::components::page::Page;
 use crate::components::time::{bytes, cores};
 use crate::events;
@@ -103,10 +103,10 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
     let state = LogState::new();
     let stream = LogStream::new();
-    let lines = RwSignal::new(Vec::<String>::new());
+    let lines = RwSignal::new(Lines::default());
     Effect::new(move |_| {
         let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
-        lines.set(Vec::new());
+        lines.set(Lines::default());
         stream.open(&address, lines);
     });
     // Over HTTP/1.1 a browser has six connections to the portal: tabs that nobody looks at must not hold them.
