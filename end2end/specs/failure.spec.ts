@@ -126,13 +126,13 @@ test('once the cause is gone it goes on from the failed step', async () => {
 test('a node that does not start: its last lines are there, and in the report', async () => {
   const server = (await containers(CHAIN)).find((name) => name.includes('cc-')) ?? '';
   await deploy(await spoiled(server, BROKEN));
-  const card = await failureAt('Start chaincode containers');
+  const card = await failureAt('Wait until the containers stay up');
   const evidence = card.locator('pre');
   await expect(evidence).toContainText('GOMEMLIMIT');
   expect((await evidence.innerText()).trim().split('\n').length).toBeLessThanOrEqual(LINES_MAX);
   const report = await copied(card.getByRole('button', { name: 'Copy', exact: true }));
   expect(report).toContain(`(${idOfPage()})`);
-  expect(report).toContain('failed at start-chaincode: ');
+  expect(report).toContain('failed at await-chaincode: ');
   expect(report).toContain('GOMEMLIMIT');
 });
 

@@ -333,6 +333,74 @@ test('a log is paused and goes on, and follows its end as long as it shall', asy
   await tab.close();
 });
 
+/** Lines of a log that is fed to the page; one of a thousand is rare. */
+const fed = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, at) => `${from + at} ${(from + at) % 1000 === 7 ? 'Rare' : 'Common'} line`);
+
+/** The same as the portal streams them, and how long the browser waits before it connects again. */
+function streamed(lines: readonly string[], againMs: number): string {
+  let text = `retry: ${againMs}\n\n`;
+  for (let at = 0; at < lines.length; at += 1_000) {
+    text += `data: ${JSON.stringify(lines.slice(at, at + 1_000))}\n\n`;
+  }
+  return text;
+}
+
+test('a log of a hundred thousand lines is filtered, looked through and copied', async () => {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: portal.url });
+  const tab = await page.context().newPage();
+  let goOn = (): void => {};
+  const more = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let connections = 0;
+  await tab.route(/\/nodes\/peer0-org1\/logs\?/, async (route) => {
+    connections += 1;
+    // The second connection begins with lines that are known, and has some that are new.
+    const isFirst = connections === 1;
+    if (!isFirst) {
+      await more;
+    }
+    const body = isFirst ? streamed(fed(0, 100_000), 100) : streamed(fed(99_000, 100_500), 3_600_000);
+    await route.fulfill({ status: 200, contentType: 'text/event-stream', body });
+  });
+  await open(tab, chainPage(NODE));
+  await expect.poll(() => counted(tab)).toBe(100_000);
+  expect(await logged(tab)).toBe(fed(99_000, 100_000).join('\n'));
+  const earlier = tab.getByRole('button', { name: 'Earlier lines' });
+  await earlier.click();
+  await expect.poll(() => logged(tab)).toBe(fed(98_000, 99_000).join('\n'));
+  await log(tab).evaluate((frame) => frame.scrollTo(0, 0));
+  await earlier.click();
+  await expect.poll(() => logged(tab)).toBe(fed(97_000, 98_000).join('\n'));
+  await tab.getByRole('button', { name: 'Later lines' }).click();
+  await expect.poll(() => logged(tab)).toBe(fed(98_000, 99_000).join('\n'));
+  const copy = tab.locator('.log-bar').getByRole('button', { name: 'Copy', exact: true });
+  const clipboard = (): Promise<string> => tab.evaluate(() => navigator.clipboard.readText());
+  await copy.click();
+  // Compared here, for a difference of such a length says nothing to anybody.
+  await expect.poll(async () => (await clipboard()) === fed(0, 100_000).join('\n')).toBe(true);
+  await tab.getByRole('button', { name: 'Follow' }).click();
+  await tab.getByLabel('Filter').fill('RARE');
+  const rare = (from: number, to: number): string[] => fed(from, to).filter((line) => line.includes('Rare'));
+  await expect.poll(() => logged(tab)).toBe(rare(0, 100_000).join('\n'));
+  expect(await counted(tab)).toBe(100);
+
+  // What comes now is filtered as it comes, and the oldest go.
+  goOn();
+  await expect.poll(() => logged(tab)).toMatch(/100007 Rare line$/);
+  const hits = await logged(tab);
+  await copy.click();
+  await expect.poll(clipboard).toBe(hits);
+  await tab.getByLabel('Filter').fill('');
+  await expect.poll(() => counted(tab)).toBeGreaterThan(1_000);
+  const kept = await counted(tab);
+  expect(kept).toBeLessThanOrEqual(100_000);
+  expect(hits).toBe(rare(100_500 - kept, 100_500).join('\n'));
+  expect(await logged(tab)).toBe(fed(99_500, 100_500).join('\n'));
+  await tab.close();
+});
+
 test('the log of a node is taken away as text', async () => {
   await open(page, chainPage(NODE));
   await expect(log(page)).toContainText(/\S/);

@@ -302,7 +302,7 @@ fn a_deployment_of_an_image_that_crashes_fails_and_is_undone() {
     let operation = scene.call("chaincode_deploy", &json!({ "spec": spec, "key": "deploy-broken" }));
     scene.ends(&operation, "failed");
     let failure = scene.view(&operation)["failure"].clone();
-    assert_eq!(failure["step"], "start-chaincode", "{failure}");
+    assert_eq!(failure["step"], "await-chaincode", "{failure}");
     assert!(failure["evidence"].to_string().contains("GOMEMLIMIT"), "{failure}");
     assert_eq!(scene.step(&operation, "approve-definition")["state"], "pending");
     scene.call("operation_undo", &json!({ "id": operation }));

@@ -11,7 +11,7 @@ use crate::components::badge::{badge, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load_live;
-use crate::components::log_view::{LogState, LogView};
+use crate::components::log_view::{Lines, LogState, LogView};
 use crate::components::page::Page;
 use crate::components::time::{bytes, cores};
 use crate::events;
@@ -104,10 +104,10 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
     let state = LogState::new();
     let stream = LogStream::new();
-    let lines = RwSignal::new(Vec::<String>::new());
+    let lines = RwSignal::new(Lines::default());
     Effect::new(move |_| {
         let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
-        lines.set(Vec::new());
+        lines.set(Lines::default());
         state.show_newest();
         stream.open(&address, lines);
     });

@@ -15,7 +15,7 @@ use crate::components::badge::{badge, operation_state, step_state};
 use crate::components::copy::{CopyButton, Copyable};
 use crate::components::dialog::Confirm;
 use crate::components::load::load;
-use crate::components::log_view::{LogState, LogView};
+use crate::components::log_view::{Lines, LogState, LogView};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::{Time, iso, span};
@@ -64,7 +64,7 @@ pub fn Operation() -> impl IntoView {
         let lines = Signal::derive(move || {
             let mut all = before.clone();
             merge(&mut all, &live.read());
-            all.iter().map(line).collect::<Vec<_>>()
+            Lines::new(all.iter().map(line).collect())
         });
         view! {
             <Page

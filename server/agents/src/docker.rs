@@ -152,11 +152,8 @@ impl Agent for DockerAgent {
     }
 
     async fn connect(&self, node: &NodeRef, container_port: u16) -> Result<BoxedStream, AgentError> {
-        let status = status::of_node(&self.client, node).await?;
-        let at = status.ports.get(&container_port).ok_or_else(|| {
-            AgentError::NotFound(format!("port {container_port} of {node} is not published"))
-        })?;
-        Ok(Box::new(self.client.transport.dial(*at).await?))
+        let at = status::address(&self.client, node, container_port).await?;
+        Ok(Box::new(self.client.transport.dial(at).await?))
     }
 
     async fn used_ports(&self) -> Result<BTreeSet<u16>, AgentError> {

@@ -2,7 +2,8 @@
 //! the committed definition, invokes and queries; `osnadmin` lists the channel.
 //!
 //! Needs an engine (`HEDDLE_TEST_DOCKER=unix:///path`) with the node images, and the official programs with their
-//! `config` folder (`HEDDLE_FABRIC_BIN`). Without them it says so and passes.
+//! `config` folder (`HEDDLE_FABRIC_BIN`). Without them it says so and passes. All of it happens on Fabric 2.5 and once more
+//! on 3.1 where its images are on that engine.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use bed::{PASSWORD, Portal, organization};
 use control::chain::ORDERING;
+use domain::chain::FabricVersion;
 use domain::channel::{ChannelMember, ChannelSpec};
 use domain::name::{ChannelName, NodeName};
 
@@ -85,10 +87,18 @@ async fn official_tools_work_with_exported_material() {
         return skipped("HEDDLE_FABRIC_BIN is not set");
     };
     let Some(socket) = bed::engine() else { return };
-    let portal = Arc::new(Portal::new(&socket, "interop").await);
-    let (inside, bin) = (portal.clone(), PathBuf::from(bin));
+    for version in [FabricVersion::V2_5, FabricVersion::V3_1] {
+        let portal = Arc::new(Portal::new(&socket, "interop").await);
+        if portal.has(version).await {
+            tools_work(portal, version, PathBuf::from(&bin)).await;
+        }
+    }
+}
+
+async fn tools_work(portal: Arc<Portal>, version: FabricVersion, bin: PathBuf) {
+    let inside = portal.clone();
     let outcome = tokio::spawn(async move {
-        inside.raise(PORT_FIRST, |_| {}).await;
+        inside.raise(PORT_FIRST, |spec| spec.version = version).await;
         used(&inside, bin).await;
     })
     .await;

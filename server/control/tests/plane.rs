@@ -22,6 +22,8 @@ mod faults;
 mod hosts;
 #[path = "plane/keys.rs"]
 mod keys;
+#[path = "plane/killed.rs"]
+mod killed;
 #[path = "plane/offer.rs"]
 mod offer;
 #[path = "plane/ports.rs"]

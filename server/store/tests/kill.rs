@@ -17,16 +17,18 @@ use std::time::{Duration, Instant};
 use domain::id::UserId;
 use domain::name::UserName;
 use domain::permission::Role;
+use domain::transaction::TransactionState;
 use serde_json::json;
-use store::{Store, StoreError, UserRecord};
+use store::{Store, StoreError, TransactionRecord, UserRecord};
 use workflow::{EventBody, Log, NewEvent, NewOperation, OperationRecord, OperationState, Wanted};
 
 /// The folder that a child process opens.
 const FOLDER: &str = "HEDDLE_STORE_CHILD_FOLDER";
 /// The round that a child process writes for.
 const ROUND: &str = "HEDDLE_STORE_CHILD_ROUND";
-/// Writers of a child process; each writes one thing after the other.
-const WRITERS: u32 = 4;
+/// Writers of a child process; each writes one thing after the other. Half of them write to the history, where those who
+/// wait for a commit share the next one.
+const WRITERS: u32 = 8;
 /// Longest time for opening a folder that a killed process left.
 const OPEN_MAX: Duration = Duration::from_secs(60);
 
@@ -111,12 +113,40 @@ fn operation(key: &str) -> NewOperation {
     NewOperation { operation, steps: Vec::new(), events, supersede: None }
 }
 
-/// What each writer writes: settings, people, and operations with their events and guards in one transaction.
+fn transaction(key: &str, state: TransactionState) -> TransactionRecord {
+    let view = json!({
+        "id": format!("tx-{key}"), "chain": "demo", "channel": "mychannel", "chaincode": "example02",
+        "function": "move", "arguments": ["a", "b", "1"], "state": state, "created_ms": 1,
+    });
+    TransactionRecord {
+        view: serde_json::from_value(view).unwrap(),
+        user: UserId::new("ada"),
+        idempotency_key: key.to_owned(),
+        asked: Some(format!("sealed {key}")),
+    }
+}
+
+/// The last that a writer of the history writes of each transaction: some leave it pending.
+fn last_of(writer: u32, key: &str) -> TransactionRecord {
+    let is_settled = writer >= 6;
+    transaction(key, if is_settled { TransactionState::Valid } else { TransactionState::Pending })
+}
+
+/// What each writer writes: settings, people, operations with their events and guards in one transaction, and
+/// transactions, of which some are saved again.
 async fn write(store: &Store, writer: u32, key: &str) {
     match writer {
         0 | 1 => store.setting_put(key, &json!(key)).await.unwrap(),
         2 => store.user_create(&user(key)).await.unwrap(),
-        _ => drop(store.create(operation(key)).await.unwrap()),
+        3 => drop(store.create(operation(key)).await.unwrap()),
+        _ => {
+            let begun = transaction(key, TransactionState::Pending);
+            assert_eq!(store.transaction_create(&begun).await.unwrap(), None);
+            let last = last_of(writer, key);
+            if last != begun {
+                store.transaction_save(&last).await.unwrap();
+            }
+        }
     }
 }
 
@@ -124,7 +154,11 @@ async fn is_there(store: &Store, writer: u32, key: &str) -> bool {
     match writer {
         0 | 1 => store.setting_read(key).await.unwrap() == Some(json!(key)),
         2 => store.user_by_name(key).await.unwrap().is_some(),
-        _ => store.load(&hex::encode(key)).await.unwrap().is_some(),
+        3 => store.load(&hex::encode(key)).await.unwrap().is_some(),
+        _ => {
+            let found = store.transaction_by_key(&UserId::new("ada"), key).await.unwrap();
+            found == Some(last_of(writer, key))
+        }
     }
 }
 
@@ -208,6 +242,9 @@ async fn no_acknowledged_write_is_lost_when_the_process_is_killed() {
     }
     println!("{count} acknowledged writes in {rounds} rounds");
     assert!(count > rounds, "too few writes to mean anything: {count}");
+    for writer in 0..WRITERS {
+        assert!(all.iter().any(|last| last.contains_key(&writer)), "writer {writer} got nothing done");
+    }
     whole(&store).await;
 }
 

@@ -42,6 +42,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "make-packages" => "Make packages",
         "start-chaincode" => "Start chaincode containers",
         "install-packages" => "Install on peers",
+        "await-chaincode" => "Wait until the containers stay up",
         "approve-definition" => "Approve for each organization",
         "commit-definition" => "Commit the definition",
         "await-definition" => "Wait until the chaincode answers",

@@ -42,6 +42,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "make-packages" => "生成链码包",
         "start-chaincode" => "启动链码容器",
         "install-packages" => "安装到节点",
+        "await-chaincode" => "等待容器稳定运行",
         "approve-definition" => "各组织批准",
         "commit-definition" => "提交定义",
         "await-definition" => "等待链码响应",

@@ -31,24 +31,26 @@ pub(crate) async fn ensure(client: &Client, spec: &NodeSpec) -> Result<NodeStatu
     check_image(client, spec).await?;
     let node = spec.node_ref();
     let mut tries = 0;
-    let container = loop {
+    let (container, is_new) = loop {
         tries += 1;
         match status::find(client, &node).await? {
             Some(found) if is_as_specified(&found, spec) => {
                 check_data(client, spec).await?;
-                break found;
+                break (found, false);
             }
             Some(found) => replace(client, spec, &found).await?,
             None => check_data(client, spec).await?,
         }
         match create(client, spec).await {
-            Ok(()) => break status::require(client, &node).await?,
+            Ok(()) => break (status::require(client, &node).await?, true),
             Err(AgentError::Conflict(_)) if tries < TRIES => {}
             Err(error) => return Err(error),
         }
     };
     if !status::is_running(&container) {
-        ensure_volumes(client, spec).await?;
+        if !is_new {
+            ensure_volumes(client, spec).await?;
+        }
         join_second_network(client, spec, &container).await?;
         upload_files(client, spec).await?;
         run(client, &node, &container).await?;

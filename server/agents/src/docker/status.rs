@@ -70,6 +70,14 @@ pub(crate) async fn of_node(client: &Client, node: &NodeRef) -> Result<NodeStatu
     Ok(of_container(client, node.clone(), &found, data))
 }
 
+/// The address under which the portal reaches a port of a node. Asked for each connection: it costs one look.
+pub(crate) async fn address(client: &Client, node: &NodeRef, port: u16) -> Result<SocketAddr, AgentError> {
+    let found = require(client, node).await?;
+    let ports = found.network_settings.as_ref().and_then(|settings| settings.ports.as_ref());
+    let at = ports.and_then(|ports| reachable(client, ports).get(&port).copied());
+    at.ok_or_else(|| AgentError::NotFound(format!("port {port} of {node} is not published")))
+}
+
 /// Lists the nodes of an installation: those with a container, and those of which only volumes are left.
 pub(crate) async fn list(client: &Client, selector: &Selector) -> Result<Vec<NodeStatus>, AgentError> {
     let filter = names::filter(&selector.installation, selector.chain.as_deref());

@@ -16,7 +16,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
 use super::host_prepare::pull;
-use super::{for_each_node, left_behind, link, step_error, store_error, until, with_logs};
+use super::{for_each_node, left_behind, link, side_by_side, step_error, store_error, until, with_logs};
 use crate::error::internal;
 use crate::network::{ChainLink, CommittedDefinition, DefinitionSpec};
 use crate::services::Services;
@@ -42,6 +42,7 @@ use package::{package_secret, retire_packages};
 use server::retire_servers;
 pub(crate) use server::{kept_server, servers_of};
 pub(super) use server::{remove_chaincode, start_chaincode};
+pub(super) use settle::await_chaincode;
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl Operation for ChaincodeDeploy {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        deploy_steps(Plan::named("chaincode-deploy", 1))
+        deploy_steps(Plan::named("chaincode-deploy", 2))
     }
 }
 
@@ -115,6 +116,8 @@ pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
         .timeout_ms(600_000)
+        .step("await-chaincode", await_chaincode, keep)
+        .timeout_ms(300_000)
         .step("approve-definition", approve_definition, list_approved)
         .timeout_ms(300_000)
         .step("commit-definition", commit_definition, keep_committed)
@@ -279,19 +282,31 @@ pub(super) async fn await_definition<P: DeploysChaincode>(ctx: Context<P>) -> Re
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let resolved = ctx.output::<ImageResolved>()?;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
     let members = members(services, &link, spec, resolved.sequence).await?;
-    for peer in members.iter().flat_map(|member| &member.peers) {
-        let known = until(&ctx, peer.name.as_str(), || async {
-            let committed = services.network.committed(&link, peer, channel, name).await?;
-            Ok(committed.filter(|found| found.sequence >= resolved.sequence).map(|_| ()))
-        });
-        if let Err(error) = known.await {
-            return Err(with_logs(&link, peer, error).await);
-        }
-    }
+    let peers = members.iter().flat_map(|member| &member.peers);
+    let waits = peers.map(|peer| await_committed(&ctx, &link, peer, resolved.sequence)).collect();
+    side_by_side(waits).await.into_iter().collect::<Result<(), StepError>>()?;
     record_definition(&ctx, &link, resolved).await?;
     await_answers(&ctx, &link, &members, &ctx.output::<PackagesMade>()?.ids).await
+}
+
+/// Waits until a peer knows that a sequence, or a later one, is in force.
+async fn await_committed<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    peer: &PlannedNode,
+    sequence: i64,
+) -> Result<(), StepError> {
+    let spec = ctx.params().deploy_spec();
+    let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
+    let known = until(ctx, peer.name.as_str(), || async {
+        let committed = ctx.env().network.committed(link, peer, channel, name).await?;
+        Ok(committed.filter(|found| found.sequence >= sequence).map(|_| ()))
+    });
+    match known.await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(with_logs(link, peer, error).await),
+    }
 }
 
 /// Keeps what is in force now, and removes what served the sequences before.

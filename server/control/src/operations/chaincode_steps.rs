@@ -10,9 +10,10 @@ use store::ChaincodeRecord;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chaincode_deploy::{
-    DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_definition,
-    commit_definition, discard_packages, drafts, in_force, install_packages, keep_committed, list_approved,
-    list_installed, make_packages, remove_chaincode, resolve_image, start_chaincode,
+    DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_chaincode,
+    await_definition, commit_definition, discard_packages, drafts, in_force, install_packages,
+    keep_committed, list_approved, list_installed, make_packages, remove_chaincode, resolve_image,
+    start_chaincode,
 };
 use super::step_error;
 use crate::services::Services;
@@ -30,7 +31,7 @@ impl Operation for ChaincodeInstall {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        Plan::named("chaincode-install", 1)
+        Plan::named("chaincode-install", 2)
             .step("look-for-draft", look_for_draft, keep)
             .step("resolve-image", resolve_image, keep)
             .timeout_ms(1_800_000)
@@ -40,6 +41,8 @@ impl Operation for ChaincodeInstall {
             .timeout_ms(300_000)
             .step("install-packages", install_packages, list_installed)
             .timeout_ms(600_000)
+            .step("await-chaincode", await_chaincode, keep)
+            .timeout_ms(300_000)
             .step("keep-draft", keep_draft, forget_draft)
     }
 }

@@ -24,7 +24,7 @@ impl Operation for DemoCreate {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        deploy_steps(create_steps(Plan::named("demo-create", 1)))
+        deploy_steps(create_steps(Plan::named("demo-create", 2)))
     }
 }
 

@@ -16,7 +16,7 @@ use control::network::native::NativeNetwork;
 use control::operations::demo_create::default_spec;
 use control::secrets::{KEY_LEN, Vault};
 use control::services::Services;
-use domain::chain::{ChainSpec, OrganizationSpec};
+use domain::chain::{ChainSpec, FabricVersion, OrganizationSpec};
 use domain::host::HostSpec;
 use domain::id::OperationId;
 use domain::name::{ChainName, HostName, NodeName, OrganizationName, UserName};
@@ -188,9 +188,23 @@ impl Portal {
         }
     }
 
-    /// Whether the engine has this image.
-    pub async fn has_image(&self, reference: &str) -> bool {
-        self.agent.image(reference).await.unwrap().is_some()
+    /// Whether the engine has the nodes of this version; if not, says which image is on it under none of its names.
+    pub async fn has(&self, version: FabricVersion) -> bool {
+        let spec = HostSpec::local(HostName::parse("here").unwrap(), &self.socket);
+        for names in [&spec.images.peer, &spec.images.orderer] {
+            let names = names.iter().map(|name| name.replace("{version}", version.image_tag()));
+            let names: Vec<String> = names.collect();
+            let mut there = false;
+            for name in &names {
+                there |= self.agent.image(name).await.unwrap().is_some();
+            }
+            if !there {
+                let mut out = std::io::stdout();
+                writeln!(out, "skipped: image {} is not on the engine", names[0]).unwrap();
+                return false;
+            }
+        }
+        true
     }
 
     pub async fn remove(&self) {

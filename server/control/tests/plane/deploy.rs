@@ -82,7 +82,7 @@ async fn an_image_that_crashes_is_found_out_before_anybody_approves() {
     let (plane, spec) = (plane(bed.services.clone()), bed.deploy_spec());
     bed.agent.spoil_image(&spec.image, Some(Flaw::Crashes));
     let view = deployed(&plane, spec.clone(), "crash").await;
-    assert_eq!(failure(&view), ("start-chaincode", "node-not-healthy", Some("it ends at once")));
+    assert_eq!(failure(&view), ("await-chaincode", "node-not-healthy", Some("it ends at once")));
     let approval = view.steps.iter().find(|step| step.name == "approve-definition").unwrap();
     assert_eq!(approval.state, StepState::Pending);
     plane.operation_undo(&ada(), &view.summary.id).await.unwrap();
@@ -90,6 +90,23 @@ async fn an_image_that_crashes_is_found_out_before_anybody_approves() {
     assert_eq!(bed.check_chaincode().await, Ok(0));
     bed.agent.spoil_image(&spec.image, None);
     assert_eq!(deployed(&plane, spec, "repaired").await.summary.state, OperationState::Done);
+    assert_eq!(bed.check_chaincode().await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_container_that_somebody_removed_meanwhile_is_made_again() {
+    let bed = running(0).await;
+    let (plane, spec) = (plane(bed.services.clone()), bed.deploy_spec());
+    bed.agent.spoil_image(&spec.image, Some(Flaw::Crashes));
+    let view = deployed(&plane, spec.clone(), "removed").await;
+    assert_eq!(failure(&view).0, "await-chaincode");
+    for server in servers(&bed).await {
+        bed.agent.remove_node(&server.node, false).await.unwrap();
+    }
+    bed.agent.spoil_image(&spec.image, None);
+    plane.operation_resume(&ada(), &view.summary.id).await.unwrap();
+    let view = settled(&plane, &view.summary.id).await;
+    assert_eq!(view.summary.state, OperationState::Done, "{view:?}");
     assert_eq!(bed.check_chaincode().await, Ok(1));
 }
 

@@ -10,7 +10,7 @@ use super::{DeploysChaincode, ImageResolved, Member, definition, failed_at};
 use crate::error::internal;
 use crate::network::{Call, ChainLink};
 use crate::operations::chain_create::node_error;
-use crate::operations::{fabric_code, step_error, with_lines_of, with_logs};
+use crate::operations::{fabric_code, side_by_side, step_error, with_lines_of, with_logs};
 use crate::topology::PlannedNode;
 
 /// Chaincode made with Fabric's contract interface describes itself when asked so, other chaincode refuses the unknown
@@ -21,28 +21,38 @@ const PATIENCE_MS: i64 = 30_000;
 /// Pause between two questions.
 const PAUSE_MS: u64 = 100;
 
-/// Asks once in every organization that has the package, through the first of its peers that holds it.
+/// Asks once in every organization that has the package, side by side.
 pub(super) async fn await_answers<P: DeploysChaincode>(
     ctx: &Context<P>,
     link: &ChainLink,
     members: &[Member],
     packages: &BTreeMap<String, String>,
 ) -> Result<(), StepError> {
-    for member in members {
+    let asked = members.iter().map(|member| {
         let package = packages.get(&member.msp_id).map(String::as_str).unwrap_or_default();
-        let Some(peer) = holder(ctx, link, member, package).await? else {
-            // An organization may agree to a definition and not serve it.
-            ctx.note(format!("no peer of {} has the package", member.organization)).await;
-            continue;
-        };
-        // Commits may go ahead of approvals: an organization's peers serve what it has agreed to.
-        if approves(ctx, link, peer).await? {
-            await_answer(ctx, link, member, peer).await?;
-            ctx.note(format!("{} answers {}", member.server, peer.name)).await;
-        } else {
-            ctx.note(format!("{} has not approved: its peers do not serve it yet", member.organization))
-                .await;
-        }
+        await_member(ctx, link, member, package)
+    });
+    side_by_side(asked.collect()).await.into_iter().collect()
+}
+
+/// Asks the chaincode of an organization through the first of its peers that holds the package.
+async fn await_member<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    member: &Member,
+    package: &str,
+) -> Result<(), StepError> {
+    let Some(peer) = holder(ctx, link, member, package).await? else {
+        // An organization may agree to a definition and not serve it.
+        ctx.note(format!("no peer of {} has the package", member.organization)).await;
+        return Ok(());
+    };
+    // Commits may go ahead of approvals: an organization's peers serve what it has agreed to.
+    if approves(ctx, link, peer).await? {
+        await_answer(ctx, link, member, peer).await?;
+        ctx.note(format!("{} answers {}", member.server, peer.name)).await;
+    } else {
+        ctx.note(format!("{} has not approved: its peers do not serve it yet", member.organization)).await;
     }
     Ok(())
 }

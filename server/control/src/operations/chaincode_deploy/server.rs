@@ -11,16 +11,18 @@ use workflow::{Context, StepError};
 use zeroize::Zeroizing;
 
 use super::package::{PackageSecret, package_secret};
-use super::settle::await_servers;
+use super::settle::{ServersStarted, Started};
 use super::{
-    DeploysChaincode, ImageResolved, drafts, in_force, members, place, possible_members, server_name,
+    DeploysChaincode, ImageResolved, Member, drafts, in_force, members, place, possible_members, server_name,
 };
 use crate::error::internal;
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::chain_create::CONFIG_PATH;
 use crate::operations::host_prepare::kept_image;
-use crate::operations::{agent_error, chaincode_nodes, given_up, link, step_error, with_lines_of};
+use crate::operations::{
+    agent_error, chaincode_nodes, given_up, link, side_by_side, step_error, with_lines_of,
+};
 use crate::services::Services;
 use crate::topology::{CHAINCODE_PORT, ChainPlan};
 
@@ -29,30 +31,46 @@ const CHAINCODE_USER: &str = "65532:65532";
 /// Processes and threads a chaincode may have.
 const PIDS_MAX: u32 = 256;
 
+/// Makes the containers run. Whether they stay up is looked at after the packages are installed, for that takes its time
+/// as well.
 pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
     ctx: Context<P>,
-) -> Result<(), StepError> {
-    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
+) -> Result<ServersStarted, StepError> {
+    let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
+    start_servers(&ctx, &link).await
+}
+
+/// Makes the container of every organization run, side by side.
+pub(super) async fn start_servers<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+) -> Result<ServersStarted, StepError> {
     let resolved = ctx.output::<ImageResolved>()?;
-    let link = link(services, &spec.chain).await.map_err(step_error)?;
+    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     // An earlier step has pulled it: that may be long ago.
-    let image = kept_image(services, &link, &resolved.image_id, resolved.image_digest.as_deref()).await;
+    let image = kept_image(services, link, &resolved.image_id, resolved.image_digest.as_deref()).await;
     let image = image.map_err(step_error)?;
-    let mut servers = Vec::new();
-    for member in members(services, &link, spec, resolved.sequence).await? {
-        let secret = package_secret(services, &place(spec, resolved.sequence, &member.msp_id)).await?;
-        let node = server_spec(&link, &member.server, &secret, &image, ctx.operation_id());
-        let place = member.place(&link);
-        if let Err(error) = link.agent.ensure_node(&node).await {
-            return Err(with_lines_of(&link, &place, agent_error(error)).await);
-        }
-        servers.push(place);
+    let members = members(services, link, spec, resolved.sequence).await?;
+    let starts =
+        members.iter().map(|member| start_server(ctx, link, member, &image, resolved.sequence)).collect();
+    let servers: Result<Vec<Started>, StepError> = side_by_side(starts).await.into_iter().collect();
+    Ok(ServersStarted { servers: servers? })
+}
+
+async fn start_server<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    member: &Member,
+    image: &str,
+    sequence: i64,
+) -> Result<Started, StepError> {
+    let place = place(ctx.params().deploy_spec(), sequence, &member.msp_id);
+    let secret = package_secret(ctx.env(), &place).await?;
+    let node = server_spec(link, &member.server, &secret, image, ctx.operation_id());
+    match link.agent.ensure_node(&node).await {
+        Ok(status) => Ok(Started::new(&status, ctx.now_ms())),
+        Err(error) => Err(with_lines_of(link, &member.place(link), agent_error(error)).await),
     }
-    await_servers(&ctx, &link, &servers).await?;
-    for server in servers {
-        ctx.note(format!("{} is up", server.node)).await;
-    }
-    Ok(())
 }
 
 /// MSP IDs and containers of the organizations that serve a definition.

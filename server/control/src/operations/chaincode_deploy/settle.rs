@@ -3,15 +3,18 @@
 
 use agents::{NodeRef, NodeState, NodeStatus};
 use domain::Code;
-use workflow::{Context, Operation, StepError};
+use serde::{Deserialize, Serialize};
+use workflow::{Context, Operation, StepError, StepOutput};
 
+use super::DeploysChaincode;
+use super::server::start_servers;
 use crate::network::ChainLink;
-use crate::operations::{agent_error, selector, with_lines_of};
+use crate::operations::{agent_error, link, selector, step_error, with_lines_of};
 
-/// How long one run has to last. Engines wait a tenth of a second before they start a crashed container again, and twice
-/// as long before each further time.
-const SETTLE_MS: i64 = 1_500;
-/// Pause between two looks.
+/// How long one run has to last, from when its container was made to run. Engines wait a tenth of a second before they
+/// start a crashed container again, and twice as long before each further time.
+const SETTLE_MS: i64 = 1_000;
+/// Longest pause between two looks.
 const LOOK_MS: u64 = 250;
 /// Longest wait for a run that lasts.
 const PATIENCE_MS: i64 = 20_000;
@@ -20,6 +23,61 @@ const RESTARTS_MAX: u32 = 2;
 
 /// One run of a container: when it began, and how many runs the engine counts.
 type Run = (Option<String>, u32);
+
+fn run_of(status: &NodeStatus) -> Option<Run> {
+    (status.state == NodeState::Running).then(|| (status.started_at.clone(), status.restarts))
+}
+
+/// A container as it was seen when it was made to run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::operations) struct Started {
+    server: String,
+    run: Option<Run>,
+    at_ms: i64,
+}
+
+impl Started {
+    pub(super) fn new(status: &NodeStatus, at_ms: i64) -> Self {
+        Self { server: status.node.node.clone(), run: run_of(status), at_ms }
+    }
+
+    /// The container on the host.
+    fn place(&self, link: &ChainLink) -> NodeRef {
+        NodeRef::new(&link.installation, link.plan.chain.as_str(), &self.server)
+    }
+}
+
+/// The containers that shall serve a definition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::operations) struct ServersStarted {
+    pub(super) servers: Vec<Started>,
+}
+
+impl StepOutput for ServersStarted {
+    const STEP: &'static str = "start-chaincode";
+}
+
+/// Looks, before anybody approves, whether the containers stayed up; what was done since they were started counts as
+/// waiting. One that somebody stopped or removed meanwhile is made to run again.
+pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
+    let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
+    let mut started = ctx.output::<ServersStarted>()?;
+    let present = link.agent.list_nodes(&selector(&link)).await.map_err(agent_error)?;
+    let is_lost = |one: &Started| {
+        let found = present.iter().find(|found| found.node == one.place(&link));
+        !found.is_some_and(|found| matches!(found.state, NodeState::Running | NodeState::Restarting))
+    };
+    if started.servers.iter().any(is_lost) {
+        started = start_servers(&ctx, &link).await?;
+    }
+    await_servers(&ctx, &link, &started.servers).await?;
+    for one in started.servers {
+        ctx.note(format!("{} is up", one.server)).await;
+    }
+    Ok(())
+}
 
 /// What looks at a container have shown so far.
 struct Watched {
@@ -39,13 +97,19 @@ enum Verdict {
 }
 
 impl Watched {
-    fn new(now_ms: i64) -> Self {
-        Self { began_ms: now_ms, restarts: None, run: None, since_ms: now_ms }
+    fn new(started: &Started, now_ms: i64) -> Self {
+        // A clock that was set back since then would make a run wait that never began.
+        let since_ms = started.at_ms.min(now_ms);
+        Self { began_ms: now_ms, restarts: None, run: started.run.clone(), since_ms }
+    }
+
+    /// Pause until the next look: that run may have lasted long enough then.
+    fn rest_ms(&self, now_ms: i64) -> u64 {
+        u64::try_from(self.since_ms + SETTLE_MS - now_ms).unwrap_or(0).clamp(1, LOOK_MS)
     }
 
     fn look(&mut self, status: Option<&NodeStatus>, now_ms: i64) -> Verdict {
-        let running = status.filter(|status| status.state == NodeState::Running);
-        let run = running.map(|status| (status.started_at.clone(), status.restarts));
+        let run = status.and_then(run_of);
         if run.is_none() || run != self.run {
             (self.run, self.since_ms) = (run, now_ms);
         } else if now_ms - self.since_ms >= SETTLE_MS {
@@ -66,20 +130,25 @@ impl Watched {
 }
 
 /// Waits until every one of some containers has stayed up for a while; fails with the last lines of one that does not.
-pub(super) async fn await_servers<P: Operation>(
+async fn await_servers<P: Operation>(
     ctx: &Context<P>,
     link: &ChainLink,
-    servers: &[NodeRef],
+    servers: &[Started],
 ) -> Result<(), StepError> {
-    let mut watched: Vec<_> = servers.iter().map(|server| (server, Watched::new(ctx.now_ms()))).collect();
+    let now_ms = ctx.now_ms();
+    let mut watched: Vec<(NodeRef, Watched)> =
+        servers.iter().map(|server| (server.place(link), Watched::new(server, now_ms))).collect();
     loop {
         let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
-        let (now_ms, mut waits) = (ctx.now_ms(), None);
+        let (now_ms, mut rest_ms, mut waits) = (ctx.now_ms(), 0_u64, None);
         for (server, seen) in &mut watched {
-            let status = present.iter().find(|found| found.node == **server);
+            let status = present.iter().find(|found| found.node == *server);
             match seen.look(status, now_ms) {
                 Verdict::Up => {}
-                Verdict::Wait => waits = Some(&server.node),
+                Verdict::Wait => {
+                    rest_ms = rest_ms.max(seen.rest_ms(now_ms));
+                    waits = Some(server.node.clone());
+                }
                 Verdict::Down(why) => {
                     let text = format!("{}: {why}", server.node);
                     let error = StepError::stop(Code::NodeNotHealthy.as_text(), text);
@@ -91,7 +160,7 @@ pub(super) async fn await_servers<P: Operation>(
         if ctx.cancelled() {
             return Err(StepError::retry(Code::NodeNotHealthy.as_text(), format!("{server}: not yet")));
         }
-        ctx.sleep(LOOK_MS).await;
+        ctx.sleep(rest_ms).await;
     }
 }
 
@@ -120,9 +189,13 @@ mod tests {
         }
     }
 
+    fn watched(status: &NodeStatus) -> Watched {
+        Watched::new(&Started::new(status, 0), 0)
+    }
+
     #[test]
     fn one_run_that_lasts_is_up() {
-        let mut watched = Watched::new(0);
+        let mut watched = watched(&status(NodeState::Running, "first", 7));
         for (at_ms, verdict) in [(0, Verdict::Wait), (SETTLE_MS - 1, Verdict::Wait), (SETTLE_MS, Verdict::Up)]
         {
             assert_eq!(watched.look(Some(&status(NodeState::Running, "first", 7)), at_ms), verdict);
@@ -130,8 +203,31 @@ mod tests {
     }
 
     #[test]
+    fn what_passed_since_the_start_counts_unless_it_crashed_meanwhile_or_the_clock_was_set_back() {
+        let first = status(NodeState::Running, "first", 0);
+        for (began_ms, now_ms, found, verdict) in [
+            (0, SETTLE_MS, &first, Verdict::Up),
+            (0, SETTLE_MS, &status(NodeState::Running, "second", 1), Verdict::Wait),
+            (9 * SETTLE_MS, SETTLE_MS, &first, Verdict::Wait),
+        ] {
+            let mut watched = Watched::new(&Started::new(&first, began_ms), now_ms);
+            assert_eq!(watched.look(Some(found), now_ms), verdict, "{began_ms} {now_ms} {found:?}");
+            let after_ms = now_ms + SETTLE_MS;
+            assert_eq!(watched.look(Some(found), after_ms), Verdict::Up, "{began_ms} {now_ms} {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_next_look_is_when_the_run_may_have_lasted_long_enough() {
+        let first = watched(&status(NodeState::Running, "first", 0));
+        for (at_ms, rest_ms) in [(0, LOOK_MS), (SETTLE_MS - 30, 30), (SETTLE_MS + 5, 1)] {
+            assert_eq!(first.rest_ms(at_ms), rest_ms, "{at_ms}");
+        }
+    }
+
+    #[test]
     fn a_run_after_a_crash_is_waited_for_anew_and_a_third_one_is_too_many() {
-        let mut watched = Watched::new(0);
+        let mut watched = watched(&status(NodeState::Running, "first", 0));
         assert_eq!(watched.look(Some(&status(NodeState::Running, "first", 0)), 0), Verdict::Wait);
         let second = status(NodeState::Running, "second", 1);
         assert_eq!(watched.look(Some(&second), SETTLE_MS), Verdict::Wait);
@@ -142,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_never_runs_is_given_up() {
-        let mut watched = Watched::new(0);
+        let mut watched = watched(&status(NodeState::Created, "first", 0));
         assert_eq!(watched.look(None, 0), Verdict::Wait);
         let stopped = status(NodeState::Stopped, "first", 0);
         assert_eq!(watched.look(Some(&stopped), PATIENCE_MS), Verdict::Wait);
