@@ -222,7 +222,7 @@ fn the_audit_is_verified_beside_the_portal() {
     // What was answered is recorded, though the portal dies in the next moment.
     portal.restart();
     let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(&cookie);
-    assert!(portal.send(list).body.contains("user-create"));
+    assert!(portal.send(list).body.contains("user-create-user"));
     let (status, said) = portal.command(&["audit", "verify"]);
     assert!(!status.success() && said.contains("another portal has"), "{said}");
     assert!(portal.terminate().0.success());

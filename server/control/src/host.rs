@@ -17,6 +17,7 @@ use crate::secrets::random;
 use crate::services::{credentials_key, registry_key, registry_prefix};
 
 pub mod built;
+mod changed;
 pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
@@ -105,8 +106,9 @@ impl ControlPlane {
         spec: HostSpec,
         credentials: Option<TlsCredentials>,
     ) -> Result<HostView, Error> {
-        let result = self.host_edit_checked(caller, id, spec, credentials).await;
-        self.audit.record(caller, "host-edit", &format!("host/{id}"), &result).await;
+        let mut object = format!("host/{id}");
+        let result = self.host_edit_checked(caller, id, spec, credentials, &mut object).await;
+        self.audit.record(caller, "host-edit", &object, &result).await;
         result
     }
 
@@ -123,11 +125,13 @@ impl ControlPlane {
         id: &HostId,
         spec: HostSpec,
         credentials: Option<TlsCredentials>,
+        object: &mut String,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
         let before = self.host_record(id).await?;
         spec.check()?;
         check_pem(credentials.as_ref())?;
+        object.push_str(&changed::told(&before.spec, &spec, credentials.is_some()));
         let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
         let facts = if moved { self.facts_behind(id, &spec, credentials.as_ref()).await? } else { None };
         let _one_at_a_time = self.leading.lock().await;
@@ -207,7 +211,7 @@ impl ControlPlane {
         id: &HostId,
         credentials: RegistryCredentials,
     ) -> Result<HostView, Error> {
-        let object = format!("host/{id}");
+        let object = registry_key(id, &credentials.registry);
         let result = self.host_registry_set_checked(caller, id, credentials).await;
         self.audit.record(caller, "host-registry-set", &object, &result).await;
         result
@@ -240,7 +244,7 @@ impl ControlPlane {
         registry: &str,
     ) -> Result<HostView, Error> {
         let result = self.host_registry_remove_checked(caller, id, registry).await;
-        self.audit.record(caller, "host-registry-remove", &format!("host/{id}"), &result).await;
+        self.audit.record(caller, "host-registry-remove", &registry_key(id, registry), &result).await;
         result
     }
 

@@ -110,10 +110,15 @@ impl ControlPlane {
         if error.is_some_and(|error| error.kind == ErrorKind::NotFound) {
             return own;
         }
-        match self.stored(id.as_str()).await.ok().and_then(|stored| stored.operation.subject) {
+        match self.subject_of(id).await {
             Some(subject) if chain_of(&subject).is_some() => format!("{subject}/{own}"),
             _ => own,
         }
+    }
+
+    /// What an operation is on, for its record.
+    pub(crate) async fn subject_of(&self, id: &OperationId) -> Option<String> {
+        self.stored(id.as_str()).await.ok().and_then(|stored| stored.operation.subject)
     }
 
     async fn steer_checked(

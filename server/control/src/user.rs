@@ -168,9 +168,9 @@ impl ControlPlane {
 
     /// Makes a further user.
     pub async fn user_create(&self, caller: &Caller, new: NewUser) -> Result<UserView, Error> {
-        let object = format!("user/{}", new.name);
+        let (what, object) = (format!("user-create-{}", new.role.as_str()), format!("user/{}", new.name));
         let result = self.user_create_checked(caller, new).await;
-        self.audit.record(caller, "user-create", &object, &result).await;
+        self.audit.record(caller, &what, &object, &result).await;
         result
     }
 
