@@ -21,6 +21,7 @@ use crate::policy::{self, Resource};
 use crate::services::SharedClock;
 
 mod buckets;
+mod ends;
 mod verify;
 
 use buckets::Buckets;
@@ -62,6 +63,8 @@ struct Entry {
 enum Message {
     /// The sender hears when the record is stored.
     Entry(Box<Entry>, oneshot::Sender<()>),
+    /// How an operation ended, with what the store keeps it under until it is recorded.
+    End(Box<Entry>, String, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
     /// Flush, and record what was counted so far.
     Close(oneshot::Sender<()>),
@@ -73,6 +76,8 @@ pub struct AuditLog {
     queue: mpsc::Sender<Message>,
     clock: SharedClock,
     refused: Arc<Mutex<VecDeque<String>>>,
+    /// Held while ends of operations are recorded.
+    ends: Arc<tokio::sync::Mutex<()>>,
     /// Commits so far.
     commits: Arc<AtomicU64>,
 }
@@ -83,7 +88,7 @@ impl AuditLog {
         let (queue, entries) = mpsc::channel(QUEUE);
         let commits = Arc::<AtomicU64>::default();
         tokio::spawn(append(store, key, clock.clone(), entries, commits.clone()));
-        Self { queue, clock, refused: Arc::default(), commits }
+        Self { queue, clock, refused: Arc::default(), ends: Arc::default(), commits }
     }
 
     /// Records the outcome of something that somebody did or tried, and waits until the record is stored: what was
@@ -191,8 +196,7 @@ async fn append(
             count = messages.recv_many(&mut batch, BATCH) => count > 0,
             _ = look.tick() => true,
         };
-        let mut entries = Vec::new();
-        let mut waiting = Vec::new();
+        let (mut entries, mut ends, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut closes = !goes_on;
         for message in batch.drain(..) {
             match message {
@@ -200,6 +204,11 @@ async fn append(
                 Message::Close(done) => {
                     closes = true;
                     waiting.push(done);
+                }
+                Message::End(entry, key, stored) => {
+                    waiting.push(stored);
+                    ends.push(key);
+                    entries.push(*entry);
                 }
                 Message::Entry(entry, stored) => {
                     waiting.push(stored);
@@ -210,7 +219,7 @@ async fn append(
         }
         entries.extend(if closes { buckets.close_all() } else { buckets.close(clock.now_ms()) });
         if !entries.is_empty() {
-            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect()).await;
+            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect(), &ends).await;
             commits.fetch_add(1, Ordering::Relaxed);
         }
         for done in waiting {
@@ -237,13 +246,13 @@ async fn last(store: &Store) -> (i64, String) {
 }
 
 /// Stores a batch; tries until it works, since a record must not be lost while the portal goes on.
-async fn save(store: &Store, records: Vec<AuditRecord>) {
+async fn save(store: &Store, records: Vec<AuditRecord>, ends: &[String]) {
     let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
     if let Some(AuditRecord { view, hash, .. }) = passed {
         tracing::info!(sequence = view.sequence, hash, "the audit has reached this record");
     }
     let mut wait_ms = 50;
-    while let Err(error) = store.audit_append(records.clone()).await {
+    while let Err(error) = store.audit_append_ends(records.clone(), ends).await {
         // The batch may be there and only its answer lost: then it is refused for ever, by its own records.
         if is_stored(store, &records).await {
             return;
@@ -369,7 +378,7 @@ mod tests {
             .collect();
         assert!(!is_stored(&store, &batch).await);
         store.audit_append(batch.clone()).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone())).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone(), &[])).await.unwrap();
         assert_eq!(store.audit_after(0, 10).await.unwrap(), batch);
         let foreign = [AuditRecord { hash: "other".to_owned(), ..record(2) }];
         assert!(!is_stored(&store, &foreign).await, "another record of the same number is not it");

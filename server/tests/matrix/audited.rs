@@ -143,6 +143,8 @@ impl<'a> Audit<'a> {
         let seen = self.seen;
         rows.retain(|row| row["sequence"].as_i64().unwrap() > seen);
         self.seen = rows.first().map_or(seen, |row| row["sequence"].as_i64().unwrap());
+        // How an operation ends is recorded when it does.
+        rows.retain(|row| !row["what"].as_str().unwrap().ends_with("-end"));
         rows
     }
 
