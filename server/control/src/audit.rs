@@ -44,6 +44,8 @@ const COUNTED_EVERY: Duration = Duration::from_secs(5);
 const REFUSED_MAX: usize = 1_024;
 /// Result of what was done.
 const OK: &str = "ok";
+/// Result of what is about to be done.
+const BEGUN: &str = "begun";
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -63,8 +65,8 @@ struct Entry {
 enum Message {
     /// The sender hears when the record is stored.
     Entry(Box<Entry>, oneshot::Sender<()>),
-    /// How an operation ended, with what the store keeps it under until it is recorded.
-    End(Box<Entry>, String, oneshot::Sender<()>),
+    /// How something ended, with what the store keeps it under until it is recorded, if it does.
+    End(Box<Entry>, Option<String>, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
     /// Flush, and record what was counted so far.
     Close(oneshot::Sender<()>),
@@ -102,6 +104,17 @@ impl AuditLog {
         if result.as_ref().is_err_and(|error| error.refusal.is_some()) {
             self.is_first_refusal(&caller.request_id);
         }
+        self.note(caller, what, object, outcome).await;
+    }
+
+    /// Records that somebody is about to change something, which they may: were the portal to end between the change and
+    /// the record of what came of it, this one tells. Operations and transactions need none, since they leave a record
+    /// when they end.
+    pub(crate) async fn begin(&self, caller: &Caller, what: &str, object: &str) {
+        self.note(caller, what, object, BEGUN.to_owned()).await;
+    }
+
+    async fn note(&self, caller: &Caller, what: &str, object: &str, result: String) {
         let entry = Entry {
             at_ms: self.clock.now_ms(),
             user: caller.user.as_ref().map(|user| user.id.clone()),
@@ -109,7 +122,7 @@ impl AuditLog {
             what: what.to_owned(),
             // Names in addresses are whatever somebody asked for: the record keeps as much as tells what it was.
             object: object.chars().take(OBJECT_MAX).collect(),
-            result: outcome,
+            result,
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
         };
@@ -207,7 +220,7 @@ async fn append(
                 }
                 Message::End(entry, key, stored) => {
                     waiting.push(stored);
-                    ends.push(key);
+                    ends.extend(key);
                     entries.push(*entry);
                 }
                 Message::Entry(entry, stored) => {

@@ -91,6 +91,7 @@ impl ControlPlane {
         if let Some(facts) = &record.status.facts {
             self.check_engine(&id, &record.spec.endpoint, &facts.engine_id).await?;
         }
+        self.audit.begin(caller, "host-add", &format!("host/{}", record.spec.name)).await;
         let created = self.services.store.host_create(&record, sealed.as_ref()).await;
         created.map_err(|error| taken(&record.spec.endpoint, error))?;
         self.services.changed("host", &id);
@@ -149,6 +150,7 @@ impl ControlPlane {
             spec.check_held(&held)
         };
         let sealed = credentials.map(|new| self.services.seal(&credentials_key(id), &new)).transpose()?;
+        self.audit.begin(caller, "host-edit", object).await;
         let updated = self.services.store.host_update(id, &spec, sealed.as_ref(), check).await;
         updated.map_err(|error| taken(&spec.endpoint, error))??;
         self.services.forget_agent(id);
@@ -231,6 +233,7 @@ impl ControlPlane {
             return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));
         }
         let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
+        self.audit.begin(caller, "host-registry-set", &sealed.key).await;
         self.services.store.host_secret_put(id, &sealed).await.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.host_view(record).await
@@ -258,6 +261,7 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         check_registry(registry)?;
         let key = registry_key(id, registry);
+        self.audit.begin(caller, "host-registry-remove", &key).await;
         self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.host_view(record).await
@@ -279,6 +283,8 @@ impl ControlPlane {
 
     async fn host_remove_checked(&self, caller: &Caller, id: &HostId) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Host))?;
+        self.host_record(id).await?;
+        self.audit.begin(caller, "host-remove", &format!("host/{id}")).await;
         let store = &self.services.store;
         match store.host_remove(id).await {
             Ok(()) => {}

@@ -149,8 +149,16 @@ impl<'a> Audit<'a> {
     }
 
     /// Notes an answer that left something else in the audit than it should have.
-    fn check(&mut self, asked: &str, answer: &Answer, wanted: Option<(&str, String)>) {
-        let rows = self.fresh();
+    fn check(&mut self, asked: &str, answer: &Answer, wanted: Option<(&str, String)>) -> usize {
+        // What is about to be changed at once is recorded before it is, in the same words.
+        let (begun, rows): (Vec<Value>, Vec<Value>) =
+            self.fresh().into_iter().partition(|row| row["result"] == "begun");
+        let same = |one: &Value, other: &Value| {
+            ["what", "object", "who", "request_id"].iter().all(|field| one[field] == other[field])
+        };
+        if !begun.iter().all(|begun| rows.iter().any(|row| same(begun, row))) {
+            self.wrong.push(format!("{asked}: {begun:?} came to {rows:?}"));
+        }
         let is_right = match (wanted, rows.as_slice()) {
             (None, []) => true,
             (Some((what, object)), [row]) => {
@@ -164,6 +172,7 @@ impl<'a> Audit<'a> {
             let body: String = answer.body.chars().take(200).collect();
             self.wrong.push(format!("{asked}: {} {body} left {rows:?}", answer.status));
         }
+        begun.len()
     }
 }
 
@@ -193,11 +202,17 @@ fn every_server_function_that_changes_something_leaves_a_row() {
             body["user"] = json!("uma");
         }
         let answer = portal.send(Call::post(&format!("/api/{name}")).json(&body).cookie(&admin));
+        let what = (!LOOKS.contains(&name)).then(|| word(name));
+        let begun = audit.check(name, &answer, what.as_deref().map(|what| (what, object(name))));
         if DONE.contains(&name) {
             assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+            // An operation leaves a record when it ends.
+            assert_eq!(
+                begun,
+                usize::from(name != "chain_delete"),
+                "{name} is not recorded before it is done"
+            );
         }
-        let what = (!LOOKS.contains(&name)).then(|| word(name));
-        audit.check(name, &answer, what.as_deref().map(|what| (what, object(name))));
     }
     let password = PASSWORD.replace(' ', "+");
     for name in FORMS {

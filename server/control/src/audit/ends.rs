@@ -1,13 +1,14 @@
-//! How operations ended, for the audit: what was recorded when one was started says only that it began.
+//! How operations and transactions ended of which the audit says only that they began.
 
 use domain::id::UserId;
 use futures::future::join_all;
-use store::OperationEnd;
+use store::{OperationEnd, TransactionRecord};
 use tokio::sync::oneshot;
 use workflow::LogError;
 
 use super::{AuditLog, Entry, Message};
 use crate::ControlPlane;
+use crate::transaction::{SUBMIT, called};
 
 /// Ends that one round records.
 const ROUND: u32 = 200;
@@ -15,7 +16,7 @@ const ROUND: u32 = 200;
 impl AuditLog {
     /// Records an end, and waits without a limit: the store keeps it for the audit until then, and whoever asked again
     /// earlier would record it twice.
-    async fn end(&self, entry: Entry, key: String) {
+    async fn end(&self, entry: Entry, key: Option<String>) {
         let (stored, wait) = oneshot::channel();
         let sent = self.queue.send(Message::End(Box::new(entry), key, stored)).await;
         if sent.is_err() || wait.await.is_err() {
@@ -39,8 +40,26 @@ impl ControlPlane {
         for end in store.operation_ends(ROUND).await? {
             entries.extend(self.entry_of(end).await);
         }
-        join_all(entries.into_iter().map(|(entry, key)| self.audit.end(entry, key))).await;
+        join_all(entries.into_iter().map(|(entry, key)| self.audit.end(entry, Some(key)))).await;
         Ok(())
+    }
+
+    /// Records what became of a transaction that nobody waited for to the end: in the name of whoever submitted it, with
+    /// its id as that of the request. A portal may have ended before it recorded even that it was submitted.
+    pub(crate) async fn record_settled(&self, record: &TransactionRecord) {
+        let view = &record.view;
+        let result = view.error.as_ref().map_or_else(|| "valid".to_owned(), |error| error.code.as_text());
+        let entry = Entry {
+            at_ms: self.services.clock.now_ms(),
+            user: Some(record.user.clone()),
+            who: view.submitted_by.clone(),
+            what: format!("{SUBMIT}-end"),
+            object: called(&view.chain, &view.chaincode),
+            result,
+            request_id: view.id.clone(),
+            address: String::new(),
+        };
+        self.audit.end(entry, None).await;
     }
 
     /// The record of an end, with what the store keeps it under; none while it cannot be made.

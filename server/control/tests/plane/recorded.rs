@@ -138,6 +138,7 @@ async fn refusals_of_nobody_are_counted() {
         rows(&plane, &ada).await[2..],
         [
             " setup portal setup-token-wrong",
+            "ada setup portal begun",
             "ada setup portal ok",
             "ada sign-in user/ada ok",
             " setup portal setup-token-wrong ×1",
@@ -223,6 +224,7 @@ async fn how_an_operation_ended_is_recorded_once_each_time_it_comes_to_rest() {
         rows(&plane, &ada()).await,
         [
             "ada chaincode-deploy chain/demo/chaincode/example02 ok".to_owned(),
+            format!("ada operation-undo chain/demo/operation/{id} begun"),
             format!("ada operation-undo chain/demo/operation/{id} ok"),
             "ada chaincode-deploy-end chain/demo node-unavailable".to_owned(),
             "ada chaincode-deploy-end chain/demo undone".to_owned(),
@@ -236,7 +238,7 @@ async fn how_an_operation_ended_is_recorded_once_each_time_it_comes_to_rest() {
     assert_eq!(settled(&plane, &stop).await.summary.state, OperationState::Done);
     plane.reconcile().await;
     let all = rows(&plane, &ada()).await;
-    assert_eq!(all[4..], ["ada chain-stop chain/demo ok", "ada chain-stop-end chain/demo done"]);
+    assert_eq!(all[5..], ["ada chain-stop chain/demo ok", "ada chain-stop-end chain/demo done"]);
 }
 
 /// Submits something of its own, in a request of its own.
