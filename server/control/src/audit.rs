@@ -107,8 +107,8 @@ impl AuditLog {
         self.note(caller, what, object, outcome).await;
     }
 
-    /// Records that somebody is about to change something, which they may: were the portal to end between the change and
-    /// the record of what came of it, this one tells. Operations and transactions need none, since they leave a record
+    /// Records that somebody is about to change something, which they may: were the portal to end between the change
+    /// and the record of what came of it, this one tells. Operations and transactions need none, since they leave a record
     /// when they end.
     pub(crate) async fn begin(&self, caller: &Caller, what: &str, object: &str) {
         self.note(caller, what, object, BEGUN.to_owned()).await;

@@ -131,7 +131,7 @@ pub fn needs_password(action: Action, noun: Noun) -> bool {
     )
 }
 
-/// Whether somebody of a role, or nobody, may run as chaincode what neither the rules nor the approvals of a host cover.
+/// Whether somebody of a role may run as chaincode what neither the rules nor the approvals of a host cover.
 pub(crate) fn approves_images(role: Option<Role>) -> bool {
     decide(role, Action::Approve, Resource::any(Noun::Chaincode)) == Decision::Allow
 }

@@ -114,8 +114,8 @@ impl ControlPlane {
         };
         match store.transaction_create(&record).await.map_err(crate::error::store)? {
             None => {
-                // The block is waited for long enough to record meanwhile that it was submitted. Until both are done the
-                // row is open: where the portal ends before that, whoever settles it records it.
+                // The block is waited for long enough to record meanwhile that it was submitted. Until both are done
+                // the row is open: where the portal ends before that, whoever settles it records it.
                 let submitted = Ok::<(), Error>(());
                 let recorded = self.audit.record(caller, SUBMIT, object, &submitted);
                 let ((), record) = futures::join!(recorded, self.ordered(&prepared, &endorsed, record));

@@ -44,8 +44,8 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Records what became of a transaction that nobody waited for to the end: in the name of whoever submitted it, with
-    /// its id as that of the request. A portal may have ended before it recorded even that it was submitted.
+    /// Records what became of a transaction that nobody waited for to the end: in the name of whoever submitted it,
+    /// with its id as that of the request. A portal may have ended before it recorded even that it was submitted.
     pub(crate) async fn record_settled(&self, record: &TransactionRecord) {
         let view = &record.view;
         let result = view.error.as_ref().map_or_else(|| "valid".to_owned(), |error| error.code.as_text());

@@ -1,5 +1,5 @@
-//! Ends of operations that wait for their record in the audit. One is written with the state that ends the operation, and
-//! removed with the record: no crash in between loses or doubles it.
+//! Ends of operations that wait for their record in the audit. One is written with the state that ends the operation,
+//! and removed with the record: no crash in between loses or doubles it.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ struct Row {
     result: String,
 }
 
-/// The row of an operation that has just come to rest. It does so once in an epoch, since whoever takes it up raises it.
+/// The row of an operation that has just come to rest: once in an epoch, since whoever takes it up raises that.
 pub(super) fn row(record: &OperationRecord) -> Value {
     let code = record.error.as_ref().map(|failure| failure.code.as_str());
     let result = match record.state {
