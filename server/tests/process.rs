@@ -222,12 +222,12 @@ fn the_audit_is_verified_beside_the_portal() {
     // What was answered is recorded, though the portal dies in the next moment.
     portal.restart();
     let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(&cookie);
-    assert!(portal.send(list).body.contains("user-create"));
+    assert!(portal.send(list).body.contains("user-create-user"));
     let (status, said) = portal.command(&["audit", "verify"]);
     assert!(!status.success() && said.contains("another portal has"), "{said}");
     assert!(portal.terminate().0.success());
     let (status, said) = portal.command(&["audit", "verify"]);
-    assert!(status.success() && said.contains("the audit is whole: 2 records"), "{said}");
+    assert!(status.success() && said.contains("the audit is whole: 4 records"), "{said}");
     portal.replace_key();
     let (status, said) = portal.command(&["audit", "verify"]);
     assert!(!status.success() && said.contains("record 1 of the audit was altered"), "{said}");

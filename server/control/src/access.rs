@@ -33,20 +33,22 @@ impl ControlPlane {
         user: &UserName,
         level: Grant,
     ) -> Result<(), Error> {
+        let (what, object) =
+            (format!("chain-grant-{}", level.as_str()), format!("{}/user/{user}", subject(chain)));
         let result = async {
             self.chain_for(caller, Action::Grant, Noun::Chain, chain).await?;
             if !Grant::GIVEN.contains(&level) {
                 return Err(Error::invalid(Code::LevelNotGiven).on("level"));
             }
             let user = self.person(user).await?;
+            self.audit.begin(caller, &what, &object).await;
             let store = &self.services.store;
             store.grant_put(chain, &user.id, level).await.map_err(crate::error::store)?;
             self.access_changed(chain);
             Ok(())
         }
         .await;
-        let object = format!("{}/user/{user}", subject(chain));
-        self.audit.record(caller, &format!("chain-grant-{}", level.as_str()), &object, &result).await;
+        self.audit.record(caller, &what, &object, &result).await;
         result
     }
 
@@ -57,15 +59,16 @@ impl ControlPlane {
         chain: &ChainName,
         user: &UserName,
     ) -> Result<(), Error> {
+        let object = format!("{}/user/{user}", subject(chain));
         let result = async {
             self.chain_for(caller, Action::Grant, Noun::Chain, chain).await?;
             let user = self.person(user).await?;
+            self.audit.begin(caller, "chain-revoke", &object).await;
             self.services.store.grant_delete(chain, &user.id).await.map_err(crate::error::store)?;
             self.access_changed(chain);
             Ok(())
         }
         .await;
-        let object = format!("{}/user/{user}", subject(chain));
         self.audit.record(caller, "chain-revoke", &object, &result).await;
         result
     }

@@ -21,6 +21,7 @@ use crate::policy::{self, Resource};
 use crate::services::SharedClock;
 
 mod buckets;
+mod ends;
 mod verify;
 
 use buckets::Buckets;
@@ -43,6 +44,8 @@ const COUNTED_EVERY: Duration = Duration::from_secs(5);
 const REFUSED_MAX: usize = 1_024;
 /// Result of what was done.
 const OK: &str = "ok";
+/// Result of what is about to be done.
+const BEGUN: &str = "begun";
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -62,6 +65,8 @@ struct Entry {
 enum Message {
     /// The sender hears when the record is stored.
     Entry(Box<Entry>, oneshot::Sender<()>),
+    /// How something ended, with what the store keeps it under until it is recorded, if it does.
+    End(Box<Entry>, Option<String>, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
     /// Flush, and record what was counted so far.
     Close(oneshot::Sender<()>),
@@ -73,6 +78,8 @@ pub struct AuditLog {
     queue: mpsc::Sender<Message>,
     clock: SharedClock,
     refused: Arc<Mutex<VecDeque<String>>>,
+    /// Held while ends of operations are recorded.
+    ends: Arc<tokio::sync::Mutex<()>>,
     /// Commits so far.
     commits: Arc<AtomicU64>,
 }
@@ -83,7 +90,7 @@ impl AuditLog {
         let (queue, entries) = mpsc::channel(QUEUE);
         let commits = Arc::<AtomicU64>::default();
         tokio::spawn(append(store, key, clock.clone(), entries, commits.clone()));
-        Self { queue, clock, refused: Arc::default(), commits }
+        Self { queue, clock, refused: Arc::default(), ends: Arc::default(), commits }
     }
 
     /// Records the outcome of something that somebody did or tried, and waits until the record is stored: what was
@@ -97,6 +104,17 @@ impl AuditLog {
         if result.as_ref().is_err_and(|error| error.refusal.is_some()) {
             self.is_first_refusal(&caller.request_id);
         }
+        self.note(caller, what, object, outcome).await;
+    }
+
+    /// Records that somebody is about to change something, which they may: were the portal to end between the change
+    /// and the record of what came of it, this one tells. Operations and transactions need none, since they leave a record
+    /// when they end.
+    pub(crate) async fn begin(&self, caller: &Caller, what: &str, object: &str) {
+        self.note(caller, what, object, BEGUN.to_owned()).await;
+    }
+
+    async fn note(&self, caller: &Caller, what: &str, object: &str, result: String) {
         let entry = Entry {
             at_ms: self.clock.now_ms(),
             user: caller.user.as_ref().map(|user| user.id.clone()),
@@ -104,7 +122,7 @@ impl AuditLog {
             what: what.to_owned(),
             // Names in addresses are whatever somebody asked for: the record keeps as much as tells what it was.
             object: object.chars().take(OBJECT_MAX).collect(),
-            result: outcome,
+            result,
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
         };
@@ -191,8 +209,7 @@ async fn append(
             count = messages.recv_many(&mut batch, BATCH) => count > 0,
             _ = look.tick() => true,
         };
-        let mut entries = Vec::new();
-        let mut waiting = Vec::new();
+        let (mut entries, mut ends, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         let mut closes = !goes_on;
         for message in batch.drain(..) {
             match message {
@@ -200,6 +217,11 @@ async fn append(
                 Message::Close(done) => {
                     closes = true;
                     waiting.push(done);
+                }
+                Message::End(entry, key, stored) => {
+                    waiting.push(stored);
+                    ends.extend(key);
+                    entries.push(*entry);
                 }
                 Message::Entry(entry, stored) => {
                     waiting.push(stored);
@@ -210,7 +232,7 @@ async fn append(
         }
         entries.extend(if closes { buckets.close_all() } else { buckets.close(clock.now_ms()) });
         if !entries.is_empty() {
-            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect()).await;
+            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect(), &ends).await;
             commits.fetch_add(1, Ordering::Relaxed);
         }
         for done in waiting {
@@ -237,13 +259,13 @@ async fn last(store: &Store) -> (i64, String) {
 }
 
 /// Stores a batch; tries until it works, since a record must not be lost while the portal goes on.
-async fn save(store: &Store, records: Vec<AuditRecord>) {
+async fn save(store: &Store, records: Vec<AuditRecord>, ends: &[String]) {
     let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
     if let Some(AuditRecord { view, hash, .. }) = passed {
         tracing::info!(sequence = view.sequence, hash, "the audit has reached this record");
     }
     let mut wait_ms = 50;
-    while let Err(error) = store.audit_append(records.clone()).await {
+    while let Err(error) = store.audit_append_ends(records.clone(), ends).await {
         // The batch may be there and only its answer lost: then it is refused for ever, by its own records.
         if is_stored(store, &records).await {
             return;
@@ -369,7 +391,7 @@ mod tests {
             .collect();
         assert!(!is_stored(&store, &batch).await);
         store.audit_append(batch.clone()).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone())).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone(), &[])).await.unwrap();
         assert_eq!(store.audit_after(0, 10).await.unwrap(), batch);
         let foreign = [AuditRecord { hash: "other".to_owned(), ..record(2) }];
         assert!(!is_stored(&store, &foreign).await, "another record of the same number is not it");

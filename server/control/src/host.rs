@@ -17,6 +17,7 @@ use crate::secrets::random;
 use crate::services::{credentials_key, registry_key, registry_prefix};
 
 pub mod built;
+mod changed;
 pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
@@ -90,6 +91,7 @@ impl ControlPlane {
         if let Some(facts) = &record.status.facts {
             self.check_engine(&id, &record.spec.endpoint, &facts.engine_id).await?;
         }
+        self.audit.begin(caller, "host-add", &format!("host/{}", record.spec.name)).await;
         let created = self.services.store.host_create(&record, sealed.as_ref()).await;
         created.map_err(|error| taken(&record.spec.endpoint, error))?;
         self.services.changed("host", &id);
@@ -105,8 +107,9 @@ impl ControlPlane {
         spec: HostSpec,
         credentials: Option<TlsCredentials>,
     ) -> Result<HostView, Error> {
-        let result = self.host_edit_checked(caller, id, spec, credentials).await;
-        self.audit.record(caller, "host-edit", &format!("host/{id}"), &result).await;
+        let mut object = format!("host/{id}");
+        let result = self.host_edit_checked(caller, id, spec, credentials, &mut object).await;
+        self.audit.record(caller, "host-edit", &object, &result).await;
         result
     }
 
@@ -123,11 +126,13 @@ impl ControlPlane {
         id: &HostId,
         spec: HostSpec,
         credentials: Option<TlsCredentials>,
+        object: &mut String,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
         let before = self.host_record(id).await?;
         spec.check()?;
         check_pem(credentials.as_ref())?;
+        object.push_str(&changed::told(&before.spec, &spec, credentials.is_some()));
         let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
         let facts = if moved { self.facts_behind(id, &spec, credentials.as_ref()).await? } else { None };
         let _one_at_a_time = self.leading.lock().await;
@@ -145,6 +150,7 @@ impl ControlPlane {
             spec.check_held(&held)
         };
         let sealed = credentials.map(|new| self.services.seal(&credentials_key(id), &new)).transpose()?;
+        self.audit.begin(caller, "host-edit", object).await;
         let updated = self.services.store.host_update(id, &spec, sealed.as_ref(), check).await;
         updated.map_err(|error| taken(&spec.endpoint, error))??;
         self.services.forget_agent(id);
@@ -207,7 +213,7 @@ impl ControlPlane {
         id: &HostId,
         credentials: RegistryCredentials,
     ) -> Result<HostView, Error> {
-        let object = format!("host/{id}");
+        let object = registry_key(id, &credentials.registry);
         let result = self.host_registry_set_checked(caller, id, credentials).await;
         self.audit.record(caller, "host-registry-set", &object, &result).await;
         result
@@ -227,6 +233,7 @@ impl ControlPlane {
             return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));
         }
         let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
+        self.audit.begin(caller, "host-registry-set", &sealed.key).await;
         self.services.store.host_secret_put(id, &sealed).await.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.host_view(record).await
@@ -240,7 +247,7 @@ impl ControlPlane {
         registry: &str,
     ) -> Result<HostView, Error> {
         let result = self.host_registry_remove_checked(caller, id, registry).await;
-        self.audit.record(caller, "host-registry-remove", &format!("host/{id}"), &result).await;
+        self.audit.record(caller, "host-registry-remove", &registry_key(id, registry), &result).await;
         result
     }
 
@@ -254,6 +261,7 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         check_registry(registry)?;
         let key = registry_key(id, registry);
+        self.audit.begin(caller, "host-registry-remove", &key).await;
         self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.host_view(record).await
@@ -275,6 +283,8 @@ impl ControlPlane {
 
     async fn host_remove_checked(&self, caller: &Caller, id: &HostId) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Host))?;
+        self.host_record(id).await?;
+        self.audit.begin(caller, "host-remove", &format!("host/{id}")).await;
         let store = &self.services.store;
         match store.host_remove(id).await {
             Ok(()) => {}

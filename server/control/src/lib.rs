@@ -149,6 +149,7 @@ impl ControlPlane {
 
     /// Stores everything that waits: nobody asks for anything any more.
     pub async fn close(&self) {
+        self.reconcile_ends().await;
         self.audit.close().await;
         tracing::info!(commits = self.audit_commits(), "the audit is stored");
     }

@@ -104,13 +104,13 @@ impl ControlPlane {
     }
 
     async fn steer(&self, caller: &Caller, id: &OperationId, verb: OperationVerb) -> Result<(), Error> {
-        let result = self.steer_checked(caller, id, verb).await;
-        let object = self.audit_object(id, result.as_ref().err()).await;
         let what = match verb {
             OperationVerb::Cancel => "operation-cancel",
             OperationVerb::Resume => "operation-resume",
             OperationVerb::Undo => "operation-undo",
         };
+        let result = self.steer_checked(caller, id, verb, what).await;
+        let object = self.audit_object(id, result.as_ref().err()).await;
         self.audit.record(caller, what, &object, &result).await;
         result
     }
@@ -122,10 +122,15 @@ impl ControlPlane {
         if error.is_some_and(|error| error.kind == ErrorKind::NotFound) {
             return own;
         }
-        match self.stored(id.as_str()).await.ok().and_then(|stored| stored.operation.subject) {
+        match self.subject_of(id).await {
             Some(subject) if chain_of(&subject).is_some() => format!("{subject}/{own}"),
             _ => own,
         }
+    }
+
+    /// What an operation is on, for its record.
+    pub(crate) async fn subject_of(&self, id: &OperationId) -> Option<String> {
+        self.stored(id.as_str()).await.ok().and_then(|stored| stored.operation.subject)
     }
 
     async fn steer_checked(
@@ -133,11 +138,13 @@ impl ControlPlane {
         caller: &Caller,
         id: &OperationId,
         verb: OperationVerb,
+        what: &str,
     ) -> Result<(), Error> {
         caller.require_user()?;
         let stored = self.stored(id.as_str()).await?;
         self.operation_allows(caller, Action::Read, &stored.operation).await?;
         self.operation_allows(caller, Action::Steer, &stored.operation).await?;
+        self.audit.begin(caller, what, &self.audit_object(id, None).await).await;
         let steered = match verb {
             OperationVerb::Cancel => self.workflow.cancel(id.as_str()).await.map(drop),
             OperationVerb::Resume => self.workflow.resume(id.as_str()).await,

@@ -56,7 +56,8 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
     let holds = |level: Grant| staff || resource.grant.is_some_and(|grant| grant >= level);
     let allowed = match (resource.noun, action) {
         (N::Setup, A::Create) | (N::Session, A::SignIn | A::List | A::Delete) => true,
-        (N::Profile, A::Read | A::Edit) => true,
+        (N::Profile, A::Read | A::Edit) | (N::Token, A::List | A::Create) => true,
+        (N::Token, A::Delete) => resource.own,
         (N::User, A::List | A::Read | A::Create | A::Edit | A::Delete) => admin,
         (N::Setting, A::Read | A::Edit) => admin,
         (N::Audit, A::List) => true,
@@ -67,11 +68,13 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
         (N::Chain, A::List | A::Apply) => true,
         (N::Chain, A::Read) | (N::Node, A::List | A::Read) => holds(Grant::Read),
         (N::Chain, A::Create | A::Edit | A::Start | A::Stop | A::Restart | A::Delete | A::Probe) => staff,
+        (N::Chain, A::Free) => staff,
         (N::Chain, A::Release) => holds(Grant::Owner),
         (N::Chain, A::Grant) => holds(Grant::Manage),
         (N::Channel, A::List | A::Read) | (N::Chaincode, A::List | A::Read) => holds(Grant::Read),
         (N::Channel, A::Create | A::Edit) | (N::Chaincode, A::Deploy) => holds(Grant::Manage),
         (N::Chaincode, A::Invoke | A::Query) => holds(Grant::Use),
+        (N::Chaincode, A::Approve) => staff,
         (N::Identity, A::List | A::Read) => holds(Grant::Read),
         (N::Identity, A::Create | A::Delete | A::Export) => holds(Grant::Manage),
         (N::AdminKey, A::Export) => holds(Grant::Owner),
@@ -118,6 +121,24 @@ pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<
         }
         Decision::Forbid => Err(Error::forbidden().refused(action, resource.noun)),
     }
+}
+
+/// Whether whoever may do it is asked for their password again: the marks of the table. A mark on a part of an action,
+/// such as another role for a user, comes with the action that is made for that part.
+pub fn needs_password(action: Action, noun: Noun) -> bool {
+    use Action as A;
+    use Noun as N;
+    matches!(
+        (noun, action),
+        (N::Token, A::Create | A::Delete)
+            | (N::User | N::Host | N::Chain, A::Delete)
+            | (N::Audit | N::AdminKey, A::Export)
+    )
+}
+
+/// Whether somebody of a role may run as chaincode what neither the rules nor the approvals of a host cover.
+pub(crate) fn approves_images(role: Option<Role>) -> bool {
+    decide(role, Action::Approve, Resource::any(Noun::Chaincode)) == Decision::Allow
 }
 
 /// What the table grants a role as a whole, for what pages offer.
@@ -167,6 +188,11 @@ mod tests {
                 }
             }
         }
+        for noun in Noun::ALL {
+            for action in Action::ALL.into_iter().filter(|action| needs_password(*action, noun)) {
+                writeln!(table, "{noun:?} {action:?} needs the password again").unwrap();
+            }
+        }
         let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy/golden.txt");
         if std::env::var_os("HEDDLE_GOLDEN_WRITE").is_some() {
             std::fs::write(golden, &table).unwrap();
@@ -199,6 +225,17 @@ mod tests {
                     || (noun, action) == (Noun::Setup, Action::Create);
                 let allowed = decide(None, action, Resource::any(noun)) == Decision::Allow;
                 assert_eq!(allowed, open, "{noun:?} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_password_for_what_nobody_may_do() {
+        let own = |noun| Resource::owned(noun, true, None);
+        for noun in Noun::ALL {
+            for action in Action::ALL.into_iter().filter(|action| needs_password(*action, noun)) {
+                let allowed = decide(Some(Role::Admin), action, own(noun)) == Decision::Allow;
+                assert!(allowed && decide(None, action, own(noun)) != Decision::Allow, "{noun:?} {action:?}");
             }
         }
     }

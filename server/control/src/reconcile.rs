@@ -72,6 +72,7 @@ async fn drive_operations(plane: &ControlPlane) {
             Ok(count) => tracing::info!(count, "operations are taken over"),
             Err(error) => tracing::warn!(%error, "operations cannot be recovered now"),
         }
+        plane.reconcile_ends().await;
         plane.purge().await;
         tokio::time::sleep(EVERY).await;
     }
@@ -145,6 +146,7 @@ impl ControlPlane {
         self.reconcile_hosts().await;
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
+        self.reconcile_ends().await;
         self.purge().await;
     }
 
@@ -159,6 +161,12 @@ impl ControlPlane {
         let store = &self.services.store;
         if let Err(error) = store.session_purge(now).await.and(store.delay_purge(now).await) {
             tracing::warn!(%error, "what has expired cannot be removed");
+        }
+    }
+
+    pub(crate) async fn reconcile_ends(&self) {
+        if let Err(error) = self.record_ends().await {
+            tracing::warn!(%error, "ends of operations cannot be recorded now");
         }
     }
 

@@ -90,6 +90,7 @@ impl ControlPlane {
         }
         let hash = self.passwords.hash(password, Role::Admin).await?;
         let record = new_record(name, Role::Admin, hash, self.services.clock.now_ms())?;
+        self.audit.begin(&caller.named(&Ok(record.clone())), "setup", "portal").await;
         match self.services.store.user_create_first(&record).await {
             Ok(()) => {}
             Err(StoreError::Conflict { .. } | StoreError::Taken { .. }) => {

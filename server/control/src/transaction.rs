@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use domain::chain::ChainVerb;
-use domain::name::{ChainName, OrganizationName};
+use domain::name::{ChainName, ChaincodeName, OrganizationName};
 use domain::permission::{Action, Noun};
 use domain::transaction::{CallSpec, QueryView, SubmitView, TransactionState};
 use domain::{Code, Error};
@@ -32,6 +32,8 @@ use pending::{leave_open, settle};
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The word of the audit.
+pub(crate) const SUBMIT: &str = "transaction-submit";
 /// Rows of history on one page.
 const PAGE: u32 = 100;
 
@@ -100,13 +102,22 @@ impl ControlPlane {
     /// Submits a transaction and waits for its block. The same key never submits twice: who sends it again gets
     /// what became of the first.
     pub async fn transaction_submit(&self, caller: &Caller, spec: CallSpec) -> Result<SubmitView, Error> {
-        let object = format!("{}/chaincode/{}", subject(&spec.chain), spec.chaincode);
-        let result = self.submit(caller, spec).await;
-        self.audit.record(caller, "transaction-submit", &object, &result).await;
+        let object = called(&spec.chain, &spec.chaincode);
+        let mut is_recorded = false;
+        let result = self.submit(caller, spec, &object, &mut is_recorded).await;
+        if !is_recorded {
+            self.audit.record(caller, SUBMIT, &object, &result).await;
+        }
         result
     }
 
-    async fn submit(&self, caller: &Caller, spec: CallSpec) -> Result<SubmitView, Error> {
+    async fn submit(
+        &self,
+        caller: &Caller,
+        spec: CallSpec,
+        object: &str,
+        is_recorded: &mut bool,
+    ) -> Result<SubmitView, Error> {
         let mut prepared = self.prepare(caller, Action::Invoke, &spec).await?;
         let user = caller.require_user()?;
         let store = &self.services.store;
@@ -142,7 +153,16 @@ impl ControlPlane {
             asked: Some(self.sealed_call(&user.id, &spec)?),
         };
         match store.transaction_create(&record).await.map_err(crate::error::store)? {
-            None => self.ordered(&prepared, &endorsed, record).await,
+            None => {
+                // The block is waited for long enough to record meanwhile that it was submitted. Until both are done
+                // the row is open: where the portal ends before that, whoever settles it records it.
+                let submitted = Ok::<(), Error>(());
+                let recorded = self.audit.record(caller, SUBMIT, object, &submitted);
+                let ((), record) = futures::join!(recorded, self.ordered(&prepared, &endorsed, record));
+                let result = self.saved(record).await;
+                *is_recorded = result.is_ok();
+                result
+            }
             Some(earlier) => self.repeated(&prepared, &spec, earlier).await,
         }
     }
@@ -193,7 +213,7 @@ impl ControlPlane {
         prepared: &Prepared,
         endorsed: &Endorsed,
         mut record: TransactionRecord,
-    ) -> Result<SubmitView, Error> {
+    ) -> TransactionRecord {
         let Prepared { link, peer, call, .. } = prepared;
         let started = Instant::now();
         if let Err(error) = self.services.network.order(link, peer, &call.channel, endorsed).await {
@@ -201,13 +221,12 @@ impl ControlPlane {
             if !error.is_retryable() {
                 record.view.state = TransactionState::Refused;
                 record.view.error = Some(call_error(&error));
-                return self.saved(record).await;
+                return record;
             }
             record.view.error = Some(call_error(&error));
         }
         record.view.order_ms = Some(millis(started.elapsed()));
-        let record = self.awaited(prepared, record).await;
-        self.saved(record).await
+        self.awaited(prepared, record).await
     }
 
     /// Waits until a transaction stands in a block of the peer; one that does not stays pending.
@@ -343,6 +362,11 @@ impl ControlPlane {
             .map_err(crate::error::store)?;
         Ok(records.into_iter().map(|record| record.view.shortened()).collect())
     }
+}
+
+/// What a call is on, in the audit.
+pub(crate) fn called(chain: &ChainName, chaincode: &ChaincodeName) -> String {
+    format!("{}/chaincode/{chaincode}", subject(chain))
 }
 
 /// Whether the chaincode ran and said no, or its answers differ.

@@ -134,6 +134,7 @@ impl ControlPlane {
     async fn sign_out_everywhere_checked(&self, caller: &Caller) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Session))?;
         let user = caller.require_user()?;
+        self.audit.begin(caller, "sign-out-everywhere", "session").await;
         self.services.store.session_delete_of_user(&user.id).await.map_err(crate::error::store)
     }
 
@@ -168,16 +169,23 @@ impl ControlPlane {
 
     /// Makes a further user.
     pub async fn user_create(&self, caller: &Caller, new: NewUser) -> Result<UserView, Error> {
-        let object = format!("user/{}", new.name);
-        let result = self.user_create_checked(caller, new).await;
-        self.audit.record(caller, "user-create", &object, &result).await;
+        let (what, object) = (format!("user-create-{}", new.role.as_str()), format!("user/{}", new.name));
+        let result = self.user_create_checked(caller, new, &what, &object).await;
+        self.audit.record(caller, &what, &object, &result).await;
         result
     }
 
-    async fn user_create_checked(&self, caller: &Caller, new: NewUser) -> Result<UserView, Error> {
+    async fn user_create_checked(
+        &self,
+        caller: &Caller,
+        new: NewUser,
+        what: &str,
+        object: &str,
+    ) -> Result<UserView, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::User))?;
         let hash = self.passwords.hash(new.password, new.role).await?;
         let record = new_record(new.name, new.role, hash, self.services.clock.now_ms())?;
+        self.audit.begin(caller, what, object).await;
         match self.services.store.user_create(&record).await {
             Ok(()) => Ok(record.view()),
             Err(StoreError::Taken { .. }) => Err(Error::conflict(Code::UserNameTaken).on("name")),

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use agents::NodeRef;
 use async_trait::async_trait;
-use bed::{Bed, SECOND_IMAGE, Template, same};
+use bed::{Bed, SECOND_IMAGE, Template, person, same};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_delete::ChainDelete;
 use control::operations::chain_start::ChainStart;
@@ -27,6 +27,7 @@ use control::operations::chaincode_deploy::{ChaincodeDeploy, Starter};
 use control::operations::demo_create::DemoCreate;
 use control::services::Services;
 use domain::chain::ChainState;
+use domain::id::UserId;
 use domain::name::UserName;
 use domain::permission::Role;
 use store::Store;
@@ -53,6 +54,7 @@ struct Stage<S> {
 impl<S: Scene> Stage<S> {
     async fn play(scene: S, prepare: impl AsyncFn(&Bed)) {
         let store = Store::open("mem://").await.unwrap();
+        person(&store, "otto", Role::Operator).await;
         let mut made = Vec::new();
         for seed in [0, 1] {
             let bed = Bed::new(&store, seed).await;
@@ -105,6 +107,11 @@ impl<S: Scene> Trial for Stage<S> {
 }
 
 async fn nothing(_bed: &Bed) {}
+
+/// Whose choice approves an image.
+fn operator() -> Starter {
+    Starter { id: Some(UserId::new("otto")), name: UserName::parse("otto").unwrap() }
+}
 
 async fn created(bed: &Bed) {
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
@@ -228,8 +235,7 @@ impl Scene for Upgrade {
         let mut spec = bed.deploy_spec();
         (spec.version, spec.image) = ("2".to_owned(), SECOND_IMAGE.to_owned());
         // An image outside of the rules runs because an operator chose it.
-        let starter = Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator };
-        ChaincodeDeploy { spec, starter: Some(starter) }
+        ChaincodeDeploy { spec, starter: Some(operator()) }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {

@@ -13,8 +13,9 @@ pub struct AuditView {
     pub what: String,
     /// The object it was done to: `chain/demo`.
     pub object: String,
-    /// `ok`, or the code of the refusal. Refusals of nobody signed in are counted: `sign-in-failed ×12` stands for
-    /// twelve further ones from the same address within the same minute.
+    /// `ok`, or the code of the refusal. `begun` stands before either where something is changed at once; what takes
+    /// longer leaves a further record when it ends, such as `chain-create-end`. Refusals of nobody signed in are counted:
+    /// `sign-in-failed ×12` stands for twelve further ones from the same address within the same minute.
     pub result: String,
     pub request_id: String,
     pub address: String,

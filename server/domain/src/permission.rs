@@ -105,6 +105,10 @@ pub enum Action {
     Grant,
     Apply,
     Release,
+    /// Give a chain back to the pool without making it anew.
+    Free,
+    /// Let an image run that the host's rules do not name.
+    Approve,
 }
 
 /// The kinds of objects.
@@ -127,11 +131,13 @@ pub enum Noun {
     AdminKey,
     Operation,
     Terminal,
+    /// What a program signs in with in somebody's name.
+    Token,
 }
 
 impl Action {
     /// Every action, in the order of the golden table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::SignIn,
         Self::List,
         Self::Read,
@@ -151,12 +157,14 @@ impl Action {
         Self::Grant,
         Self::Apply,
         Self::Release,
+        Self::Free,
+        Self::Approve,
     ];
 }
 
 impl Noun {
     /// Every noun, in the order of the golden table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Setup,
         Self::Session,
         Self::Profile,
@@ -172,5 +180,6 @@ impl Noun {
         Self::AdminKey,
         Self::Operation,
         Self::Terminal,
+        Self::Token,
     ];
 }

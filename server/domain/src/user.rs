@@ -53,7 +53,10 @@ pub struct NewUser {
 
 /// Checks a password's length for a role. Which words are too common is the server's to know.
 pub fn check_password(password: &str, role: Role) -> Result<(), Error> {
-    let min = if role == Role::Admin { PASSWORD_MIN_ADMIN } else { PASSWORD_MIN };
+    let min = match role {
+        Role::Admin => PASSWORD_MIN_ADMIN,
+        Role::Operator | Role::User => PASSWORD_MIN,
+    };
     let length = password.chars().count();
     if length < min {
         return Err(Error::invalid(Code::PasswordTooShort).with("min", min).on("password"));

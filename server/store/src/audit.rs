@@ -59,13 +59,23 @@ fn row(record: &AuditRecord) -> Value {
 const APPEND: &str =
     "FOR $row IN $rows { CREATE type::record('audit', $row.sequence) SET sequence = $row.sequence,
     at_ms = $row.at_ms, user = $row.user ?? NONE, who = $row.who, what = $row.what, object = $row.object,
-    result = $row.result, request_id = $row.request_id, address = $row.address, hash = $row.hash }";
+    result = $row.result, request_id = $row.request_id, address = $row.address, hash = $row.hash };
+    FOR $end IN $ends { DELETE type::record('operation_end', $end) }";
 
 impl Store {
     /// Appends a batch: all of it or nothing. The numbers are the caller's; one that exists is refused.
     pub async fn audit_append(&self, records: Vec<AuditRecord>) -> Result<(), StoreError> {
+        self.audit_append_ends(records, &[]).await
+    }
+
+    /// The same, and the ends of operations that some of the records are about wait for the audit no longer.
+    pub async fn audit_append_ends(
+        &self,
+        records: Vec<AuditRecord>,
+        ends: &[String],
+    ) -> Result<(), StoreError> {
         let rows: Vec<Value> = records.iter().map(row).collect();
-        self.write(Query::new(APPEND, json!({ "rows": rows })).apart()).await
+        self.write(Query::new(APPEND, json!({ "rows": rows, "ends": ends })).apart()).await
     }
 
     /// Number and hash of the last record.

@@ -31,6 +31,7 @@ pub use database::Store;
 pub use delay::DelayRecord;
 pub use error::StoreError;
 pub use host::HostRecord;
+pub use log::OperationEnd;
 pub use secret::SealedSecret;
 pub use session::SessionRecord;
 pub use transaction::TransactionRecord;

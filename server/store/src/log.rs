@@ -15,6 +15,10 @@ use workflow::{
 use crate::database::{Query, decode, encode};
 use crate::{Store, StoreError};
 
+mod ends;
+
+pub use ends::OperationEnd;
+
 /// Times a change is tried while others change the same operation.
 const TRIES: u32 = 50;
 
@@ -44,6 +48,8 @@ const ALTER: &str = "
     UPDATE type::record('operation', $id) SET open = $open, replica = $replica ?? NONE,
         lease_until_ms = $lease_until_ms, revision = $revision + 1, record = $record;
     IF $free != NULL { DELETE type::record('subject', $free) WHERE operation = $id };
+    IF $end != NULL { UPSERT type::record('operation_end', $end.key)
+        SET key = $end.key, operation = $id, at_ms = $end.at_ms, result = $end.result };
     FOR $step IN $steps { UPSERT type::record('operation_step', $step.key)
         SET operation = $id, number = $step.number, record = $step.record };
     IF $count > 0 { UPSERT type::record('counter', 'event') SET amount = (amount ?? 0) + $count };
@@ -195,7 +201,9 @@ impl Store {
     ) -> Result<(OperationRecord, Vec<EventRecord>), LogError> {
         for _ in 0..TRIES {
             let (mut record, revision) = self.row(id).await?;
+            let was_open = record.state.is_open();
             let beside = change(&mut record)?;
+            let is_at_rest = was_open && !record.state.is_open();
             let bindings = json!({
                 "id": id,
                 "revision": revision,
@@ -204,6 +212,7 @@ impl Store {
                 "lease_until_ms": record.lease_until_ms,
                 "record": encode(&record).map_err(failed)?,
                 "free": beside.free,
+                "end": is_at_rest.then(|| ends::row(&record)),
                 "steps": step_rows(&beside.steps).map_err(failed)?,
                 "events": event_rows(&beside.events).map_err(failed)?,
                 "count": beside.events.len(),

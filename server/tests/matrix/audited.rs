@@ -1,5 +1,5 @@
-//! Whatever changes something leaves one row in the audit, with the word of what was tried and with what came of it;
-//! whatever only looks leaves none. A server function or route that is not known to look has to leave its row.
+//! Whatever changes something leaves one row in the audit, with the word of what was tried, on what, and with what came
+//! of it; whatever only looks leaves none. A server function or route that is not known to look has to leave its row.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,50 @@ const DONE: [&str; 7] = [
 fn word(function: &str) -> String {
     match function {
         "chain_grant" => "chain-grant-use".to_owned(),
+        "user_create" => "user-create-user".to_owned(),
         other => other.replace('_', "-"),
+    }
+}
+
+/// What the audit says that a server function changes, of the fixture or of what the matrix asks for.
+fn object(function: &str) -> String {
+    let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
+    match function {
+        "setup_admin" => "portal".to_owned(),
+        "session_create" => "user/uma".to_owned(),
+        "session_delete" | "session_delete_all" => "session".to_owned(),
+        "user_create" => "user/mona".to_owned(),
+        "chain_create" => "chain/matrix".to_owned(),
+        // None is made.
+        "chain_demo" => "chain".to_owned(),
+        "chain_grant" | "chain_revoke" => format!("{chain}/user/uma"),
+        "channel_create" => format!("{chain}/channel/other"),
+        "host_add" => "host/matrix".to_owned(),
+        "host_edit" => format!("{host} name engine→matrix"),
+        "host_image_approve" | "host_image_revoke" => format!("{host}/image/heddle.local/none:1"),
+        "host_registry_remove" | "host_registry_set" => format!("{host}/registry/registry.example"),
+        other => match other.split_once('_') {
+            Some(("chain", _)) => chain,
+            Some(("chaincode" | "transaction", _)) => format!("{chain}/chaincode/example02"),
+            Some(("channel", _)) => format!("{chain}/channel/mychannel"),
+            Some(("host", _)) => host,
+            Some(("operation", _)) => format!("{chain}/operation/{}", fixture::OPERATION),
+            _ => panic!("what {other} changes is not said"),
+        },
+    }
+}
+
+/// The same of a route.
+fn object_of(path: &str) -> String {
+    let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
+    match path {
+        "/users" => "user/mona".to_owned(),
+        "/hosts/none/images" => host,
+        "/hosts/none/registries" => format!("{host}/registry/registry.example"),
+        "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
+        "/chains/none/access" => format!("{chain}/user/uma"),
+        path if path.starts_with("/chains/none/") => format!("{chain}/organization/org1"),
+        other => panic!("what {other} is about is not said"),
     }
 }
 
@@ -64,7 +107,7 @@ fn word_of_taken(path: &str) -> Option<&'static str> {
         "/preferences" => None,
         "/chains/none/material/org1.tar" => Some("admin-key-export"),
         "/hosts/none/images" => Some("host-image-upload"),
-        "/users" => Some("user-create"),
+        "/users" => Some("user-create-user"),
         "/hosts/none/registries" => Some("host-registry-set"),
         "/hosts/none/approvals" => Some("host-image-approve"),
         "/chains/none/access" => Some("chain-grant-use"),
@@ -103,18 +146,28 @@ impl<'a> Audit<'a> {
         let seen = self.seen;
         rows.retain(|row| row["sequence"].as_i64().unwrap() > seen);
         self.seen = rows.first().map_or(seen, |row| row["sequence"].as_i64().unwrap());
+        // How an operation ends is recorded when it does.
+        rows.retain(|row| !row["what"].as_str().unwrap().ends_with("-end"));
         rows
     }
 
     /// Notes an answer that left something else in the audit than it should have.
-    fn check(&mut self, asked: &str, answer: &Answer, what: Option<&str>) {
-        let rows = self.fresh();
-        let is_right = match (what, rows.as_slice()) {
+    fn check(&mut self, asked: &str, answer: &Answer, wanted: Option<(&str, String)>) -> usize {
+        // What is about to be changed at once is recorded before it is, in the same words.
+        let (begun, rows): (Vec<Value>, Vec<Value>) =
+            self.fresh().into_iter().partition(|row| row["result"] == "begun");
+        let same = |one: &Value, other: &Value| {
+            ["what", "object", "who", "request_id"].iter().all(|field| one[field] == other[field])
+        };
+        if !begun.iter().all(|begun| rows.iter().any(|row| same(begun, row))) {
+            self.wrong.push(format!("{asked}: {begun:?} came to {rows:?}"));
+        }
+        let is_right = match (wanted, rows.as_slice()) {
             (None, []) => true,
-            (Some(what), [row]) => {
+            (Some((what, object)), [row]) => {
                 let result = row["result"].as_str().unwrap();
                 let told = if answer.status < 400 { result == "ok" } else { answer.body.contains(result) };
-                row["what"] == what && told
+                row["what"] == what && row["object"] == object && told
             }
             _ => false,
         };
@@ -122,6 +175,7 @@ impl<'a> Audit<'a> {
             let body: String = answer.body.chars().take(200).collect();
             self.wrong.push(format!("{asked}: {} {body} left {rows:?}", answer.status));
         }
+        begun.len()
     }
 }
 
@@ -151,11 +205,17 @@ fn every_server_function_that_changes_something_leaves_a_row() {
             body["user"] = json!("uma");
         }
         let answer = portal.send(Call::post(&format!("/api/{name}")).json(&body).cookie(&admin));
+        let what = (!LOOKS.contains(&name)).then(|| word(name));
+        let begun = audit.check(name, &answer, what.as_deref().map(|what| (what, object(name))));
         if DONE.contains(&name) {
             assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+            // An operation leaves a record when it ends.
+            assert_eq!(
+                begun,
+                usize::from(name != "chain_delete"),
+                "{name} is not recorded before it is done"
+            );
         }
-        let what = (!LOOKS.contains(&name)).then(|| word(name));
-        audit.check(name, &answer, what.as_deref());
     }
     let password = PASSWORD.replace(' ', "+");
     for name in FORMS {
@@ -167,7 +227,7 @@ fn every_server_function_that_changes_something_leaves_a_row() {
             other => panic!("what {other} leaves in the audit is not said"),
         };
         let answer = portal.send(Call::post(&format!("/api/{name}")).form(&form).cookie(cookie));
-        audit.check(name, &answer, Some(what));
+        audit.check(name, &answer, Some((what, object(name))));
     }
     assert!(audit.wrong.is_empty(), "{}", audit.wrong.join("\n"));
 }
@@ -187,11 +247,13 @@ fn every_route_that_changes_something_or_gives_it_away_leaves_a_row() {
     };
     for (path, _) in READ {
         let call = Call::get(&of_fixture(path)).header("accept", "text/html").cookie(&admin);
-        audit.check(path, &portal.send(call), word_of_read(path));
+        let wanted = word_of_read(path).map(|what| (what, object_of(path)));
+        audit.check(path, &portal.send(call), wanted);
     }
     for (path, form, _) in TAKEN {
         let answer = portal.send(Call::post(&of_fixture(path)).form(form).cookie(&admin));
-        audit.check(&format!("POST {path}"), &answer, word_of_taken(path));
+        let wanted = word_of_taken(path).map(|what| (what, object_of(path)));
+        audit.check(&format!("POST {path}"), &answer, wanted);
     }
     assert!(audit.wrong.is_empty(), "{}", audit.wrong.join("\n"));
 }

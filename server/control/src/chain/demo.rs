@@ -23,7 +23,12 @@ impl ControlPlane {
     /// One click from an engine to a running chain with the sample deployed.
     pub async fn chain_demo(&self, caller: &Caller, idempotency_key: String) -> Result<OperationId, Error> {
         let result = self.chain_demo_checked(caller, idempotency_key).await;
-        self.audit.record(caller, "chain-demo", "chain", &result).await;
+        // Which chain is made is known only now; the same click again leads to the one of the first.
+        let made = match &result {
+            Ok(operation) => self.subject_of(operation).await,
+            Err(_) => None,
+        };
+        self.audit.record(caller, "chain-demo", made.as_deref().unwrap_or("chain"), &result).await;
         result
     }
 

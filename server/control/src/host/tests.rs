@@ -157,7 +157,12 @@ async fn a_host_is_changed_and_the_agent_made_anew() {
     bed.plane.host_edit(&admin(), &host.id, spec, None).await.unwrap();
     bed.plane.audit.flush().await;
     let audit = bed.plane.audit_list(&admin(), None).await.unwrap();
-    assert_eq!(audit.iter().filter(|row| row.what == "host-edit" && row.result == "ok").count(), 2);
+    let edits = audit.iter().filter(|row| row.what == "host-edit" && row.result == "ok");
+    let objects: Vec<&str> = edits.map(|row| row.object.as_str()).collect();
+    let (own, changed) = (format!("host/{}", host.id), format!(" capacity {}→3, ports ", host.spec.capacity));
+    assert_eq!((objects.len(), objects[0]), (2, own.as_str()), "nothing is different the second time");
+    assert!(objects[1].starts_with(&own) && objects[1].contains(&changed), "{objects:?}");
+    assert!(objects[1].ends_with(", rule +registry.example/team"), "{objects:?}");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ impl ControlPlane {
         let names = archive.images().iter().flat_map(|image| &image.names);
         let more = names.filter(|name| node_use(&record.spec, name).is_none()).count();
         self.services.check_approvals(id, more).await.map_err(|error| error.on("archive"))?;
+        self.audit.begin(caller, "host-image-upload", &format!("host/{id}")).await;
         let loaded = agent.load_image(&archive).await.map_err(load_error)?;
         let mut views = Vec::new();
         for facts in loaded {

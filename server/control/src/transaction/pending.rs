@@ -111,6 +111,8 @@ impl ControlPlane {
             Err(error) if error.is_retryable() => return Ok(Asked::Unanswered),
             Err(_) => return Ok(Asked::Open),
         }
+        // Before the row: it is what is found again, were the portal to end in between.
+        self.record_settled(&record).await;
         self.saved(record).await?;
         Ok(Asked::Settled)
     }

@@ -199,6 +199,11 @@ async fn a_submit_that_is_cut_off_anywhere_is_resolved() {
     let settled = history().await;
     let (arrived, open) = (of(&settled, TransactionState::Valid), of(&settled, TransactionState::Pending));
     assert!(open > 0 && open < pending, "{open} of {pending}: some were handed over, some were not");
+    // Whatever was handed over is in the audit, though nobody was told what came of it.
+    plane.audit_list(&ann, None).await.unwrap();
+    let audit = async || bed.services.store.audit_after(0, 10_000).await.unwrap();
+    let submitted = audit().await.into_iter().filter(|row| row.view.what == "transaction-submit");
+    assert!(submitted.count() >= arrived, "{arrived} transactions arrived");
     // Nobody gives up early on what may arrive yet.
     bed.services.clock.sleep(LOST_MS).await;
     plane.reconcile().await;
@@ -207,6 +212,20 @@ async fn a_submit_that_is_cut_off_anywhere_is_resolved() {
     assert_eq!(of(&last, TransactionState::Refused), open);
     let lost = last.iter().find(|row| row.state == TransactionState::Refused).unwrap();
     assert_eq!(lost.error.as_ref().map(|error| error.code), Some(Code::TransactionLost));
+    // What nobody waited for to the end has a record of its own, by the id of the transaction.
+    let ends = audit().await.into_iter().filter(|row| row.view.what == "transaction-submit-end");
+    let ends: BTreeMap<String, String> = ends.map(|row| (row.view.request_id, row.view.result)).collect();
+    let results = |row: &SubmitView| match row.state {
+        TransactionState::Valid => "valid",
+        _ => "transaction-lost",
+    };
+    let waiting = cut.iter().filter(|row| row.state == TransactionState::Pending);
+    let waiting: BTreeSet<&str> =
+        waiting.map(|row| row.id.as_str()).chain([never.view.id.as_str()]).collect();
+    let settled = last.iter().filter(|row| waiting.contains(row.id.as_str()));
+    let wanted: BTreeMap<String, String> =
+        settled.map(|row| (row.id.clone(), results(row).to_owned())).collect();
+    assert_eq!(ends, wanted);
     // The rows tell exactly what the ledger holds.
     let moved = plane.transaction_query(&ann, call("query", &["b"], "query")).await.unwrap().text;
     assert_eq!(moved, (arrived - 1).to_string());

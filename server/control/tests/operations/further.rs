@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use agents::{Agent, Selector};
 use control::network::Network;
-use control::operations::chaincode_deploy::{ChaincodeDeploy, Starter};
+use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
 use control::operations::channel_anchors::ChannelAnchors;
 use control::operations::channel_create::ChannelCreate;
@@ -13,14 +13,13 @@ use control::operations::host_prepare::HostPrepare;
 use control::operations::link_of;
 use domain::chaincode::DeploySpec;
 use domain::channel::{ChannelMember, ChannelSpec};
-use domain::name::{ChannelName, NodeName, OrganizationName, UserName};
+use domain::name::{ChannelName, NodeName, OrganizationName};
 use domain::node::NodeKind;
-use domain::permission::Role;
 use store::ChaincodeRecord;
 use workflow::testkit::Expect;
 
 use super::bed::{Bed, SECOND_IMAGE, same};
-use super::{Scene, Stage, created, deployed, nothing};
+use super::{Scene, Stage, created, deployed, nothing, operator};
 
 fn second() -> ChannelName {
     ChannelName::parse("second").unwrap()
@@ -249,8 +248,7 @@ impl Scene for DeployOver {
 
     fn params(&self, bed: &Bed) -> ChaincodeDeploy {
         let spec = DeploySpec { image: SECOND_IMAGE.to_owned(), ..bed.deploy_spec() };
-        let starter = Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator };
-        ChaincodeDeploy { spec, starter: Some(starter) }
+        ChaincodeDeploy { spec, starter: Some(operator()) }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {

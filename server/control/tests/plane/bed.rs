@@ -13,10 +13,13 @@ use control::topology::ChainPlan;
 use domain::chain::{ChainSpec, ChainState, OrganizationSpec};
 use domain::chaincode::DeploySpec;
 use domain::host::{HostSpec, HostStatus};
-use domain::id::HostId;
-use domain::name::{ChainName, HostName, OrganizationName};
+use domain::id::{HostId, UserId};
+use domain::name::{ChainName, HostName, OrganizationName, UserName};
 use domain::node::NodeKind;
-use store::{ChainRecord, ChaincodeRecord, ChannelRecord, HostRecord, SealedSecret, Store, StoreError};
+use domain::permission::Role;
+use store::{
+    ChainRecord, ChaincodeRecord, ChannelRecord, HostRecord, SealedSecret, Store, StoreError, UserRecord,
+};
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
@@ -47,6 +50,20 @@ async fn wipe(store: &Store, host: &HostId) {
     store.release_block(host, &name).await.unwrap();
     store.chain_delete(&name).await.unwrap();
     store.secret_delete_prefix("chain/").await.unwrap();
+}
+
+/// Makes somebody a person of the portal; their id is their name.
+pub async fn person(store: &Store, name: &str, role: Role) {
+    let record = UserRecord {
+        id: UserId::new(name),
+        name: UserName::parse(name).unwrap(),
+        role,
+        password_hash: String::new(),
+        enabled: true,
+        created_ms: BEGIN_MS,
+        last_sign_in_ms: None,
+    };
+    store.user_create(&record).await.unwrap();
 }
 
 /// The same host behind every address.

@@ -88,6 +88,12 @@ async fn what_fails_the_pre_flight_of_one_host_is_made_on_another_or_said() {
     assert_eq!(demo(&bed, &plane, "second").await, Err(Code::MemoryLow));
     // The same click again is what it was.
     assert!(demo(&bed, &plane, "first").await.is_ok());
+    let audit = plane.audit_list(&caller("ada", Role::Admin), None).await.unwrap();
+    let clicks = audit.iter().rev().filter(|row| row.what == "chain-demo");
+    let objects: Vec<&str> = clicks.map(|row| row.object.as_str()).collect();
+    let chain = objects[0];
+    assert!(chain.starts_with("chain/"), "{objects:?}");
+    assert_eq!(objects, [chain, "chain", chain], "each names the chain that was made, if one was");
     let second = ChainName::parse("demo-2").unwrap();
     assert!(bed.services.store.chain_read(&second).await.unwrap().is_none());
 }

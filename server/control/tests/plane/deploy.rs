@@ -25,7 +25,7 @@ use domain::operation::{OperationState, OperationView, StepState};
 use domain::permission::{Grant, Role};
 use store::Store;
 
-use crate::bed::Bed;
+use crate::bed::{Bed, person};
 use crate::plane;
 
 pub(crate) fn ada() -> Caller {
@@ -273,6 +273,7 @@ async fn uma(bed: &Bed) -> Caller {
 async fn what_staff_deploy_is_approved_as_the_content_that_was_pulled() {
     let bed = running(0).await;
     let (plane, uma) = (plane(bed.services.clone()), uma(&bed).await);
+    person(&bed.services.store, "ada", Role::Admin).await;
     bed.agent.offer_image(OFFERED);
     let spec = DeploySpec { image: OFFERED.to_owned(), ..bed.deploy_spec() };
     let refused = plane.chaincode_deploy(&uma, spec.clone(), "key-of-uma".to_owned()).await.unwrap_err();
@@ -293,6 +294,31 @@ async fn what_staff_deploy_is_approved_as_the_content_that_was_pulled() {
     let next = DeploySpec { version: "2".to_owned(), ..spec };
     let id = plane.chaincode_deploy(&uma, next, "key-of-next".to_owned()).await.unwrap();
     assert_eq!(settled(&plane, &id).await.summary.state, OperationState::Done);
+}
+
+#[tokio::test]
+async fn who_is_no_longer_staff_approves_nothing_by_what_they_started() {
+    let bed = running(0).await;
+    let plane = plane(bed.services.clone());
+    bed.agent.offer_image(OFFERED);
+    // An operator when they asked, a user by the time the image is there.
+    person(&bed.services.store, "otto", Role::User).await;
+    let otto =
+        CallerUser { id: UserId::new("otto"), name: UserName::parse("otto").unwrap(), role: Role::Operator };
+    let otto = Caller { user: Some(otto), ..ada() };
+    let spec = DeploySpec { image: OFFERED.to_owned(), ..bed.deploy_spec() };
+    let id = plane.chaincode_deploy(&otto, spec, "key-of-demoted".to_owned()).await.unwrap();
+    refused_for_its_image(&plane, &id).await;
+    // Whoever takes it up again lends nobody a role.
+    plane.operation_resume(&otto, &id).await.unwrap();
+    refused_for_its_image(&plane, &id).await;
+    assert!(plane.host_image_approvals(&ada(), &bed.host).await.unwrap().is_empty());
+}
+
+/// Waits until a deployment has failed for its image.
+async fn refused_for_its_image(plane: &ControlPlane, id: &OperationId) {
+    let view = settled(plane, id).await;
+    assert_eq!((failure(&view).0, failure(&view).1), ("resolve-image", "image-outside-rules"), "{view:?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use agents::NodeRef;
 use control::ControlPlane;
 use control::caller::Caller;
 use control::operations::chain_create::ChainCreate;
@@ -11,12 +12,14 @@ use control::operations::chaincode_deploy::ChaincodeDeploy;
 use domain::Code;
 use domain::id::{HostId, UserId};
 use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName, UserName};
+use domain::operation::OperationState;
 use domain::permission::{Grant, Role};
 use domain::transaction::CallSpec;
 use futures::future::join_all;
 use store::{SessionRecord, Store};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, person};
+use crate::deploy::{ada, deployed, failure, running, settled};
 use crate::plane;
 use crate::rights::caller;
 use crate::sign_in::PASSWORD;
@@ -135,6 +138,7 @@ async fn refusals_of_nobody_are_counted() {
         rows(&plane, &ada).await[2..],
         [
             " setup portal setup-token-wrong",
+            "ada setup portal begun",
             "ada setup portal ok",
             "ada sign-in user/ada ok",
             " setup portal setup-token-wrong ×1",
@@ -196,6 +200,45 @@ async fn what_is_done_to_an_operation_of_a_chain_stands_below_the_chain() {
     let all = rows(&plane, &ada).await;
     assert!(all.iter().all(|row| row.len() < 400), "{all:?}");
     assert!(all.last().unwrap().starts_with("ada operation-cancel operation/xxx"), "{all:?}");
+}
+
+#[tokio::test]
+async fn how_an_operation_ended_is_recorded_once_each_time_it_comes_to_rest() {
+    let bed = running(1).await;
+    person(&bed.services.store, "ada", Role::Admin).await;
+    let first = plane(bed.services.clone());
+    let peer = NodeRef::new(&bed.services.installation, "demo", "peer1-org1");
+    bed.agent.kill(&peer, 137).unwrap();
+    let view = deployed(&first, bed.deploy_spec(), "ends").await;
+    assert_eq!(failure(&view).1, "node-unavailable");
+    let id = view.summary.id;
+    first.operation_undo(&ada(), &id).await.unwrap();
+    assert_eq!(settled(&first, &id).await.summary.state, OperationState::Undone);
+    // This portal ends before it has recorded either.
+    first.drain(1_000).await;
+    drop(first);
+    let plane = plane(bed.services.clone());
+    plane.close().await;
+    plane.reconcile().await;
+    assert_eq!(
+        rows(&plane, &ada()).await,
+        [
+            "ada chaincode-deploy chain/demo/chaincode/example02 ok".to_owned(),
+            format!("ada operation-undo chain/demo/operation/{id} begun"),
+            format!("ada operation-undo chain/demo/operation/{id} ok"),
+            "ada chaincode-deploy-end chain/demo node-unavailable".to_owned(),
+            "ada chaincode-deploy-end chain/demo undone".to_owned(),
+        ]
+    );
+    let records = plane.audit_list(&ada(), None).await.unwrap();
+    let mut ends = records.iter().filter(|record| record.what.ends_with("-end"));
+    assert!(ends.all(|record| record.request_id == id.as_str()), "{records:?}");
+    assert!(bed.services.store.operation_ends(10).await.unwrap().is_empty());
+    let stop = plane.chain_stop(&ada(), &bed.chain_spec().name).await.unwrap();
+    assert_eq!(settled(&plane, &stop).await.summary.state, OperationState::Done);
+    plane.reconcile().await;
+    let all = rows(&plane, &ada()).await;
+    assert_eq!(all[5..], ["ada chain-stop chain/demo ok", "ada chain-stop-end chain/demo done"]);
 }
 
 /// Submits something of its own, in a request of its own.

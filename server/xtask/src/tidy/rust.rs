@@ -1,4 +1,5 @@
-//! Rules about Rust sources that need their syntax: length of functions, names of modules, queries built from text.
+//! Rules about Rust sources that need their syntax: length of functions, names of modules, queries built from text,
+//! rights decided beside the table.
 
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -8,6 +9,9 @@ use super::Finding;
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const MODULE_NAMES_BANNED: [&str; 4] = ["util", "common", "misc", "helpers"];
+
+/// The one place that decides rights.
+const POLICY: &str = "server/control/src/policy.rs";
 
 /// Checks one source file.
 pub fn check(name: &str, content: &str) -> Vec<Finding> {
@@ -92,6 +96,30 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         }
         visit::visit_expr_method_call(self, call);
     }
+
+    fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
+        use syn::BinOp::{Eq, Ge, Gt, Le, Lt, Ne};
+        let compares = matches!(binary.op, Eq(_) | Ge(_) | Gt(_) | Le(_) | Lt(_) | Ne(_));
+        if compares && self.name != POLICY && (is_role(&binary.left) || is_role(&binary.right)) {
+            let line = binary.span().start().line;
+            let text = "rights are decided in policy.rs: ask it instead of comparing roles";
+            self.findings.push(Finding::at(self.name, line, text));
+        }
+        visit::visit_expr_binary(self, binary);
+    }
+}
+
+/// True for `Role::Admin` and the like, with or without what stands before it.
+fn is_role(side: &syn::Expr) -> bool {
+    match side {
+        syn::Expr::Path(path) => {
+            let segments: Vec<_> = path.path.segments.iter().rev().take(2).collect();
+            matches!(segments.as_slice(), [_, kind] if kind.ident == "Role")
+        }
+        syn::Expr::Reference(reference) => is_role(&reference.expr),
+        syn::Expr::Paren(paren) => is_role(&paren.expr),
+        _ => false,
+    }
 }
 
 /// Finds `format!` anywhere in an argument.
@@ -150,6 +178,19 @@ mod tests {
         check(r#"String::from(format!("SELECT {x}"))"#, 1);
         check(r#""SELECT * FROM $x""#, 0);
         assert!(texts("a.rs", r#"fn f() { let a = format!("{x}"); }"#).is_empty());
+    }
+
+    #[test]
+    fn rights_beside_the_table() {
+        let check = |name: &str, condition: &str, expect| {
+            let content = format!("fn f() -> bool {{ {condition} }}");
+            assert_eq!(texts(name, &content).len(), expect, "{condition}");
+        };
+        check("a.rs", "user.role >= Role::Operator", 1);
+        check("a.rs", "Some(&role) == Some(&x) && &domain::permission::Role::Admin != &role", 1);
+        check("a.rs", "(Role::User) < role || role == (Role::User)", 2);
+        check(POLICY, "role == Role::Admin", 0);
+        check("a.rs", "Role::parse(text) == other && kind == Kind::Role", 0);
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl ControlPlane {
         let missing = || Error::not_found_as(Code::ImageNotOnHost).with("image", image).on("image");
         let facts = facts.ok_or_else(missing)?;
         no_volumes(&facts)?;
+        self.audit.begin(caller, "host-image-approve", &audited(id, image)).await;
         self.services.approve(&record.id, &facts, user.name.as_str()).await
     }
 
@@ -73,6 +74,7 @@ impl ControlPlane {
     ) -> Result<(), Error> {
         policy::authorize(caller, Action::Prepare, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
+        self.audit.begin(caller, "host-image-revoke", &audited(id, image)).await;
         self.services.revoke(&record.id, image).await
     }
 }
