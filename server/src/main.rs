@@ -29,8 +29,9 @@ fn main() -> ExitCode {
         Err(ReadError::Flags(error)) => error.exit(),
         Err(error) => return refuse(&error),
     };
-    for warning in config::environment::warnings(std::env::vars_os().map(|(name, _)| name)) {
-        terminal::tell(&warning);
+    match config::environment::check(std::env::vars_os().map(|(name, _)| name)) {
+        Ok(warnings) => warnings.iter().for_each(|warning| terminal::tell(warning)),
+        Err(error) => return refuse(&error),
     }
     if let Some(Command::Config { what: ConfigCommand::Print }) = read.config.command {
         let shown = std::io::stdout().write_all(read.print().as_bytes());

@@ -406,11 +406,16 @@ fn the_token_is_told_however_little_is_logged() {
 }
 
 #[test]
-fn a_mistyped_variable_and_a_wrong_level_are_told() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
-    let told = command.env("HEDDLE_LISEN", "x").args(["config", "print"]).output().unwrap();
-    let said = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.status.success() && said.contains("did you mean HEDDLE_LISTEN?"), "{said}");
+fn a_mistyped_variable_and_a_wrong_level_are_refused() {
+    let with = |variable: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+        let told = command.env(variable, "x").args(["config", "print"]).output().unwrap();
+        (told.status.success(), String::from_utf8_lossy(&told.stderr).into_owned())
+    };
+    let (started, said) = with("HEDDLE_DATTA");
+    assert!(!started && said.contains("did you mean HEDDLE_DATA?"), "{said}");
+    let (started, said) = with("HEDDLE_SERVICE_HOST");
+    assert!(started && said.contains("no option reads HEDDLE_SERVICE_HOST"), "{said}");
     for wrong in ["verbose", "info,control=loud"] {
         let refused = Command::new(env!("CARGO_BIN_EXE_heddle"))
             .args(["--log", wrong, "--data", "/nonexistent/heddle"])

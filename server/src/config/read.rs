@@ -107,7 +107,7 @@ pub(super) fn nearest<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
     let plain = |text: &str| text.replace('_', "-").to_ascii_lowercase();
     let key = plain(key);
     let best = keys.iter().map(|known| (distance(&key, &plain(known)), known)).min()?;
-    (best.0 <= 3.min(key.len() / 2 + 1)).then_some(best.1.as_str())
+    (best.0 <= 3.min(key.len() / 2)).then_some(best.1.as_str())
 }
 
 /// Letters to add, to leave out or to change until two words are the same.
