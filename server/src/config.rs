@@ -17,6 +17,9 @@ use network::Network;
 /// How much may be logged, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// Minutes that a session may be made to last: long enough to read a page, and at most a day.
+const SESSION_MINUTES: std::ops::RangeInclusive<i64> = 5..=24 * 60;
+
 /// Raises, runs and uses permissioned blockchains from the browser.
 ///
 /// Each option can be given as a flag, by its environment variable or in a TOML file, where its name is the key:
@@ -80,6 +83,39 @@ pub struct Config {
     /// Folder with the built pages.
     #[arg(long, env = "HEDDLE_SITE", global = true, default_value = "target/site")]
     pub site: PathBuf,
+
+    /// Minutes without a request after which a session ends, from 5 to 1440.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_IDLE",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "30",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_idle: u16,
+
+    /// Minutes after which a session ends in any case, from 5 to 1440.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_MAX",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "720",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_max: u16,
+
+    /// The same for the sessions of admins.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_MAX_ADMIN",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "480",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_max_admin: u16,
 
     /// What is logged: a level, or a level for each part, such as `info,control=debug`.
     #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn", value_parser = log_levels)]
@@ -270,6 +306,19 @@ mod tests {
         for bad in ["", "verbose", "info,control=loud", "info,", "control", "info,control="] {
             let error = Config::try_parse_from(["heddle", "--log", bad]).unwrap_err().to_string();
             assert!(error.contains("--log") && error.contains("no level"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_session_lasts_from_minutes_to_a_day() {
+        let config =
+            Config::try_parse_from(["heddle", "--session-idle=5", "--session-max-admin=1440"]).unwrap();
+        assert_eq!((config.session_idle, config.session_max, config.session_max_admin), (5, 720, 1_440));
+        for option in ["--session-idle", "--session-max", "--session-max-admin"] {
+            for minutes in ["4", "1441", "0", "-30", "30m", ""] {
+                let error = Config::try_parse_from(["heddle".to_owned(), format!("{option}={minutes}")]);
+                assert!(error.unwrap_err().to_string().contains(option), "{option} {minutes}");
+            }
         }
     }
 

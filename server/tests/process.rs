@@ -98,6 +98,24 @@ fn a_session_in_use_goes_on() {
     assert!((0..3).filter(|_| ask().header("set-cookie").is_some()).count() <= 1);
 }
 
+#[test]
+fn how_long_a_session_lasts_is_an_option() {
+    let mut portal = Portal::start(&["--session-idle=7", "--session-max=9", "--session-max-admin=8"]);
+    let cookie = portal.set_up();
+    let user = json!({ "user": { "name": "uma", "role": "user", "password": PASSWORD } });
+    let made = portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie));
+    assert!(made.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=420")), "{made:?}");
+    let cookies = [cookie, portal.sign_in("uma")];
+    assert!(portal.terminate().0.success());
+    portal.edit_store(async |store| {
+        for (cookie, minutes) in cookies.iter().zip([8, 9]) {
+            let (_, id) = cookie.split_once('=').unwrap();
+            let session = store.session_read(&hex::encode(Sha256::digest(id)), 0).await.unwrap().unwrap();
+            assert_eq!(session.absolute_expires_ms - session.created_ms, minutes * 60_000);
+        }
+    });
+}
+
 /// Notes other ends of a session than it has, in the store of a portal that has ended.
 async fn end_session(store: &Store, cookie: &str, idle_ms: i64, absolute_ms: i64) {
     let (_, id) = cookie.split_once('=').unwrap();
