@@ -1,4 +1,4 @@
-//! Rules that look at lines: promises without an issue, and markup that would break the pages' security policy.
+//! Rules that look at text: promises without an issue, and markup that would break the pages' security policy.
 
 use super::Finding;
 
@@ -8,14 +8,13 @@ const PROMISES: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 const FOREIGN: [&str; 4] = ["Cargo.lock", "package-lock.json", "go.sum", "LICENSE"];
 
 /// What a page must not contain, and why.
-const MARKUP: [(&str, &str); 3] = [
+const MARKUP: [(&str, &str); 2] = [
     ("inner_html", "text is never set as markup"),
-    (
-        "<textarea>{",
-        "a text area takes its content as the property `value`, or it loses its first line break",
-    ),
     (" style=", "inline styles are refused by the security policy: use a class"),
 ];
+
+/// The one element whose content the server's pages do not escape.
+const AREA: (&str, &str) = ("<textarea", "</textarea>");
 
 /// How a form of a page may be sent. Without its script a form that says nothing puts what was typed into the address.
 const SENDING: [&str; 2] = ["<form method=\"post\"", "<form method=\"dialog\""];
@@ -42,7 +41,46 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
             }
         }
     }
+    if page {
+        findings.extend(filled_areas(content).into_iter().map(|number| {
+            let reason =
+                "a text area takes its content as the property `value`: as children it is not escaped";
+            Finding::at(name, number, reason)
+        }));
+    }
     findings
+}
+
+/// Lines where a text area begins that has content, or whose end cannot be found.
+fn filled_areas(content: &str) -> Vec<usize> {
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    let code: Vec<&str> = content.lines().map(|line| if is_comment(line) { "" } else { line }).collect();
+    let code = code.join("\n");
+    let filled = |begin: usize| {
+        let tag = &code[begin + AREA.0.len()..];
+        let Some(end) = end_of_tag(tag) else { return true };
+        let closed = tag[..end].ends_with('/');
+        !closed && tag[end + 1..].split_once(AREA.1).is_none_or(|(inside, _)| !inside.trim().is_empty())
+    };
+    let begins = code.match_indices(AREA.0).map(|(begin, _)| begin).filter(|begin| filled(*begin));
+    begins.map(|begin| code[..begin].matches('\n').count() + 1).collect()
+}
+
+/// Where the bracket stands that ends a tag. Those within brackets and texts, and in arrows, do not count.
+fn end_of_tag(tag: &str) -> Option<usize> {
+    let (mut depth, mut in_text, mut before) = (0_usize, false, ' ');
+    for (at, letter) in tag.char_indices() {
+        match letter {
+            '"' if before != '\\' => in_text = !in_text,
+            _ if in_text => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '>' if depth == 0 && !matches!(before, '-' | '=') => return Some(at),
+            _ => {}
+        }
+        before = letter;
+    }
+    None
 }
 
 /// True when the line begins a form; the components whose names begin like one are not meant.
@@ -87,11 +125,41 @@ mod tests {
 
     #[test]
     fn markup_that_pages_must_not_have() {
-        for bad in ["<div inner_html=x/>", "<textarea>{text}</textarea>", "<p style=\"color: red\">"] {
+        for bad in ["<div inner_html=x/>", "<p style=\"color: red\">"] {
             assert_eq!(check("app/src/pages/a.rs", bad).len(), 1, "{bad}");
             assert!(check("server/src/a.rs", bad).is_empty(), "{bad}");
         }
-        for good in ["// never inner_html", "<link rel=stylesheet/>", "<textarea prop:value=x>"] {
+        for good in ["// never inner_html", "<link rel=stylesheet/>"] {
+            assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
+        }
+    }
+
+    #[test]
+    fn text_areas_have_no_content() {
+        let bad = [
+            ("<textarea>{text}</textarea>", 1),
+            ("<textarea class=\"a>b\" rows=3>{text}</textarea>", 1),
+            ("view! {\n  <textarea\n    name=name\n  >\n    {text}\n  </textarea>\n}", 2),
+            (
+                "<textarea></textarea>\n<textarea on:input=move |_| { a > b; }>{move || text.get()}</textarea>",
+                2,
+            ),
+            ("<textarea on:input=|_| -> () { done() } id=x>words</textarea>", 1),
+            ("<textarea prop:value=x>", 1),
+            ("<textarea prop:value=x", 1),
+        ];
+        for (text, line) in bad {
+            let found: Vec<String> =
+                check("app/src/pages/a.rs", text).into_iter().map(|finding| finding.place).collect();
+            assert_eq!(found, [format!("app/src/pages/a.rs:{line}")], "{text}");
+            assert!(check("server/src/a.rs", text).is_empty(), "{text}");
+        }
+        for good in [
+            "<textarea prop:value=x/>{text}",
+            "<textarea\n  prop:value={move || if a > b { \"}\" } else { c }}\n></textarea>{text}",
+            "<textarea>\n</textarea>",
+            "// never <textarea>{text}</textarea>",
+        ] {
             assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
         }
     }
