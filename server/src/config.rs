@@ -138,6 +138,11 @@ pub enum Command {
         #[command(subcommand)]
         what: AuditCommand,
     },
+    /// The key that seals every secret.
+    Key {
+        #[command(subcommand)]
+        what: KeyCommand,
+    },
 }
 
 /// What is done with the audit.
@@ -145,6 +150,14 @@ pub enum Command {
 pub enum AuditCommand {
     /// Reads the audit of a portal that is stopped, and names the first record that was altered or is missing.
     Verify,
+}
+
+/// What is done with the key.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Puts a new key in the place of the one of a portal that is stopped, and seals every secret with it. Backups of
+    /// the data folder from before need the former key: keep it with them.
+    Rotate,
 }
 
 /// What is done with the options.

@@ -4,6 +4,8 @@
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
+#[path = "process/keys.rs"]
+mod keys;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

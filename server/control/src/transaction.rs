@@ -27,6 +27,7 @@ mod repeat;
 pub(crate) use choice::LastWrites;
 use choice::Place;
 use pending::{leave_open, settle};
+pub(crate) use repeat::place as sealed_place;
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
