@@ -13,6 +13,7 @@ use control::key::{KeyError, audit_key};
 use control::network::native::NativeNetwork;
 use control::services::{Connector, Services};
 use domain::host::{Endpoint, HostSpec, TlsCredentials};
+use domain::network::Network;
 use store::{Store, StoreError};
 use workflow::{Settings, SystemClock};
 use zeroize::Zeroizing;
@@ -81,7 +82,7 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
         vault,
         Arc::new(SystemClock),
         Arc::new(NativeNetwork::default()),
-        connector(),
+        connector(config.engine_networks.clone()),
         config.local_socket(),
     )
     .with_built(BeingBuilt::told_by(config.images_being_built.clone()));
@@ -117,9 +118,9 @@ async fn open(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-/// Makes agents: Docker engines by socket or by TCP with mutual TLS.
-fn connector() -> Connector {
-    Arc::new(|spec: &HostSpec, credentials: Option<&TlsCredentials>| {
+/// Makes agents: Docker engines by socket, or by TCP with mutual TLS in these networks, or in any where none is named.
+fn connector(networks: Vec<Network>) -> Connector {
+    Arc::new(move |spec: &HostSpec, credentials: Option<&TlsCredentials>| {
         let endpoint = match (&spec.endpoint, credentials) {
             (Endpoint::Local { path }, _) => DockerEndpoint::Unix { path: path.into() },
             (Endpoint::Tcp { address, port }, Some(tls)) => DockerEndpoint::Tcp {
@@ -142,9 +143,29 @@ fn connector() -> Connector {
             bind_address,
             client_address: spec.client_address.clone(),
             network_range: spec.network_range,
+            allowed_networks: networks.clone(),
             ..DockerOptions::default()
         };
         let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
         Ok(agent)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::name::HostName;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn engines_are_called_in_the_named_networks_only() {
+        let made = rcgen::generate_simple_self_signed(["engine".to_owned()]).unwrap();
+        let (certificate_pem, key_pem) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let credentials = TlsCredentials { ca_pem: certificate_pem.clone(), certificate_pem, key_pem };
+        let endpoint = Endpoint::Tcp { address: "192.0.2.1".to_owned(), port: 2_376 };
+        let spec = HostSpec { endpoint, ..HostSpec::local(HostName::parse("far").unwrap(), "/e.sock") };
+        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()]);
+        let failure = connect(&spec, Some(&credentials)).unwrap().probe().await.unwrap_err();
+        assert_eq!((failure.stage, failure.remedy), (ProbeStage::Address, Remedy::UseOtherAddress));
+    }
 }

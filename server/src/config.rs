@@ -6,13 +6,11 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 use clap::{Parser, Subcommand};
+use domain::network::Network;
 use tracing_subscriber::EnvFilter;
 
 pub mod environment;
-pub mod network;
 pub mod read;
-
-use network::Network;
 
 /// How much may be logged, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -74,6 +72,17 @@ pub struct Config {
     /// engine can be added as a host.
     #[arg(long, env = "HEDDLE_LOCAL_ENGINE", global = true)]
     pub local_engine: Option<String>,
+
+    /// Networks in which the portal may call container engines and the nodes on them, such as `10.0.0.0/8`. Without it,
+    /// every network but this machine's own and those of metadata services.
+    #[arg(
+        long,
+        env = "HEDDLE_ENGINE_NETWORKS",
+        global = true,
+        value_name = "ADDR[,ADDR…]",
+        value_delimiter = ','
+    )]
+    pub engine_networks: Vec<Network>,
 
     /// File with the names of images that are being built for the local engine, one in a line. Whoever starts the portal
     /// and builds them keeps it.

@@ -231,7 +231,7 @@ mod tests {
             let value = match key.as_str() {
                 "listen" => "127.0.0.1:1",
                 "public-url" => "https://p.example/",
-                "behind-proxy" => "10.0.0.0/8",
+                "behind-proxy" | "engine-networks" => "10.0.0.0/8",
                 "log" => "warn",
                 "session-idle" | "session-max" | "session-max-admin" => "45",
                 _ => "/a/path",
