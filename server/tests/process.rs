@@ -162,7 +162,8 @@ fn with_tls_the_cookie_is_bound_to_it_and_nothing_else_is_spoken() {
     );
     for path in ["/", "/login", "/healthz", "/pkg/nothing.js", "/nothing"] {
         let answer = portal.send(Call::get(path));
-        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
+        let strict = answer.header("strict-transport-security");
+        assert_eq!(strict, Some("max-age=31536000; includeSubDomains"), "{path}");
     }
     let read = Call::post("/api/user_list").json(&json!({})).cookie(&made.cookie().unwrap());
     assert_eq!(portal.send(read).status, 200);
