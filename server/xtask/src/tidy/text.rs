@@ -16,6 +16,10 @@ const MARKUP: [(&str, &str); 2] = [
 /// The one element whose content the server's pages do not escape.
 const AREA: (&str, &str) = ("<textarea", "</textarea>");
 
+/// What leads elsewhere, and how an address may begin there that needs no further look.
+const ADDRESSES: [&str; 3] = [" href=", " src=", " formaction="];
+const OWN: [&str; 3] = ["\"", "format!(\"/", "safe_url("];
+
 /// How a form of a page may be sent. Without its script a form that says nothing puts what was typed into the address.
 const SENDING: [&str; 2] = ["<form method=\"post\"", "<form method=\"dialog\""];
 
@@ -34,6 +38,10 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
         if page && !line.trim_start().starts_with("//") {
             let bad = MARKUP.iter().filter(|(pattern, _)| line.contains(pattern));
             findings.extend(bad.map(|(_, reason)| Finding::at(name, number, *reason)));
+            if has_foreign_address(line) {
+                let reason = "an address out of data goes through `safe_url`, or it may be a script";
+                findings.push(Finding::at(name, number, reason));
+            }
             if has_form(line) && !SENDING.iter().any(|begin| line.contains(begin)) {
                 let reason =
                     "a form begins with method=\"post\" or \"dialog\", or secrets end up in addresses";
@@ -81,6 +89,16 @@ fn end_of_tag(tag: &str) -> Option<usize> {
         before = letter;
     }
     None
+}
+
+/// True when an address is read out of data where it stands, or computed there. A name alone passes: what it is bound to
+/// cannot be seen in the line.
+fn has_foreign_address(line: &str) -> bool {
+    let values = ADDRESSES.iter().flat_map(|attribute| line.split(attribute).skip(1));
+    values.filter(|value| !OWN.iter().any(|begin| value.starts_with(begin))).any(|value| {
+        let word = value.split(|next: char| next.is_whitespace() || next == '>').next().unwrap_or_default();
+        word == "move" || word.contains(['.', '{', '|', '!'])
+    })
 }
 
 /// True when the line begins a form; the components whose names begin like one are not meant.
@@ -159,6 +177,30 @@ mod tests {
             "<textarea\n  prop:value={move || if a > b { \"}\" } else { c }}\n></textarea>{text}",
             "<textarea>\n</textarea>",
             "// never <textarea>{text}</textarea>",
+        ] {
+            assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
+        }
+    }
+
+    #[test]
+    fn addresses_out_of_data_are_made_safe() {
+        for bad in [
+            "<a href=one.url.clone()>",
+            "<a class=\"x\" href={address}>",
+            "<img src=move || address.get()/>",
+            "<a href=format!(\"{url}\")>",
+            "<a href=\"/\">{x}</a> <a href=one.url>",
+        ] {
+            assert_eq!(check("app/src/pages/a.rs", bad).len(), 1, "{bad}");
+            assert!(check("server/src/a.rs", bad).is_empty(), "{bad}");
+        }
+        for good in [
+            "<a href=\"/hosts\">",
+            "<a href=format!(\"/hosts/{}\", one.id)>",
+            "<a href=safe_url(&one.url).to_owned()>",
+            "<a href=address>{one.url}</a>",
+            "<a href=file(\"profile\", \"json\") rel=\"external\">",
+            "<link rel=\"stylesheet\" href=style/>",
         ] {
             assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
         }
