@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 use clap::{Parser, Subcommand};
+use domain::network::Network;
 use tracing_subscriber::EnvFilter;
 
 pub mod environment;
-pub mod network;
 pub mod read;
-
-use network::Network;
 
 /// How much may be logged, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Minutes that a session may be made to last: long enough to read a page, and at most a day.
+const SESSION_MINUTES: std::ops::RangeInclusive<i64> = 5..=24 * 60;
 
 /// Raises, runs and uses permissioned blockchains from the browser.
 ///
@@ -72,6 +73,17 @@ pub struct Config {
     #[arg(long, env = "HEDDLE_LOCAL_ENGINE", global = true)]
     pub local_engine: Option<String>,
 
+    /// Networks in which the portal may call container engines and the nodes on them, such as `10.0.0.0/8`. Without it,
+    /// every network but this machine's own and those of metadata services.
+    #[arg(
+        long,
+        env = "HEDDLE_ENGINE_NETWORKS",
+        global = true,
+        value_name = "ADDR[,ADDR…]",
+        value_delimiter = ','
+    )]
+    pub engine_networks: Vec<Network>,
+
     /// File with the names of images that are being built for the local engine, one in a line. Whoever starts the portal
     /// and builds them keeps it.
     #[arg(long, env = "HEDDLE_IMAGES_BEING_BUILT", global = true, hide = true)]
@@ -80,6 +92,39 @@ pub struct Config {
     /// Folder with the built pages.
     #[arg(long, env = "HEDDLE_SITE", global = true, default_value = "target/site")]
     pub site: PathBuf,
+
+    /// Minutes without a request after which a session ends, from 5 to 1440.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_IDLE",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "30",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_idle: u16,
+
+    /// Minutes after which a session ends in any case, from 5 to 1440.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_MAX",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "720",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_max: u16,
+
+    /// The same for the sessions of admins.
+    #[arg(
+        long,
+        env = "HEDDLE_SESSION_MAX_ADMIN",
+        global = true,
+        value_name = "MINUTES",
+        default_value = "480",
+        value_parser = clap::value_parser!(u16).range(SESSION_MINUTES)
+    )]
+    pub session_max_admin: u16,
 
     /// What is logged: a level, or a level for each part, such as `info,control=debug`.
     #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn", value_parser = log_levels)]
@@ -102,6 +147,11 @@ pub enum Command {
         #[command(subcommand)]
         what: AuditCommand,
     },
+    /// The key that seals every secret.
+    Key {
+        #[command(subcommand)]
+        what: KeyCommand,
+    },
 }
 
 /// What is done with the audit.
@@ -109,6 +159,14 @@ pub enum Command {
 pub enum AuditCommand {
     /// Reads the audit of a portal that is stopped, and names the first record that was altered or is missing.
     Verify,
+}
+
+/// What is done with the key.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Puts a new key in the place of the one of a portal that is stopped, and seals every secret with it. Backups of
+    /// the data folder from before need the former key: keep it with them.
+    Rotate,
 }
 
 /// What is done with the options.
@@ -270,6 +328,19 @@ mod tests {
         for bad in ["", "verbose", "info,control=loud", "info,", "control", "info,control="] {
             let error = Config::try_parse_from(["heddle", "--log", bad]).unwrap_err().to_string();
             assert!(error.contains("--log") && error.contains("no level"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_session_lasts_from_minutes_to_a_day() {
+        let config =
+            Config::try_parse_from(["heddle", "--session-idle=5", "--session-max-admin=1440"]).unwrap();
+        assert_eq!((config.session_idle, config.session_max, config.session_max_admin), (5, 720, 1_440));
+        for option in ["--session-idle", "--session-max", "--session-max-admin"] {
+            for minutes in ["4", "1441", "0", "-30", "30m", ""] {
+                let error = Config::try_parse_from(["heddle".to_owned(), format!("{option}={minutes}")]);
+                assert!(error.unwrap_err().to_string().contains(option), "{option} {minutes}");
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use config::read::ReadError;
-use config::{AuditCommand, Command, Config, ConfigCommand};
+use config::{AuditCommand, Command, Config, ConfigCommand, KeyCommand};
 use control::audit::Verdict;
 
 #[cfg(feature = "bench")]
@@ -13,6 +13,7 @@ mod bench;
 mod compose;
 mod config;
 mod http;
+mod key;
 mod router;
 mod routes;
 mod serve;
@@ -29,8 +30,9 @@ fn main() -> ExitCode {
         Err(ReadError::Flags(error)) => error.exit(),
         Err(error) => return refuse(&error),
     };
-    for warning in config::environment::warnings(std::env::vars_os().map(|(name, _)| name)) {
-        terminal::tell(&warning);
+    match config::environment::check(std::env::vars_os().map(|(name, _)| name)) {
+        Ok(warnings) => warnings.iter().for_each(|warning| terminal::tell(warning)),
+        Err(error) => return refuse(&error),
     }
     if let Some(Command::Config { what: ConfigCommand::Print }) = read.config.command {
         let shown = std::io::stdout().write_all(read.print().as_bytes());
@@ -71,6 +73,14 @@ async fn run(config: Arc<Config>) -> Result<ExitCode, compose::StartError> {
         let told = writeln!(std::io::stdout(), "{verdict}").is_ok();
         let whole = matches!(verdict, Verdict::Whole { .. });
         return Ok(if told && whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    if let Some(Command::Key { what: KeyCommand::Rotate }) = config.command {
+        let replaced = key::rotate(&config).await?;
+        let (secrets, calls, path) = (replaced.secrets, replaced.calls, config.key_path());
+        let text = format!("sealed with a new key: {secrets} secrets, {calls} calls of the history");
+        let told =
+            writeln!(std::io::stdout(), "{text}\nback {} up, apart from the data folder", path.display());
+        return Ok(if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let portal = compose::build(&config).await?;
     router::serve(&config, portal).await.map(|()| ExitCode::SUCCESS)

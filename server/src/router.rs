@@ -24,7 +24,7 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 use crate::compose::{Portal, StartError};
 use crate::config::Config;
-use crate::http::session::Sessions;
+use crate::http::session::{Longest, Sessions};
 use crate::http::{
     assets, caller, carried, downloads, events, foreign, forms, headers, images, logs, packages, panics,
 };
@@ -35,8 +35,6 @@ use crate::tls::{Certificate, LOOK};
 
 /// Largest body of a request; arguments of a call are the largest input.
 const BODY_MAX: usize = 4 * 1_024 * 1_024;
-/// A session ends after this long without a request.
-const IDLE_MINUTES: i64 = 30;
 /// Browsers keep a cookie of such a name only with TLS, for the whole host and for no other.
 const SECURE_COOKIE: &str = "__Host-heddle_sid";
 /// Time for running steps after the signal to stop.
@@ -72,13 +70,14 @@ pub fn router(config: &Arc<Config>, portal: &Portal, calls: TaskTracker) -> Resu
     // Cookies ignore ports: the name keeps two portals on one machine apart.
     let plain = format!("heddle_sid_{}", portal.store.installation());
     let secure = config.is_secure();
-    let sessions = SessionManagerLayer::new(Sessions::new(portal.store.clone()))
+    let idle = time::Duration::minutes(config.session_idle.into());
+    let sessions = SessionManagerLayer::new(Sessions::new(portal.store.clone(), Longest::of(config)))
         .with_name(if secure { SECURE_COOKIE.to_owned() } else { plain })
         .with_secure(secure)
         .with_path("/")
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_expiry(Expiry::OnInactivity(time::Duration::minutes(IDLE_MINUTES)));
+        .with_expiry(Expiry::OnInactivity(idle));
     let table = |group| -> Router { of_group(group).with_state(portal.plane.clone()) };
     Ok(table(Group::Ordinary)
         .merge(pages)

@@ -4,6 +4,8 @@
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
+#[path = "process/keys.rs"]
+mod keys;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -98,6 +100,24 @@ fn a_session_in_use_goes_on() {
     assert!((0..3).filter(|_| ask().header("set-cookie").is_some()).count() <= 1);
 }
 
+#[test]
+fn how_long_a_session_lasts_is_an_option() {
+    let mut portal = Portal::start(&["--session-idle=7", "--session-max=9", "--session-max-admin=8"]);
+    let cookie = portal.set_up();
+    let user = json!({ "user": { "name": "uma", "role": "user", "password": PASSWORD } });
+    let made = portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie));
+    assert!(made.header("set-cookie").is_some_and(|cookie| cookie.contains("Max-Age=420")), "{made:?}");
+    let cookies = [cookie, portal.sign_in("uma")];
+    assert!(portal.terminate().0.success());
+    portal.edit_store(async |store| {
+        for (cookie, minutes) in cookies.iter().zip([8, 9]) {
+            let (_, id) = cookie.split_once('=').unwrap();
+            let session = store.session_read(&hex::encode(Sha256::digest(id)), 0).await.unwrap().unwrap();
+            assert_eq!(session.absolute_expires_ms - session.created_ms, minutes * 60_000);
+        }
+    });
+}
+
 /// Notes other ends of a session than it has, in the store of a portal that has ended.
 async fn end_session(store: &Store, cookie: &str, idle_ms: i64, absolute_ms: i64) {
     let (_, id) = cookie.split_once('=').unwrap();
@@ -142,7 +162,8 @@ fn with_tls_the_cookie_is_bound_to_it_and_nothing_else_is_spoken() {
     );
     for path in ["/", "/login", "/healthz", "/pkg/nothing.js", "/nothing"] {
         let answer = portal.send(Call::get(path));
-        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
+        let strict = answer.header("strict-transport-security");
+        assert_eq!(strict, Some("max-age=31536000; includeSubDomains"), "{path}");
     }
     let read = Call::post("/api/user_list").json(&json!({})).cookie(&made.cookie().unwrap());
     assert_eq!(portal.send(read).status, 200);
@@ -406,11 +427,16 @@ fn the_token_is_told_however_little_is_logged() {
 }
 
 #[test]
-fn a_mistyped_variable_and_a_wrong_level_are_told() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
-    let told = command.env("HEDDLE_LISEN", "x").args(["config", "print"]).output().unwrap();
-    let said = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.status.success() && said.contains("did you mean HEDDLE_LISTEN?"), "{said}");
+fn a_mistyped_variable_and_a_wrong_level_are_refused() {
+    let with = |variable: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+        let told = command.env(variable, "x").args(["config", "print"]).output().unwrap();
+        (told.status.success(), String::from_utf8_lossy(&told.stderr).into_owned())
+    };
+    let (started, said) = with("HEDDLE_DATTA");
+    assert!(!started && said.contains("did you mean HEDDLE_DATA?"), "{said}");
+    let (started, said) = with("HEDDLE_SERVICE_HOST");
+    assert!(started && said.contains("no option reads HEDDLE_SERVICE_HOST"), "{said}");
     for wrong in ["verbose", "info,control=loud"] {
         let refused = Command::new(env!("CARGO_BIN_EXE_heddle"))
             .args(["--log", wrong, "--data", "/nonexistent/heddle"])

@@ -21,6 +21,7 @@ pub mod channel;
 mod error;
 mod explain;
 pub mod host;
+pub mod key;
 pub mod keyring;
 pub mod material;
 pub mod network;

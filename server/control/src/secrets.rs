@@ -4,6 +4,7 @@
 
 use aes_gcm_siv::aead::{Aead, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// Bytes of a key-encryption key and of a data key.
@@ -68,6 +69,11 @@ impl Vault {
         let context = self.context(place);
         let data_key = decrypt(&self.key[..], context.as_bytes(), wrapped)?;
         decrypt(&data_key, context.as_bytes(), rest)
+    }
+
+    /// Bytes made from the key for the use that a word names; nobody makes the key from them.
+    pub(crate) fn derive(&self, word: &[u8]) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(Sha256::new().chain_update(word).chain_update(&self.key[..]).finalize().to_vec())
     }
 
     fn context(&self, place: &str) -> String {

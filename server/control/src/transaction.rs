@@ -29,6 +29,7 @@ pub(crate) use choice::LastWrites;
 use choice::{Chosen, Place};
 pub(crate) use heights::Heights;
 use pending::{leave_open, settle};
+pub(crate) use repeat::place as sealed_place;
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);

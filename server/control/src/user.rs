@@ -62,12 +62,13 @@ impl ControlPlane {
         let (name, sender) = (short(&folded), neighbourhood(&caller.address));
         let address = format!("address:{sender}");
         let own = format!("own:{sender} {name}");
-        let account = if self.is_own(&own).await? {
-            format!("account-at:{sender} {name}")
-        } else {
-            format!("account:{name}")
-        };
-        let keys = [(account.as_str(), FREE_FAILURES), (address.as_str(), FREE_FAILURES_ADDRESS)];
+        let is_own = self.is_own(&own).await?;
+        let account = if is_own { format!("account-at:{sender} {name}") } else { format!("account:{name}") };
+        let mut keys = vec![(account.as_str(), FREE_FAILURES)];
+        // Behind one address may be a whole office: whoever guesses there keeps nobody out who was in before.
+        if !is_own {
+            keys.push((address.as_str(), FREE_FAILURES_ADDRESS));
+        }
         // Who has to wait anyway does not stand in line.
         self.not_delayed(&keys).await?;
         let turn = self.passwords.turn().await?;

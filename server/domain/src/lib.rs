@@ -11,6 +11,7 @@ pub mod error;
 pub mod host;
 pub mod id;
 pub mod name;
+pub mod network;
 pub mod node;
 pub mod operation;
 pub mod permission;

@@ -64,7 +64,7 @@ fn an_organization_may_run_both_kinds_of_nodes() {
 #[test]
 fn bft_blocks_list_the_consenters_and_their_quorum() {
     for (orderers, quorum) in [(4, 3), (7, 5)] {
-        let block = make(&bft(&Network::new(orderers))).unwrap();
+        let block = make(&Network::new(orderers).bft()).unwrap();
         assert_eq!(genesis::verify(&block).unwrap().consensus, "BFT");
         let root = root(&block);
         let orderer = root.groups.get("Orderer").unwrap();
@@ -84,7 +84,7 @@ fn impossible_profiles_are_refused_by_name() {
     let network = Network::new(4);
     let other = Network::new(1);
     let check = |change: &dyn Fn(&mut ChannelProfile), expect: fn(&GenesisError) -> bool| {
-        let mut profile = bft(&network);
+        let mut profile = network.bft();
         change(&mut profile);
         let error = make(&profile).unwrap_err();
         assert!(expect(&error), "{error:?}");
@@ -161,20 +161,6 @@ fn the_export_has_the_layout_of_cryptogen() {
         let file = files.iter().find(|file| file.path == path);
         assert_eq!(file.map(|file| file.secret), Some(secret), "{path}");
     }
-}
-
-fn bft(network: &Network) -> ChannelProfile {
-    let consenters =
-        (1..).zip(&network.orderers.nodes).map(|(id, (host, sign, tls))| genesis::BftConsenter {
-            id,
-            host: host.clone(),
-            port: 7050,
-            msp_id: network.orderers.msp_id.into(),
-            identity_pem: sign.cert_pem.clone(),
-            client_tls_pem: tls.cert_pem.clone(),
-            server_tls_pem: tls.cert_pem.clone(),
-        });
-    network.profile(FabricVersion::V3, Consensus::Bft(consenters.collect()))
 }
 
 fn consenters(profile: &mut ChannelProfile) -> &mut Vec<genesis::BftConsenter> {

@@ -1,6 +1,7 @@
 //! Our genesis blocks against those of Fabric's own programs, made from the same material.
 //!
-//! Needs `configtxgen` and `configtxlator`; the environment variable `HEDDLE_FABRIC_BIN` names their folder.
+//! Needs `configtxgen` and `configtxlator`; the environment variable `HEDDLE_FABRIC_BIN` names their folder, and
+//! `HEDDLE_FABRIC_BIN_3` that of those of Fabric 3.1, which alone read BFT.
 
 #![expect(clippy::unwrap_used, reason = "test code: a panic is how a test fails")]
 
@@ -22,6 +23,8 @@ use fabric::{
 use prost::Message;
 use serde_json::Value;
 
+#[path = "genesis/decoded.rs"]
+mod decoded;
 #[path = "genesis/fixture.rs"]
 mod fixture;
 
@@ -54,6 +57,30 @@ fn configtxgen_inspects_what_configtxlator_decodes() {
         let consenters = "/data/data/0/payload/data/config/channel_group/groups/Orderer/values/ConsensusType\
                           /value/metadata/consenters";
         assert_eq!(seen.pointer(consenters).unwrap().as_array().unwrap().len(), orderers);
+    }
+}
+
+/// What our pages show of a configuration is what the official program reads in it.
+#[test]
+fn raft_configurations_are_shown_as_configtxlator_decodes_them() {
+    let Some(tools) = Tools::find("raft_configurations_are_shown_as_configtxlator_decodes_them") else {
+        return;
+    };
+    for (orderers, version) in [(1, FabricVersion::V2_5), (3, FabricVersion::V3)] {
+        let block = genesis::block(&Network::new(orderers).raft(version), NOW_S, NONCE).unwrap();
+        decoded::check(&tools.decode("common.Block", &block), &block);
+    }
+}
+
+#[test]
+fn blocks_of_fabric_3_are_shown_as_its_configtxlator_decodes_them() {
+    let Some(tools) = Tools::find_3() else { return };
+    let profiles = [Network::new(4).bft(), Network::new(7).bft(), Network::new(3).raft(FabricVersion::V3)];
+    for profile in profiles {
+        let block = genesis::block(&profile, NOW_S, NONCE).unwrap();
+        let theirs = tools.decode("common.Block", &block);
+        decoded::check(&theirs, &block);
+        decoded::check_consenters(&theirs, &block);
     }
 }
 
@@ -138,9 +165,17 @@ struct Tools {
 
 impl Tools {
     fn find(test: &str) -> Option<Self> {
-        let Some(bin) = std::env::var_os("HEDDLE_FABRIC_BIN") else {
-            let mut out = std::io::stdout();
-            writeln!(out, "skipped: HEDDLE_FABRIC_BIN names no programs ({test})").unwrap();
+        Self::named_by("HEDDLE_FABRIC_BIN", &format!("HEDDLE_FABRIC_BIN names no programs ({test})"))
+    }
+
+    /// Those of Fabric 3.1.
+    fn find_3() -> Option<Self> {
+        Self::named_by("HEDDLE_FABRIC_BIN_3", "no Fabric 3.1 tools")
+    }
+
+    fn named_by(variable: &str, missing: &str) -> Option<Self> {
+        let Some(bin) = std::env::var_os(variable) else {
+            writeln!(std::io::stdout(), "skipped: {missing}").unwrap();
             return None;
         };
         Some(Self { bin: bin.into(), folder: tempfile::tempdir().unwrap() })

@@ -1,4 +1,4 @@
-//! Variables of the environment that look like options and are none: a mistyped one would be silently without effect.
+//! Variables of the environment that look like options and are none: a mistyped one would be without effect.
 
 use std::ffi::OsString;
 
@@ -12,35 +12,76 @@ const PREFIX: &str = "HEDDLE_";
 /// Variables of the tools and tests around the portal.
 const OTHERS: [&str; 6] = ["TEST_", "FABRIC_", "STORE_CHILD_", "GOLDEN", "BIN", "CHROMIUM"];
 
-/// A warning for each variable that no option reads.
-pub fn warnings(names: impl Iterator<Item = OsString>) -> Vec<String> {
-    let command = Config::command();
-    let known = command.get_arguments().filter_map(|argument| argument.get_env());
-    let known: Vec<String> = known.map(|name| name.to_string_lossy().into_owned()).collect();
-    let names = names.filter_map(|name| name.into_string().ok());
-    let unknown = names.filter(|name| is_ours(name) && !known.contains(name));
-    let warning = |name: String| match nearest(&name, &known) {
-        Some(near) => format!("warning: no option reads {name}; did you mean {near}?"),
-        None => format!("warning: no option reads {name}"),
-    };
-    unknown.map(warning).collect()
+/// A variable whose name is nearly that of an option: with it left out, the portal would start as if nothing had been
+/// said, with another data folder for one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no option reads the variable {name} of the environment; did you mean {near}? Correct it or unset it"
+)]
+pub struct Mistyped {
+    name: String,
+    near: String,
 }
 
-fn is_ours(name: &str) -> bool {
-    name.strip_prefix(PREFIX).is_some_and(|rest| !OTHERS.iter().any(|other| rest.starts_with(other)))
+/// A warning for each variable that no option reads. Nearly an option's name is refused; any other may be of somebody
+/// else, such as those that Kubernetes makes of the names of services.
+pub fn check(names: impl Iterator<Item = OsString>) -> Result<Vec<String>, Mistyped> {
+    let command = Config::command();
+    let known = command.get_arguments().filter_map(|argument| argument.get_env());
+    let known: Vec<String> = known.filter_map(|name| Some(bare(name.to_str()?)?.to_owned())).collect();
+    let mut warnings = Vec::new();
+    for name in names.filter_map(|name| name.into_string().ok()) {
+        let Some(rest) = bare(&name).filter(|rest| !is_other(rest) && !known.iter().any(|one| one == rest))
+        else {
+            continue;
+        };
+        if let Some(near) = nearest(rest, &known) {
+            let near = format!("{PREFIX}{near}");
+            return Err(Mistyped { name, near });
+        }
+        warnings.push(format!("warning: no option reads {name}"));
+    }
+    Ok(warnings)
+}
+
+/// What stands behind the beginning of the portal's variables.
+fn bare(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)
+}
+
+fn is_other(rest: &str) -> bool {
+    OTHERS.iter().any(|other| rest.starts_with(other))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn checked(names: &[&str]) -> Result<Vec<String>, Mistyped> {
+        check(names.iter().map(OsString::from))
+    }
+
     #[test]
-    fn a_mistyped_variable_is_named_with_the_nearest_right_one() {
-        let names = [
-            "HEDDLE_LISEN",
+    fn a_mistyped_variable_is_refused_with_the_nearest_right_one() {
+        let cases = [
+            ("HEDDLE_LISEN", "HEDDLE_LISTEN"),
+            ("HEDDLE_DATTA", "HEDDLE_DATA"),
+            ("HEDDLE_DTAA", "HEDDLE_DATA"),
+            ("HEDDLE_data", "HEDDLE_DATA"),
+            ("HEDDLE_LOGS", "HEDDLE_LOG"),
+            ("HEDDLE_TLS_CERTT", "HEDDLE_TLS_CERT"),
+            ("HEDDLE_PUBLICURL", "HEDDLE_PUBLIC_URL"),
+        ];
+        for (name, near) in cases {
+            let refused = Mistyped { name: name.to_owned(), near: near.to_owned() };
+            assert_eq!(checked(&["HEDDLE_SITE", name]), Err(refused));
+        }
+    }
+
+    #[test]
+    fn what_others_set_is_no_reason_to_refuse() {
+        let known = [
             "HEDDLE_LISTEN",
-            "HEDDLE_TLS_CERTT",
-            "HEDDLE_SOMETHING_ELSE",
             "HEDDLE_TEST_DOCKER",
             "HEDDLE_FABRIC_BIN",
             "HEDDLE_GOLDEN_WRITE",
@@ -50,13 +91,21 @@ mod tests {
             "HEDDLES",
             "PATH",
         ];
+        assert_eq!(checked(&known), Ok(Vec::new()));
+        let strange = [
+            "HEDDLE_PORT",
+            "HEDDLE_PORT_3000_TCP",
+            "HEDDLE_PORT_3000_TCP_ADDR",
+            "HEDDLE_PORT_3000_TCP_PROTO",
+            "HEDDLE_SERVICE_HOST",
+            "HEDDLE_SERVICE_PORT",
+            "HEDDLE_SERVICE_PORT_HTTP",
+            "HEDDLE_HOST",
+            "HEDDLE_TAG",
+        ];
         assert_eq!(
-            warnings(names.iter().map(OsString::from)),
-            [
-                "warning: no option reads HEDDLE_LISEN; did you mean HEDDLE_LISTEN?",
-                "warning: no option reads HEDDLE_TLS_CERTT; did you mean HEDDLE_TLS_CERT?",
-                "warning: no option reads HEDDLE_SOMETHING_ELSE",
-            ]
+            checked(&strange),
+            Ok(strange.map(|name| format!("warning: no option reads {name}")).to_vec())
         );
     }
 }

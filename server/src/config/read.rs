@@ -26,7 +26,7 @@ pub enum ReadError {
     Toml(PathBuf, String),
     #[error("the file of options {file}: there is no option `{key}`{hint}")]
     Unknown { file: PathBuf, key: String, hint: String },
-    #[error("the file of options {0}: `{1}` must be a text, or a list of texts")]
+    #[error("the file of options {0}: `{1}` must be a text, a whole number or a list of texts")]
     Shape(PathBuf, String),
 }
 
@@ -94,6 +94,7 @@ fn file(path: &Path) -> Result<BTreeMap<String, String>, ReadError> {
 fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
         DeValue::Array(items) => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             texts.filter(|texts| !texts.is_empty()).map(|texts| texts.join(","))
@@ -107,7 +108,7 @@ pub(super) fn nearest<'a>(key: &str, keys: &'a [String]) -> Option<&'a str> {
     let plain = |text: &str| text.replace('_', "-").to_ascii_lowercase();
     let key = plain(key);
     let best = keys.iter().map(|known| (distance(&key, &plain(known)), known)).min()?;
-    (best.0 <= 3.min(key.len() / 2 + 1)).then_some(best.1.as_str())
+    (best.0 <= 3.min(key.len() / 2)).then_some(best.1.as_str())
 }
 
 /// Letters to add, to leave out or to change until two words are the same.
@@ -189,6 +190,12 @@ mod tests {
     }
 
     #[test]
+    fn a_number_needs_no_quotes() {
+        let read = options("session-idle = 45\nsession-max = \"90\"\n", &[]).unwrap();
+        assert_eq!((read.config.session_idle, read.config.session_max), (45, 90));
+    }
+
+    #[test]
     fn the_environment_is_told_apart_from_the_default() {
         // The parser reads the environment of the process: cargo's own variable is there in every test.
         let known = Config::command().mut_arg("site", |argument| argument.env("CARGO_MANIFEST_DIR"));
@@ -224,8 +231,9 @@ mod tests {
             let value = match key.as_str() {
                 "listen" => "127.0.0.1:1",
                 "public-url" => "https://p.example/",
-                "behind-proxy" => "10.0.0.0/8",
+                "behind-proxy" | "engine-networks" => "10.0.0.0/8",
                 "log" => "warn",
+                "session-idle" | "session-max" | "session-max-admin" => "45",
                 _ => "/a/path",
             };
             let line = format!("{key} = {value:?}");
@@ -240,7 +248,8 @@ mod tests {
         assert!(text("lisen = \"x\"").contains("did you mean `listen`?"), "{}", text("lisen = \"x\""));
         assert!(text("public_url = \"x\"").contains("`public-url`?"));
         assert!(!text("colour = \"x\"").contains("did you mean"));
-        assert!(text("listen = 3000").contains("must be a text"));
+        assert!(text("listen = true").contains("must be a text"));
+        assert!(text("listen = 3000").contains("--listen"));
         assert!(text("listen = ").contains("is not TOML"));
         assert!(text("listen = \"nowhere\"").contains("--listen"));
         let flag = options("", &["--publc-url=https://p.example"]).unwrap_err().to_string();

@@ -51,7 +51,7 @@ pub async fn strict_transport(State(config): State<Arc<Config>>, request: Reques
         || request.extensions().get::<Client>().is_some_and(|client| client.forwarded_https);
     let mut response = next.run(request).await;
     if secure {
-        let value = HeaderValue::from_static("max-age=31536000");
+        let value = HeaderValue::from_static("max-age=31536000; includeSubDomains");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response

@@ -10,6 +10,8 @@ use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 
+use crate::config::Config;
+
 /// Key under which a session holds the signed-in user's id.
 pub const USER: &str = "user";
 /// Key under which a session holds the last minute of its use.
@@ -18,23 +20,34 @@ pub const SEEN: &str = "seen";
 const ROLE: &str = "role";
 const ADDRESS: &str = "address";
 const AGENT: &str = "agent";
-const HOUR_MS: i64 = 60 * 60 * 1_000;
+const MINUTE_MS: i64 = 60 * 1_000;
 
-/// Nothing extends a session beyond this; who may do everything signs in more often.
-fn absolute_ms(role: &str) -> i64 {
-    if role == "admin" { 8 * HOUR_MS } else { 12 * HOUR_MS }
+/// How long a session lasts at most, in milliseconds. Nothing extends it; who may do everything signs in more often.
+#[derive(Clone, Copy, Debug)]
+pub struct Longest {
+    admin_ms: i64,
+    other_ms: i64,
+}
+
+impl Longest {
+    /// As the options say.
+    pub fn of(config: &Config) -> Self {
+        let millis = |minutes: u16| i64::from(minutes) * MINUTE_MS;
+        Self { admin_ms: millis(config.session_max_admin), other_ms: millis(config.session_max) }
+    }
 }
 
 /// The store of sessions.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     store: Store,
+    longest: Longest,
 }
 
 impl Sessions {
     /// Sessions in the portal's database.
-    pub fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: Store, longest: Longest) -> Self {
+        Self { store, longest }
     }
 }
 
@@ -52,10 +65,11 @@ fn backend(error: StoreError) -> Error {
     Error::Backend("the session store does not answer".to_owned())
 }
 
-fn row(record: &Record) -> Result<SessionRecord> {
+fn row(record: &Record, longest: Longest) -> Result<SessionRecord> {
     let now_ms = millis(OffsetDateTime::now_utc());
     let text = |key: &str| record.data.get(key).and_then(|value| value.as_str()).unwrap_or_default();
     let data = serde_json::to_value(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
+    let lasts_ms = if text(ROLE) == "admin" { longest.admin_ms } else { longest.other_ms };
     Ok(SessionRecord {
         id_hash: hash(&record.id),
         user: Some(text(USER)).filter(|id| !id.is_empty()).map(UserId::new),
@@ -63,7 +77,7 @@ fn row(record: &Record) -> Result<SessionRecord> {
         created_ms: now_ms,
         last_seen_ms: now_ms,
         expires_ms: millis(record.expiry_date),
-        absolute_expires_ms: now_ms.saturating_add(absolute_ms(text(ROLE))),
+        absolute_expires_ms: now_ms.saturating_add(lasts_ms),
         address: text(ADDRESS).to_owned(),
         agent: text(AGENT).to_owned(),
     })
@@ -73,7 +87,7 @@ fn row(record: &Record) -> Result<SessionRecord> {
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
         loop {
-            match self.store.session_create(&row(record)?).await {
+            match self.store.session_create(&row(record, self.longest)?).await {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Taken { .. }) => record.id = Id::default(),
                 Err(error) => return Err(backend(error)),
@@ -82,7 +96,7 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.store.session_save(&row(record)?).await.map_err(backend)
+        self.store.session_save(&row(record, self.longest)?).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -105,24 +119,32 @@ impl SessionStore for Sessions {
 mod tests {
     use std::collections::HashMap;
 
+    use clap::Parser;
     use serde_json::json;
 
     use super::*;
 
     #[test]
     fn admins_sign_in_more_often() {
-        let made = |role: &str| {
+        let longest = |arguments: &[&str]| {
+            let all = std::iter::once("heddle").chain(arguments.iter().copied());
+            Longest::of(&Config::try_parse_from(all).unwrap())
+        };
+        let made = |role: &str, longest: Longest| {
             let data = HashMap::from([
                 (USER.to_owned(), json!("u1")),
                 (ROLE.to_owned(), json!(role)),
                 (ADDRESS.to_owned(), json!("192.0.2.1")),
                 (AGENT.to_owned(), json!("Browser/1")),
             ]);
-            row(&Record { id: Id::default(), data, expiry_date: OffsetDateTime::now_utc() }).unwrap()
+            let record = Record { id: Id::default(), data, expiry_date: OffsetDateTime::now_utc() };
+            row(&record, longest).unwrap()
         };
-        let (admin, user) = (made("admin"), made("user"));
-        assert_eq!(admin.absolute_expires_ms - admin.created_ms, 8 * HOUR_MS);
-        assert_eq!(user.absolute_expires_ms - user.created_ms, 12 * HOUR_MS);
+        let lasts = |made: SessionRecord| (made.absolute_expires_ms - made.created_ms) / MINUTE_MS;
+        let both = |longest: Longest| (lasts(made("admin", longest)), lasts(made("user", longest)));
+        assert_eq!(both(longest(&[])), (8 * 60, 12 * 60));
+        assert_eq!(both(longest(&["--session-max=60", "--session-max-admin=15"])), (15, 60));
+        let user = made("user", longest(&[]));
         assert_eq!((user.address.as_str(), user.agent.as_str()), ("192.0.2.1", "Browser/1"));
     }
 }

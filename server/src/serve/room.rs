@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::config::network::Network;
+use domain::network::Network;
 
 /// Most connections at a time; further ones wait.
 const CONNECTIONS: usize = 1_024;

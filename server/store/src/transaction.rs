@@ -62,7 +62,8 @@ fn state(view: &SubmitView) -> &'static str {
     if view.state == TransactionState::Pending { "pending" } else { "settled" }
 }
 
-fn bindings(record: &TransactionRecord) -> Result<Value, StoreError> {
+/// The whole content of a transaction's record, with its key.
+pub(crate) fn bindings(record: &TransactionRecord) -> Result<Value, StoreError> {
     Ok(json!({
         "key": format!("{}/{}", record.user, record.idempotency_key),
         "chain": record.view.chain.as_str(),
@@ -217,5 +218,13 @@ impl Store {
         let bindings = json!({ "chain": chain.as_str(), "before_ms": before_ms, "limit": limit });
         let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
         rows.into_iter().map(TransactionRecord::try_from).collect()
+    }
+
+    /// Every transaction that holds something sealed, in no order.
+    pub async fn transaction_sealed(&self) -> Result<Vec<TransactionRecord>, StoreError> {
+        let text = "SELECT user, idempotency_key, view FROM transaction";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({}))).await?;
+        let records: Vec<_> = rows.into_iter().map(TransactionRecord::try_from).collect::<Result<_, _>>()?;
+        Ok(records.into_iter().filter(|record| record.asked.is_some()).collect())
     }
 }

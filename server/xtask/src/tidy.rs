@@ -58,6 +58,7 @@ impl Finding {
 /// Checks everything and lists what was found.
 pub fn check(paths: &Paths) -> Result<()> {
     let mut findings = dependencies::check(&metadata(&paths.root)?)?;
+    findings.extend(dependencies::browser(&pages(&paths.root)?)?);
     let refused = licences::refused(&licences::list(paths)?).into_iter();
     findings.extend(
         refused.map(|(name, terms)| Finding::new(name, format!("its licence is not accepted: {terms}"))),
@@ -98,6 +99,14 @@ fn metadata(root: &Path) -> Result<serde_json::Value> {
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root);
     serde_json::from_str(&output(&mut cargo, SHORT)?).context("`cargo metadata` gave no JSON")
+}
+
+/// What the pages' WebAssembly is made from, without what only runs in the compiler.
+fn pages(root: &Path) -> Result<String> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["tree", "--locked", "-p", "frontend", "--target", "wasm32-unknown-unknown"]);
+    cargo.args(["-e", "normal,no-proc-macro", "--prefix", "depth", "--format", " {p}"]).current_dir(root);
+    output(&mut cargo, SHORT)
 }
 
 #[cfg(test)]

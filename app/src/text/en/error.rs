@@ -45,7 +45,7 @@ crate::text::table::sentences! {
     HostChanged => "Somebody changed the host meanwhile. Try again; it is looked at as it is now.",
     CapacityBelowUse => "The host holds {count} chains already. Set the capacity to at least that.",
     HostNameUnresolved => "The name does not resolve to an address. Check its spelling, or the name service of the portal’s machine.",
-    HostAddressRefused => "The portal never calls this address: it is the machine itself, link-local, or a cloud’s metadata service. Use the engine’s own address.",
+    HostAddressRefused => "The portal does not call this address: it is the machine itself, link-local, a cloud’s metadata service, or outside of the networks named with --engine-networks. Use the engine’s own address.",
     HostSocketRefused => "The engine is there, but the user that runs the portal may not open its socket. Add that user to the socket’s group, usually with “sudo usermod -aG docker” and the user’s name, and start the portal again in a new login; or run the portal as a user of that group.",
     HostNoTls => "What answers at this port speaks no TLS. Without TLS everybody on the network would control the machine: set up TLS on the engine, usually on port 2376.",
     HostClientMaterial => "Certificate or key cannot be used. Give both as PEM, and check that they belong together.",

@@ -45,7 +45,7 @@ crate::text::table::sentences! {
     HostChanged => "期间他人更改了该主机。请重试，将以其当前设置为准。",
     CapacityBelowUse => "主机上已有 {count} 条链，容量不能低于该数。",
     HostNameUnresolved => "该名称无法解析为地址。请检查拼写，或检查门户所在机器的名称服务。",
-    HostAddressRefused => "门户从不访问该地址：它是本机、链路本地地址或云的元数据服务。请使用引擎自身的地址。",
+    HostAddressRefused => "门户不会访问该地址：它是本机、链路本地地址、云的元数据服务，或不在 --engine-networks 指定的网络之内。请使用引擎自身的地址。",
     HostSocketRefused => "引擎存在，但运行门户的用户无权打开其套接字。请将该用户加入套接字所属的组（通常执行“sudo usermod -aG docker”并加上用户名），重新登录后再次启动门户；或以该组的用户运行门户。",
     HostNoTls => "该端口的服务未使用 TLS。没有 TLS，网络中的任何人都能控制该机器：请为引擎启用 TLS，通常使用 2376 端口。",
     HostClientMaterial => "证书或私钥无法使用。请以 PEM 格式提供两者，并检查它们是否匹配。",

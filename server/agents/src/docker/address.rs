@@ -7,6 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use domain::network::Network;
+
 use crate::{ProbeFailure, ProbeStage, Remedy};
 
 /// Name resolution that takes longer has failed.
@@ -22,6 +24,23 @@ const METADATA_V4: [Ipv4Addr; 3] =
 
 /// Amazon's metadata service over IPv6.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+/// What the portal's configuration says about the addresses of engines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Allowed {
+    /// Whether this machine itself may be called.
+    pub(crate) loopback: bool,
+    /// The only networks that are called; empty: every one.
+    pub(crate) networks: Vec<Network>,
+}
+
+impl Allowed {
+    /// Says why an address is not called; `None` when it may be.
+    pub(crate) fn refusal(&self, address: IpAddr) -> Option<&'static str> {
+        let named = self.networks.is_empty() || self.networks.iter().any(|one| one.contains(address));
+        denied(address, self.loopback).or((!named).then_some("is in no network of --engine-networks"))
+    }
+}
 
 /// Says why an address is never called; `None` when it may be.
 pub(crate) fn denied(address: IpAddr, allow_loopback: bool) -> Option<&'static str> {
@@ -89,7 +108,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 pub(crate) async fn resolve(
     address: &str,
     port: u16,
-    allow_loopback: bool,
+    allowed: &Allowed,
 ) -> Result<Vec<SocketAddr>, ProbeFailure> {
     let fail = |remedy, message: String| ProbeFailure::at(ProbeStage::Address, remedy, message);
     let name = address.trim_start_matches('[').trim_end_matches(']');
@@ -113,7 +132,7 @@ pub(crate) async fn resolve(
         return Err(fail(Remedy::CheckName, format!("{name} has no address")));
     }
     for at in &found {
-        if let Some(why) = denied(at.ip(), allow_loopback) {
+        if let Some(why) = allowed.refusal(at.ip()) {
             return Err(fail(Remedy::UseOtherAddress, format!("{} {why}", at.ip())));
         }
     }
@@ -199,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn bad_addresses_fail_at_the_address_stage_with_their_remedy() {
         let failure = async |address: &str, port| {
-            let failure = resolve(address, port, false).await.unwrap_err();
+            let failure = resolve(address, port, &Allowed::default()).await.unwrap_err();
             assert_eq!(failure.stage, ProbeStage::Address, "{address}");
             failure.remedy
         };
@@ -212,6 +231,24 @@ mod tests {
         assert_eq!(failure("[::1]", 2376).await, Remedy::UseOtherAddress);
         assert_eq!(failure("localhost", 2376).await, Remedy::UseOtherAddress);
         assert_eq!(failure("does-not-exist.invalid", 2376).await, Remedy::CheckName);
-        assert!(resolve("10.1.2.3", 2376, false).await.is_ok());
+        assert!(resolve("10.1.2.3", 2376, &Allowed::default()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn where_networks_are_named_no_other_is_called() {
+        let networks = ["10.0.0.0/8", "192.0.2.7", "169.254.0.0/16", "2001:db8::/32"];
+        let networks = networks.iter().map(|text| text.parse::<Network>().unwrap()).collect();
+        let allowed = Allowed { loopback: false, networks };
+        for address in ["10.9.9.9", "192.0.2.7", "2001:db8::1", "::ffff:10.0.0.1"] {
+            assert_eq!(allowed.refusal(address.parse().unwrap()), None, "{address}");
+            assert!(resolve(address, 2376, &allowed).await.is_ok(), "{address}");
+        }
+        // What is never called stays so, whatever is named.
+        for address in
+            ["11.0.0.1", "192.0.2.8", "2001:db9::1", "64:ff9b::a00:1", "169.254.169.254", "127.0.0.1"]
+        {
+            let failure = resolve(address, 2376, &allowed).await.unwrap_err();
+            assert_eq!(failure.remedy, Remedy::UseOtherAddress, "{address}");
+        }
     }
 }

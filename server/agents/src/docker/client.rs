@@ -21,6 +21,7 @@ use hyper::http::uri::PathAndQuery;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::REQUEST_MAX;
+use super::address::Allowed;
 use super::endpoint::{DockerEndpoint, DockerOptions};
 use super::failure::cut;
 use super::stats::CpuSample;
@@ -52,7 +53,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(endpoint: DockerEndpoint, options: DockerOptions) -> Result<Self, ProbeFailure> {
-        let transport = Arc::new(Transport::new(endpoint, options.allow_loopback)?);
+        let allowed =
+            Allowed { loopback: options.allow_loopback, networks: options.allowed_networks.clone() };
+        let transport = Arc::new(Transport::new(endpoint, allowed)?);
         Ok(Self {
             options,
             transport,

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use domain::host::Subnet;
+use domain::network::Network;
 use zeroize::Zeroizing;
 
 /// Address of an engine.
@@ -50,6 +51,8 @@ pub struct DockerOptions {
     pub client_address: String,
     /// True where an engine on the portal's own machine may be reached over TCP.
     pub allow_loopback: bool,
+    /// Where engines and their nodes may be called over TCP; empty: wherever nothing else stands against it.
+    pub allowed_networks: Vec<Network>,
     /// Where the chains' networks take their addresses from.
     pub network_range: Subnet,
 }
@@ -61,6 +64,7 @@ impl Default for DockerOptions {
             bind_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             client_address: Ipv4Addr::LOCALHOST.to_string(),
             allow_loopback: false,
+            allowed_networks: Vec::new(),
             network_range: Subnet::default(),
         }
     }

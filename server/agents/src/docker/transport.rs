@@ -21,7 +21,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
-use super::address;
+use super::address::{self, Allowed};
 use super::endpoint::DockerEndpoint;
 use super::tls;
 use crate::{BoxedStream, ProbeFailure, ProbeStage, Remedy};
@@ -40,7 +40,7 @@ const NO_HANDSHAKE: &str = "the TLS handshake got no answer in time";
 /// Opens connections to one engine.
 pub(crate) struct Transport {
     route: Route,
-    allow_loopback: bool,
+    allowed: Allowed,
     /// The address that answered last, for reaching ports published on all addresses of a remote host.
     last_peer: Mutex<Option<IpAddr>>,
 }
@@ -113,7 +113,7 @@ enum Route {
 
 impl Transport {
     /// Reads the endpoint; nothing is opened yet.
-    pub(crate) fn new(endpoint: DockerEndpoint, allow_loopback: bool) -> Result<Self, ProbeFailure> {
+    pub(crate) fn new(endpoint: DockerEndpoint, allowed: Allowed) -> Result<Self, ProbeFailure> {
         let route = match endpoint {
             DockerEndpoint::Unix { path } => {
                 if !path.is_absolute() {
@@ -132,7 +132,7 @@ impl Transport {
                 Route::Tls { address: bare, port, name, config: Arc::new(config) }
             }
         };
-        Ok(Self { route, allow_loopback, last_peer: Mutex::new(None) })
+        Ok(Self { route, allowed, last_peer: Mutex::new(None) })
     }
 
     /// Opens a connection to the engine; a failure names the stage.
@@ -143,7 +143,7 @@ impl Transport {
                 open_unix(path).await
             }
             Route::Tls { address, port, name, config } => {
-                let mut found = address::resolve(address, *port, self.allow_loopback).await?;
+                let mut found = address::resolve(address, *port, &self.allowed).await?;
                 // The address that answered last is likely to answer again.
                 let last = self.last_peer();
                 found.sort_by_key(|at| Some(at.ip()) != last);
@@ -202,8 +202,11 @@ impl Transport {
     /// Opens a plain connection to a port that a node publishes.
     pub(crate) async fn dial(&self, at: SocketAddr) -> Result<TcpStream, ProbeFailure> {
         // The portal reaches its own loopback only for an engine on the same machine.
-        let local = self.allow_loopback || matches!(self.route, Route::Unix(_));
-        if let Some(why) = address::denied(at.ip(), local) {
+        let refusal = match self.route {
+            Route::Unix(_) => address::denied(at.ip(), true),
+            Route::Tls { .. } => self.allowed.refusal(at.ip()),
+        };
+        if let Some(why) = refusal {
             let message = format!("{} {why}", at.ip());
             return Err(ProbeFailure::at(ProbeStage::Address, Remedy::UseOtherAddress, message));
         }

@@ -37,7 +37,7 @@ impl ControlPlane {
 }
 
 /// The place that a sealed call is bound to: one row.
-fn place(user: &UserId, key: &str) -> String {
+pub(crate) fn place(user: &UserId, key: &str) -> String {
     format!("transaction/{user}/{key}")
 }
 

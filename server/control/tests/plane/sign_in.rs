@@ -135,3 +135,27 @@ async fn a_stranger_does_not_keep_somebody_out() {
     sign_in(own, PASSWORD).await.unwrap();
     sign_in(elsewhere, PASSWORD).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_neighbour_who_guesses_keeps_nobody_out_who_was_in_before() {
+    let (bed, plane) = with_people().await;
+    let sign_in = async |name: &str, password: &str| {
+        let tried = plane.sign_in(&from("192.0.2.1"), name, password.to_owned()).await;
+        tried.map(drop).map_err(|error| error.code)
+    };
+    sign_in("ada", PASSWORD).await.unwrap();
+    for guess in 0..11 {
+        let tried = sign_in(&format!("guessed{guess}"), "a wrong one").await;
+        assert_eq!(tried, Err(Code::SignInFailed), "{guess}");
+    }
+    assert_eq!(sign_in("guessed11", "a wrong one").await, Err(Code::SignInDelayed));
+    assert_eq!(sign_in("ben", PASSWORD).await, Err(Code::SignInDelayed), "new at this address");
+    sign_in("ada", PASSWORD).await.unwrap();
+    // Her own account is guarded there all the same, and what she mistypes is nobody else's failure.
+    bed.services.clock.sleep(60_000).await;
+    for _ in 0..4 {
+        assert_eq!(sign_in("ada", "a wrong one").await, Err(Code::SignInFailed));
+    }
+    assert_eq!(sign_in("ada", PASSWORD).await, Err(Code::SignInDelayed));
+    sign_in("ben", PASSWORD).await.unwrap();
+}

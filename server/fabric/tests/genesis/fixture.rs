@@ -1,7 +1,10 @@
 //! A small chain's material for tests: one ordering organization, two with peers.
 
 use fabric::{
-    genesis::{ApplicationOrg, Batch, ChannelProfile, Consensus, FabricVersion, OrdererOrg, RaftConsenter},
+    genesis::{
+        ApplicationOrg, Batch, BftConsenter, ChannelProfile, Consensus, FabricVersion, OrdererOrg,
+        RaftConsenter,
+    },
     material::{Authority, Issued, Leaf, LeafKind, Role, Validity},
     msp::{CryptogenOrganization, MaterialFile, Member, Msp, OrganizationKind, cryptogen_tree},
 };
@@ -88,6 +91,20 @@ impl Network {
             server_tls_pem: tls.cert_pem.clone(),
         });
         self.profile(version, Consensus::Raft(consenters.collect()))
+    }
+
+    /// BFT with all ordering nodes.
+    pub fn bft(&self) -> ChannelProfile {
+        let consenters = (1..).zip(&self.orderers.nodes).map(|(id, (host, sign, tls))| BftConsenter {
+            id,
+            host: host.clone(),
+            port: 7050,
+            msp_id: self.orderers.msp_id.into(),
+            identity_pem: sign.cert_pem.clone(),
+            client_tls_pem: tls.cert_pem.clone(),
+            server_tls_pem: tls.cert_pem.clone(),
+        });
+        self.profile(FabricVersion::V3, Consensus::Bft(consenters.collect()))
     }
 
     pub fn profile(&self, version: FabricVersion, consensus: Consensus) -> ChannelProfile {

@@ -13,7 +13,7 @@ use fabric::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::{Network, bft, make};
+use super::{Network, make};
 
 /// A block, taken apart.
 #[derive(Clone)]
@@ -303,7 +303,7 @@ fn consenters_and_options_of_bft() {
     let (options, orderers) = (|| invalid("/Orderer/ConsensusType"), || invalid("/Orderer/Orderers"));
     let validation = || invalid("/Orderer/BlockValidation");
     check(
-        &Parts::of(&bft(&network)),
+        &Parts::of(&network.bft()),
         &[
             (&|p| p.smartbft(|bft| bft.collect_timeout = "soon".into()), options()),
             (&|p| p.smartbft(|bft| bft.request_forward_timeout = "21s".into()), options()),

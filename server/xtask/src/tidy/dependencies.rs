@@ -1,6 +1,6 @@
 //! Who may import whom, compared with what `cargo metadata` says.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::Finding;
@@ -35,6 +35,46 @@ const NEVER: [(&str, &[&str]); 3] = [
     ("domain", &["axum*", "leptos*", "tokio*", "chrono", "web-time"]),
     ("workflow", &["axum*", "leptos*"]),
 ];
+
+/// Crates that nobody should have to download with the pages, and who may bring them all the same: crates of others
+/// without which there are no pages, and of which the linker keeps what is used.
+const BROWSER: [(&str, &[&str]); 9] = [
+    ("axum*", &[]),
+    ("chrono", &[]),
+    ("hyper*", &[]),
+    ("icu_*", &["icu_*", "idna_adapter"]),
+    ("regex", &["leptos_config"]),
+    ("reqwest", &[]),
+    ("surrealdb*", &[]),
+    ("tokio*", &[]),
+    ("zxcvbn", &[]),
+];
+
+/// Checks the output of `cargo tree` for the pages' WebAssembly: in each line the depth and the name of a crate.
+pub fn browser(tree: &str) -> Result<Vec<Finding>> {
+    let (mut above, mut findings) = (Vec::<&str>::new(), Vec::<Finding>::new());
+    for line in tree.lines().filter(|line| !line.trim().is_empty()) {
+        let mut words = line.split_whitespace();
+        let depth = words.next().and_then(|depth| depth.parse::<usize>().ok());
+        let (Some(depth), Some(name)) = (depth, words.next()) else {
+            bail!("`cargo tree` says something else than depth and crate: {line}");
+        };
+        above.truncate(depth);
+        let by = above.last().copied().unwrap_or("nobody");
+        let refused = BROWSER.iter().any(|(pattern, bringers)| {
+            fits(pattern, name) && !bringers.iter().any(|bringer| fits(bringer, by))
+        });
+        let finding = Finding::new(name, format!("must not reach the browser, into which {by} brings it"));
+        if refused && !findings.contains(&finding) {
+            findings.push(finding);
+        }
+        above.push(name);
+    }
+    if above.is_empty() {
+        bail!("`cargo tree` lists no crates of the pages");
+    }
+    Ok(findings)
+}
 
 /// Checks the output of `cargo metadata --no-deps`. Dependencies of every kind count: those of tests as well.
 pub fn check(metadata: &Value) -> Result<Vec<Finding>> {
@@ -114,6 +154,29 @@ mod tests {
         check("fabric", "domain");
         check("workflow", "domain");
         check("frontend", "control");
+    }
+
+    #[test]
+    fn what_reaches_the_browser() {
+        let good = "0 frontend v0.1.0 (/a/path)\n1 leptos v0.8.23\n2 leptos_config v0.8.10\n3 regex v1.13.1\n\
+            2 server_fn v0.8.13\n3 idna_adapter v1.2.2\n4 icu_normalizer v2.4.0\n5 icu_provider v2.4.0\n";
+        assert!(browser(good).unwrap().is_empty());
+        let bad = "1 app v0.1.0 (/a/path)\n2 domain v0.1.0\n3 chrono v0.4.0\n4 serde v1.0.0\n2 regex v1.13.1\n\
+            2 icu_provider v2.4.0 (*)\n1 tokio-util v0.7.0\n1 app v0.1.0\n2 regex v1.13.1 (*)\n";
+        let found = browser(&format!("{good}{bad}")).unwrap();
+        let found: Vec<_> = found.iter().map(|one| (one.place.as_str(), one.text.as_str())).collect();
+        let text = |by: &str| format!("must not reach the browser, into which {by} brings it");
+        let (domain, app, frontend) = (text("domain"), text("app"), text("frontend"));
+        let expected = [
+            ("chrono", domain.as_str()),
+            ("regex", app.as_str()),
+            ("icu_provider", app.as_str()),
+            ("tokio-util", frontend.as_str()),
+        ];
+        assert_eq!(found, expected);
+        for strange in ["", "frontend v0.1.0", "├── app v0.1.0"] {
+            assert!(browser(strange).is_err(), "{strange}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Rules that look at lines: promises without an issue, and markup that would break the pages' security policy.
+//! Rules that look at text: promises without an issue, and markup that would break the pages' security policy.
 
 use super::Finding;
 
@@ -8,14 +8,17 @@ const PROMISES: [&str; 2] = [concat!("TO", "DO"), concat!("FIX", "ME")];
 const FOREIGN: [&str; 4] = ["Cargo.lock", "package-lock.json", "go.sum", "LICENSE"];
 
 /// What a page must not contain, and why.
-const MARKUP: [(&str, &str); 3] = [
+const MARKUP: [(&str, &str); 2] = [
     ("inner_html", "text is never set as markup"),
-    (
-        "<textarea>{",
-        "a text area takes its content as the property `value`, or it loses its first line break",
-    ),
     (" style=", "inline styles are refused by the security policy: use a class"),
 ];
+
+/// The one element whose content the server's pages do not escape.
+const AREA: (&str, &str) = ("<textarea", "</textarea>");
+
+/// What leads elsewhere, and how an address may begin there that needs no further look.
+const ADDRESSES: [&str; 3] = [" href=", " src=", " formaction="];
+const OWN: [&str; 3] = ["\"", "format!(\"/", "safe_url("];
 
 /// How a form of a page may be sent. Without its script a form that says nothing puts what was typed into the address.
 const SENDING: [&str; 2] = ["<form method=\"post\"", "<form method=\"dialog\""];
@@ -35,6 +38,10 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
         if page && !line.trim_start().starts_with("//") {
             let bad = MARKUP.iter().filter(|(pattern, _)| line.contains(pattern));
             findings.extend(bad.map(|(_, reason)| Finding::at(name, number, *reason)));
+            if has_foreign_address(line) {
+                let reason = "an address out of data goes through `safe_url`, or it may be a script";
+                findings.push(Finding::at(name, number, reason));
+            }
             if has_form(line) && !SENDING.iter().any(|begin| line.contains(begin)) {
                 let reason =
                     "a form begins with method=\"post\" or \"dialog\", or secrets end up in addresses";
@@ -42,7 +49,56 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
             }
         }
     }
+    if page {
+        findings.extend(filled_areas(content).into_iter().map(|number| {
+            let reason =
+                "a text area takes its content as the property `value`: as children it is not escaped";
+            Finding::at(name, number, reason)
+        }));
+    }
     findings
+}
+
+/// Lines where a text area begins that has content, or whose end cannot be found.
+fn filled_areas(content: &str) -> Vec<usize> {
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    let code: Vec<&str> = content.lines().map(|line| if is_comment(line) { "" } else { line }).collect();
+    let code = code.join("\n");
+    let filled = |begin: usize| {
+        let tag = &code[begin + AREA.0.len()..];
+        let Some(end) = end_of_tag(tag) else { return true };
+        let closed = tag[..end].ends_with('/');
+        !closed && tag[end + 1..].split_once(AREA.1).is_none_or(|(inside, _)| !inside.trim().is_empty())
+    };
+    let begins = code.match_indices(AREA.0).map(|(begin, _)| begin).filter(|begin| filled(*begin));
+    begins.map(|begin| code[..begin].matches('\n').count() + 1).collect()
+}
+
+/// Where the bracket stands that ends a tag. Those within brackets and texts, and in arrows, do not count.
+fn end_of_tag(tag: &str) -> Option<usize> {
+    let (mut depth, mut in_text, mut before) = (0_usize, false, ' ');
+    for (at, letter) in tag.char_indices() {
+        match letter {
+            '"' if before != '\\' => in_text = !in_text,
+            _ if in_text => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '>' if depth == 0 && !matches!(before, '-' | '=') => return Some(at),
+            _ => {}
+        }
+        before = letter;
+    }
+    None
+}
+
+/// True when an address is read out of data where it stands, or computed there. A name alone passes: what it is bound to
+/// cannot be seen in the line.
+fn has_foreign_address(line: &str) -> bool {
+    let values = ADDRESSES.iter().flat_map(|attribute| line.split(attribute).skip(1));
+    values.filter(|value| !OWN.iter().any(|begin| value.starts_with(begin))).any(|value| {
+        let word = value.split(|next: char| next.is_whitespace() || next == '>').next().unwrap_or_default();
+        word == "move" || word.contains(['.', '{', '|', '!'])
+    })
 }
 
 /// True when the line begins a form; the components whose names begin like one are not meant.
@@ -87,11 +143,65 @@ mod tests {
 
     #[test]
     fn markup_that_pages_must_not_have() {
-        for bad in ["<div inner_html=x/>", "<textarea>{text}</textarea>", "<p style=\"color: red\">"] {
+        for bad in ["<div inner_html=x/>", "<p style=\"color: red\">"] {
             assert_eq!(check("app/src/pages/a.rs", bad).len(), 1, "{bad}");
             assert!(check("server/src/a.rs", bad).is_empty(), "{bad}");
         }
-        for good in ["// never inner_html", "<link rel=stylesheet/>", "<textarea prop:value=x>"] {
+        for good in ["// never inner_html", "<link rel=stylesheet/>"] {
+            assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
+        }
+    }
+
+    #[test]
+    fn text_areas_have_no_content() {
+        let bad = [
+            ("<textarea>{text}</textarea>", 1),
+            ("<textarea class=\"a>b\" rows=3>{text}</textarea>", 1),
+            ("view! {\n  <textarea\n    name=name\n  >\n    {text}\n  </textarea>\n}", 2),
+            (
+                "<textarea></textarea>\n<textarea on:input=move |_| { a > b; }>{move || text.get()}</textarea>",
+                2,
+            ),
+            ("<textarea on:input=|_| -> () { done() } id=x>words</textarea>", 1),
+            ("<textarea prop:value=x>", 1),
+            ("<textarea prop:value=x", 1),
+        ];
+        for (text, line) in bad {
+            let found: Vec<String> =
+                check("app/src/pages/a.rs", text).into_iter().map(|finding| finding.place).collect();
+            assert_eq!(found, [format!("app/src/pages/a.rs:{line}")], "{text}");
+            assert!(check("server/src/a.rs", text).is_empty(), "{text}");
+        }
+        for good in [
+            "<textarea prop:value=x/>{text}",
+            "<textarea\n  prop:value={move || if a > b { \"}\" } else { c }}\n></textarea>{text}",
+            "<textarea>\n</textarea>",
+            "// never <textarea>{text}</textarea>",
+        ] {
+            assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
+        }
+    }
+
+    #[test]
+    fn addresses_out_of_data_are_made_safe() {
+        for bad in [
+            "<a href=one.url.clone()>",
+            "<a class=\"x\" href={address}>",
+            "<img src=move || address.get()/>",
+            "<a href=format!(\"{url}\")>",
+            "<a href=\"/\">{x}</a> <a href=one.url>",
+        ] {
+            assert_eq!(check("app/src/pages/a.rs", bad).len(), 1, "{bad}");
+            assert!(check("server/src/a.rs", bad).is_empty(), "{bad}");
+        }
+        for good in [
+            "<a href=\"/hosts\">",
+            "<a href=format!(\"/hosts/{}\", one.id)>",
+            "<a href=safe_url(&one.url).to_owned()>",
+            "<a href=address>{one.url}</a>",
+            "<a href=file(\"profile\", \"json\") rel=\"external\">",
+            "<link rel=\"stylesheet\" href=style/>",
+        ] {
             assert!(check("app/src/pages/a.rs", good).is_empty(), "{good}");
         }
     }

@@ -1,4 +1,4 @@
-//! Networks of trusted proxies: an address, or an address with the number of bits that count.
+//! Networks of addresses, such as those of trusted proxies: an address, or an address with the number of bits that count.
 
 use std::fmt;
 use std::net::IpAddr;
