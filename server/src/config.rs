@@ -127,7 +127,7 @@ pub struct Config {
     pub session_max_admin: u16,
 
     /// What is logged: a level, or a level for each part, such as `info,control=debug`.
-    #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn", value_parser = log_levels)]
+    #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn,surrealkv=warn", value_parser = log_levels)]
     pub log: String,
 
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! Chains: list, plan, create, and what is done to them as a whole.
 
-use domain::chain::{ChainOffer, ChainPlanView, ChainSpec, ChainSummary, ChainView};
+use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainView};
 use domain::id::OperationId;
 use domain::name::ChainName;
 use leptos::prelude::*;
@@ -23,7 +23,7 @@ pub async fn chain_read(name: ChainName) -> Result<ChainView, ApiError> {
 
 /// What the wizard begins with.
 #[server(endpoint = "chain_offer", input = leptos::server_fn::codec::Json)]
-pub async fn chain_offer() -> Result<ChainOffer, ApiError> {
+pub async fn chain_offer() -> Result<domain::chain::ChainOffer, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chain_offer(&caller).await, &caller).await
 }

@@ -175,7 +175,8 @@ impl Tools {
 
     fn named_by(variable: &str, missing: &str) -> Option<Self> {
         let Some(bin) = std::env::var_os(variable) else {
-            writeln!(std::io::stdout(), "skipped: {missing}").unwrap();
+            let mut out = std::io::stdout();
+            writeln!(out, "skipped: {missing}").unwrap();
             return None;
         };
         Some(Self { bin: bin.into(), folder: tempfile::tempdir().unwrap() })

@@ -85,16 +85,16 @@ impl ControlPlane {
         channel: &ChannelName,
         wanted: Wanted<'_>,
     ) -> Result<FabricBlock, Error> {
-        let bytes = match self.stored(link, peer, channel, wanted).await {
+        let bytes = match self.block_at(link, peer, channel, wanted).await {
             Err(error) if is_absent(&error) => {
-                self.stored_elsewhere(link, peer, channel, wanted).await?.ok_or_else(Error::not_found)?
+                self.block_elsewhere(link, peer, channel, wanted).await?.ok_or_else(Error::not_found)?
             }
             read => read.map_err(|error| call_error(&error))?,
         };
         parse_block(&bytes).map_err(|error| internal("read a block", error))
     }
 
-    async fn stored(
+    async fn block_at(
         &self,
         link: &ChainLink,
         peer: &PlannedNode,
@@ -109,7 +109,7 @@ impl ControlPlane {
     }
 
     /// The same from whichever other peer of the channel has it first: blocks are the same everywhere.
-    async fn stored_elsewhere(
+    async fn block_elsewhere(
         &self,
         link: &ChainLink,
         asked: &PlannedNode,
@@ -118,20 +118,20 @@ impl ControlPlane {
     ) -> Result<Option<Vec<u8>>, Error> {
         let others = self.peers_in(link, channel).await?;
         let others = others.into_iter().filter(|peer| peer.name != asked.name);
-        let looks: Vec<_> = others.map(|peer| self.stored_in_time(link, peer, channel, wanted)).collect();
+        let looks: Vec<_> = others.map(|peer| self.block_in_time(link, peer, channel, wanted)).collect();
         let looks = futures::stream::iter(looks).buffer_unordered(SIDE_BY_SIDE);
         let mut found = looks.filter_map(std::future::ready);
         Ok(found.next().await)
     }
 
-    async fn stored_in_time(
+    async fn block_in_time(
         &self,
         link: &ChainLink,
         peer: &PlannedNode,
         channel: &ChannelName,
         wanted: Wanted<'_>,
     ) -> Option<Vec<u8>> {
-        tokio::time::timeout(BLOCK_TIMEOUT, self.stored(link, peer, channel, wanted)).await.ok()?.ok()
+        tokio::time::timeout(BLOCK_TIMEOUT, self.block_at(link, peer, channel, wanted)).await.ok()?.ok()
     }
 
     /// Authorises reading the ledgers of a chain.

@@ -1,6 +1,7 @@
 //! What a call brings along (private input, chosen endorsers, the first call of all), what becomes of one that is cut off,
 //! and what the explorer reads of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;

@@ -19,6 +19,7 @@ use domain::Code;
 use domain::chain::{Ailment as Ailed, ChainSpec, ChainState, Consensus, FabricVersion, Health};
 use domain::chaincode::DeploySpec;
 use domain::host::HostSpec;
+use domain::id::UserId;
 use domain::name::{HostName, OrganizationName, UserName};
 use domain::permission::Role;
 use store::Store;
@@ -26,7 +27,7 @@ use tokio::sync::{Notify, Semaphore};
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, OperationState, Settings, Start, Workflow};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, person};
 use crate::{caller, plane};
 
 pub async fn running() -> Bed {
@@ -215,7 +216,8 @@ async fn a_pull_that_fails_is_told_and_tried_again() {
 async fn a_chaincode_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has_lost_it() {
     let (bed, image) = (running().await, "registry.example/team/cc:1");
     bed.agent.offer_image(image);
-    let starter = Some(Starter { name: UserName::parse("otto").unwrap(), role: Role::Operator });
+    person(&bed.services.store, "otto", Role::Operator).await;
+    let starter = Some(Starter { id: Some(UserId::new("otto")), name: UserName::parse("otto").unwrap() });
     let spec = DeploySpec { image: image.to_owned(), ..bed.deploy_spec() };
     bed.run(ChaincodeDeploy { spec, starter }).await;
     let (plane, server, chain) = (plane(bed.services.clone()), server(&bed, 1), bed.chain_spec().name);
