@@ -107,10 +107,12 @@ fn put(next: &Path, file: &Path) -> Result<(), StartError> {
 
 /// Removes a key that nothing is sealed with.
 fn forget(next: &Path) -> Result<(), StartError> {
-    match std::fs::remove_file(next) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(StartError::Key(next.to_owned(), error)),
-        _ => Ok(()),
+    let fail = |error| StartError::Key(next.to_owned(), error);
+    // A folder that cannot be written refuses to remove even what is not there.
+    if !next.try_exists().map_err(fail)? {
+        return Ok(());
     }
+    std::fs::remove_file(next).map_err(fail)
 }
 
 fn random_key() -> std::io::Result<Key> {
