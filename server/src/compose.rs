@@ -47,6 +47,10 @@ pub enum StartError {
     KeyOther(PathBuf),
     #[error("the new key of the data is in {next}; move it to {key} yourself, since that failed: {error}")]
     KeyLeft { key: PathBuf, next: PathBuf, error: std::io::Error },
+    #[error(
+        "nothing was changed, for the key file {0} cannot be replaced where it is ({1}); mount its folder instead"
+    )]
+    KeyFixed(PathBuf, std::io::Error),
     #[error("the key of the data cannot be used: {0}")]
     Sealed(#[from] KeyError),
     #[error(transparent)]

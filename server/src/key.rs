@@ -75,12 +75,36 @@ pub async fn rotate(config: &Config) -> Result<Replaced, StartError> {
 
 async fn replace(path: &Path, data: &Path, store: &Store, now_ms: i64) -> Result<Replaced, StartError> {
     let old = vault(path, &read(path, data)?, store).await?;
-    let (file, next) = places(path)?;
+    // Read again: what a crash left may have been put in its place just now.
+    exchange(&read(path, data)?, &places(path)?, &old, store, now_ms).await
+}
+
+/// Seals everything with a key that is made for it, and puts that in the place of the former one.
+async fn exchange(
+    former: &Key,
+    (file, next): &(PathBuf, PathBuf),
+    old: &Vault,
+    store: &Store,
+    now_ms: i64,
+) -> Result<Replaced, StartError> {
+    rehearse(former, next, file)?;
     // On disk before anything is sealed with it.
-    let new = Vault::new(*draft(&next)?, old.version().saturating_add(1));
-    let replaced = control::key::replace(store, &old, &new, now_ms).await?;
-    put(&next, &file)?;
+    let new = Vault::new(*draft(next)?, old.version().saturating_add(1));
+    let replaced = control::key::replace(store, old, &new, now_ms).await?;
+    put(next, file)?;
     Ok(replaced)
+}
+
+/// Puts the former key in its own place, as the next one will be: where that cannot be done, as with a file that is
+/// mounted alone, it shows while nothing is sealed with a key that would then have no place to stay.
+fn rehearse(former: &Key, next: &Path, file: &Path) -> Result<(), StartError> {
+    let written = write_private(next, hex::encode(&former[..]).as_bytes());
+    let moved = written.and_then(|()| sync_folder(next)).and_then(|()| std::fs::rename(next, file));
+    moved.and_then(|()| sync_folder(file)).map_err(|error| {
+        // Of no use to anybody, and forgotten at the next start at the latest.
+        let _forgotten = forget(next).is_ok();
+        StartError::KeyFixed(file.to_owned(), error)
+    })
 }
 
 /// Where the key's file is, whatever links lead to it, and where the next one waits.
@@ -209,6 +233,23 @@ mod tests {
         assert_eq!(vault.open(PLACE, &secret.sealed).unwrap().as_slice(), b"content");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         vault
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_replaced_where_it_is_stays_that_of_the_data() {
+        let (folder, path, store) = with_secret().await;
+        let former = held_by(&path).unwrap().unwrap();
+        let old = at_start(&path, &store).await;
+        // Like a file that is mounted alone, a folder is nothing that a file could be moved onto.
+        let fixed = folder.path().join("fixed");
+        std::fs::create_dir(&fixed).unwrap();
+        let places = (fixed.clone(), fixed.with_added_extension("next"));
+        let refused = exchange(&former, &places, &old, &store, 0).await.unwrap_err();
+        assert!(matches!(refused, StartError::KeyFixed(..)), "{refused}");
+        std::fs::remove_dir(&fixed).unwrap();
+        assert_eq!(store.key_read().await.unwrap(), None);
+        assert_eq!(at_start(&path, &store).await.version(), 1);
+        assert_eq!(*held_by(&path).unwrap().unwrap(), *former);
     }
 
     #[tokio::test]
