@@ -165,7 +165,8 @@ pub enum AuditCommand {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum KeyCommand {
     /// Puts a new key in the place of the one of a portal that is stopped, and seals every secret with it. Backups of
-    /// the data folder from before need the former key: keep it with them.
+    /// the data folder from before need the former key: keep it with them. The data folder, too, keeps for a while what
+    /// was sealed with the former key, until the database clears up: whoever has both can read that.
     Rotate,
 }
 
