@@ -43,9 +43,16 @@ const CONDITION_TIMEOUT_MS: i64 = 90_000;
 const CONDITION_PAUSE_MS: u64 = 40;
 /// Most looks at a condition: as many as fit into the longest wait.
 const CONDITION_LOOKS_MAX: u32 = 2_250;
-/// What no further try of ours cures: a person has to, or nobody can.
-const GIVEN_UP: [Code; 5] =
-    [Code::NotFound, Code::NodeDataLost, Code::ImageMissing, Code::ImageNotInRegistry, Code::RegistryDenied];
+/// What no further try of ours cures: a person has to, or nobody can. A registry that does not answer now may be gone for
+/// good, and what waits for its image is looked after by the reconciler.
+const GIVEN_UP: [Code; 6] = [
+    Code::NotFound,
+    Code::NodeDataLost,
+    Code::ImageMissing,
+    Code::ImageNotInRegistry,
+    Code::RegistryDenied,
+    Code::RegistryUnreachable,
+];
 /// Lines of a node's output that explain a failure.
 const EVIDENCE_LINES: u32 = 50;
 
@@ -238,12 +245,13 @@ mod tests {
     fn only_what_a_further_try_does_not_cure_is_given_up() {
         let missing = |why| AgentError::ImageMissing { reference: "one:1".to_owned(), why };
         let absent = missing(MissingWhy::NotInRegistry("no such tag".to_owned()));
-        for error in [AgentError::DataLost("peer0-org1".to_owned()), missing(MissingWhy::NotOnHost), absent] {
+        let silent = missing(MissingWhy::RegistryUnreachable("no route".to_owned()));
+        let lost = AgentError::DataLost("peer0-org1".to_owned());
+        for error in [lost, missing(MissingWhy::NotOnHost), absent, silent] {
             let text = error.to_string();
             assert_eq!(given_up(agent_error(error)), Ok(text));
         }
-        let silent = missing(MissingWhy::RegistryUnreachable("no route".to_owned()));
-        for error in [AgentError::Unreachable("x".to_owned()), AgentError::Refused("x".to_owned()), silent] {
+        for error in [AgentError::Unreachable("x".to_owned()), AgentError::Refused("x".to_owned())] {
             let error = agent_error(error);
             assert_eq!(given_up(error.clone()), Err(error));
         }

@@ -40,7 +40,7 @@ use members::{Member, members, possible_members};
 pub(super) use package::{discard_packages, make_packages};
 use package::{package_secret, retire_packages};
 use server::retire_servers;
-pub(crate) use server::{kept_server, servers_of};
+pub(crate) use server::{INSTALL_AGAIN, kept_server, servers_of};
 pub(super) use server::{remove_chaincode, start_chaincode};
 pub(super) use settle::await_chaincode;
 

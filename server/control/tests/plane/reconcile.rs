@@ -146,6 +146,11 @@ async fn robbed() -> (Bed, NodeRef, ImagesPinned) {
     (bed, peer, pinned)
 }
 
+/// How often an image was pulled so far, or was to be.
+fn pulls(bed: &Bed) -> usize {
+    bed.agent.calls().iter().filter(|(verb, _)| *verb == Verb::EnsureImage).count()
+}
+
 /// Rounds, one after the other, until a node runs.
 async fn rounds_until_it_runs(plane: &ControlPlane, bed: &Bed, node: &NodeRef) {
     let rounds = async {
@@ -180,8 +185,7 @@ async fn a_pull_that_takes_its_time_holds_up_no_round() {
             }
         })
     });
-    let pulls = || bed.agent.calls().iter().filter(|(verb, _)| *verb == Verb::EnsureImage).count();
-    let (plane, before) = (plane(bed.services_with(delay)), pulls());
+    let (plane, before) = (plane(bed.services_with(delay)), pulls(&bed));
     let limit = Duration::from_secs(10);
     tokio::time::timeout(limit, plane.reconcile()).await.unwrap();
     tokio::time::timeout(limit, begun.notified()).await.unwrap();
@@ -194,7 +198,7 @@ async fn a_pull_that_takes_its_time_holds_up_no_round() {
     assert_eq!(health(&bed).await.0, Health::Degraded);
     end.add_permits(1);
     rounds_until_it_runs(&plane, &bed, &peer).await;
-    assert_eq!(pulls() - before, 1, "one pull for one image");
+    assert_eq!(pulls(&bed) - before, 1, "one pull for one image");
 }
 
 #[tokio::test]
@@ -234,12 +238,14 @@ async fn a_chaincode_that_was_pulled_comes_back_by_its_digest_to_a_host_that_has
     bed.agent.remove_node(&server, true).await.unwrap();
     lose(image).await;
     rounds_until_it_runs(&plane, &bed, &server).await;
-    // And when it is found missing at a start.
+    // And when it is found missing at a start, which asks no registry.
     bed.run(ChainStop { chain: chain.clone() }).await;
     bed.agent.prune();
     lose(&digest).await;
+    let before = pulls(&bed);
     bed.run(ChainStart { chain, restart: false }).await;
-    assert_eq!(state(&bed.agent, &server).await, NodeState::Running);
+    assert_eq!((pulls(&bed), state(&bed.agent, &server).await), (before, NodeState::Missing));
+    rounds_until_it_runs(&plane, &bed, &server).await;
     assert_eq!(bed.agent.image(&digest).await.unwrap().map(|image| image.id), Some(id.clone()));
     assert_eq!(bed.check_chaincode().await, Ok(1));
 }

@@ -28,6 +28,8 @@ use crate::topology::{CHAINCODE_PORT, ChainPlan};
 
 /// The user that chaincode runs as, whatever its image says: never root.
 const CHAINCODE_USER: &str = "65532:65532";
+/// How what serves a definition on its way comes back: no reconciler looks after it.
+pub(crate) const INSTALL_AGAIN: &str = "it comes back when its chaincode is installed again";
 /// Processes and threads a chaincode may have.
 const PIDS_MAX: u32 = 256;
 
@@ -210,7 +212,7 @@ async fn put_back<P: DeploysChaincode>(
         // Nothing brings it back; what runs on the other image must not stand for it.
         let why = given_up(error)?;
         remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
-        ctx.note(format!("{server} cannot be brought back: {why}")).await;
+        ctx.note(format!("{server} cannot be brought back: {why}; {INSTALL_AGAIN}")).await;
     }
     Ok(())
 }
