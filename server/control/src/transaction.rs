@@ -1,6 +1,7 @@
 //! Calls of a chaincode: query, submit, and the history of what was submitted. A submit writes its history row, with
 //! the transaction id, before anything is handed to the orderers, so that no crash leaves a transaction unknown.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use domain::chain::ChainVerb;
@@ -10,12 +11,13 @@ use domain::transaction::{CallSpec, QueryView, SubmitView, TransactionState};
 use domain::{Code, Error};
 use fabric::error::{ErrorKind as FabricKind, FabricError};
 use fabric::identity::SigningIdentity;
+use futures::future::{Either, select};
 use store::{StoreError, TransactionRecord};
 
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
 use crate::explain::{call_error, full_text, run_error};
-use crate::network::{Call, ChainLink, Endorsed};
+use crate::network::{Call, ChainLink, Endorsed, height_in_time};
 use crate::operation::subject;
 use crate::topology::PlannedNode;
 
@@ -33,6 +35,8 @@ pub(crate) use repeat::place as sealed_place;
 
 /// Longest wait for a commit; afterwards the transaction stays pending and is asked for later.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a call may take until its peer is asked beside it whether it answers at all.
+const QUICK: Duration = Duration::from_secs(2);
 /// The word of the audit.
 pub(crate) const SUBMIT: &str = "transaction-submit";
 /// Rows of history on one page.
@@ -74,15 +78,39 @@ impl ControlPlane {
 
     async fn evaluate(&self, prepared: &Prepared) -> Result<Vec<u8>, FabricError> {
         let Prepared { link, peer, identity, call, .. } = prepared;
-        self.services.network.evaluate(link, peer, identity, call).await
+        self.while_it_answers(prepared, self.services.network.evaluate(link, peer, identity, call)).await
     }
 
     async fn endorse(&self, prepared: &Prepared) -> Result<Endorsed, FabricError> {
         let Prepared { link, peer, identity, call, .. } = prepared;
-        self.services.network.endorse(link, peer, identity, call).await
+        self.while_it_answers(prepared, self.services.network.endorse(link, peer, identity, call)).await
     }
 
-    /// Turns to another peer where one that was not asked before does not answer, and tells whether there is one.
+    /// What comes of a call. One that takes long is given up where its peer, which was not asked before, does not even
+    /// tell how many blocks it has: nothing is written by it, so that another peer may be called in its place.
+    async fn while_it_answers<T>(
+        &self,
+        prepared: &Prepared,
+        work: impl Future<Output = Result<T, FabricError>>,
+    ) -> Result<T, FabricError> {
+        if !prepared.is_remembered {
+            return work.await;
+        }
+        let mut work = pin!(work);
+        if let Ok(answer) = tokio::time::timeout(QUICK, work.as_mut()).await {
+            return answer;
+        }
+        let Prepared { link, peer, call, .. } = prepared;
+        let height = pin!(height_in_time(self.services.network.as_ref(), link, peer, &call.channel));
+        match select(work, height).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((Err(error), _)) if is_of_peer(&error) => Err(error),
+            Either::Right((_, work)) => work.await,
+        }
+    }
+
+    /// Turns to a peer that answers now, where one that was not asked before does not. It may be the same one: only the
+    /// connection to it was dead, or it is back since.
     async fn goes_elsewhere(
         &self,
         prepared: &mut Prepared,
@@ -94,10 +122,8 @@ impl ControlPlane {
         }
         self.heights.forget(&prepared.place, &prepared.peer.name);
         prepared.is_remembered = false;
-        let other = self.asked_peer(&prepared.link, &spec.organization, &prepared.place).await?;
-        let is_another = other.name != prepared.peer.name;
-        prepared.peer = other;
-        Ok(is_another)
+        prepared.peer = self.asked_peer(&prepared.link, &spec.organization, &prepared.place).await?;
+        Ok(true)
     }
 
     /// Submits a transaction and waits for its block. The same key never submits twice: who sends it again gets

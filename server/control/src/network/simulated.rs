@@ -99,9 +99,16 @@ impl SimulatedNetwork {
             tokio::task::yield_now().await;
         }
         let host = self.host(link)?;
-        if host.runs(&link.node_ref(node)) {
-            if self.ailment(&link.node_ref(node)) == Some(Ailment::Hung) {
-                std::future::pending::<()>().await;
+        let place = link.node_ref(node);
+        if host.runs(&place) {
+            match self.ailment(&place) {
+                Some(Ailment::Hung) => std::future::pending::<()>().await,
+                Some(Ailment::Parted) => {
+                    self.ail(&place, None);
+                    let reset = io::Error::new(io::ErrorKind::ConnectionReset, "the connection was dead");
+                    return Err(FabricError::Connect(reset));
+                }
+                _ => {}
             }
             return Ok(host);
         }

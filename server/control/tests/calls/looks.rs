@@ -59,6 +59,23 @@ async fn nodes_that_hang_hold_up_no_page_and_no_call() {
 }
 
 #[tokio::test]
+async fn a_peer_that_is_well_again_is_called_once_more() {
+    // One organization with two peers.
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
+    let (plane, ann) = (facade(bed.services.clone()), caller("ann", Role::Operator));
+    plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
+    let parted = || bed.network.ail(&peer(&bed, "peer0-org1"), Some(Ailment::Parted));
+    parted();
+    let answer = plane.transaction_query(&ann, call("query", &["a"], "query")).await.unwrap();
+    assert_eq!(answer.text, "100");
+    parted();
+    let done = plane.transaction_submit(&ann, call("move", &["a", "b", "10"], "move")).await.unwrap();
+    assert_eq!(done.state, TransactionState::Valid);
+}
+
+#[tokio::test]
 async fn a_host_that_says_nothing_holds_up_no_page_and_no_export() {
     let (bed, _plane) = deployed().await;
     let silent: Delay = Arc::new(|verb| {

@@ -13,6 +13,8 @@ pub enum Ailment {
     Sick,
     /// It answers nothing.
     Hung,
+    /// The connection to it is dead: the next call fails, and those after it do not.
+    Parted,
     /// It takes part in its channels and knows no leader.
     Leaderless,
     /// No block reaches it any more: it answers from what it has.
