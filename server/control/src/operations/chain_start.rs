@@ -42,14 +42,14 @@ impl Operation for ChainStart {
     }
 }
 
-/// A restart stops first, and says so.
+/// A restart stops first, and says so. An earlier version said that it starts: one that was cut off there goes on here.
 async fn mark_starting(ctx: Context<ChainStart>) -> Result<(), StepError> {
-    let (before, to) = if ctx.params().restart {
-        (ChainState::Running, ChainState::Stopping)
+    let (from, to) = if ctx.params().restart {
+        (&[ChainState::Running, ChainState::Stopping, ChainState::Starting][..], ChainState::Stopping)
     } else {
-        (ChainState::Stopped, ChainState::Starting)
+        (&[ChainState::Stopped, ChainState::Starting][..], ChainState::Starting)
     };
-    set_state(ctx.env(), &ctx.params().chain, &[before, to], to).await
+    set_state(ctx.env(), &ctx.params().chain, from, to).await
 }
 
 /// A restart is a stop of everything before the start: each of both may be cut by a crash and done again, and no node is

@@ -7,6 +7,7 @@ use agents::simulated::{Fault, Verb, When};
 use agents::{Agent, NodeState};
 use control::ControlPlane;
 use control::operations::chain_create::ChainCreate;
+use control::operations::chain_start::ChainStart;
 use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::chaincode_steps::ChaincodeInstall;
@@ -109,6 +110,16 @@ async fn a_container_that_was_never_started_is_made_and_not_just_started() {
         assert_eq!((of(Verb::EnsureNode), of(Verb::Start)), (3, 0), "{gone}");
         check_answers(&plane, &bed).await;
     }
+}
+
+#[tokio::test]
+async fn a_restart_that_an_earlier_version_had_marked_goes_on() {
+    let bed = running().await;
+    let name = bed.chain_spec().name;
+    let (from, to) = ([ChainState::Running], ChainState::Starting);
+    bed.services.store.chain_state_save(&name, &from, to).await.unwrap();
+    bed.run(ChainStart { chain: name, restart: true }).await;
+    bed.check_chain(ChainState::Running).await.unwrap();
 }
 
 #[tokio::test]
