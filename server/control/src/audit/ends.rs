@@ -30,7 +30,7 @@ impl ControlPlane {
     /// that of the request.
     pub(crate) async fn record_ends(&self) -> Result<(), LogError> {
         let store = &self.services.store;
-        if store.operation_ends(1).await?.is_empty() {
+        if store.operation_ends(ROUND).await?.is_empty() {
             return Ok(());
         }
         let _alone = self.audit.ends.lock().await;

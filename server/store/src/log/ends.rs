@@ -42,15 +42,71 @@ pub(super) fn row(record: &OperationRecord) -> Value {
 }
 
 impl Store {
-    /// Ends of which the audit does not tell yet, oldest first.
+    /// Ends of which the audit does not tell yet, oldest first. One of an operation that is gone or cannot be read is left
+    /// out, and hides no other one.
     pub async fn operation_ends(&self, limit: u32) -> Result<Vec<OperationEnd>, LogError> {
         let text = "SELECT key, operation, at_ms, result FROM operation_end ORDER BY at_ms, key LIMIT $limit";
         let rows: Vec<Row> = self.read(Query::new(text, json!({ "limit": limit }))).await.map_err(failed)?;
         let mut ends = Vec::with_capacity(rows.len());
         for Row { key, operation, at_ms, result } in rows {
-            let (operation, _) = self.row(&operation).await?;
-            ends.push(OperationEnd { key, operation, at_ms, result });
+            match self.row(&operation).await {
+                Ok((operation, _)) => ends.push(OperationEnd { key, operation, at_ms, result }),
+                Err(error @ (LogError::NotFound { .. } | LogError::Unreadable(_))) => {
+                    tracing::error!(%error, %key, "the end of an operation cannot be recorded");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use workflow::Wanted;
+
+    use super::*;
+    use crate::database::encode;
+
+    fn ended(id: &str) -> OperationRecord {
+        OperationRecord {
+            id: id.to_owned(),
+            name: "chain-stop".to_owned(),
+            version: 1,
+            owner: "ada".to_owned(),
+            subject: None,
+            idempotency_key: None,
+            params: Value::Null,
+            state: OperationState::Done,
+            epoch: 1,
+            lease_until_ms: 0,
+            replica: None,
+            created_ms: 0,
+            updated_ms: 3,
+            error: None,
+            cancel_requested: false,
+            wanted: Wanted::Run,
+            superseded_by: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_cannot_be_read_hides_the_end_of_no_other_one() {
+        let store = Store::open("mem://").await.unwrap();
+        let text = "CREATE type::record('operation_end', $id)
+            SET key = $id, operation = $id, at_ms = $at_ms, result = 'done'";
+        for (id, at_ms) in [("torn", 1), ("gone", 2), ("whole", 3)] {
+            let bindings = json!({ "id": id, "at_ms": at_ms });
+            store.write(Query::new(text, bindings)).await.unwrap();
+        }
+        let text = "CREATE type::record('operation', $id) SET id_text = $id, owner = 'ada', open = false,
+            lease_until_ms = 0, revision = 0, record = $record";
+        for (id, record) in [("torn", "{".to_owned()), ("whole", encode(&ended("whole")).unwrap())] {
+            let bindings = json!({ "id": id, "record": record });
+            store.write(Query::new(text, bindings)).await.unwrap();
+        }
+        let ends = store.operation_ends(10).await.unwrap();
+        let (key, result) = ("whole".to_owned(), "done".to_owned());
+        assert_eq!(ends, [OperationEnd { key, operation: ended("whole"), at_ms: 3, result }]);
     }
 }
