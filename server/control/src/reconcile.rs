@@ -52,6 +52,7 @@ impl Driver {
             async move {
                 futures::join!(
                     drive_operations(&plane),
+                    drive_ends(&plane),
                     drive_transactions(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
@@ -64,7 +65,7 @@ impl Driver {
     }
 }
 
-/// Operations and what has expired, now and then. Nothing here waits for a host.
+/// Operations and what has expired, now and then. Nothing here waits for a host, nor for the audit.
 async fn drive_operations(plane: &ControlPlane) {
     loop {
         match plane.workflow.recover().await {
@@ -72,8 +73,15 @@ async fn drive_operations(plane: &ControlPlane) {
             Ok(count) => tracing::info!(count, "operations are taken over"),
             Err(error) => tracing::warn!(%error, "operations cannot be recovered now"),
         }
-        plane.reconcile_ends().await;
         plane.purge().await;
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Ends of operations, now and then. The audit is waited for without a limit, which holds up nothing else here.
+async fn drive_ends(plane: &ControlPlane) {
+    loop {
+        plane.reconcile_ends().await;
         tokio::time::sleep(EVERY).await;
     }
 }
