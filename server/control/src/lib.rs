@@ -103,7 +103,10 @@ impl ControlPlane {
             .register::<operations::channel_join::ChannelJoin>()?
             .register::<operations::channel_anchors::ChannelAnchors>()?
             .register::<operations::demo_create::DemoCreate>()?
-            .register::<operations::host_prepare::HostPrepare>()?;
+            .register::<operations::host_prepare::HostPrepare>()?
+            .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
+            .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
+            .register_former(operations::demo_create::DemoCreate::former_plan())?;
         Ok(Self {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::clock::Clock;
 use crate::engine::{Engine, Phase, reached};
 use crate::log::{Created, Log, LogError, NewOperation, Stored};
-use crate::plan::{Operation, PlanError, Steps};
+use crate::plan::{Operation, Plan, PlanError, Steps};
 use crate::record::{
     EventBody, EventRecord, NewEvent, OperationRecord, OperationState, StepRecord, StepState, Wanted,
 };
@@ -140,13 +140,22 @@ impl<E: Send + Sync + 'static> Workflow<E> {
         Self { engine }
     }
 
-    /// Makes an operation known, under its plan's name and version. Older versions stay runnable as long as their types
-    /// are registered too.
+    /// Makes an operation known, under its plan's name and version. What was stored under an older version is resumed and
+    /// undone as long as that is known too: see [`Workflow::register_former`].
     ///
     /// # Errors
     /// When the plan is ill-formed or its name and version are taken.
     pub fn register<P: Operation<Env = E>>(self) -> Result<Self, PlanError> {
-        self.engine.add_plan(P::plan().checked()?)?;
+        self.register_former(P::plan())
+    }
+
+    /// Makes an older plan of an operation known, of which the parameters are still of this type. Nothing is started
+    /// under it any more.
+    ///
+    /// # Errors
+    /// When the plan is ill-formed or its name and version are taken.
+    pub fn register_former<P: Operation<Env = E>>(self, former: Plan<P>) -> Result<Self, PlanError> {
+        self.engine.add_plan(former.checked()?)?;
         Ok(self)
     }
 

@@ -42,7 +42,7 @@ use package::{package_secret, retire_packages};
 use server::retire_servers;
 pub(crate) use server::{INSTALL_AGAIN, kept_server, servers_of};
 pub(super) use server::{remove_chaincode, start_chaincode};
-pub(super) use settle::await_chaincode;
+pub(super) use settle::{await_chaincode, start_and_await};
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +57,13 @@ impl Operation for ChaincodeDeploy {
 
     fn plan() -> Plan<Self> {
         deploy_steps(Plan::named("chaincode-deploy", 2))
+    }
+}
+
+impl ChaincodeDeploy {
+    /// The plan of version 1: what was begun under it is resumed and undone.
+    pub fn former_plan() -> Plan<Self> {
+        former_deploy_steps(Plan::named("chaincode-deploy", 1))
     }
 }
 
@@ -109,16 +116,36 @@ impl DeploysChaincode for ChaincodeDeploy {
 
 /// Adds the steps that deploy a chaincode.
 pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
-    plan.step("resolve-image", resolve_image, keep)
-        .timeout_ms(1_800_000)
-        .step("make-packages", make_packages, discard_packages)
+    let plan = package_steps(plan)
         .step("start-chaincode", start_chaincode, remove_chaincode)
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
         .timeout_ms(600_000)
         .step("await-chaincode", await_chaincode, keep)
+        .timeout_ms(300_000);
+    define_steps(plan)
+}
+
+/// The same as they were when the containers were waited for before the packages were installed.
+pub(super) fn former_deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    let plan = package_steps(plan)
+        .step("start-chaincode", start_and_await, remove_chaincode)
         .timeout_ms(300_000)
-        .step("approve-definition", approve_definition, list_approved)
+        .step("install-packages", install_packages, list_installed)
+        .timeout_ms(600_000);
+    define_steps(plan)
+}
+
+fn package_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    plan.step("resolve-image", resolve_image, keep).timeout_ms(1_800_000).step(
+        "make-packages",
+        make_packages,
+        discard_packages,
+    )
+}
+
+fn define_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    plan.step("approve-definition", approve_definition, list_approved)
         .timeout_ms(300_000)
         .step("commit-definition", commit_definition, keep_committed)
         .timeout_ms(300_000)

@@ -13,7 +13,7 @@ use super::chaincode_deploy::{
     DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_chaincode,
     await_definition, commit_definition, discard_packages, drafts, in_force, install_packages,
     keep_committed, list_approved, list_installed, make_packages, remove_chaincode, resolve_image,
-    start_chaincode,
+    start_and_await, start_chaincode,
 };
 use super::step_error;
 use crate::services::Services;
@@ -43,6 +43,23 @@ impl Operation for ChaincodeInstall {
             .timeout_ms(600_000)
             .step("await-chaincode", await_chaincode, keep)
             .timeout_ms(300_000)
+            .step("keep-draft", keep_draft, forget_draft)
+    }
+}
+
+impl ChaincodeInstall {
+    /// The plan of version 1: what was begun under it is resumed and undone.
+    pub fn former_plan() -> Plan<Self> {
+        Plan::named("chaincode-install", 1)
+            .step("look-for-draft", look_for_draft, keep)
+            .step("resolve-image", resolve_image, keep)
+            .timeout_ms(1_800_000)
+            .step("check-image", check_image, keep)
+            .step("make-packages", make_packages, discard_packages)
+            .step("start-chaincode", start_and_await, remove_chaincode)
+            .timeout_ms(300_000)
+            .step("install-packages", install_packages, list_installed)
+            .timeout_ms(600_000)
             .step("keep-draft", keep_draft, forget_draft)
     }
 }

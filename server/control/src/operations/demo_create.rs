@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use workflow::{Operation, Plan};
 
 use super::chain_create::{CreatesChain, create_steps};
-use super::chaincode_deploy::{DeploysChaincode, deploy_steps};
+use super::chaincode_deploy::{DeploysChaincode, deploy_steps, former_deploy_steps};
 use crate::services::Services;
 
 /// Parameters: what is created, and then deployed on it.
@@ -25,6 +25,13 @@ impl Operation for DemoCreate {
 
     fn plan() -> Plan<Self> {
         deploy_steps(create_steps(Plan::named("demo-create", 2)))
+    }
+}
+
+impl DemoCreate {
+    /// The plan of version 1: what was begun under it is resumed and undone.
+    pub fn former_plan() -> Plan<Self> {
+        former_deploy_steps(create_steps(Plan::named("demo-create", 1)))
     }
 }
 

@@ -24,6 +24,7 @@ use domain::name::{ChannelName, NodeName, OrganizationName, UserName};
 use domain::operation::{OperationState, OperationView, StepState};
 use domain::permission::{Grant, Role};
 use store::Store;
+use workflow::{Log, NewOperation, OperationRecord, StepRecord, Wanted};
 
 use crate::bed::{Bed, person};
 use crate::plane;
@@ -91,6 +92,79 @@ async fn an_image_that_crashes_is_found_out_before_anybody_approves() {
     bed.agent.spoil_image(&spec.image, None);
     assert_eq!(deployed(&plane, spec, "repaired").await.summary.state, OperationState::Done);
     assert_eq!(bed.check_chaincode().await, Ok(1));
+}
+
+/// Puts a deployment into the log as the first version of its plan did.
+async fn begun_before(bed: &Bed) -> OperationId {
+    let id = OperationId::new("0".repeat(32));
+    let params = ChaincodeDeploy { spec: bed.deploy_spec(), starter: None };
+    let operation = OperationRecord {
+        id: id.to_string(),
+        name: "chaincode-deploy".to_owned(),
+        version: 1,
+        owner: "ada".to_owned(),
+        subject: Some("chain/demo".to_owned()),
+        idempotency_key: None,
+        params: serde_json::to_value(params).unwrap(),
+        state: workflow::OperationState::Pending,
+        epoch: 0,
+        lease_until_ms: 0,
+        replica: None,
+        created_ms: 0,
+        updated_ms: 0,
+        error: None,
+        cancel_requested: false,
+        wanted: Wanted::Run,
+        superseded_by: None,
+    };
+    let names = ["resolve-image", "make-packages", "start-chaincode", "install-packages"];
+    let names = names.into_iter().chain(["approve-definition", "commit-definition", "await-definition"]);
+    let steps = (0..).zip(names).map(|(index, name)| StepRecord {
+        operation: id.to_string(),
+        index,
+        name: name.to_owned(),
+        state: workflow::StepState::Pending,
+        attempt: 0,
+        interrupted: 0,
+        started_ms: None,
+        ended_ms: None,
+        retry_at_ms: None,
+        output: None,
+        error: None,
+        done: 0,
+        total: 0,
+    });
+    let new = NewOperation { operation, steps: steps.collect(), events: Vec::new(), supersede: None };
+    bed.services.store.create(new).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_deployment_of_the_first_version_is_resumed_and_undone() {
+    for resumes in [true, false] {
+        let bed = running(0).await;
+        let (plane, image) = (plane(bed.services.clone()), bed.deploy_spec().image);
+        bed.agent.spoil_image(&image, Some(Flaw::Crashes));
+        let id = begun_before(&bed).await;
+        let driver = plane.run();
+        let failed = settled(&plane, &id).await;
+        drop(driver);
+        assert_eq!(failure(&failed), ("start-chaincode", "node-not-healthy", Some("it ends at once")));
+        bed.agent.spoil_image(&image, None);
+        for server in servers(&bed).await {
+            bed.agent.remove_node(&server.node, false).await.unwrap();
+        }
+        let wanted = if resumes {
+            plane.operation_resume(&ada(), &id).await.unwrap();
+            OperationState::Done
+        } else {
+            plane.operation_undo(&ada(), &id).await.unwrap();
+            OperationState::Undone
+        };
+        let view = settled(&plane, &id).await;
+        assert_eq!(view.summary.state, wanted, "{view:?}");
+        assert_eq!(bed.check_chaincode().await, Ok(i64::from(resumes)));
+    }
 }
 
 #[tokio::test]

@@ -72,7 +72,24 @@ pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
     if started.servers.iter().any(is_lost) {
         started = start_servers(&ctx, &link).await?;
     }
-    await_servers(&ctx, &link, &started.servers).await?;
+    await_started(&ctx, &link, started).await
+}
+
+/// Makes the containers run and waits until they stay up, which was one step in version 1 of the plans.
+pub(in crate::operations) async fn start_and_await<P: DeploysChaincode>(
+    ctx: Context<P>,
+) -> Result<(), StepError> {
+    let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
+    let started = start_servers(&ctx, &link).await?;
+    await_started(&ctx, &link, started).await
+}
+
+async fn await_started<P: Operation>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    started: ServersStarted,
+) -> Result<(), StepError> {
+    await_servers(ctx, link, &started.servers).await?;
     for one in started.servers {
         ctx.note(format!("{} is up", one.server)).await;
     }
