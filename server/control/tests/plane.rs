@@ -28,6 +28,8 @@ mod killed;
 mod offer;
 #[path = "plane/ports.rs"]
 mod ports;
+#[path = "plane/pulls.rs"]
+mod pulls;
 #[path = "plane/reconcile.rs"]
 mod reconcile;
 #[path = "plane/recorded.rs"]

@@ -36,16 +36,20 @@ impl ControlPlane {
         futures::future::join_all(hosts.values().map(|chains| self.reconcile_chains_of(chains))).await;
     }
 
-    /// The chains that shall run, by their host.
+    /// The chains that shall run, by their host. No image is pulled for any other host.
     pub(super) async fn chains_to_look_at(&self) -> HashMap<HostId, Vec<ChainRecord>> {
-        let chains = self.services.store.chain_list().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "chains cannot be read");
-            Vec::new()
-        });
         let mut hosts = HashMap::<HostId, Vec<ChainRecord>>::new();
+        let chains = match self.services.store.chain_list().await {
+            Ok(chains) => chains,
+            Err(error) => {
+                tracing::warn!(%error, "chains cannot be read");
+                return hosts;
+            }
+        };
         for chain in chains.into_iter().filter(|chain| chain.state == ChainState::Running) {
             hosts.entry(chain.host.clone()).or_default().push(chain);
         }
+        self.lost_images.keep(|host| hosts.contains_key(host));
         hosts
     }
 

@@ -129,7 +129,7 @@ async fn a_sole_orderer_comes_back_on_its_own_image_whatever_the_name_stands_for
 }
 
 /// A chain whose images came from a registry, on a host that has lost them, and with them the container of a peer.
-async fn robbed() -> (Bed, NodeRef, ImagesPinned) {
+pub async fn robbed() -> (Bed, NodeRef, ImagesPinned) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     let images = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock").images;
     let references =
@@ -213,6 +213,13 @@ async fn a_pull_that_fails_is_told_and_tried_again() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+    // Not at once: registries count who asks.
+    let before = pulls(&bed);
+    for _ in 0..3 {
+        plane.reconcile().await;
+    }
+    assert_eq!((pulls(&bed), state(&bed.agent, &peer).await), (before, NodeState::Missing));
+    bed.services.clock.sleep(60_000).await;
     rounds_until_it_runs(&plane, &bed, &peer).await;
 }
 
