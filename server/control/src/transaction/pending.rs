@@ -6,6 +6,7 @@ use domain::transaction::{SubmitView, TransactionState};
 use domain::{Code, Error, ErrorKind};
 use fabric::block::parse_block;
 use fabric::error::FabricError;
+use fabric::gateway::CALL_TIMEOUT;
 use futures::StreamExt;
 use store::TransactionRecord;
 
@@ -47,8 +48,8 @@ impl ControlPlane {
     /// Asks the peers what became of transactions that a crash or a timeout left pending, chain by chain: one whose peers
     /// are silent holds up no other.
     pub(crate) async fn settle_pending(&self) -> Result<usize, Error> {
-        // Whoever submitted a younger one still waits for it themselves, unless a portal ended since.
-        let waited_ms = i64::try_from(COMMIT_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        // Whoever submitted a younger one still hands it over or waits for it themselves, unless a portal ended since.
+        let waited_ms = i64::try_from((CALL_TIMEOUT + COMMIT_TIMEOUT).as_millis()).unwrap_or(i64::MAX);
         let before_ms = self.services.clock.now_ms().saturating_sub(waited_ms).max(self.began_ms);
         let chains = self.services.store.transaction_pending_chains(before_ms).await;
         let chains = chains.map_err(crate::error::store)?;
@@ -111,7 +112,7 @@ impl ControlPlane {
             Err(error) if error.is_retryable() => return Ok(Asked::Unanswered),
             Err(_) => return Ok(Asked::Open),
         }
-        // Before the row: it is what is found again, were the portal to end in between.
+        // Before the row, which is what is found again, were the portal to end in between: rather twice than never.
         self.record_settled(&record).await;
         self.saved(record).await?;
         Ok(Asked::Settled)

@@ -21,6 +21,9 @@ const LOST_MS: u64 = 11 * 60 * 1_000;
 /// Longest that somebody waits for a transaction, and a little more.
 const WAITED_MS: u64 = 61_000;
 
+/// Longest that it is handed over before.
+const HANDED_MS: u64 = 40_000;
+
 /// Longest that it counts what a peer was seen to have.
 const REMEMBERED_MS: u64 = 30_000;
 
@@ -192,10 +195,13 @@ async fn a_submit_that_is_cut_off_anywhere_is_resolved() {
     let never = TransactionRecord { view, user, idempotency_key, asked: None };
     assert_eq!(bed.services.store.transaction_create(&never).await.unwrap(), None);
     let pending = of(&history().await, TransactionState::Pending);
-    // As long as somebody may wait for them they are left alone.
-    plane.reconcile().await;
-    assert_eq!(of(&history().await, TransactionState::Pending), pending);
-    bed.services.clock.sleep(WAITED_MS).await;
+    // As long as somebody may hand them over or wait for them they are left alone.
+    for wait_ms in [0, WAITED_MS] {
+        bed.services.clock.sleep(wait_ms).await;
+        plane.reconcile().await;
+        assert_eq!(of(&history().await, TransactionState::Pending), pending);
+    }
+    bed.services.clock.sleep(HANDED_MS).await;
     plane.reconcile().await;
     let settled = history().await;
     let (arrived, open) = (of(&settled, TransactionState::Valid), of(&settled, TransactionState::Pending));
