@@ -1,6 +1,6 @@
 //! The key that seals every secret, and putting another one in its place: whoever got hold of the former one opens
-//! nothing with it that is written from then on, though the database's files keep what was sealed before until it clears
-//! up. For a portal that is stopped, beside the façade as its start is.
+//! nothing with it that is written from then on, though the database's files keep what was sealed before until it
+//! clears up. For a portal that is stopped, beside the façade as its start is.
 
 use store::{KeyRecord, SealedSecret, Store, StoreError};
 use zeroize::Zeroizing;

@@ -43,8 +43,8 @@ const CONDITION_TIMEOUT_MS: i64 = 90_000;
 const CONDITION_PAUSE_MS: u64 = 40;
 /// Most looks at a condition: as many as fit into the longest wait.
 const CONDITION_LOOKS_MAX: u32 = 2_250;
-/// What no further try of ours cures: a person has to, or nobody can. A registry that does not answer now may be gone for
-/// good, and what waits for its image is looked after by the reconciler.
+/// What no further try of ours cures: a person has to, or nobody can. A registry that does not answer now may be gone
+/// for good, and what waits for its image is looked after by the reconciler.
 const GIVEN_UP: [Code; 6] = [
     Code::NotFound,
     Code::NodeDataLost,

@@ -140,8 +140,8 @@ impl<E: Send + Sync + 'static> Workflow<E> {
         Self { engine }
     }
 
-    /// Makes an operation known, under its plan's name and version. What was stored under an older version is resumed and
-    /// undone as long as that is known too: see [`Workflow::register_former`].
+    /// Makes an operation known, under its plan's name and version. What was stored under an older version is resumed
+    /// and undone as long as that is known too: see [`Workflow::register_former`].
     ///
     /// # Errors
     /// When the plan is ill-formed or its name and version are taken.

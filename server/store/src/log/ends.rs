@@ -42,8 +42,8 @@ pub(super) fn row(record: &OperationRecord) -> Value {
 }
 
 impl Store {
-    /// Ends of which the audit does not tell yet, oldest first. One of an operation that is gone or cannot be read is left
-    /// out, and hides no other one.
+    /// Ends of which the audit does not tell yet, oldest first. One of an operation that is gone or cannot be read is
+    /// left out, and hides no other one.
     pub async fn operation_ends(&self, limit: u32) -> Result<Vec<OperationEnd>, LogError> {
         let text = "SELECT key, operation, at_ms, result FROM operation_end ORDER BY at_ms, key LIMIT $limit";
         let rows: Vec<Row> = self.read(Query::new(text, json!({ "limit": limit }))).await.map_err(failed)?;

@@ -52,8 +52,8 @@ pub(super) async fn start_servers<P: Operation<Env = Services>>(
     Ok(())
 }
 
-/// What has containers: the definitions in force, and those on their way of which containers were started; whether it is
-/// on its way.
+/// What has containers: the definitions in force, and those on their way of which containers were started; whether it
+/// is on its way.
 async fn served(services: &Services, chain: &ChainName) -> Result<Vec<(ChaincodeRecord, bool)>, StepError> {
     let records = services.store.chaincode_list(chain).await.map_err(store_error)?;
     let drafts = drafts::read(services, chain).await.map_err(step_error)?;
