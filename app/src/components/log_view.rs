@@ -23,8 +23,8 @@ pub struct LogState {
     pub filter: RwSignal<String>,
     pub follow: RwSignal<bool>,
     pub wrap: RwSignal<bool>,
-    /// Number of the line before which the window ends, counted from the log's beginning, so that the window stays where
-    /// it is when the oldest lines go; none: the end of the log, however long it will be.
+    /// Number of the line before which the window ends, counted from the log's beginning, so that the window stays
+    /// where it is when the oldest lines go; none: the end of the log, however long it will be.
     end: RwSignal<Option<usize>>,
 }
 

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::taken::Taker;
 
-/// Most bytes of an answer that are handed on at once over HTTP/2. What is handed on last waits for the client outside of
-/// every watch: it must not be the whole answer.
+/// Most bytes of an answer that are handed on at once over HTTP/2. What is handed on last waits for the client outside
+/// of every watch: it must not be the whole answer.
 const PIECE: usize = 16 * 1_024;
 
 /// How many requests of a connection are open; nothing is known before the first one.
