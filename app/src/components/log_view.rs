@@ -69,7 +69,7 @@ pub fn LogView(
         follow.set(false);
         end.set(Some(shown.read_untracked().first));
     };
-    let newer = move |_| end.set(shown.read_untracked().later);
+    let newer = move |_| end.set(shown.with_untracked(|shown| shown.later));
     Effect::new(move |_| {
         if follow.get() && end.read_untracked().is_some() {
             state.show_newest();
