@@ -18,6 +18,10 @@ mod stream;
 
 /// Age at which figures that change without a message are read again.
 const PULSE: Duration = Duration::from_secs(10);
+/// So many readings in a row while keyboard and pointer are left alone: five minutes.
+const UNTOUCHED_MAX: u32 = 30;
+/// What the browser tells of somebody who is there.
+const TOUCHES: [&str; 5] = ["keydown", "pointerdown", "pointermove", "wheel", "visibilitychange"];
 
 /// Something that a page may want to hear of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,14 +87,41 @@ pub fn ticks(wanted: impl Fn(&Message) -> bool + 'static) -> RwSignal<u32> {
     tick
 }
 
+/// Readings since somebody was last there.
+#[derive(Debug, Default)]
+struct Untouched(u32);
+
+impl Untouched {
+    /// Whether to read once more.
+    fn goes_on(&mut self) -> bool {
+        let goes_on = self.0 < UNTOUCHED_MAX;
+        self.0 = self.0.saturating_add(1);
+        goes_on
+    }
+}
+
 /// Lets a counter grow a while after every reading, as long as somebody looks at the page: for figures that change
-/// without a message. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
+/// without a message. Every reading keeps the session alive, so a page that nobody touches comes to rest until somebody
+/// does. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
 pub fn pulse(tick: RwSignal<u32>, watch: impl Fn() + 'static) {
+    let untouched = StoredValue::new(Untouched::default());
+    Effect::new(move |_| {
+        for name in TOUCHES {
+            let touched = move |_| {
+                untouched.try_set_value(Untouched::default());
+            };
+            let listener = window_event_listener_untyped(name, touched);
+            on_cleanup(move || listener.remove());
+        }
+    });
     Effect::new(move |_| {
         watch();
         let asked = StoredValue::new(false);
         let beat = move || {
             if browser::is_hidden() || asked.try_get_value() != Some(false) {
+                return;
+            }
+            if untouched.try_update_value(Untouched::goes_on) != Some(true) {
                 return;
             }
             asked.try_set_value(true);
@@ -106,6 +137,15 @@ pub fn pulse(tick: RwSignal<u32>, watch: impl Fn() + 'static) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_nobody_touches_comes_to_rest() {
+        let mut untouched = Untouched::default();
+        let read = (0..1_000).filter(|_| untouched.goes_on()).count();
+        assert_eq!(u32::try_from(read), Ok(UNTOUCHED_MAX));
+        untouched = Untouched::default();
+        assert!(untouched.goes_on(), "somebody came back");
+    }
 
     #[test]
     fn a_message_reaches_whom_it_concerns() {

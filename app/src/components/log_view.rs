@@ -23,7 +23,8 @@ pub struct LogState {
     pub filter: RwSignal<String>,
     pub follow: RwSignal<bool>,
     pub wrap: RwSignal<bool>,
-    /// How many of the lines that match stand before the end of the window; none: all, however many there will be.
+    /// Number of the line before which the window ends, counted from the log's beginning, so that the window stays
+    /// where it is when the oldest lines go; none: the end of the log, however long it will be.
     end: RwSignal<Option<usize>>,
 }
 
@@ -66,12 +67,9 @@ pub fn LogView(
     });
     let older = move |_| {
         follow.set(false);
-        end.set(Some(shown.read_untracked().begin));
+        end.set(Some(shown.read_untracked().first));
     };
-    let newer = move |_| {
-        let (later, count) = shown.with_untracked(|shown| (shown.begin + 2 * WINDOW, shown.count));
-        end.set(Some(later).filter(|later| *later < count));
-    };
+    let newer = move |_| end.set(shown.with_untracked(|shown| shown.later));
     Effect::new(move |_| {
         if follow.get() && end.read_untracked().is_some() {
             state.show_newest();
@@ -145,15 +143,21 @@ struct Window {
     count: usize,
     /// How many of them stand before the first that is drawn.
     begin: usize,
+    /// Number of the first that is drawn.
+    first: usize,
+    /// Number of the line before which the next window ends, unless that is the newest one.
+    later: Option<usize>,
 }
 
-/// The lines that contain the filter, as many as are drawn, up to one of them or to the newest.
+/// The lines that contain the filter, as many as are drawn, up to the line of a number or to the newest.
 fn window(lines: &Lines, hits: &mut Hits, filter: &str, end: Option<usize>) -> Window {
     if filter.trim().is_empty() {
-        return cut(lines.len(), end, |at| lines.line(at));
+        let end = end.map(|number| lines.place(number));
+        return cut(lines.len(), end, |at| lines.number(at), |at| lines.line(at));
     }
     hits.look(lines, filter);
-    cut(hits.len(), end, |at| hits.line(lines, at))
+    let end = end.map(|number| hits.place(number));
+    cut(hits.len(), end, |at| hits.number(at), |at| hits.line(lines, at))
 }
 
 /// Every line that contains the filter, whether or not it is drawn.
@@ -161,12 +165,18 @@ fn all(lines: &Lines, filter: &str) -> String {
     matching(lines, filter).join("\n")
 }
 
-fn cut<'a>(count: usize, end: Option<usize>, line: impl Fn(usize) -> &'a str) -> Window {
+fn cut<'a>(
+    count: usize,
+    end: Option<usize>,
+    number: impl Fn(usize) -> usize,
+    line: impl Fn(usize) -> &'a str,
+) -> Window {
     // Whoever comes to the first line still sees a full window.
     let end = end.unwrap_or(count).clamp(count.min(WINDOW), count);
     let begin = end.saturating_sub(WINDOW);
     let text = (begin..end).map(line).collect::<Vec<_>>().join("\n");
-    Window { text, count, begin }
+    let later = Some(begin + 2 * WINDOW).filter(|later| *later < count).map(&number);
+    Window { text, count, begin, first: number(begin), later }
 }
 
 #[cfg(test)]
@@ -187,7 +197,8 @@ mod tests {
         let end = shown(&lines, "LINE", None);
         assert_eq!((end.count, end.begin), (3_000, 2_000));
         assert!(end.text.starts_with("Line 2000\n") && end.text.ends_with("Line 2999"));
-        assert_eq!(shown(&lines, "2999", None), Window { text: "Line 2999".into(), count: 1, begin: 0 });
+        let one = Window { text: "Line 2999".into(), count: 1, begin: 0, first: 2_999, later: None };
+        assert_eq!(shown(&lines, "2999", None), one);
         assert_eq!(shown(&lines, "nothing", None), Window::default());
     }
 
@@ -210,5 +221,27 @@ mod tests {
                 assert_eq!((found.begin, found.text.lines().count()), (begin, WINDOW), "{end}");
             }
         }
+    }
+
+    #[test]
+    fn the_window_stays_where_it_is_when_the_oldest_lines_go() {
+        let bound = 10_000;
+        for filter in ["", "5"] {
+            let (mut lines, mut hits) = (lines(bound), Hits::default());
+            let before = window(&lines, &mut hits, filter, Some(8_000));
+            lines.append(vec!["Line 5".to_owned()], bound);
+            let after = window(&lines, &mut hits, filter, Some(8_000));
+            assert!(after.begin < before.begin, "lines have gone");
+            assert_eq!((&after.text, after.first), (&before.text, before.first));
+        }
+    }
+
+    #[test]
+    fn windows_follow_one_another() {
+        let lines = lines(5_000);
+        let begins = |end| shown(&lines, "", end).begin;
+        let middle = shown(&lines, "", Some(3_000));
+        assert_eq!((begins(Some(middle.first)), begins(middle.later)), (1_000, 3_000));
+        assert_eq!(begins(shown(&lines, "", middle.later).later), 4_000);
     }
 }

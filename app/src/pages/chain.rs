@@ -7,6 +7,7 @@ use domain::node::NodeView;
 use domain::permission::Grant;
 use leptos::prelude::*;
 
+use super::node::forget_figures;
 use super::{chain_name, follow, parameter};
 use crate::api::ApiError;
 use crate::api::chain::{chain_delete, chain_read, chain_restart, chain_start, chain_stop};
@@ -142,10 +143,7 @@ fn buttons(
 fn without_figures(chain: &ChainView) -> ChainView {
     let mut still = chain.clone();
     still.summary.health.checked_ms = None;
-    for node in &mut still.nodes {
-        node.heights.clear();
-        (node.cpu_milli, node.memory_bytes) = (None, None);
-    }
+    still.nodes.iter_mut().for_each(forget_figures);
     still
 }
 

@@ -38,9 +38,11 @@ pub fn Node() -> impl IntoView {
     view! {
         {load_live(data, move |one: RwSignal<NodeView>, _| {
             events::pulse(tick, move || one.track());
+            // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
+            let still = Memo::new(move |_| one.with(without_figures));
             view! {
                 <Page title=Signal::derive(move || node.get()) crumbs=chain_crumbs(&chain.get_untracked())>
-                    {move || one.with(facts)}
+                    {move || still.with(|node| facts(node, one))}
                 </Page>
             }
             .into_any()
@@ -53,7 +55,20 @@ fn find(chain: ChainView, name: &str) -> Result<NodeView, ApiError> {
     chain.nodes.into_iter().find(|node| node.name.as_str() == name).ok_or_else(not_found)
 }
 
-fn facts(node: &NodeView) -> AnyView {
+/// Takes out of a node what changes all the time.
+pub(super) fn forget_figures(node: &mut NodeView) {
+    node.heights.clear();
+    (node.cpu_milli, node.memory_bytes) = (None, None);
+}
+
+fn without_figures(node: &NodeView) -> NodeView {
+    let mut still = node.clone();
+    forget_figures(&mut still);
+    still
+}
+
+/// What the page shows; figures are taken from the newest reading.
+fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
     let endpoints = node
         .endpoints
         .iter()
@@ -61,7 +76,12 @@ fn facts(node: &NodeView) -> AnyView {
             view! { <div><span class="muted">{known_as.clone()}</span> " " <Copyable text=address.clone()/></div> }
         })
         .collect_view();
-    let heights = node.heights.iter().map(|(c, h)| view! { <div>{c.clone()} ": " {h.to_string()}</div> });
+    let heights = move || {
+        let height = |(c, h): &(String, u64)| view! { <div>{c.clone()} ": " {h.to_string()}</div> };
+        newest.with(|node| node.heights.iter().map(height).collect_view())
+    };
+    let cpu = move || newest.with(|node| node.cpu_milli).map_or_else(|| "–".to_owned(), cores);
+    let memory = move || newest.with(|node| node.memory_bytes).map_or_else(|| "–".to_owned(), bytes);
     let problem = node.problem.clone().map(|problem| {
         let code = problem.code.as_text();
         let text = say_in(move |lang| refusal_text(lang, &problem));
@@ -85,11 +105,11 @@ fn facts(node: &NodeView) -> AnyView {
                 <dt>{tr(|t| t.endpoint)}</dt>
                 <dd>{endpoints}</dd>
                 <dt>{tr(|t| t.height)}</dt>
-                <dd>{heights.collect_view()}</dd>
+                <dd>{heights}</dd>
                 <dt>{tr(|t| t.cpu)}</dt>
-                <dd>{node.cpu_milli.map_or_else(|| "–".to_owned(), cores)}</dd>
+                <dd>{cpu}</dd>
                 <dt>{tr(|t| t.memory)}</dt>
-                <dd>{node.memory_bytes.map_or_else(|| "–".to_owned(), bytes)}</dd>
+                <dd>{memory}</dd>
                 <dt>{tr(|t| t.image)}</dt>
                 <dd><Copyable text=node.image.clone()/></dd>
             </dl>
@@ -148,5 +168,37 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
             </Show>
             <LogView id="node-log" lines=lines state=state/>
         </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::HostId;
+    use domain::name::NodeName;
+    use domain::node::{NodeKind, NodeState};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_no_figure_puts_the_page_there_anew() {
+        let before = NodeView {
+            name: NodeName::parse("peer0-org1").unwrap(),
+            kind: NodeKind::Peer,
+            organization: None,
+            host: HostId::new("h"),
+            endpoints: Vec::new(),
+            state: NodeState::Running,
+            reason: None,
+            problem: None,
+            heights: vec![("mychannel".to_owned(), 7)],
+            cpu_milli: Some(100),
+            memory_bytes: None,
+            image: String::new(),
+        };
+        let mut after = before.clone();
+        (after.heights, after.cpu_milli, after.memory_bytes) = (Vec::new(), Some(200), Some(1));
+        assert_eq!(without_figures(&before), without_figures(&after));
+        after.state = NodeState::Stopped;
+        assert_ne!(without_figures(&before), without_figures(&after));
     }
 }

@@ -35,7 +35,9 @@ pub fn check(names: impl Iterator<Item = OsString>) -> Result<Vec<String>, Misty
         else {
             continue;
         };
-        if let Some(near) = nearest(rest, &known) {
+        if !is_of_service(&name)
+            && let Some(near) = nearest(rest, &known)
+        {
             let near = format!("{PREFIX}{near}");
             return Err(Mistyped { name, near });
         }
@@ -51,6 +53,16 @@ fn bare(name: &str) -> Option<&str> {
 
 fn is_other(rest: &str) -> bool {
     OTHERS.iter().any(|other| rest.starts_with(other))
+}
+
+/// Whether Kubernetes makes such a name of that of a service: no option's name looks so.
+fn is_of_service(name: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut after_port = name.split("_PORT_").skip(1);
+    name.ends_with("_PORT")
+        || name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || after_port.any(|rest| rest.split('_').next().is_some_and(is_number))
 }
 
 #[cfg(test)]
@@ -79,6 +91,13 @@ mod tests {
     }
 
     #[test]
+    fn no_option_looks_like_a_service() {
+        let command = Config::command();
+        let names = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+        assert_eq!(names.filter(|name| is_of_service(name)).count(), 0);
+    }
+
+    #[test]
     fn what_others_set_is_no_reason_to_refuse() {
         let known = [
             "HEDDLE_LISTEN",
@@ -100,6 +119,9 @@ mod tests {
             "HEDDLE_SERVICE_HOST",
             "HEDDLE_SERVICE_PORT",
             "HEDDLE_SERVICE_PORT_HTTP",
+            "HEDDLE_TLS_PORT",
+            "HEDDLE_TLS_PORT_443_TCP",
+            "HEDDLE_PUBLIC_PORT",
             "HEDDLE_HOST",
             "HEDDLE_TAG",
         ];

@@ -231,3 +231,35 @@ async fn an_answer_over_http_2_that_nobody_takes_is_let_go() {
     let (taken, _sender) = ask(65_535, "/pieces").await;
     assert_eq!(&taken.unwrap()[..], b"piece by piece");
 }
+
+#[tokio::test]
+async fn an_answer_of_which_only_a_byte_is_taken_is_let_go() {
+    let gone = CancellationToken::new();
+    let watched = gone.clone();
+    let pieces = move || {
+        let guard = watched.clone().drop_guard();
+        let each = futures::stream::iter(["piece", " by ", "piece"]).map(move |piece| {
+            let _here_as_long_as_the_answer = &guard;
+            Ok::<_, Infallible>(piece)
+        });
+        async move { Body::from_stream(each) }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = listener.local_addr().unwrap();
+    let limits = Limits { body: SHORT, ..Limits::behind(Vec::new()) };
+    let router = Router::new().route("/", get(pieces));
+    tokio::spawn(serve(listener, None, router, limits, CancellationToken::new()));
+    let mut client = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    client.initial_stream_window_size(1);
+    let stream = TokioIo::new(TcpStream::connect(to).await.unwrap());
+    let (mut sender, connection) = client.handshake::<_, Body>(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("http://localhost/").body(Body::empty()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    // Nobody reads it yet, so that no more than the first byte may be sent.
+    tokio::time::timeout(PATIENCE, gone.cancelled()).await.expect("it is let go");
+    let body = axum::body::to_bytes(Body::new(answer.into_body()), 100);
+    let taken = tokio::time::timeout(PATIENCE, body).await.expect("the answer ends").unwrap_or_default();
+    assert!(taken.len() <= 1, "{taken:?}");
+    assert!(sender.is_ready(), "other answers on the connection go on");
+}

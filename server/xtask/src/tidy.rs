@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod links;
+mod roles;
 mod rust;
 mod text;
 

@@ -60,6 +60,16 @@ impl Lines {
         }
     }
 
+    /// The number that the line at a place keeps, counted from the log's beginning.
+    pub(super) fn number(&self, at: usize) -> usize {
+        self.gone + at
+    }
+
+    /// How many lines stand before the one of a number; none if that is gone.
+    pub(super) fn place(&self, number: usize) -> usize {
+        number.saturating_sub(self.gone)
+    }
+
     /// The line at a place; none where there is no such place.
     pub fn line(&self, at: usize) -> &str {
         self.all.get(at).map(String::as_str).unwrap_or_default()
@@ -114,7 +124,7 @@ impl Hits {
         // Lines may be gone before anybody looked at them.
         let from = self.seen.saturating_sub(lines.gone);
         let new = lines.all.iter().enumerate().skip(from);
-        let hits = new.filter(|(_, line)| contains(line, &needle)).map(|(at, _)| lines.gone + at);
+        let hits = new.filter(|(_, line)| contains(line, &needle)).map(|(at, _)| lines.number(at));
         self.numbers.extend(hits);
         self.seen = lines.gone + lines.all.len();
         self.of = Some((lines.id, needle));
@@ -126,9 +136,19 @@ impl Hits {
         self.numbers.len()
     }
 
+    /// The number of a hit's line, counted from the log's beginning.
+    pub(super) fn number(&self, at: usize) -> usize {
+        self.numbers.get(at).copied().unwrap_or_default()
+    }
+
+    /// How many hits stand before the line of a number.
+    pub(super) fn place(&self, number: usize) -> usize {
+        self.numbers.partition_point(|hit| *hit < number)
+    }
+
     /// The line of a hit.
     pub(super) fn line<'a>(&self, lines: &'a Lines, at: usize) -> &'a str {
-        self.numbers.get(at).map(|number| lines.line(number.saturating_sub(lines.gone))).unwrap_or_default()
+        self.numbers.get(at).map(|number| lines.line(lines.place(*number))).unwrap_or_default()
     }
 }
 

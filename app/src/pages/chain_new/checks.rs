@@ -2,9 +2,13 @@
 //! that is corrected disappears at once, for nothing is remembered but which fields were left.
 
 use domain::Error;
+use domain::chain::ChainOffer;
 use leptos::prelude::*;
 
 use super::draft::{FIELDS, Form};
+use crate::api::ApiError;
+use crate::api::chain::chain_offer;
+use crate::fetched::again;
 use crate::text::{refusal_text, use_lang};
 
 /// The checks of the fields, as signals.
@@ -16,12 +20,20 @@ pub struct Checks {
     left: RwSignal<Vec<&'static str>>,
     /// The step at which "next" was refused last.
     refused_at: RwSignal<Option<usize>>,
+    /// Asks which names are taken by now.
+    renew: Action<(), Result<ChainOffer, ApiError>>,
 }
 
 impl Checks {
     /// Nothing is left yet.
     pub fn new(form: Form, step: RwSignal<usize>) -> Self {
-        Self { form, step, left: RwSignal::new(Vec::new()), refused_at: RwSignal::new(None) }
+        let renew = Action::new(|(): &()| again(chain_offer));
+        Effect::new(move |_| {
+            if let Some(Ok(offer)) = renew.value().get() {
+                form.renew(&offer);
+            }
+        });
+        Self { form, step, left: RwSignal::new(Vec::new()), refused_at: RwSignal::new(None), renew }
     }
 
     /// The element of this id was left; what is no field of the wizard counts for nothing.
@@ -32,6 +44,7 @@ impl Checks {
                 left.push(field);
             }
         });
+        self.ask_again();
     }
 
     /// "Next" was refused at this step: all its fields are asked about now.
@@ -39,6 +52,14 @@ impl Checks {
         let now = self.step.get_untracked();
         self.left.set(FIELDS.iter().filter(|(_, step)| *step <= now).map(|(field, _)| *field).collect());
         self.refused_at.set(Some(now));
+        self.ask_again();
+    }
+
+    /// The chain whose name somebody typed may have gone since the wizard was opened.
+    fn ask_again(self) {
+        if self.form.draft().name_taken {
+            self.renew.dispatch(());
+        }
     }
 
     /// The sentence under a field.

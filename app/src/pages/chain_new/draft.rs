@@ -53,7 +53,7 @@ pub struct Form {
     pub cpu: RwSignal<String>,
     pub memory: RwSignal<String>,
     /// Names of other chains.
-    taken: StoredValue<Vec<ChainName>>,
+    taken: RwSignal<Vec<ChainName>>,
 }
 
 /// The same as plain text.
@@ -88,8 +88,13 @@ impl Form {
             batch_timeout: text("200"),
             cpu: text(&NodeResources::DEFAULT.cpu_milli.to_string()),
             memory: text(&NodeResources::DEFAULT.memory_mib.to_string()),
-            taken: StoredValue::new(offer.taken.clone()),
+            taken: RwSignal::new(offer.taken.clone()),
         }
+    }
+
+    /// Takes in which names other chains have by now, and leaves alone what was typed.
+    pub fn renew(self, offer: &ChainOffer) {
+        self.taken.set(offer.taken.clone());
     }
 
     /// Adds a row with the next free name.
@@ -123,7 +128,7 @@ impl Form {
         let name = self.name.get();
         let is_same = |known: &ChainName| known.as_str() == name.trim();
         Draft {
-            name_taken: self.taken.with_value(|taken| taken.iter().any(is_same)),
+            name_taken: self.taken.with(|taken| taken.iter().any(is_same)),
             name,
             host: self.host.get(),
             version: self.version.get(),
@@ -318,6 +323,22 @@ mod tests {
         draft.name_taken = true;
         let refused = draft.parse_up_to(0).unwrap_err();
         assert_eq!((refused.code, refused.field.as_deref()), (Code::ChainNameTaken, Some("name")));
+    }
+
+    #[test]
+    fn a_name_that_is_free_by_now_is_taken_in_and_what_was_typed_stays() {
+        let offer = |taken: &[&str]| ChainOffer {
+            name: ChainName::parse("chain-2").unwrap(),
+            host: None,
+            taken: taken.iter().map(|name| ChainName::parse(name).unwrap()).collect(),
+        };
+        Owner::new().with(|| {
+            let form = Form::new(&offer(&["first"]));
+            form.name.set("first".to_owned());
+            assert!(form.draft().name_taken);
+            form.renew(&offer(&[]));
+            assert_eq!((form.draft().name.as_str(), form.draft().name_taken), ("first", false));
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-use super::Finding;
+use super::{Finding, roles};
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -59,6 +59,14 @@ impl Visitor<'_> {
             self.findings.push(Finding::at(self.name, begin, text));
         }
     }
+
+    /// A role is compared on this line.
+    fn role(&mut self, line: usize) {
+        if self.name != POLICY {
+            let text = "rights are decided in policy.rs: ask it instead of comparing roles";
+            self.findings.push(Finding::at(self.name, line, text));
+        }
+    }
 }
 
 impl<'ast> Visit<'ast> for Visitor<'_> {
@@ -94,18 +102,36 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             let text = "a query is never put together with format!: bind values instead";
             self.findings.extend(formats.lines.iter().map(|line| Finding::at(self.name, *line, text)));
         }
+        if call.method == "contains" && lists_role(&call.receiver) {
+            self.role(call.span().start().line);
+        }
         visit::visit_expr_method_call(self, call);
     }
 
     fn visit_expr_binary(&mut self, binary: &'ast syn::ExprBinary) {
         use syn::BinOp::{Eq, Ge, Gt, Le, Lt, Ne};
         let compares = matches!(binary.op, Eq(_) | Ge(_) | Gt(_) | Le(_) | Lt(_) | Ne(_));
-        if compares && self.name != POLICY && (is_role(&binary.left) || is_role(&binary.right)) {
-            let line = binary.span().start().line;
-            let text = "rights are decided in policy.rs: ask it instead of comparing roles";
-            self.findings.push(Finding::at(self.name, line, text));
+        if compares && (is_role(&binary.left) || is_role(&binary.right)) {
+            self.role(binary.span().start().line);
         }
         visit::visit_expr_binary(self, binary);
+    }
+
+    fn visit_macro(&mut self, found: &'ast syn::Macro) {
+        for line in roles::compared(found) {
+            self.role(line);
+        }
+        visit::visit_macro(self, found);
+    }
+}
+
+/// True for a list that is written out and names a role.
+fn lists_role(receiver: &syn::Expr) -> bool {
+    match receiver {
+        syn::Expr::Array(list) => list.elems.iter().any(is_role),
+        syn::Expr::Reference(reference) => lists_role(&reference.expr),
+        syn::Expr::Paren(paren) => lists_role(&paren.expr),
+        _ => false,
     }
 }
 
@@ -191,6 +217,28 @@ mod tests {
         check("a.rs", "(Role::User) < role || role == (Role::User)", 2);
         check(POLICY, "role == Role::Admin", 0);
         check("a.rs", "Role::parse(text) == other && kind == Kind::Role", 0);
+        check("a.rs", "[Role::Admin, Role::Operator].contains(&role)", 1);
+        check("a.rs", "matches!(role, Role::Admin)", 1);
+        check("a.rs", "!matches!(who.role(), Some(domain::permission::Role::Admin | Role::Operator))", 1);
+        check(POLICY, "matches!(role, Role::Admin) || [Role::Admin].contains(&role)", 0);
+        check("a.rs", "matches!(of(Role::Admin), Some(_)) && Role::ALL.is_empty()", 0);
+        check("a.rs", "match role { Role::Admin => true, Role::Operator | Role::User => false }", 0);
+    }
+
+    #[test]
+    fn rights_in_the_views_of_pages() {
+        let check = |view: &str, expect| {
+            let content = format!("fn f() -> AnyView {{ view! {{ {view} }} }}");
+            assert_eq!(texts("a.rs", &content).len(), expect, "{view}");
+        };
+        check("<Show when=move || me.role == Role::Admin>x</Show>", 1);
+        check("<p>{(&domain::permission::Role::User != &role).then(word)}</p>", 1);
+        check("<p>{move || Role::Operator <= role.get()}</p>", 1);
+        check("<p>{matches!(role, Role::Admin).then(word)}</p>", 1);
+        check("<p>{[Role::Admin].contains(&role).then(word)}</p>", 1);
+        check("<p>{match role { Role::Admin => a, Role::Operator | Role::User => b }}</p>", 0);
+        check("<Badge role=Role::Admin>x</Badge>", 0);
+        check("<p title=\"role == Role::Admin\">{words(Role::Admin)}</p>", 0);
     }
 
     #[test]
