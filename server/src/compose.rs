@@ -102,7 +102,9 @@ pub async fn verify_audit(config: &Config) -> Result<Verdict, StartError> {
     let key = key::read(&config.key_path(), &config.data)?;
     let vault = key::vault(&config.key_path(), &key, &store).await?;
     let verdict = control::audit::verify(&store, &audit_key(&store, &vault).await?).await;
-    verdict.map_err(|error| StartError::Data(config.data.clone(), error))
+    let unreadable = |error| StartError::Data(config.data.clone(), error);
+    store.close().await.map_err(unreadable)?;
+    verdict.map_err(unreadable)
 }
 
 /// Opens the database of a portal that is stopped.

@@ -70,7 +70,9 @@ pub async fn vault(path: &Path, key: &Key, store: &Store) -> Result<Vault, Start
 /// Puts a new key in the place of the one of a portal that is stopped, and seals everything with it.
 pub async fn rotate(config: &Config) -> Result<Replaced, StartError> {
     let store = compose::open_existing(config).await?;
-    replace(&config.key_path(), &config.data, &store, SystemClock.now_ms()).await
+    let replaced = replace(&config.key_path(), &config.data, &store, SystemClock.now_ms()).await?;
+    store.close().await.map_err(|error| StartError::Data(config.data.clone(), error))?;
+    Ok(replaced)
 }
 
 async fn replace(path: &Path, data: &Path, store: &Store, now_ms: i64) -> Result<Replaced, StartError> {

@@ -120,6 +120,16 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Closes the database, if this is the last handle on it, so that the next one who opens it finds everything put away.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let Some(Inner { database, _lock: lock, .. }) = Arc::into_inner(self.inner) else { return Ok(()) };
+        drop(database);
+        match &lock {
+            Some(lock) => closed(lock).await,
+            None => Ok(()),
+        }
+    }
+
     /// Random id of this installation: eight lower-case letters and digits, made at the first start.
     pub fn installation(&self) -> &str {
         &self.inner.installation
@@ -165,7 +175,12 @@ impl Store {
 /// gone with the next crash.
 async fn put_away(url: &str, lock: &FolderLock) -> Result<(), StoreError> {
     drop(connect(url, true).await?);
-    // It closes after its last handle is gone; how long that takes depends on how much there is to be put away.
+    closed(lock).await
+}
+
+/// Waits until a database is closed after its last handle is gone; how long that takes depends on how much there is to
+/// be put away.
+async fn closed(lock: &FolderLock) -> Result<(), StoreError> {
     for _ in 0..CLOSE_TRIES {
         if !lock.has_log()? {
             return Ok(());

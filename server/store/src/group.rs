@@ -31,13 +31,17 @@ impl<T> Group<T> {
     where
         F: Future<Output = Result<(), StoreError>>,
     {
-        let (written, heard) = oneshot::channel();
+        let (written, mut heard) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((one, written));
         {
-            let _turn = self.turn.lock().await;
+            // Whoever's row went along with others' is done: their turn would only make them write for who came later.
+            let _turn = tokio::select! {
+                biased;
+                told = &mut heard => return told.is_ok(),
+                turn = self.turn.lock() => turn,
+            };
             let all = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             let (rows, told): (Vec<T>, Vec<_>) = all.into_iter().unzip();
-            // Whoever committed before may have taken ours along.
             if !rows.is_empty() && commit(rows).await.is_ok() {
                 // Whoever waited may be gone by now.
                 for one in told {
@@ -57,6 +61,51 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
+
+    #[tokio::test]
+    async fn who_is_written_does_not_write_for_who_came_later() {
+        let (group, begun, go) =
+            (Arc::new(Group::default()), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let join = |n: u32| {
+            let (group, begun, go) = (group.clone(), begun.clone(), go.clone());
+            tokio::spawn(async move {
+                let commit = |_: Vec<u32>| {
+                    let (begun, go) = (begun.clone(), go.clone());
+                    async move {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        go.notified().await;
+                        Ok(())
+                    }
+                };
+                group.join(n, commit).await
+            })
+        };
+        let commits = async |count: usize| {
+            while begun.load(Ordering::SeqCst) < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waiting = async |count: usize| {
+            while group.waiting.lock().unwrap().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let first = join(0);
+        commits(1).await;
+        let together = [1, 2, 3].map(join);
+        waiting(3).await;
+        go.notify_one();
+        commits(2).await;
+        let later = join(9);
+        waiting(1).await;
+        go.notify_one();
+        // The commit of the later row has not ended.
+        for one in [first].into_iter().chain(together) {
+            assert!(one.await.unwrap());
+        }
+        go.notify_one();
+        assert!(later.await.unwrap());
+    }
 
     #[tokio::test]
     async fn who_waits_for_a_commit_shares_the_next_one() {

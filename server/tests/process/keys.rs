@@ -26,6 +26,8 @@ fn a_new_key_takes_the_place_of_the_former_one() {
         let before = key(&portal);
         let (status, said) = portal.command(&["key", "rotate"]);
         assert!(status.success() && said.contains("sealed with a new key"), "{said}");
+        // The database is closed, and not merely left.
+        assert!(!said.contains("ERROR"), "{said}");
         assert_ne!(key(&portal), before);
     }
     // What was recorded before is linked with what is recorded now.
@@ -34,7 +36,7 @@ fn a_new_key_takes_the_place_of_the_former_one() {
     assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie)).status, 200);
     assert!(portal.terminate().0.success());
     let (status, said) = portal.command(&["audit", "verify"]);
-    assert!(status.success() && said.contains("the audit is whole: 2 records"), "{said}");
+    assert!(status.success() && said.contains("the audit is whole: 4 records"), "{said}");
     portal.replace_key();
     let (status, said) = portal.command(&["audit", "verify"]);
     assert!(!status.success() && said.contains("holds another key"), "{said}");

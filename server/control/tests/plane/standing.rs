@@ -110,18 +110,18 @@ async fn operations_tell_whether_their_chain_is_still_there_for_whoever_asks() {
     };
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     bed.services.store.grant_put(&name, &UserId::new("uma"), Grant::Manage).await.unwrap();
-    let stop = plane.chain_stop(&uma, &name).await.unwrap();
-    assert_eq!(ended(&plane, &stop).await, OperationState::Done);
-    let stopped = |is_there| vec![("chain-stop".to_owned(), is_there)];
-    assert_eq!((told(&ann()).await, told(&uma).await), (stopped(true), stopped(true)));
+    let deploy = plane.chaincode_deploy(&uma, bed.deploy_spec(), "deployed-once".to_owned()).await.unwrap();
+    assert_eq!(ended(&plane, &deploy).await, OperationState::Done);
+    let deployed = |is_there| vec![("chaincode-deploy".to_owned(), is_there)];
+    assert_eq!((told(&ann()).await, told(&uma).await), (deployed(true), deployed(true)));
     // Her own operation stays in her list; the chain is out of her reach.
     bed.services.store.grant_delete(&name, &UserId::new("uma")).await.unwrap();
-    assert_eq!((told(&ann()).await, told(&uma).await), (stopped(true), stopped(false)));
+    assert_eq!((told(&ann()).await, told(&uma).await), (deployed(true), deployed(false)));
     let deletion = plane.chain_delete(&ann(), &name, "demo").await.unwrap();
     assert_eq!(ended(&plane, &deletion).await, OperationState::Done);
-    let gone = ["chain-delete", "chain-stop"].map(|name| (name.to_owned(), false));
+    let gone = ["chain-delete", "chaincode-deploy"].map(|name| (name.to_owned(), false));
     assert_eq!(told(&ann()).await, gone);
-    assert!(!plane.operation_read(&ann(), &stop).await.unwrap().summary.subject_is_there);
+    assert!(!plane.operation_read(&ann(), &deploy).await.unwrap().summary.subject_is_there);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
