@@ -155,9 +155,7 @@ fn make_key(path: &Path) -> Result<Key, StartError> {
     }
     // Written whole under another name and only then linked to its own: a crash leaves no half of a key, and a key that
     // is there is not replaced.
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = Path::new(&draft);
+    let draft = &path.with_added_extension(std::process::id().to_string());
     let written = write_private(draft, hex::encode(&key[..]).as_bytes());
     let linked = written.and_then(|()| std::fs::hard_link(draft, path));
     let removed = std::fs::remove_file(draft);

@@ -74,6 +74,12 @@ pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<C
     }
 }
 
+/// The person behind a session as it is stored now: it may have ended since it was read. None if anything is in doubt.
+pub async fn user_now(plane: &ControlPlane, session: &Session) -> Option<CallerUser> {
+    session.load().await.ok()?;
+    user_of(plane, session).await.ok().flatten()
+}
+
 /// Notes that a session is in use, at most once a minute: only what changes is saved, and only saving puts off the end
 /// that comes with idleness.
 async fn seen(session: &Session) -> Result<(), tower_sessions::session::Error> {

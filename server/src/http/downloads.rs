@@ -97,7 +97,8 @@ pub async fn admin_material(
     }
 }
 
-fn chain_name(text: &str) -> Result<ChainName, Error> {
+/// The chain of an address; a name that cannot be one is nowhere.
+pub(super) fn chain_name(text: &str) -> Result<ChainName, Error> {
     ChainName::parse(text).map_err(|_| Error::not_found())
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower_sessions::Session;
 
-use super::caller::user_of;
+use super::caller::user_now;
 
 /// Events that may wait for a slow browser; then the stream ends and the browser connects again.
 const QUEUE: usize = 256;
@@ -75,11 +75,8 @@ async fn feed(
         tokio::select! {
             () = sender.closed() => return,
             _ = recheck.tick() => {
-                let alive = session.load().await.is_ok();
-                match user_of(&plane, &session).await {
-                    Ok(Some(user)) if alive => caller.user = Some(user),
-                    _ => return,
-                }
+                let Some(user) = user_now(&plane, &session).await else { return };
+                caller.user = Some(user);
             }
             event = events.recv() => if matches!(event, Err(RecvError::Closed)) { return },
             change = changes.recv() => match change {

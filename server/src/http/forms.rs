@@ -15,12 +15,12 @@ use control::ControlPlane;
 use control::caller::Caller;
 use domain::host::RegistryCredentials;
 use domain::id::HostId;
-use domain::name::ChainName;
 use domain::permission::{Grant, Role};
 use domain::user::NewUser;
 use domain::{Code, Error};
 use serde::Deserialize;
 
+use super::downloads::chain_name;
 use super::refusal;
 
 /// The fields of a new person.
@@ -117,7 +117,7 @@ pub async fn chain_access(
     let changed = async {
         caller.require_user()?;
         let Form(Access { user, level }) = form.map_err(|_| malformed())?;
-        let chain = ChainName::parse(&name).map_err(|_| Error::not_found())?;
+        let chain = chain_name(&name)?;
         let user = app::session::user_name(&user)?;
         match level {
             Some(level) => {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower_sessions::Session;
 
-use super::caller::user_of;
+use super::caller::user_now;
 use super::downloads::{attachment, chain_page};
 use super::refusal;
 
@@ -89,10 +89,9 @@ struct Reader {
 impl Reader {
     /// Whether they may still: the session, the person and their access may have ended meanwhile.
     async fn may_still(&mut self) -> bool {
-        let is_alive = self.session.load().await.is_ok();
-        let Ok(Some(user)) = user_of(&self.plane, &self.session).await else { return false };
+        let Some(user) = user_now(&self.plane, &self.session).await else { return false };
         self.caller.user = Some(user);
-        is_alive && self.plane.node_log_allowed(&self.caller, &self.chain).await.is_ok()
+        self.plane.node_log_allowed(&self.caller, &self.chain).await.is_ok()
     }
 }
 

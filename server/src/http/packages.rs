@@ -9,10 +9,9 @@ use axum::extract::Path;
 use axum::response::Response;
 use control::ControlPlane;
 use control::caller::Caller;
-use domain::Error;
-use domain::name::ChainName;
 use futures::TryStreamExt;
 
+use super::downloads::chain_name;
 use super::refusal;
 
 /// `POST /chains/{name}/package`: the package is the body. The answer is JSON, of what it says about itself or of the
@@ -26,7 +25,7 @@ pub async fn inspect(
     let chunks = body.into_data_stream().map_err(std::io::Error::other);
     let inspected = async {
         caller.require_user()?;
-        let chain = ChainName::parse(&name).map_err(|_| Error::not_found())?;
+        let chain = chain_name(&name)?;
         plane.chaincode_package(&caller, &chain, chunks).await
     };
     refusal::json(&plane, &caller, inspected.await).await
