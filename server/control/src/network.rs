@@ -20,7 +20,7 @@ pub mod simulated;
 
 /// Longest wait for how many blocks a node has, where a page or a call waits for it. Shorter than what the network
 /// itself grants: a node that hangs is passed over, and asked again with the next look.
-pub(crate) const HEIGHT_TIMEOUT: Duration = Duration::from_secs(2);
+const HEIGHT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Blocks that a node has of a channel, if it tells in time. The wait begins when this is first polled.
 pub(crate) async fn height_in_time(

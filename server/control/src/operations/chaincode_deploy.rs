@@ -207,7 +207,8 @@ pub(super) async fn resolve_image<P: DeploysChaincode>(ctx: Context<P>) -> Resul
     let link = link(ctx.env(), &spec.chain).await.map_err(step_error)?;
     let before = ctx.env().store.chaincode_list(&spec.chain).await.map_err(store_error)?;
     let before = before.into_iter().find(|one| one.channel == spec.channel && one.name == spec.name);
-    let committed = committed(&ctx, &link).await?;
+    let members = members(ctx.env(), &link, spec, 0).await?;
+    let committed = committed(&ctx, &link, first_peer(&members)?).await?;
     if let (Some(before), Some(found)) = (&before, &committed)
         && ctx.params().may_be_in_force()
         && is_of(before, spec)
@@ -237,14 +238,13 @@ fn is_of(record: &ChaincodeRecord, spec: &DeploySpec) -> bool {
         && record.init_required == spec.init_required
 }
 
-/// The definition that is in force on the channel.
+/// The definition that is in force on the channel, as a peer knows it.
 async fn committed<P: DeploysChaincode>(
     ctx: &Context<P>,
     link: &ChainLink,
+    peer: &PlannedNode,
 ) -> Result<Option<CommittedDefinition>, StepError> {
     let spec = ctx.params().deploy_spec();
-    let members = members(ctx.env(), link, spec, 0).await?;
-    let peer = first_peer(&members)?;
     match ctx.env().network.committed(link, peer, spec.channel.as_str(), spec.name.as_str()).await {
         Ok(found) => Ok(found),
         Err(error) => Err(failed_at(link, peer, &error).await),

@@ -13,7 +13,7 @@ use futures::StreamExt;
 use store::ChainRecord;
 
 use crate::ControlPlane;
-use crate::network::{ChainLink, HEIGHT_TIMEOUT, height_in_time};
+use crate::network::{ChainLink, height_in_time};
 use crate::operations::{SIDE_BY_SIDE, side_by_side};
 use crate::topology::PlannedNode;
 
@@ -142,15 +142,12 @@ impl ControlPlane {
         let channel = place.channel.as_str();
         let peers: Vec<&PlannedNode> = link.plan.peers_of(organization).collect();
         let clock = &self.services.clock;
+        let network = self.services.network.as_ref();
         let (mut looked, begun) = (0, Instant::now());
         loop {
-            // The wait for each begins when it is asked.
-            let look = |peer| async move {
-                let height = self.services.network.height(link, peer, channel);
-                tokio::time::timeout(HEIGHT_TIMEOUT, height).await
-            };
-            let looks = side_by_side(peers.iter().map(|peer| look(*peer)).collect()).await;
-            let heights: Vec<_> = looks.into_iter().map(|look| look.ok().and_then(Result::ok)).collect();
+            let looks: Vec<_> =
+                peers.iter().map(|peer| height_in_time(network, link, peer, channel)).collect();
+            let heights: Vec<_> = side_by_side(looks).await.into_iter().map(Result::ok).collect();
             for (peer, height) in peers.iter().zip(&heights) {
                 if let Some(height) = height {
                     self.heights.note(place, &peer.name, *height, clock.now_ms());

@@ -117,7 +117,7 @@ pub(in crate::operations) async fn commit_definition<P: DeploysChaincode>(
     let peer = first_peer(&members)?;
     // After an earlier try that got through, peers refuse the question who has approved: the sequence is used up. Then
     // one that knows so is enough to tell whether it is the same definition.
-    let msp_ids = match committed(&ctx, &link).await? {
+    let msp_ids = match committed(&ctx, &link, peer).await? {
         Some(in_force) if in_force.sequence >= sequence => vec![peer.msp_id.clone()],
         _ => await_approvals(&ctx, &link, (peer, members.as_slice()), &wanted).await?,
     };
