@@ -113,6 +113,7 @@ impl Fixture<'_> {
             config_path: "/etc/heddle".into(),
             working_dir: None,
             ports: Vec::new(),
+            health_port: None,
             aliases: vec![format!("{node}.example")],
             network: NodeNetwork::ChainAndChaincode,
             limits: Limits { memory_mib: 64, cpu_milli: 500, pids: 64 },

@@ -13,6 +13,7 @@ pub mod docker;
 mod error;
 mod facts;
 mod image;
+pub mod kubernetes;
 mod node;
 mod observe;
 pub mod simulated;

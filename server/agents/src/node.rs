@@ -205,6 +205,9 @@ pub struct NodeSpec {
     pub working_dir: Option<String>,
     /// Ports it listens on.
     pub ports: Vec<PortSpec>,
+    /// Port at which `GET /healthz` over TLS tells whether the node is well; `None` where nobody tells. It is not part
+    /// of the fingerprint: the node itself is the same with and without somebody who asks.
+    pub health_port: Option<u16>,
     /// Further names under which the chain's nodes reach this one; its short name always is one.
     pub aliases: Vec<String>,
     /// Which networks it is in.

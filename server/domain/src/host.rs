@@ -8,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::id::HostId;
 use crate::name::HostName;
 
+pub mod cluster;
 pub mod image;
 mod subnet;
 

@@ -35,6 +35,7 @@ pub(crate) fn peer() -> NodeSpec {
             PortSpec { container: 9443, publish: Publish::Assigned },
             PortSpec { container: 7052, publish: Publish::Internal },
         ],
+        health_port: None,
         aliases: vec!["peer0.org1.demo".into()],
         network: NodeNetwork::ChainAndChaincode,
         limits: Limits { memory_mib: 512, cpu_milli: 1500, pids: 512 },

@@ -120,6 +120,7 @@ fn node() -> NodeSpec {
             PortSpec { container: 7051, publish: Publish::Fixed(31_020) },
             PortSpec { container: 9443, publish: Publish::Assigned },
         ],
+        health_port: None,
         aliases: vec!["peer0.org1.demo".into()],
         network: NodeNetwork::ChainAndChaincode,
         limits: Limits { memory_mib: 512, cpu_milli: 1_000, pids: 100 },

@@ -122,6 +122,7 @@ impl Bed {
             config_path: "/etc/heddle".into(),
             working_dir: None,
             ports: vec![],
+            health_port: None,
             aliases: vec![],
             network: NodeNetwork::Chain,
             limits: Limits { memory_mib: 64, cpu_milli: 500, pids: 64 },

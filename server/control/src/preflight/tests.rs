@@ -102,6 +102,7 @@ fn left_over(bed: &Bed) -> agents::NodeSpec {
         config_path: "/etc/heddle".to_owned(),
         working_dir: None,
         ports: vec![],
+        health_port: None,
         aliases: vec![],
         network: agents::NodeNetwork::Chain,
         limits: agents::Limits { memory_mib: 64, cpu_milli: 100, pids: 10 },

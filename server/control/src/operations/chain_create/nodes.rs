@@ -180,6 +180,7 @@ async fn node_spec(
         config_path: CONFIG_PATH.to_owned(),
         working_dir: None,
         ports,
+        health_port: Some(node.operations_port()),
         aliases: vec![node.domain_name.clone(), node.name.to_string()],
         network: if orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode },
         limits: Limits {

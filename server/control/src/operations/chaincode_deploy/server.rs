@@ -157,6 +157,7 @@ fn server_spec(
         config_path: CONFIG_PATH.to_owned(),
         working_dir: None,
         ports: vec![PortSpec { container: CHAINCODE_PORT, publish: Publish::Internal }],
+        health_port: None,
         aliases: vec![server.to_owned()],
         network: NodeNetwork::ChaincodeOnly,
         limits: Limits {
