@@ -72,6 +72,23 @@ async fn where_no_leader_is_found_the_last_lines_of_every_orderer_say_why() {
     }
 }
 
+#[tokio::test]
+async fn nodes_join_while_another_one_is_not_well() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let place = |node| NodeRef::new(&bed.services.installation, "demo", node);
+    bed.network.ail(&place("peer0-org1"), Some(Ailment::Sick));
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!(failure(&view), ("join-channel", "node-unavailable", Some("boot 1")));
+    let joined = |node| !bed.agent.disk_names(&place(node), "ledger/").is_empty();
+    assert_eq!(["orderer0", "peer0-org1", "peer0-org2"].map(joined), [true, false, true]);
+    bed.network.ail(&place("peer0-org1"), None);
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    assert_eq!(settled(&plane, &id).await.summary.state, domain::operation::OperationState::Done);
+    bed.check_chain(ChainState::Running).await.unwrap();
+}
+
 /// A running chain of two organizations, and the peer of the second one.
 async fn two_organizations() -> (Bed, NodeRef) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
