@@ -37,7 +37,7 @@ pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(),
     open_chain(&ctx, spec).await
 }
 
-/// Waits until a node is well and makes it join the first channel; a peer has the first block then.
+/// Waits until a node is well and makes it join the first channel; that it is up is written down meanwhile.
 async fn join_when_well<P: CreatesChain>(
     ctx: &Context<P>,
     link: &ChainLink,
@@ -45,14 +45,25 @@ async fn join_when_well<P: CreatesChain>(
     block: &[u8],
 ) -> Result<(), StepError> {
     let (network, name) = (&ctx.env().network, node.name.as_str());
-    let channel = ctx.params().chain_spec().channel.as_str();
     until(ctx, name, || async { network.healthy(link, node).await.map(Some) }).await?;
-    ctx.note(format!("{name} is up")).await;
+    let noted = ctx.note(format!("{name} is up"));
+    let ((), joined) = futures::join!(noted, join(ctx, link, node, block));
+    joined
+}
+
+/// Makes a node join the first channel; a peer has the first block then.
+async fn join<P: CreatesChain>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    node: &PlannedNode,
+    block: &[u8],
+) -> Result<(), StepError> {
+    let (network, name) = (&ctx.env().network, node.name.as_str());
+    let channel = ctx.params().chain_spec().channel.as_str();
     if node.kind == NodeKind::Orderer {
-        return until(ctx, name, || async {
-            network.orderer_join(link, node, channel, block).await.map(Some)
-        })
-        .await;
+        let joined =
+            until(ctx, name, || async { network.orderer_join(link, node, channel, block).await.map(Some) });
+        return joined.await;
     }
     until(ctx, name, || async { network.peer_join(link, node, block).await.map(Some) }).await?;
     until(ctx, name, || async { Ok((network.height(link, node, channel).await? > 0).then_some(())) }).await
