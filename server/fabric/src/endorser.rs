@@ -20,7 +20,7 @@ mod transaction;
 pub use proposal::{Invocation, Proposal};
 pub(crate) use proposal::{timestamp, tx_id};
 pub use transaction::assemble;
-pub(crate) use transaction::{chaincode_response, verify_prepared};
+pub(crate) use transaction::verify_prepared;
 
 const PROCESS_PROPOSAL: &str = "/protos.Endorser/ProcessProposal";
 /// Time for a query of a system chaincode.

@@ -11,7 +11,7 @@ use prost::Message;
 use crate::{
     block::ValidationCode,
     conn::NodeConn,
-    endorser::{Invocation, Proposal, chaincode_response, verify_prepared},
+    endorser::{Invocation, Proposal, verify_prepared},
     error::FabricError,
     identity::SigningIdentity,
     proto::{
@@ -172,8 +172,7 @@ impl Prepared {
         let answer: EndorseResponse = self.gateway.conn.unary(ENDORSE, message, CALL_TIMEOUT).await?;
         let mut envelope =
             answer.prepared_transaction.ok_or(FabricError::Decode("the prepared transaction"))?;
-        verify_prepared(&self.proposal, &envelope)?;
-        let response = chaincode_response(&envelope).ok_or(FabricError::Decode("the endorsed response"))?;
+        let response = verify_prepared(&self.proposal, &envelope)?;
         envelope.signature = self.gateway.identity.sign(&envelope.payload);
         Ok(Endorsed {
             gateway: self.gateway.clone(),

@@ -63,7 +63,7 @@ pub fn create_steps<P: CreatesChain>(plan: Plan<P>) -> Plan<P> {
         .step("start-nodes", start_nodes, remove_nodes)
         .timeout_ms(600_000)
         .step("join-channel", join_channel, close_chain)
-        .timeout_ms(300_000)
+        .timeout_ms(600_000)
 }
 
 /// Makes the chain's record; one that this operation made before is its own.

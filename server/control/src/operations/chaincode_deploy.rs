@@ -98,6 +98,11 @@ pub trait DeploysChaincode: Operation<Env = Services> {
         true
     }
 
+    /// Whether the containers are looked at again, before a commit.
+    fn looks_again(&self) -> bool {
+        true
+    }
+
     /// Whether it approves for every organization itself, so that no commit goes ahead of an approval.
     fn approves_for_all(&self) -> bool {
         true

@@ -77,6 +77,10 @@ impl DeploysChaincode for ChaincodeInstall {
         Some(&self.peers)
     }
 
+    fn looks_again(&self) -> bool {
+        false
+    }
+
     fn may_be_in_force(&self) -> bool {
         true
     }

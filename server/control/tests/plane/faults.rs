@@ -2,12 +2,13 @@
 //! operation gets through all the same, or is undone without a trace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use agents::NodeRef;
-use agents::simulated::{Delay, Verb};
+use agents::simulated::{Delay, Flaw, Verb};
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
-use control::operations::chaincode_deploy::ChaincodeDeploy;
+use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
 use control::operations::channel_anchors::ChannelAnchors;
 use control::services::Services;
 use domain::chain::ChainState;
@@ -17,7 +18,7 @@ use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
 use crate::bed::Bed;
-use crate::deploy::{ada, failure, node, settled};
+use crate::deploy::{ada, deployed, failure, node, settled};
 use crate::plane;
 
 /// Calls of a thousand that fail.
@@ -72,6 +73,23 @@ async fn where_no_leader_is_found_the_last_lines_of_every_orderer_say_why() {
     }
 }
 
+#[tokio::test]
+async fn nodes_join_while_another_one_is_not_well() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let place = |node| NodeRef::new(&bed.services.installation, "demo", node);
+    bed.network.ail(&place("peer0-org1"), Some(Ailment::Sick));
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!(failure(&view), ("join-channel", "node-unavailable", Some("boot 1")));
+    let joined = |node| !bed.agent.disk_names(&place(node), "ledger/").is_empty();
+    assert_eq!(["orderer0", "peer0-org1", "peer0-org2"].map(joined), [true, false, true]);
+    bed.network.ail(&place("peer0-org1"), None);
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    assert_eq!(settled(&plane, &id).await.summary.state, domain::operation::OperationState::Done);
+    bed.check_chain(ChainState::Running).await.unwrap();
+}
+
 /// A running chain of two organizations, and the peer of the second one.
 async fn two_organizations() -> (Bed, NodeRef) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
@@ -89,6 +107,30 @@ fn anchors(bed: &Bed, organization: &str) -> ChannelAnchors {
         organization: OrganizationName::parse(organization).unwrap(),
         peers: vec![node(&format!("peer0-{organization}"))],
     }
+}
+
+#[tokio::test]
+async fn an_image_that_crashes_after_a_while_is_found_out_before_the_commit() {
+    let (bed, _) = two_organizations().await;
+    let spec = bed.deploy_spec();
+    let server = server_name(&spec, 1, &OrganizationName::parse("org1").unwrap());
+    let server = NodeRef::new(&bed.services.installation, "demo", &server);
+    let (agent, image, looks) = (bed.agent.clone(), spec.image.clone(), AtomicU32::new(0));
+    let delay: Delay = Arc::new(move |verb| {
+        // The first look whether the containers are there, and three until half of the time is over, come before.
+        if verb == Verb::ListNodes && looks.fetch_add(1, Ordering::Relaxed) == 4 {
+            agent.spoil_image(&image, Some(Flaw::Crashes));
+            agent.kill(&server, 137).unwrap();
+        }
+        Box::pin(std::future::ready(()))
+    });
+    let plane = plane(bed.services_with(delay));
+    let view = deployed(&plane, spec, "late").await;
+    assert_eq!(failure(&view), ("commit-definition", "node-not-healthy", Some("it ends at once")));
+    plane.operation_undo(&ada(), &view.summary.id).await.unwrap();
+    let view = settled(&plane, &view.summary.id).await;
+    assert_eq!(view.summary.state, domain::operation::OperationState::Undone, "{view:?}");
+    assert_eq!(bed.check_chaincode().await, Ok(0), "nothing was committed");
 }
 
 #[tokio::test]

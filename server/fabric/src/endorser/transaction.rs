@@ -60,8 +60,9 @@ pub fn assemble(
     Ok(Envelope { payload, signature })
 }
 
-/// Checks that a transaction prepared by a gateway is the one that was proposed, before it is signed.
-pub(crate) fn verify_prepared(proposal: &Proposal, envelope: &Envelope) -> Result<(), FabricError> {
+/// Checks that a transaction prepared by a gateway is the one that was proposed, before it is signed, and returns what
+/// the chaincode answered.
+pub(crate) fn verify_prepared(proposal: &Proposal, envelope: &Envelope) -> Result<Response, FabricError> {
     let wrong = || FabricError::Decode("the prepared transaction");
     let payload = Payload::decode(envelope.payload.as_slice()).map_err(|_| wrong())?;
     if payload.header.as_ref() != Some(proposal.header()) {
@@ -72,15 +73,9 @@ pub(crate) fn verify_prepared(proposal: &Proposal, envelope: &Envelope) -> Resul
         return Err(wrong());
     }
     let endorsed = action.action.ok_or_else(wrong)?;
-    check_response_payload(proposal, &endorsed.proposal_response_payload)
-}
-
-/// What the chaincode answered, read from a transaction.
-pub(crate) fn chaincode_response(envelope: &Envelope) -> Option<Response> {
-    let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
-    let endorsed = endorsed_action(&payload.data)?.action?;
-    let response = ProposalResponsePayload::decode(endorsed.proposal_response_payload.as_slice()).ok()?;
-    ChaincodeAction::decode(response.extension.as_slice()).ok()?.response
+    let endorsed = check_response_payload(proposal, &endorsed.proposal_response_payload)?;
+    let result = ChaincodeAction::decode(endorsed.extension.as_slice()).ok();
+    result.and_then(|result| result.response).ok_or(FabricError::Decode("the endorsed response"))
 }
 
 fn endorsed_action(data: &[u8]) -> Option<ChaincodeActionPayload> {
@@ -90,8 +85,11 @@ fn endorsed_action(data: &[u8]) -> Option<ChaincodeActionPayload> {
 }
 
 /// The endorsed bytes must belong to this proposal.
-fn check_response_payload(proposal: &Proposal, payload: &[u8]) -> Result<(), FabricError> {
+fn check_response_payload(
+    proposal: &Proposal,
+    payload: &[u8],
+) -> Result<ProposalResponsePayload, FabricError> {
     let wrong = || FabricError::Decode("the endorsed response");
     let payload = ProposalResponsePayload::decode(payload).map_err(|_| wrong())?;
-    if payload.proposal_hash == proposal.hash() { Ok(()) } else { Err(wrong()) }
+    if payload.proposal_hash == proposal.hash() { Ok(payload) } else { Err(wrong()) }
 }

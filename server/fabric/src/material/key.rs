@@ -4,6 +4,8 @@
 //! order, so every signature is normalised here, at the only place that signs. The arithmetic is ring's, which is
 //! several times faster than a portable one: a large chain has hundreds of certificates, and every call is signed.
 
+use std::{hint::black_box, sync::OnceLock};
+
 use p256::{
     ecdsa::{Signature, VerifyingKey},
     pkcs8::{DecodePrivateKey, LineEnding, SecretDocument},
@@ -36,12 +38,14 @@ pub enum KeyError {
     Random,
 }
 
-/// A private key with its public half. Overwrites itself when dropped; what ring computes with lives no longer than
-/// one signature.
+/// A private key with its public half. Overwrites itself when dropped.
 pub(crate) struct PrivateKey {
     scalar: Zeroizing<[u8; PRIVATE_BYTES]>,
     point: [u8; PUBLIC_BYTES],
     public: VerifyingKey,
+    /// What ring computes with, made for the first signature: making it takes as long as a signature, because the public
+    /// half is computed once more and compared. Most keys of a new chain never sign here and do without.
+    pair: OnceLock<EcdsaKeyPair>,
 }
 
 impl PrivateKey {
@@ -51,11 +55,46 @@ impl PrivateKey {
             scalar: Zeroizing::new(scalar.try_into().map_err(|_| KeyError::Unreadable)?),
             point: point.try_into().map_err(|_| KeyError::Unreadable)?,
             public: VerifyingKey::from_sec1_bytes(point).map_err(|_| KeyError::Unreadable)?,
+            pair: OnceLock::new(),
         })
     }
 
     pub(crate) fn verifying_key(&self) -> &VerifyingKey {
         &self.public
+    }
+
+    fn pair(&self, random: &SystemRandom) -> Result<&EcdsaKeyPair, KeyError> {
+        if let Some(pair) = self.pair.get() {
+            return Ok(pair);
+        }
+        let made = EcdsaKeyPair::from_private_key_and_public_key(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            self.scalar.as_slice(),
+            &self.point,
+            random,
+        );
+        let made = made.map_err(|_| KeyError::Unreadable)?;
+        Ok(self.pair.get_or_init(|| made))
+    }
+
+    /// Writes a pair that nobody uses over the one that was kept: ring's type does not wipe itself.
+    fn forget_pair(&mut self) {
+        let Some(kept) = self.pair.get_mut() else { return };
+        let random = SystemRandom::new();
+        let Ok(document) = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random) else {
+            return;
+        };
+        let other = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random);
+        let Ok(other) = other else { return };
+        *kept = other;
+        // Somebody seems to read it, so that writing it is not left out.
+        let _seen = black_box(&*kept);
+    }
+}
+
+impl Drop for PrivateKey {
+    fn drop(&mut self) {
+        self.forget_pair();
     }
 }
 
@@ -88,14 +127,7 @@ pub(crate) fn to_pem(key: &PrivateKey) -> Result<Zeroizing<String>, KeyError> {
 /// DER of the ECDSA signature over SHA-256 of the message, with the smaller S.
 pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, KeyError> {
     let random = SystemRandom::new();
-    let pair = EcdsaKeyPair::from_private_key_and_public_key(
-        &ECDSA_P256_SHA256_FIXED_SIGNING,
-        key.scalar.as_slice(),
-        &key.point,
-        &random,
-    )
-    .map_err(|_| KeyError::Unreadable)?;
-    let fixed = pair.sign(&random, message).map_err(|_| KeyError::Random)?;
+    let fixed = key.pair(&random)?.sign(&random, message).map_err(|_| KeyError::Random)?;
     let signature = Signature::from_slice(fixed.as_ref()).map_err(|_| KeyError::Unwritable)?;
     let low = signature.normalize_s().unwrap_or(signature);
     Ok(low.to_der().as_bytes().to_vec())
@@ -103,11 +135,11 @@ pub(crate) fn sign(key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, KeyError
 
 #[cfg(test)]
 mod tests {
-
     use p256::{
         ecdsa::{SigningKey, signature::Verifier},
         pkcs8::EncodePrivateKey,
     };
+    use ring::signature::KeyPair;
 
     use super::*;
 
@@ -131,5 +163,25 @@ mod tests {
             assert!(signature.normalize_s().is_none());
             key.verifying_key().verify(&[number], &signature).unwrap();
         }
+    }
+
+    #[test]
+    fn what_signs_is_made_once_and_overwritten_in_the_end() {
+        let mut key = generate().unwrap();
+        assert!(key.pair.get().is_none(), "a key that never signs");
+        key.forget_pair();
+        assert!(key.pair.get().is_none());
+        sign(&key, b"first").unwrap();
+        let made: *const EcdsaKeyPair = key.pair.get().unwrap();
+        sign(&key, b"second").unwrap();
+        let kept = key.pair.get().unwrap();
+        assert!(std::ptr::eq(made, kept));
+        let public: &[u8] = kept.public_key().as_ref();
+        assert_eq!(public, key.point);
+        key.forget_pair();
+        let left = key.pair.get().unwrap();
+        assert!(std::ptr::eq(made, left), "it is overwritten where it was");
+        let public: &[u8] = left.public_key().as_ref();
+        assert_ne!(public, key.point);
     }
 }

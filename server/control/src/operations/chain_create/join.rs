@@ -1,66 +1,72 @@
-//! The last step of a creation: every node joins the first channel, and the chain is open once all of them serve it.
+//! The last step of a creation: every node joins the first channel as soon as it is well, and the chain is open once all
+//! of them serve it.
 
 use domain::chain::{ChainSpec, ChainState};
 use domain::id::OperationId;
 use domain::node::NodeKind;
 use store::ChannelRecord;
-use workflow::{Context, Operation, StepError};
+use workflow::{Context, StepError};
 
-use super::ports::planned;
 use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::operations::leader::await_leader;
-use crate::operations::{for_each_node, link_of, step_error, store_error, until, with_logs};
-use crate::services::Services;
+use crate::operations::{for_each_node, link, step_error, store_error, until, with_logs};
+use crate::topology::PlannedNode;
 
+/// No node waits for another one: orderers of Raft choose a leader a second after they have joined, and meanwhile the
+/// peers get ready.
 pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().chain_spec());
-    let link = link_of(services, planned(&ctx).await?).await.map_err(step_error)?;
+    let link = link(services, &spec.name).await.map_err(step_error)?;
     let block = services
         .store
         .document_read(&spec.name, GENESIS)
         .await
         .map_err(store_error)?
         .ok_or_else(|| step_error(internal("join a channel", "the genesis block is gone")))?;
-    let channel = spec.channel.as_str();
     let (ctx_ref, link_ref, block_ref) = (&ctx, &link, block.as_slice());
     for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        let joined = until(ctx_ref, node.name.as_str(), || async {
-            let network = &ctx_ref.env().network;
-            match node.kind {
-                NodeKind::Orderer => {
-                    network.orderer_join(link_ref, &node, channel, block_ref).await.map(Some)
-                }
-                _ => network.peer_join(link_ref, &node, block_ref).await.map(Some),
-            }
-        });
-        match joined.await {
+        match join_when_well(ctx_ref, link_ref, &node, block_ref).await {
             Ok(()) => Ok(()),
             Err(error) => Err(with_logs(link_ref, &node, error).await),
         }
     })
     .await?;
-    await_ready(&ctx, &link, channel).await?;
+    await_leader(&ctx, &link, spec.channel.as_str()).await?;
     open_chain(&ctx, spec).await
 }
 
-/// Waits until every orderer knows a leader and every peer has the first block.
-async fn await_ready<P: Operation<Env = Services>>(
+/// Waits until a node is well and makes it join the first channel; that it is up is written down meanwhile.
+async fn join_when_well<P: CreatesChain>(
     ctx: &Context<P>,
     link: &ChainLink,
-    channel: &str,
+    node: &PlannedNode,
+    block: &[u8],
 ) -> Result<(), StepError> {
-    await_leader(ctx, link, channel).await?;
-    for node in link.plan.of_kind(NodeKind::Peer) {
-        let ready = until(ctx, node.name.as_str(), || async {
-            Ok((ctx.env().network.height(link, node, channel).await? > 0).then_some(()))
-        });
-        if let Err(error) = ready.await {
-            return Err(with_logs(link, node, error).await);
-        }
+    let (network, name) = (&ctx.env().network, node.name.as_str());
+    until(ctx, name, || async { network.healthy(link, node).await.map(Some) }).await?;
+    let noted = ctx.note(format!("{name} is up"));
+    let ((), joined) = futures::join!(noted, join(ctx, link, node, block));
+    joined
+}
+
+/// Makes a node join the first channel; a peer has the first block then.
+async fn join<P: CreatesChain>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    node: &PlannedNode,
+    block: &[u8],
+) -> Result<(), StepError> {
+    let (network, name) = (&ctx.env().network, node.name.as_str());
+    let channel = ctx.params().chain_spec().channel.as_str();
+    if node.kind == NodeKind::Orderer {
+        let joined =
+            until(ctx, name, || async { network.orderer_join(link, node, channel, block).await.map(Some) });
+        return joined.await;
     }
-    Ok(())
+    until(ctx, name, || async { network.peer_join(link, node, block).await.map(Some) }).await?;
+    until(ctx, name, || async { Ok((network.height(link, node, channel).await? > 0).then_some(())) }).await
 }
 
 async fn open_chain<P: CreatesChain>(ctx: &Context<P>, spec: &ChainSpec) -> Result<(), StepError> {

@@ -16,9 +16,7 @@ use super::CreatesChain;
 use super::ports::{move_ports, planned, to_value};
 use crate::material::plain_file;
 use crate::network::ChainLink;
-use crate::operations::{
-    agent_error, for_each_node, host_prepare, link_of, step_error, store_error, until, with_logs,
-};
+use crate::operations::{agent_error, for_each_node, host_prepare, link, step_error, store_error};
 use crate::services::Services;
 use crate::topology::{self, ChainPlan, ImagesPinned, PlannedNode};
 
@@ -72,10 +70,11 @@ impl From<StepError> for StartFailure {
     }
 }
 
-/// Starts all nodes and waits until they are well. A chain that meets a taken port moves on: nobody knows its ports yet.
+/// Starts all nodes. A chain that meets a taken port moves on: nobody knows its ports yet. Whether they are well is
+/// waited for when they join, so that none waits for the slowest.
 pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let services = ctx.env();
-    let mut link = link_of(services, planned(&ctx).await?).await.map_err(step_error)?;
+    let mut link = link(services, &ctx.params().chain_spec().name).await.map_err(step_error)?;
     let space = SpaceSpec {
         installation: services.installation.clone(),
         chain: link.plan.chain.to_string(),
@@ -85,7 +84,7 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
     let mut tried = Vec::new();
     loop {
         match ensure_nodes(&ctx, &link).await {
-            Ok(()) => break,
+            Ok(()) => return Ok(()),
             Err(StartFailure::Other(error)) => return Err(error),
             Err(StartFailure::PortTaken(port)) => {
                 tried.push(link.plan.port_block);
@@ -95,20 +94,6 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
             }
         }
     }
-    let (ctx_ref, link_ref) = (&ctx, &link);
-    for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        let healthy = until(ctx_ref, node.name.as_str(), || async {
-            ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
-        });
-        match healthy.await {
-            Ok(()) => {
-                ctx_ref.note(format!("{} is up", node.name)).await;
-                Ok(())
-            }
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
-    })
-    .await
 }
 
 /// Makes every node run on the ports of the plan; one that runs on others is made anew around its data.

@@ -9,6 +9,7 @@ use fabric::error::ErrorKind;
 use workflow::{Context, StepError};
 
 use super::members::{LOOK_TIMEOUT, Member, members};
+use super::settle::await_settled;
 use super::{
     DeploysChaincode, ImageResolved, PackagesMade, committed, definition, failed_at, first_peer, in_force,
     record_definition,
@@ -119,7 +120,12 @@ pub(in crate::operations) async fn commit_definition<P: DeploysChaincode>(
     // one that knows so is enough to tell whether it is the same definition.
     let msp_ids = match committed(&ctx, &link, peer).await? {
         Some(in_force) if in_force.sequence >= sequence => vec![peer.msp_id.clone()],
-        _ => await_approvals(&ctx, &link, (peer, members.as_slice()), &wanted).await?,
+        _ => {
+            let approvals = await_approvals(&ctx, &link, (peer, members.as_slice()), &wanted);
+            let (up, approvals) = futures::join!(await_settled(&ctx, &link), approvals);
+            up?;
+            approvals?
+        }
     };
     // Right after the chain was made the peers of one organization may not have found those of the others yet.
     let done = until(&ctx, peer.name.as_str(), || async {

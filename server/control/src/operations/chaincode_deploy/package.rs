@@ -17,7 +17,7 @@ use super::{
 };
 use crate::error::internal;
 use crate::network::ChainLink;
-use crate::operations::{link, step_error, store_error};
+use crate::operations::{link, side_by_side, step_error, store_error};
 use crate::services::Services;
 use crate::topology::CHAINCODE_PORT;
 
@@ -40,22 +40,31 @@ pub(in crate::operations) async fn make_packages<P: DeploysChaincode>(
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
-    let mut ids = BTreeMap::new();
-    for member in members(services, &link, spec, sequence).await? {
-        let place = place(spec, sequence, &member.msp_id);
-        let secret = match services.secret::<PackageSecret>(&place).await.map_err(step_error)? {
-            Some(secret) => secret,
-            None => {
-                let made = make_package(spec, &member, ctx.now_ms()).map_err(step_error)?;
-                let sealed = services.seal(&place, &made).map_err(step_error)?;
-                services.store.secret_put(&sealed).await.map_err(store_error)?;
-                made
-            }
-        };
-        ctx.note(format!("{}: {}", member.msp_id, secret.package_id)).await;
-        ids.insert(member.msp_id, secret.package_id);
-    }
-    Ok(PackagesMade { ids })
+    let members = members(services, &link, spec, sequence).await?;
+    let made = members.iter().map(|member| ensure_package(&ctx, member, sequence)).collect();
+    let ids: Result<BTreeMap<String, String>, StepError> = side_by_side(made).await.into_iter().collect();
+    Ok(PackagesMade { ids: ids? })
+}
+
+/// An organization's package, from an earlier try where there is one: its MSP ID and the package's id.
+async fn ensure_package<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    member: &Member,
+    sequence: i64,
+) -> Result<(String, String), StepError> {
+    let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
+    let place = place(spec, sequence, &member.msp_id);
+    let secret = match services.secret::<PackageSecret>(&place).await.map_err(step_error)? {
+        Some(secret) => secret,
+        None => {
+            let made = make_package(spec, member, ctx.now_ms()).map_err(step_error)?;
+            let sealed = services.seal(&place, &made).map_err(step_error)?;
+            services.store.secret_put(&sealed).await.map_err(store_error)?;
+            made
+        }
+    };
+    ctx.note(format!("{}: {}", member.msp_id, secret.package_id)).await;
+    Ok((member.msp_id.clone(), secret.package_id))
 }
 
 /// A package with a connection that only this organization's peers can use: the key in it is made for nothing else.

@@ -14,6 +14,9 @@ use crate::operations::{agent_error, link, selector, step_error, with_lines_of};
 /// How long one run has to last, from when its container was made to run. Engines wait a tenth of a second before they
 /// start a crashed container again, and twice as long before each further time.
 const SETTLE_MS: i64 = 1_000;
+/// How long it has to last until somebody approves, where it is looked at again before the commit: what crashes at once
+/// is found out by then, and the rest of the time passes while organizations approve.
+const FIRST_MS: i64 = SETTLE_MS / 2;
 /// Longest pause between two looks.
 const LOOK_MS: u64 = 250;
 /// Longest wait for a run that lasts.
@@ -57,22 +60,51 @@ impl StepOutput for ServersStarted {
     const STEP: &'static str = "start-chaincode";
 }
 
-/// Looks, before anybody approves, whether the containers stayed up; what was done since they were started counts as
-/// waiting. One that somebody stopped or removed meanwhile is made to run again.
+/// What the first step left, also in version 1 of the plans, which had nothing to tell.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct PerhapsStarted(Option<ServersStarted>);
+
+impl StepOutput for PerhapsStarted {
+    const STEP: &'static str = ServersStarted::STEP;
+}
+
+/// Looks, before anybody approves, whether the containers stay up; what was done since they were started counts as
+/// waiting.
 pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
     ctx: Context<P>,
 ) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
-    let mut started = ctx.output::<ServersStarted>()?;
-    let present = link.agent.list_nodes(&selector(&link)).await.map_err(agent_error)?;
+    let lasts_ms = if ctx.params().looks_again() { FIRST_MS } else { SETTLE_MS };
+    let started = brought_back(&ctx, &link, ctx.output::<ServersStarted>()?).await?;
+    await_started(&ctx, &link, started, lasts_ms).await
+}
+
+/// Looks again before the commit, by when the containers have to have stayed up for the whole time. Those of a commit by
+/// itself were started, and looked at, by another operation.
+pub(super) async fn await_settled<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+) -> Result<(), StepError> {
+    let Some(PerhapsStarted(Some(started))) = ctx.try_output::<PerhapsStarted>()? else {
+        return Ok(());
+    };
+    let started = brought_back(ctx, link, started).await?;
+    await_servers(ctx, link, &started.servers, SETTLE_MS).await
+}
+
+/// The containers that were started: they are made to run again if somebody stopped or removed one meanwhile.
+async fn brought_back<P: DeploysChaincode>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    started: ServersStarted,
+) -> Result<ServersStarted, StepError> {
+    let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
     let is_lost = |one: &Started| {
-        let found = present.iter().find(|found| found.node == one.place(&link));
+        let found = present.iter().find(|found| found.node == one.place(link));
         !found.is_some_and(|found| matches!(found.state, NodeState::Running | NodeState::Restarting))
     };
-    if started.servers.iter().any(is_lost) {
-        started = start_servers(&ctx, &link).await?;
-    }
-    await_started(&ctx, &link, started).await
+    if started.servers.iter().any(is_lost) { start_servers(ctx, link).await } else { Ok(started) }
 }
 
 /// Makes the containers run and waits until they stay up, which was one step in version 1 of the plans.
@@ -81,15 +113,16 @@ pub(in crate::operations) async fn start_and_await<P: DeploysChaincode>(
 ) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
     let started = start_servers(&ctx, &link).await?;
-    await_started(&ctx, &link, started).await
+    await_started(&ctx, &link, started, SETTLE_MS).await
 }
 
 async fn await_started<P: Operation>(
     ctx: &Context<P>,
     link: &ChainLink,
     started: ServersStarted,
+    lasts_ms: i64,
 ) -> Result<(), StepError> {
-    await_servers(ctx, link, &started.servers).await?;
+    await_servers(ctx, link, &started.servers, lasts_ms).await?;
     for one in started.servers {
         ctx.note(format!("{} is up", one.server)).await;
     }
@@ -98,6 +131,8 @@ async fn await_started<P: Operation>(
 
 /// What looks at a container have shown so far.
 struct Watched {
+    /// How long one run has to last.
+    lasts_ms: i64,
     began_ms: i64,
     /// Restarts that the first look found.
     restarts: Option<u32>,
@@ -114,22 +149,22 @@ enum Verdict {
 }
 
 impl Watched {
-    fn new(started: &Started, now_ms: i64) -> Self {
+    fn new(started: &Started, lasts_ms: i64, now_ms: i64) -> Self {
         // A clock that was set back since then would make a run wait that never began.
         let since_ms = started.at_ms.min(now_ms);
-        Self { began_ms: now_ms, restarts: None, run: started.run.clone(), since_ms }
+        Self { lasts_ms, began_ms: now_ms, restarts: None, run: started.run.clone(), since_ms }
     }
 
     /// Pause until the next look: that run may have lasted long enough then.
     fn rest_ms(&self, now_ms: i64) -> u64 {
-        u64::try_from(self.since_ms + SETTLE_MS - now_ms).unwrap_or(0).clamp(1, LOOK_MS)
+        u64::try_from(self.since_ms + self.lasts_ms - now_ms).unwrap_or(0).clamp(1, LOOK_MS)
     }
 
     fn look(&mut self, status: Option<&NodeStatus>, now_ms: i64) -> Verdict {
         let run = status.and_then(run_of);
         if run.is_none() || run != self.run {
             (self.run, self.since_ms) = (run, now_ms);
-        } else if now_ms - self.since_ms >= SETTLE_MS {
+        } else if now_ms - self.since_ms >= self.lasts_ms {
             return Verdict::Up;
         }
         let count = status.map_or(0, |status| status.restarts);
@@ -151,10 +186,11 @@ async fn await_servers<P: Operation>(
     ctx: &Context<P>,
     link: &ChainLink,
     servers: &[Started],
+    lasts_ms: i64,
 ) -> Result<(), StepError> {
     let now_ms = ctx.now_ms();
-    let mut watched: Vec<(NodeRef, Watched)> =
-        servers.iter().map(|server| (server.place(link), Watched::new(server, now_ms))).collect();
+    let watched = servers.iter().map(|server| (server.place(link), Watched::new(server, lasts_ms, now_ms)));
+    let mut watched: Vec<(NodeRef, Watched)> = watched.collect();
     loop {
         let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
         let (now_ms, mut rest_ms, mut waits) = (ctx.now_ms(), 0_u64, None);
@@ -207,7 +243,7 @@ mod tests {
     }
 
     fn watched(status: &NodeStatus) -> Watched {
-        Watched::new(&Started::new(status, 0), 0)
+        Watched::new(&Started::new(status, 0), SETTLE_MS, 0)
     }
 
     #[test]
@@ -227,11 +263,31 @@ mod tests {
             (0, SETTLE_MS, &status(NodeState::Running, "second", 1), Verdict::Wait),
             (9 * SETTLE_MS, SETTLE_MS, &first, Verdict::Wait),
         ] {
-            let mut watched = Watched::new(&Started::new(&first, began_ms), now_ms);
+            let mut watched = Watched::new(&Started::new(&first, began_ms), SETTLE_MS, now_ms);
             assert_eq!(watched.look(Some(found), now_ms), verdict, "{began_ms} {now_ms} {found:?}");
             let after_ms = now_ms + SETTLE_MS;
             assert_eq!(watched.look(Some(found), after_ms), Verdict::Up, "{began_ms} {now_ms} {found:?}");
         }
+    }
+
+    #[test]
+    fn a_run_that_lasts_for_the_first_look_is_waited_for_longer_before_the_commit() {
+        let status = status(NodeState::Running, "first", 0);
+        let started = Started::new(&status, 0);
+        for (lasts_ms, verdict) in [(FIRST_MS, Verdict::Up), (SETTLE_MS, Verdict::Wait)] {
+            let mut watched = Watched::new(&started, lasts_ms, FIRST_MS);
+            assert_eq!(watched.look(Some(&status), FIRST_MS), verdict, "{lasts_ms}");
+            assert_eq!(watched.look(Some(&status), SETTLE_MS), Verdict::Up, "{lasts_ms}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_version_left_of_its_start_is_read() {
+        let read = |text: &str| serde_json::from_str::<PerhapsStarted>(text).unwrap().0;
+        assert!(read("null").is_none());
+        let servers =
+            read(r#"{"servers":[{"server":"cc-1-org1","run":["first",0],"at_ms":7}]}"#).unwrap().servers;
+        assert_eq!(servers.iter().map(|one| one.at_ms).collect::<Vec<_>>(), [7]);
     }
 
     #[test]
