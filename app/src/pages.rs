@@ -3,7 +3,7 @@
 use domain::id::OperationId;
 use domain::name::{ChainName, ChannelName};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::ApiError;
 
@@ -36,6 +36,12 @@ pub mod users;
 pub fn parameter(name: &'static str) -> Memo<String> {
     let params = use_params_map();
     Memo::new(move |_| params.read().get(name).unwrap_or_default())
+}
+
+/// Where a list that shows the newest first goes on, as the page's address says; none: at the newest.
+pub fn before() -> Memo<Option<i64>> {
+    let query = use_query_map();
+    Memo::new(move |_| query.read().get("before").and_then(|text| text.parse().ok()))
 }
 
 /// A chain's name from an address; one that cannot be a name is not found.

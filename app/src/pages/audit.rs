@@ -2,8 +2,8 @@
 
 use domain::audit::AuditView;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
+use super::before;
 use crate::api::audit::audit_list;
 use crate::components::copy::Copyable;
 use crate::components::load::load;
@@ -18,8 +18,7 @@ const PAGE: usize = 50;
 /// The page.
 #[component]
 pub fn Audit() -> impl IntoView {
-    let query = use_query_map();
-    let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
+    let before = before();
     let entries = Fetched::new(move || before.get(), audit_list);
     view! {
         <Page title=words(|t| t.audit)>{load(entries, |entries, _| table(entries))}</Page>

@@ -2,9 +2,8 @@
 
 use domain::transaction::SubmitView;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
-use super::{chain_name, parameter};
+use super::{before, chain_name, parameter};
 use crate::api::transaction::transaction_history;
 use crate::components::badge::{badge, transaction_state};
 use crate::components::copy::middle_cut;
@@ -24,8 +23,7 @@ const PAGE: usize = 100;
 pub fn Transactions() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let query = use_query_map();
-    let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
+    let before = before();
     let history = Fetched::new(
         move || (name.get(), before.get(), tick.get()),
         |(name, before, _)| async move { transaction_history(chain_name(&name)?, before).await },
