@@ -16,7 +16,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
 use super::host_prepare::pull;
-use super::{for_each_node, left_behind, link, side_by_side, step_error, store_error, until, with_logs};
+use super::{for_each_node, left_behind, link, side_by_side, step_error, store_error, until_at, with_logs};
 use crate::error::internal;
 use crate::network::{ChainLink, CommittedDefinition, DefinitionSpec};
 use crate::services::Services;
@@ -326,14 +326,11 @@ async fn await_committed<P: DeploysChaincode>(
 ) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let known = until(ctx, peer.name.as_str(), || async {
+    until_at(ctx, link, peer, || async {
         let committed = ctx.env().network.committed(link, peer, channel, name).await?;
         Ok(committed.filter(|found| found.sequence >= sequence).map(|_| ()))
-    });
-    match known.await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(with_logs(link, peer, error).await),
-    }
+    })
+    .await
 }
 
 /// Keeps what is in force now, and removes what served the sequences before.

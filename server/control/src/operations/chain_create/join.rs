@@ -11,7 +11,7 @@ use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::operations::leader::await_leader;
-use crate::operations::{for_each_node, link_of, step_error, store_error, until, with_logs};
+use crate::operations::{for_each_node, link_of, step_error, store_error, until_at};
 use crate::services::Services;
 
 pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
@@ -26,7 +26,7 @@ pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(),
     let channel = spec.channel.as_str();
     let (ctx_ref, link_ref, block_ref) = (&ctx, &link, block.as_slice());
     for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        let joined = until(ctx_ref, node.name.as_str(), || async {
+        until_at(ctx_ref, link_ref, &node, || async {
             let network = &ctx_ref.env().network;
             match node.kind {
                 NodeKind::Orderer => {
@@ -34,11 +34,8 @@ pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(),
                 }
                 _ => network.peer_join(link_ref, &node, block_ref).await.map(Some),
             }
-        });
-        match joined.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
+        })
+        .await
     })
     .await?;
     await_ready(&ctx, &link, channel).await?;
@@ -53,12 +50,10 @@ async fn await_ready<P: Operation<Env = Services>>(
 ) -> Result<(), StepError> {
     await_leader(ctx, link, channel).await?;
     for node in link.plan.of_kind(NodeKind::Peer) {
-        let ready = until(ctx, node.name.as_str(), || async {
+        until_at(ctx, link, node, || async {
             Ok((ctx.env().network.height(link, node, channel).await? > 0).then_some(()))
-        });
-        if let Err(error) = ready.await {
-            return Err(with_logs(link, node, error).await);
-        }
+        })
+        .await?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::ports::{move_ports, planned, to_value};
 use crate::material::plain_file;
 use crate::network::ChainLink;
 use crate::operations::{
-    agent_error, for_each_node, host_prepare, link_of, step_error, store_error, until, with_logs,
+    agent_error, for_each_node, host_prepare, link_of, step_error, store_error, until_at,
 };
 use crate::services::Services;
 use crate::topology::{self, ChainPlan, ImagesPinned, PlannedNode};
@@ -97,16 +97,12 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
     }
     let (ctx_ref, link_ref) = (&ctx, &link);
     for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        let healthy = until(ctx_ref, node.name.as_str(), || async {
+        until_at(ctx_ref, link_ref, &node, || async {
             ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
-        });
-        match healthy.await {
-            Ok(()) => {
-                ctx_ref.note(format!("{} is up", node.name)).await;
-                Ok(())
-            }
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
+        })
+        .await?;
+        ctx_ref.note(format!("{} is up", node.name)).await;
+        Ok(())
     })
     .await
 }
