@@ -211,7 +211,7 @@ async fn put_back<P: DeploysChaincode>(
         let Err(error) = made else { continue };
         // Nothing brings it back; what runs on the other image must not stand for it.
         let why = given_up(error)?;
-        remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
+        remove(link, &link.place(&server)).await?;
         ctx.note(format!("{server} cannot be brought back: {why}; {INSTALL_AGAIN}")).await;
     }
     Ok(())

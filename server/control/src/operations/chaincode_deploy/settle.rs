@@ -43,7 +43,7 @@ impl Started {
 
     /// The container on the host.
     fn place(&self, link: &ChainLink) -> NodeRef {
-        NodeRef::new(&link.installation, link.plan.chain.as_str(), &self.server)
+        link.place(&self.server)
     }
 }
 
