@@ -59,9 +59,7 @@ impl StepOutput for ServersStarted {
 
 /// Looks, before anybody approves, whether the containers stayed up; what was done since they were started counts as
 /// waiting. One that somebody stopped or removed meanwhile is made to run again.
-pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
-    ctx: Context<P>,
-) -> Result<(), StepError> {
+pub(super) async fn await_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
     let mut started = ctx.output::<ServersStarted>()?;
     let present = link.agent.list_nodes(&selector(&link)).await.map_err(agent_error)?;
@@ -76,9 +74,7 @@ pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
 }
 
 /// Makes the containers run and waits until they stay up, which was one step in version 1 of the plans.
-pub(in crate::operations) async fn start_and_await<P: DeploysChaincode>(
-    ctx: Context<P>,
-) -> Result<(), StepError> {
+pub(super) async fn start_and_await<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
     let started = start_servers(&ctx, &link).await?;
     await_started(&ctx, &link, started).await
