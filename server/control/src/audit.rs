@@ -63,10 +63,13 @@ struct Entry {
 }
 
 enum Message {
-    /// The sender hears when the record is stored.
-    Entry(Box<Entry>, oneshot::Sender<()>),
-    /// How something ended, with what the store keeps it under until it is recorded, if it does.
-    End(Box<Entry>, Option<String>, oneshot::Sender<()>),
+    /// The sender hears when the record is stored. `end`: what the store keeps the end of an operation under until it is
+    /// recorded.
+    Entry {
+        entry: Box<Entry>,
+        end: Option<String>,
+        stored: oneshot::Sender<()>,
+    },
     Flush(oneshot::Sender<()>),
     /// Flush, and record what was counted so far.
     Close(oneshot::Sender<()>),
@@ -126,13 +129,22 @@ impl AuditLog {
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
         };
+        let stored = self.hand_over(entry, None).await;
+        match tokio::time::timeout(STORED_WAIT, stored).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!(what, object, "the audit appender is gone"),
+            Err(_) => {
+                tracing::error!(what, object, "the audit is behind; the answer goes out before its record")
+            }
+        }
+    }
+
+    /// Gives an entry to the appender. What comes back tells when it is stored; it breaks when the appender is gone.
+    async fn hand_over(&self, entry: Entry, end: Option<String>) -> oneshot::Receiver<()> {
         let (stored, wait) = oneshot::channel();
-        if self.queue.send(Message::Entry(Box::new(entry), stored)).await.is_err() {
-            tracing::error!(what, object, "the audit appender is gone");
-        }
-        if tokio::time::timeout(STORED_WAIT, wait).await.is_err() {
-            tracing::error!(what, object, "the audit is behind; the answer goes out before its record");
-        }
+        // What is not sent is dropped, and with it what would tell.
+        let _sent = self.queue.send(Message::Entry { entry: Box::new(entry), end, stored }).await.is_ok();
+        wait
     }
 
     /// Records what the policy refused to somebody signed in, once for a request: many a page asks for several things
@@ -218,13 +230,9 @@ async fn append(
                     closes = true;
                     waiting.push(done);
                 }
-                Message::End(entry, key, stored) => {
+                Message::Entry { entry, end, stored } => {
                     waiting.push(stored);
-                    ends.extend(key);
-                    entries.push(*entry);
-                }
-                Message::Entry(entry, stored) => {
-                    waiting.push(stored);
+                    ends.extend(end);
                     let of_nobody = entry.user.is_none() && entry.result != OK;
                     entries.extend(if of_nobody { buckets.take(*entry) } else { Some(*entry) });
                 }
