@@ -11,7 +11,7 @@ use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error, ErrorKind};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store::{AuditRecord, AuditScope, Store};
+use store::{AuditRecord, AuditScope, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -44,6 +44,8 @@ const REFUSED_MAX: usize = 1_024;
 const OK: &str = "ok";
 /// Result of what is about to be done.
 const BEGUN: &str = "begun";
+/// Who did what was done beside the portal, which was stopped. No person is called so: the blank is in no name.
+const COMMAND_LINE: &str = "command line";
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -194,6 +196,29 @@ impl AuditLog {
             tracing::error!("the audit appender is gone");
         }
     }
+}
+
+/// The next record of a portal that is stopped, of something that is done on the command line of its machine; to be stored
+/// with what is done.
+pub(crate) async fn by_command_line(
+    store: &Store,
+    key: &[u8],
+    at_ms: i64,
+    what: &str,
+    object: &str,
+) -> Result<AuditRecord, StoreError> {
+    let (sequence, hash) = store.audit_last().await?.unwrap_or_default();
+    let entry = Entry {
+        at_ms,
+        user: None,
+        who: COMMAND_LINE.to_owned(),
+        what: what.to_owned(),
+        object: object.to_owned(),
+        result: OK.to_owned(),
+        request_id: String::new(),
+        address: String::new(),
+    };
+    Ok(chained(entry, sequence + 1, &hash, key))
 }
 
 fn chained(entry: Entry, sequence: i64, previous: &str, key: &[u8]) -> AuditRecord {
