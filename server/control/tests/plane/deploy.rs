@@ -9,7 +9,7 @@ use std::time::Duration;
 use agents::simulated::{Delay, Flaw, Verb};
 use agents::{Agent, NodeRef, NodeStatus, Selector};
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
+use control::caller::Caller;
 use control::network::{Call, DefinitionSpec, Network};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
@@ -20,19 +20,17 @@ use domain::Code;
 use domain::chaincode::{ChaincodeView, DeploySpec};
 use domain::channel::{ChannelMember, ChannelSpec};
 use domain::id::{OperationId, UserId};
-use domain::name::{ChannelName, NodeName, OrganizationName, UserName};
+use domain::name::{ChannelName, NodeName, OrganizationName};
 use domain::operation::{OperationState, OperationView, StepState};
 use domain::permission::{Grant, Role};
 use store::Store;
 use workflow::{Log, NewOperation, OperationRecord, StepRecord, Wanted};
 
 use crate::bed::{Bed, person};
-use crate::plane;
+use crate::{caller, plane};
 
 pub(crate) fn ada() -> Caller {
-    let user =
-        CallerUser { id: UserId::new("ada"), name: UserName::parse("ada").unwrap(), role: Role::Admin };
-    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+    caller("ada", Role::Admin)
 }
 
 pub(crate) fn node(name: &str) -> NodeName {
@@ -338,9 +336,8 @@ const OFFERED: &str = "registry.example/team/cc:1";
 
 /// A user who may manage the chain.
 async fn uma(bed: &Bed) -> Caller {
-    let (id, name) = (UserId::new("uma"), UserName::parse("uma").unwrap());
-    bed.services.store.grant_put(&bed.chain_spec().name, &id, Grant::Manage).await.unwrap();
-    Caller { user: Some(CallerUser { id, name, role: Role::User }), ..ada() }
+    bed.services.store.grant_put(&bed.chain_spec().name, &UserId::new("uma"), Grant::Manage).await.unwrap();
+    caller("uma", Role::User)
 }
 
 #[tokio::test]
@@ -377,9 +374,7 @@ async fn who_is_no_longer_staff_approves_nothing_by_what_they_started() {
     bed.agent.offer_image(OFFERED);
     // An operator when they asked, a user by the time the image is there.
     person(&bed.services.store, "otto", Role::User).await;
-    let otto =
-        CallerUser { id: UserId::new("otto"), name: UserName::parse("otto").unwrap(), role: Role::Operator };
-    let otto = Caller { user: Some(otto), ..ada() };
+    let otto = caller("otto", Role::Operator);
     let spec = DeploySpec { image: OFFERED.to_owned(), ..bed.deploy_spec() };
     let id = plane.chaincode_deploy(&otto, spec, "key-of-demoted".to_owned()).await.unwrap();
     refused_for_its_image(&plane, &id).await;
