@@ -47,6 +47,21 @@ async fn nodes_that_hang_hold_up_no_page_and_no_call() {
 }
 
 #[tokio::test]
+async fn the_only_peer_of_an_organization_that_hangs_is_told_of_while_somebody_waits() {
+    let (bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    bed.network.ail(&peer(&bed, "peer0-org1"), Some(Ailment::Hung));
+    let calls = async {
+        tokio::join!(
+            plane.transaction_query(&ann, call("query", &["a"], "query")),
+            plane.transaction_submit(&ann, call("init", &["a", "1", "b", "2"], "init")),
+        )
+    };
+    let (asked, submitted) = tokio::time::timeout(PATIENCE, calls).await.unwrap();
+    assert_eq!([asked.unwrap_err().code, submitted.unwrap_err().code], [Code::NodeUnavailable; 2]);
+}
+
+#[tokio::test]
 async fn a_peer_that_is_well_again_is_called_once_more() {
     // One organization with two peers.
     let ((bed, plane), ann) = (deployed_on(1).await, caller("ann", Role::Operator));
