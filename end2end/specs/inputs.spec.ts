@@ -39,6 +39,17 @@ test('a demo chain to type about', async () => {
   await operationDone(page);
 });
 
+test('a page tells whether somebody is at it', async ({ browser }) => {
+  const guest = await visitor(browser);
+  await open(guest, `${portal.url}/login`);
+  const told = async (): Promise<string[]> => (await guest.context().cookies()).map((cookie) => cookie.name);
+  await expect.poll(told).toContain('heddle_script');
+  expect(await told()).not.toContain('heddle_here');
+  await guest.getByLabel('User name').press('a');
+  await expect.poll(told).toContain('heddle_here');
+  await guest.context().close();
+});
+
 test('a wrong password is told without saying which part was wrong', async ({ browser }) => {
   const guest = await visitor(browser);
   await open(guest, `${portal.url}/login`);
