@@ -44,15 +44,16 @@ mod tests {
 
     #[test]
     fn only_a_script_with_nobody_before_it_asks_by_itself() {
-        for (cookies, expect) in [
-            (&["heddle_sid=x; heddle_script=1"][..], true),
+        let cases: [(&[&str], bool); 6] = [
+            (&["heddle_sid=x; heddle_script=1"], true),
             (&["heddle_sid=x; heddle_script=1; heddle_here=1"], false),
             // Over HTTP/2 cookies may come one by one.
             (&["heddle_sid=x", "heddle_script=1"], true),
             (&["heddle_here=1", "heddle_sid=x", "heddle_script=1"], false),
             (&["heddle_sid=x"], false),
             (&[], false),
-        ] {
+        ];
+        for (cookies, expect) in cases {
             assert_eq!(is_unattended(cookies), expect, "{cookies:?}");
         }
     }
