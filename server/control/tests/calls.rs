@@ -57,7 +57,7 @@ fn facade(services: Arc<Services>) -> Arc<ControlPlane> {
 
 /// A node of the chain on its host.
 fn peer(bed: &Bed, name: &str) -> NodeRef {
-    NodeRef::new(&bed.services.installation, "demo", name)
+    bed.node(name)
 }
 
 fn call(function: &str, arguments: &[&str], key: &str) -> CallSpec {

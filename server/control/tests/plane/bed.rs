@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agents::simulated::{Delay, SimulatedAgent};
-use agents::{Agent, Selector};
+use agents::{Agent, NodeRef, Selector};
 use control::caller::{Caller, CallerUser};
 use control::network::simulated::SimulatedNetwork;
 use control::operations::chain_create::ChainCreate;
@@ -153,6 +153,11 @@ impl Bed {
         network.add_host(host.clone(), agent.clone());
         let services = services(store, always(agent.with_delay(delays(seed))), &network, installation);
         Self { services, agent, network, host, seed }
+    }
+
+    /// A node of the chain on its host.
+    pub fn node(&self, name: &str) -> NodeRef {
+        NodeRef::new(&self.services.installation, "demo", name)
     }
 
     /// The same portal with another wait before each verb of its host.

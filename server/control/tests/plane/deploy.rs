@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agents::simulated::{Delay, Flaw, Verb};
-use agents::{Agent, NodeRef, NodeStatus, Selector};
+use agents::{Agent, NodeStatus, Selector};
 use control::ControlPlane;
 use control::caller::Caller;
 use control::network::{Call, DefinitionSpec, Network};
@@ -209,7 +209,7 @@ async fn one_that_wants_to_be_initialised_first_answers_too() {
 #[tokio::test]
 async fn a_peer_that_is_down_is_shown_with_its_last_lines() {
     let bed = running(1).await;
-    let peer = NodeRef::new(&bed.services.installation, "demo", "peer1-org1");
+    let peer = bed.node("peer1-org1");
     bed.agent.kill(&peer, 137).unwrap();
     let view = deployed(&plane(bed.services.clone()), bed.deploy_spec(), "down").await;
     assert_eq!(failure(&view), ("install-packages", "node-unavailable", Some("boot 1")));
@@ -444,7 +444,7 @@ async fn packages_are_named_after_the_label_that_was_brought() {
             assert!(known.insert(id), "the label is the same, its content is not");
         }
     }
-    let silent = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    let silent = bed.node("peer0-org2");
     bed.agent.kill(&silent, 137).unwrap();
     let half = DeploySpec { peers: vec![node("peer0-org1")], ..labelled("3") };
     let view = deployed(&plane, half, "label-3").await;
