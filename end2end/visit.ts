@@ -5,7 +5,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
 
-import type { Portal } from './portal.ts';
+import { Portal } from './portal.ts';
 
 export const ADMIN = { name: 'ada', password: 'correct horse battery staple' } as const;
 
@@ -23,6 +23,24 @@ export const test = base.extend<{ calm: void }>({
 });
 
 export { expect };
+
+/** The portal of the spec that runs, and the browser of whoever uses it first. Specs of a worker run one after another. */
+export let portal: Portal;
+export let page: Page;
+
+/** Gives a spec a portal and a page of its own, for all its tests; `afterwards` is done when both are gone. */
+export function ownPortal(afterwards?: () => Promise<void>): void {
+  test.beforeAll(async ({ browser }) => {
+    portal = await Portal.start();
+    page = await visitor(browser);
+  });
+  test.afterAll(async () => {
+    // Either is that of the spec before if its own could not be made: both end twice without harm.
+    await page?.context().close();
+    await portal?.stop();
+    await afterwards?.();
+  });
+}
 
 /** Somebody with a browser of their own, which is watched. */
 export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {

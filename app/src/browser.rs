@@ -8,8 +8,12 @@ use wasm_bindgen::{JsCast, JsValue};
 /// Pause before something is tried again.
 const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
+fn document() -> Option<web_sys::Document> {
+    web_sys::window()?.document()
+}
+
 fn root() -> Option<web_sys::Element> {
-    web_sys::window()?.document()?.document_element()
+    document()?.document_element()
 }
 
 /// An attribute of `<html>`.
@@ -27,20 +31,19 @@ pub fn set_root_attribute(name: &str, value: &str) {
 
 /// Whether nobody looks at the page: its tab is behind others, or the window is put away.
 pub fn is_hidden() -> bool {
-    web_sys::window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
+    document().is_some_and(|document| document.hidden())
 }
 
 /// Sets the title of the window.
 pub fn set_title(title: &str) {
-    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+    if let Some(document) = document() {
         document.set_title(title);
     }
 }
 
 /// Keeps a cookie as a line says.
 pub fn set_cookie(line: &str) {
-    let document = web_sys::window().and_then(|w| w.document()).and_then(|d| d.dyn_into().ok());
-    let document: Option<web_sys::HtmlDocument> = document;
+    let document: Option<web_sys::HtmlDocument> = document().and_then(|document| document.dyn_into().ok());
     if let Some(document) = document {
         // Without cookies the choice lasts as long as the page.
         let _ = document.set_cookie(line);
@@ -73,7 +76,7 @@ pub fn send_file(field: &str, url: &str, done: impl Fn(u16, String) + Clone + 's
 }
 
 fn chosen_file(field: &str) -> Option<JsValue> {
-    let input = web_sys::window()?.document()?.get_element_by_id(field)?;
+    let input = element(field)?;
     let files = js_sys::Reflect::get(&input, &"files".into()).ok()?;
     js_sys::Reflect::get(&files, &0.into()).ok().filter(|file| !file.is_undefined() && !file.is_null())
 }
@@ -150,7 +153,7 @@ pub fn close_dialog(node: NodeRef<leptos::html::Dialog>) {
 }
 
 fn element(id: &str) -> Option<web_sys::HtmlElement> {
-    web_sys::window()?.document()?.get_element_by_id(id)?.dyn_into().ok()
+    document()?.get_element_by_id(id)?.dyn_into().ok()
 }
 
 /// Closes the panel of an id that the browser keeps on top of the page.
@@ -171,9 +174,8 @@ pub fn focus(id: &str) {
 
 /// Gives the focus to the element of an id, and leaves the page where it is scrolled to.
 pub fn focus_in_place(id: &str) {
-    let element = web_sys::window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id(id));
     // One that is not there leaves the focus where it was.
-    let _ = element.and_then(|element| focus_unscrolled(&element));
+    let _ = element(id).and_then(|element| focus_unscrolled(&element));
 }
 
 /// Gives the focus to the heading of a page that has just come, from where people read on; not where somebody or
@@ -187,7 +189,7 @@ pub fn focus_heading() {
 }
 
 fn to_heading() -> Option<()> {
-    let document = web_sys::window()?.document()?;
+    let document = document()?;
     let main = document.get_element_by_id("main")?;
     let is_elsewhere = |focused: web_sys::Element| focused != main && focused.tag_name() != "BODY";
     if document.active_element().is_some_and(is_elsewhere) {

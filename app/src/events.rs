@@ -101,8 +101,8 @@ impl Untouched {
 }
 
 /// Lets a counter grow a while after every reading, as long as somebody looks at the page: for figures that change
-/// without a message. Every reading keeps the session alive, so a page that nobody touches comes to rest until somebody
-/// does. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
+/// without a message. Every reading costs the portal and its nodes something, so a page that nobody touches comes to rest
+/// until somebody does. `watch` looks at what was read, so that nothing is asked for while an answer is on its way.
 pub fn pulse(tick: RwSignal<u32>, watch: impl Fn() + 'static) {
     let untouched = StoredValue::new(Untouched::default());
     Effect::new(move |_| {

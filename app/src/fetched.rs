@@ -136,15 +136,12 @@ impl<T: Data> Fetched<T> {
         let (source, ask) = (Arc::new(source), Arc::new(ask));
         let read = Arc::clone(&source);
         let key: Source = Box::new(move || hash(&read()));
-        let fetcher: Fetcher = Box::new(move || {
+        let question = move || {
             // What is read is read now: the page may be gone when it is asked again.
             let (asked, ask) = (untrack(|| source()), Arc::clone(&ask));
-            Box::new(move || {
-                let answer = ask(asked.clone());
-                Box::pin(async move { Parcel::closed(answer.await) })
-            })
-        });
-        Self::of(resource(key, fetcher, false))
+            move || ask(asked.clone())
+        };
+        Self::made(key, question, false)
     }
 
     /// Asks once for what the whole page depends on: nothing of it is sent before.
@@ -153,17 +150,27 @@ impl<T: Data> Fetched<T> {
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let ask = Arc::new(ask);
-        let fetcher: Fetcher = Box::new(move || {
+        let question = move || {
             let ask = Arc::clone(&ask);
+            move || ask()
+        };
+        Self::made(Box::new(|| 0), question, true)
+    }
+
+    /// Closes the answers to a question in parcels, so that nothing further in knows their type.
+    fn made<Q, F>(key: Source, question: impl Fn() -> Q + Send + Sync + 'static, blocking: bool) -> Self
+    where
+        Q: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        let fetcher: Fetcher = Box::new(move || {
+            let ask = question();
             Box::new(move || {
                 let answer = ask();
                 Box::pin(async move { Parcel::closed(answer.await) })
             })
         });
-        Self::of(resource(Box::new(|| 0), fetcher, true))
-    }
-
-    fn of(parcel: Resource<Parcel, AsText>) -> Self {
+        let parcel = resource(key, fetcher, blocking);
         Self { parcel, last: StoredValue::new(None), stale: use_context::<Stale>(), kind: PhantomData }
     }
 

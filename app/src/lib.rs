@@ -20,6 +20,7 @@ pub mod fetched;
 pub mod layout;
 pub mod pages;
 pub mod preferences;
+pub mod presence;
 pub mod session;
 pub mod text;
 
@@ -53,6 +54,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     preferences::provide_preferences();
+    presence::provide_presence();
     components::toast::provide_toasts();
     fetched::Stale::provide();
     components::page::Arrivals::provide();

@@ -3,9 +3,10 @@
 use domain::id::OperationId;
 use domain::name::{ChainName, ChannelName};
 use leptos::prelude::*;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::ApiError;
+use crate::text::tr;
 
 pub mod audit;
 pub mod block;
@@ -36,6 +37,31 @@ pub mod users;
 pub fn parameter(name: &'static str) -> Memo<String> {
     let params = use_params_map();
     Memo::new(move |_| params.read().get(name).unwrap_or_default())
+}
+
+/// Where a list that shows the newest first goes on, as the page's address says; none: at the newest.
+pub fn before() -> Memo<Option<i64>> {
+    let query = use_query_map();
+    Memo::new(move |_| query.read().get("before").and_then(|text| text.parse().ok()))
+}
+
+/// The way back to the newest page of such a list. Where that is shown already it leads nowhere and is no stop of the tab
+/// key, but it stays in its place: whoever has just come by it keeps the focus.
+pub fn to_newest(before: Memo<Option<i64>>, address: &str) -> AnyView {
+    let address = address.to_owned();
+    let leads = move || before.read().is_some();
+    view! {
+        <a
+            class="button"
+            role="link"
+            href=move || leads().then(|| address.clone())
+            aria-disabled=move || (!leads()).then_some("true")
+            tabindex=move || (!leads()).then_some("-1")
+        >
+            {tr(|t| t.newest)}
+        </a>
+    }
+    .into_any()
 }
 
 /// A chain's name from an address; one that cannot be a name is not found.

@@ -4,7 +4,6 @@
  * whoever follows the record misses no line of it.
  */
 import { containers, removeImages, spoiled, tag } from '../engine.ts';
-import { Portal } from '../portal.ts';
 import { Stream } from '../stream.ts';
 import {
   accessible,
@@ -14,6 +13,9 @@ import {
   fits,
   open,
   operationDone,
+  ownPortal,
+  page,
+  portal,
   setUp,
   test,
   visitor,
@@ -28,19 +30,11 @@ const LATE = 'heddle.local/mishap-late';
 const BROKEN = 'heddle.local/mishap-broken';
 /** Most lines of a node's output that a failure shows. */
 const LINES_MAX = 50;
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
+ownPortal(() => removeImages([`${LATE}:1`, `${BROKEN}:1`]));
+
+test.beforeAll(async () => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: portal.url });
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-  await removeImages([`${LATE}:1`, `${BROKEN}:1`]);
 });
 
 /** The last part of the page's address. */

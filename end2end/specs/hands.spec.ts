@@ -3,8 +3,20 @@
  * that work before or without WebAssembly, a theme that is there with the first byte, ids that one click copies,
  * and addresses that lead nowhere.
  */
-import { Portal } from '../portal.ts';
-import { deleteChain, expect, open, operationDone, ready, signIn, test, visitor, ADMIN } from '../visit.ts';
+import {
+  deleteChain,
+  expect,
+  open,
+  operationDone,
+  ownPortal,
+  page,
+  portal,
+  ready,
+  signIn,
+  test,
+  visitor,
+  ADMIN,
+} from '../visit.ts';
 import type { Locator, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -15,18 +27,8 @@ const PASSWORD = 'a few plain words together';
 const STOPS_MAX = 60;
 /** The ground of the pages, as the style sheet has it. */
 const GROUND = { light: 'rgb(246, 247, 249)', dark: 'rgb(16, 20, 24)' } as const;
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 for (const [chosen, system, shown] of [
   ['dark', 'light', 'dark'],
@@ -205,6 +207,7 @@ test('another page takes the focus, and the same page does not', async () => {
   const rows = page.getByRole('main').locator('tbody tr');
   const newest = page.getByRole('link', { name: 'Newest' });
   await expect(rows).toHaveCount(1);
+  await expect(newest).not.toHaveAttribute('aria-disabled');
   await newest.press('Enter');
   await expect(page).toHaveURL(/\/audit$/);
   await expect(rows).not.toHaveCount(1);
@@ -212,6 +215,9 @@ test('another page takes the focus, and the same page does not', async () => {
   await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
   await expect(heading('Audit')).toBeVisible();
   await expect(newest).toBeFocused();
+  // It is there, and offers nothing: the newest page is shown.
+  await expect(newest).toHaveAttribute('aria-disabled', 'true');
+  await expect(newest).not.toHaveAttribute('href');
 });
 
 test('Escape closes a menu and a dialog, and the focus goes back', async () => {

@@ -9,31 +9,45 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { chaincodePackage } from '../archive.ts';
-import { Portal } from '../portal.ts';
-import { call, expect, open, operationDone, outcomeOf, ready, setUp, test, visitor, ADMIN } from '../visit.ts';
-import type { Page, Request } from '@playwright/test';
+import {
+  call,
+  expect,
+  open,
+  operationDone,
+  outcomeOf,
+  ownPortal,
+  page,
+  portal,
+  ready,
+  setUp,
+  test,
+  visitor,
+  ADMIN,
+} from '../visit.ts';
+import type { Request } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 
 const CHAIN = 'demo';
 const PASSWORD = 'a few plain words together';
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 test('a demo chain to type about', async () => {
   await setUp(page, portal);
   await page.getByRole('button', { name: 'Create demo chain' }).click();
   await operationDone(page);
+});
+
+test('a page tells whether somebody is at it', async ({ browser }) => {
+  const guest = await visitor(browser);
+  await open(guest, `${portal.url}/login`);
+  const told = async (): Promise<string[]> => (await guest.context().cookies()).map((cookie) => cookie.name);
+  await expect.poll(told).toContain('heddle_script');
+  expect(await told()).not.toContain('heddle_here');
+  await guest.getByLabel('User name').press('a');
+  await expect.poll(told).toContain('heddle_here');
+  await guest.context().close();
 });
 
 test('a wrong password is told without saying which part was wrong', async ({ browser }) => {

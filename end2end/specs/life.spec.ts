@@ -4,8 +4,20 @@
  */
 import { readFile } from 'node:fs/promises';
 
-import { Portal } from '../portal.ts';
-import { beginSmallChain, call, expect, open, operationDone, outcomeOf, setUp, test, visitor, ADMIN } from '../visit.ts';
+import {
+  beginSmallChain,
+  call,
+  expect,
+  open,
+  operationDone,
+  outcomeOf,
+  ownPortal,
+  page,
+  portal,
+  setUp,
+  test,
+  ADMIN,
+} from '../visit.ts';
 import type { Locator, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -13,18 +25,8 @@ test.describe.configure({ mode: 'serial' });
 const CHAIN = 'demo';
 const CHANNEL = 'second';
 const CHAINCODE = 'stepwise';
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 const chainPage = (rest = ''): string => `${portal.url}/chains/${CHAIN}${rest}`;
 

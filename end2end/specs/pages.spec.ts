@@ -2,7 +2,6 @@
  * What holds on every page: both languages, both themes, narrow and wide, keyboard, axe, no content-policy violation;
  * and the portal from nothing to a running chain in few clicks.
  */
-import { Portal } from '../portal.ts';
 import {
   accessible,
   deleteChain,
@@ -10,6 +9,9 @@ import {
   fits,
   open,
   operationDone,
+  ownPortal,
+  page,
+  portal,
   ready,
   setUp,
   signIn,
@@ -56,20 +58,10 @@ const ADDRESSES = [
 /** Pages with nothing above them. */
 const TOPS: readonly string[] = ['/', '/setup', '/login', '/nothing/here'];
 
-let portal: Portal;
-let page: Page;
 /** Of each kind of page whose address holds an id one, as soon as there is a chain. */
 let named: string[] = [];
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 for (const [theme, tag] of LOOKS) {
   test(`the very first page in ${theme} and ${tag}`, async ({ browser }) => {

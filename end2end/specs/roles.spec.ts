@@ -1,23 +1,12 @@
 /** Role walls: what an operator and a user are offered, and what they get when they ask for more. */
-import { Portal } from '../portal.ts';
-import { expect, open, setUp, signIn, test, visitor } from '../visit.ts';
+import { expect, open, ownPortal, page as admin, portal, setUp, signIn, test, visitor } from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 
 const PASSWORD = 'a few plain words together';
-let portal: Portal;
-let admin: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  admin = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await admin?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 test('an admin makes an operator and a user', async () => {
   await setUp(admin, portal);

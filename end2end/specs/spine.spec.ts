@@ -7,28 +7,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { removeImages, saved, tag } from '../engine.ts';
-import { Portal } from '../portal.ts';
-import { ADMIN, call, expect, open, operationDone, outcomeOf, ready, setUp, signIn, test, visitor } from '../visit.ts';
-import type { Page } from '@playwright/test';
+import {
+  call,
+  expect,
+  open,
+  operationDone,
+  outcomeOf,
+  ownPortal,
+  page,
+  portal,
+  ready,
+  setUp,
+  signIn,
+  test,
+  visitor,
+  ADMIN,
+} from '../visit.ts';
 
 test.describe.configure({ mode: 'serial' });
 
 /** The sample with its second version, and a name under which somebody brings it along. */
 const SAMPLE = 'heddle.local/chaincode-example02:2';
 const BROUGHT = 'heddle.local/brought';
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-  await removeImages([`${BROUGHT}:1`]);
-});
+ownPortal(() => removeImages([`${BROUGHT}:1`]));
 
 async function holds(account: string, amount: string): Promise<void> {
   await call(page, 'Query', 'query', [account]);

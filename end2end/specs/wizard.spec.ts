@@ -3,26 +3,14 @@
  * another chain has is refused where it is typed.
  */
 import { containers } from '../engine.ts';
-import { Portal } from '../portal.ts';
-import { deleteChain, expect, open, operationDone, setUp, test, visitor } from '../visit.ts';
-import type { Page } from '@playwright/test';
+import { deleteChain, expect, open, operationDone, ownPortal, page, portal, setUp, test } from '../visit.ts';
 
 test.describe.configure({ mode: 'serial' });
 
 /** What the wizard calls the chains that it makes by its defaults. */
 const CHAINS = ['first', 'first-2'] as const;
-let portal: Portal;
-let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  portal = await Portal.start();
-  page = await visitor(browser);
-});
-
-test.afterAll(async () => {
-  await page?.context().close();
-  await portal?.stop();
-});
+ownPortal();
 
 test('a portal with a host', async () => {
   await setUp(page, portal);

@@ -102,7 +102,8 @@ impl Scene {
     /// Waits until a step is under way, or over: some last no longer than a few looks.
     fn reaches(&self, operation: &Value, name: &str) {
         let end = Instant::now() + Duration::from_secs(120);
-        while ["waiting", "pending"].iter().any(|state| self.step(operation, name)["state"] == *state) {
+        let is_ahead = |step: &Value| ["waiting", "pending"].iter().any(|state| step["state"] == *state);
+        while is_ahead(&self.step(operation, name)) {
             assert!(Instant::now() < end, "{name} is not reached: {}", self.view(operation));
         }
     }

@@ -6,6 +6,8 @@
 mod bed;
 #[path = "process/keys.rs"]
 mod keys;
+#[path = "process/presence.rs"]
+mod presence;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

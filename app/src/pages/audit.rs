@@ -2,8 +2,8 @@
 
 use domain::audit::AuditView;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
+use super::{before, to_newest};
 use crate::api::audit::audit_list;
 use crate::components::copy::Copyable;
 use crate::components::load::load;
@@ -18,15 +18,14 @@ const PAGE: usize = 50;
 /// The page.
 #[component]
 pub fn Audit() -> impl IntoView {
-    let query = use_query_map();
-    let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
+    let before = before();
     let entries = Fetched::new(move || before.get(), audit_list);
     view! {
-        <Page title=words(|t| t.audit)>{load(entries, |entries, _| table(entries))}</Page>
+        <Page title=words(|t| t.audit)>{load(entries, move |entries, _| table(entries, before))}</Page>
     }
 }
 
-fn table(entries: Vec<AuditView>) -> AnyView {
+fn table(entries: Vec<AuditView>, before: Memo<Option<i64>>) -> AnyView {
     if entries.is_empty() {
         return empty(|t| t.no_audit, |t| t.no_audit_hint, None);
     }
@@ -68,7 +67,7 @@ fn table(entries: Vec<AuditView>) -> AnyView {
             </table>
         </div>
         <p class="row">
-            <a class="button" href="/audit">{tr(|t| t.newest)}</a>
+            {to_newest(before, "/audit")}
             {older}
         </p>
     }

@@ -12,12 +12,13 @@ use crate::components::copy::Copyable;
 use crate::components::field::SelectField;
 use crate::components::load::load_live;
 use crate::components::log_view::{Lines, LogState, LogView};
+use crate::components::notice::problem_note;
 use crate::components::page::Page;
 use crate::components::time::{bytes, cores};
 use crate::events;
 use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
-use crate::text::{fill, refusal_text, say, say_in, tr, words};
+use crate::text::{fill, say, tr, words};
 
 mod stream;
 
@@ -82,16 +83,7 @@ fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
     };
     let cpu = move || newest.with(|node| node.cpu_milli).map_or_else(|| "–".to_owned(), cores);
     let memory = move || newest.with(|node| node.memory_bytes).map_or_else(|| "–".to_owned(), bytes);
-    let problem = node.problem.clone().map(|problem| {
-        let code = problem.code.as_text();
-        let text = say_in(move |lang| refusal_text(lang, &problem));
-        view! {
-            <div class="notice notice-bad" role="alert">
-                <p>{text}</p>
-                <p class="muted small"><code>{code}</code></p>
-            </div>
-        }
-    });
+    let problem = node.problem.clone().map(|problem| problem_note(problem.into()));
     view! {
         {problem}
         <section class="card">

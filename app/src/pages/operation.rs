@@ -61,11 +61,14 @@ pub fn Operation() -> impl IntoView {
         let name = operation.summary.name.clone();
         let title = say_in(move |lang| lang.operation(&name).to_owned());
         let before = operation.events.clone();
-        let lines = Signal::derive(move || {
+        // Made once for what there is, since each is a log of its own: whoever only moves over it, or filters it, looks at
+        // the same one, of which it is known which lines match.
+        let made = move |_: Option<&Lines>| {
             let mut all = before.clone();
             merge(&mut all, &live.read());
             Lines::new(all.iter().map(line).collect())
-        });
+        };
+        let lines = Memo::new_with_compare(made, |_, _| true);
         view! {
             <Page
                 title=Signal::derive(title)

@@ -2,9 +2,8 @@
 
 use domain::transaction::SubmitView;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
-use super::{chain_name, parameter};
+use super::{before, chain_name, parameter, to_newest};
 use crate::api::transaction::transaction_history;
 use crate::components::badge::{badge, transaction_state};
 use crate::components::copy::middle_cut;
@@ -24,8 +23,7 @@ const PAGE: usize = 100;
 pub fn Transactions() -> impl IntoView {
     let name = parameter("name");
     let tick = events::ticks(move |m| m.touches("chain", &name.read_untracked()));
-    let query = use_query_map();
-    let before = Memo::new(move |_| query.read().get("before").and_then(|text| text.parse::<i64>().ok()));
+    let before = before();
     let history = Fetched::new(
         move || (name.get(), before.get(), tick.get()),
         |(name, before, _)| async move { transaction_history(chain_name(&name)?, before).await },
@@ -35,7 +33,7 @@ pub fn Transactions() -> impl IntoView {
         view! {
             <Page title=words(|t| t.transactions) crumbs=chain_crumbs(&chain)>
                 {chain_tabs(&chain)}
-                {table(&chain, history)}
+                {table(&chain, history, before)}
             </Page>
         }
         .into_any()
@@ -49,7 +47,7 @@ fn why(one: &SubmitView) -> Option<AnyView> {
     Some(view! { <p class="muted small">{text}</p> }.into_any())
 }
 
-fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
+fn table(chain: &str, history: Vec<SubmitView>, before: Memo<Option<i64>>) -> AnyView {
     if history.is_empty() {
         let address = format!("/chains/{chain}/invoke");
         let call = view! { <a class="button primary" href=address>{tr(|t| t.invoke)}</a> };
@@ -106,7 +104,7 @@ fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
             </table>
         </div>
         <p class="row">
-            <a class="button" href=newest>{tr(|t| t.newest)}</a>
+            {to_newest(before, &newest)}
             {older}
         </p>
     }

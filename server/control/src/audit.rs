@@ -11,8 +11,9 @@ use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error, ErrorKind};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store::{AuditRecord, AuditScope, Store};
-use tokio::sync::{mpsc, oneshot};
+use store::{AuditRecord, AuditScope, Store, StoreError};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::ControlPlane;
@@ -20,32 +21,31 @@ use crate::caller::Caller;
 use crate::policy::{self, Resource};
 use crate::services::SharedClock;
 
+mod appender;
 mod buckets;
 mod ends;
 mod verify;
 
-use buckets::Buckets;
+use appender::append;
 pub(crate) use buckets::neighbourhood;
 pub use verify::{Verdict, verify};
 
 /// Records that may wait for the appender; a full queue makes callers wait, it never drops.
 const QUEUE: usize = 4_096;
-/// Most records in one commit.
-const BATCH: usize = 256;
+/// Longest wait for the appender to tell what it did not store, and to end.
+const GIVE_UP_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait of a caller for its record.
 const STORED_WAIT: Duration = Duration::from_secs(10);
-/// The log of the server names every record of such a number.
-const LOGGED_EVERY: i64 = 1_000;
 /// Records on one page.
 const PAGE: u32 = 50;
-/// Pause between two looks at what was counted.
-const COUNTED_EVERY: Duration = Duration::from_secs(5);
 /// Requests of which it is remembered that their refusal is recorded; they are over within moments.
 const REFUSED_MAX: usize = 1_024;
 /// Result of what was done.
 const OK: &str = "ok";
 /// Result of what is about to be done.
 const BEGUN: &str = "begun";
+/// Who did what was done beside the portal, which was stopped. No person is called so: the blank is in no name.
+const COMMAND_LINE: &str = "command line";
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -63,10 +63,13 @@ struct Entry {
 }
 
 enum Message {
-    /// The sender hears when the record is stored.
-    Entry(Box<Entry>, oneshot::Sender<()>),
-    /// How something ended, with what the store keeps it under until it is recorded, if it does.
-    End(Box<Entry>, Option<String>, oneshot::Sender<()>),
+    /// The sender hears when the record is stored. `end`: what the store keeps the end of an operation under until it is
+    /// recorded.
+    Entry {
+        entry: Box<Entry>,
+        end: Option<String>,
+        stored: oneshot::Sender<()>,
+    },
     Flush(oneshot::Sender<()>),
     /// Flush, and record what was counted so far.
     Close(oneshot::Sender<()>),
@@ -80,6 +83,8 @@ pub struct AuditLog {
     refused: Arc<Mutex<VecDeque<String>>>,
     /// Held while ends of operations are recorded.
     ends: Arc<tokio::sync::Mutex<()>>,
+    /// Tells the appender that nobody waits any more.
+    give_up: Arc<Notify>,
     /// Commits so far.
     commits: Arc<AtomicU64>,
 }
@@ -88,9 +93,10 @@ impl AuditLog {
     /// Starts the appender; it ends when the last handle is dropped.
     pub fn start(store: Store, key: Zeroizing<Vec<u8>>, clock: SharedClock) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        let commits = Arc::<AtomicU64>::default();
-        tokio::spawn(append(store, key, clock.clone(), entries, commits.clone()));
-        Self { queue, clock, refused: Arc::default(), ends: Arc::default(), commits }
+        let (commits, give_up) = (Arc::<AtomicU64>::default(), Arc::<Notify>::default());
+        let appender = append(store, key, clock.clone(), entries, commits.clone());
+        tokio::spawn(appender.until(give_up.clone()));
+        Self { queue, clock, refused: Arc::default(), ends: Arc::default(), give_up, commits }
     }
 
     /// Records the outcome of something that somebody did or tried, and waits until the record is stored: what was
@@ -126,13 +132,22 @@ impl AuditLog {
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
         };
+        let stored = self.hand_over(entry, None).await;
+        match tokio::time::timeout(STORED_WAIT, stored).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!(what, object, "the audit appender is gone"),
+            Err(_) => {
+                tracing::error!(what, object, "the audit is behind; the answer goes out before its record");
+            }
+        }
+    }
+
+    /// Gives an entry to the appender. What comes back tells when it is stored; it breaks when the appender is gone.
+    async fn hand_over(&self, entry: Entry, end: Option<String>) -> oneshot::Receiver<()> {
         let (stored, wait) = oneshot::channel();
-        if self.queue.send(Message::Entry(Box::new(entry), stored)).await.is_err() {
-            tracing::error!(what, object, "the audit appender is gone");
-        }
-        if tokio::time::timeout(STORED_WAIT, wait).await.is_err() {
-            tracing::error!(what, object, "the audit is behind; the answer goes out before its record");
-        }
+        // What is not sent is dropped, and with it what would tell.
+        let _sent = self.queue.send(Message::Entry { entry: Box::new(entry), end, stored }).await.is_ok();
+        wait
     }
 
     /// Records what the policy refused to somebody signed in, once for a request: many a page asks for several things
@@ -162,9 +177,17 @@ impl AuditLog {
         self.wait(Message::Flush).await;
     }
 
-    /// The same with what was counted: nothing more is to come.
-    pub async fn close(&self) {
-        self.wait(Message::Close).await;
+    /// The same with what was counted: nothing more is to come. It waits until a moment at most; what is not stored by
+    /// then the log of the server tells, and nothing is stored any more.
+    pub async fn close(&self, until: Instant) -> bool {
+        if tokio::time::timeout_at(until, self.wait(Message::Close)).await.is_ok() {
+            return true;
+        }
+        self.give_up.notify_one();
+        if tokio::time::timeout(GIVE_UP_WAIT, self.queue.closed()).await.is_err() {
+            tracing::error!("the audit appender does not tell what it did not store");
+        }
+        false
     }
 
     async fn wait(&self, message: fn(oneshot::Sender<()>) -> Message) {
@@ -175,111 +198,27 @@ impl AuditLog {
     }
 }
 
-/// The end of the chain of records, to which the next one is linked.
-struct Head {
-    sequence: i64,
-    hash: String,
-    key: Zeroizing<Vec<u8>>,
-}
-
-impl Head {
-    fn add(&mut self, entry: Entry) -> AuditRecord {
-        self.sequence += 1;
-        let record = chained(entry, self.sequence, &self.hash, &self.key);
-        self.hash.clone_from(&record.hash);
-        record
-    }
-}
-
-async fn append(
-    store: Store,
-    key: Zeroizing<Vec<u8>>,
-    clock: SharedClock,
-    mut messages: mpsc::Receiver<Message>,
-    commits: Arc<AtomicU64>,
-) {
-    let (sequence, hash) = last(&store).await;
-    // What was cut off at the end shows when the log knows a later record than the data.
-    tracing::info!(sequence, hash, "the audit goes on after this record");
-    let (mut head, mut buckets) = (Head { sequence, hash, key }, Buckets::default());
-    let mut look = tokio::time::interval(COUNTED_EVERY);
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let goes_on = tokio::select! {
-            count = messages.recv_many(&mut batch, BATCH) => count > 0,
-            _ = look.tick() => true,
-        };
-        let (mut entries, mut ends, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
-        let mut closes = !goes_on;
-        for message in batch.drain(..) {
-            match message {
-                Message::Flush(done) => waiting.push(done),
-                Message::Close(done) => {
-                    closes = true;
-                    waiting.push(done);
-                }
-                Message::End(entry, key, stored) => {
-                    waiting.push(stored);
-                    ends.extend(key);
-                    entries.push(*entry);
-                }
-                Message::Entry(entry, stored) => {
-                    waiting.push(stored);
-                    let of_nobody = entry.user.is_none() && entry.result != OK;
-                    entries.extend(if of_nobody { buckets.take(*entry) } else { Some(*entry) });
-                }
-            }
-        }
-        entries.extend(if closes { buckets.close_all() } else { buckets.close(clock.now_ms()) });
-        if !entries.is_empty() {
-            save(&store, entries.into_iter().map(|entry| head.add(entry)).collect(), &ends).await;
-            commits.fetch_add(1, Ordering::Relaxed);
-        }
-        for done in waiting {
-            // Whoever waited may have gone; that is their business.
-            let _gone = done.send(());
-        }
-        if !goes_on {
-            return;
-        }
-    }
-}
-
-/// Number and hash of the last record; waits until they can be read.
-async fn last(store: &Store) -> (i64, String) {
-    loop {
-        match store.audit_last().await {
-            Ok(last) => return last.unwrap_or((0, String::new())),
-            Err(error) => {
-                tracing::error!(%error, "the audit cannot be read; trying again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-/// Stores a batch; tries until it works, since a record must not be lost while the portal goes on.
-async fn save(store: &Store, records: Vec<AuditRecord>, ends: &[String]) {
-    let passed = records.iter().find(|record| record.view.sequence % LOGGED_EVERY == 0);
-    if let Some(AuditRecord { view, hash, .. }) = passed {
-        tracing::info!(sequence = view.sequence, hash, "the audit has reached this record");
-    }
-    let mut wait_ms = 50;
-    while let Err(error) = store.audit_append_ends(records.clone(), ends).await {
-        // The batch may be there and only its answer lost: then it is refused for ever, by its own records.
-        if is_stored(store, &records).await {
-            return;
-        }
-        tracing::error!(%error, count = records.len(), "audit records cannot be stored; trying again");
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        wait_ms = (wait_ms * 2).min(5_000);
-    }
-}
-
-/// Whether a batch is the end of what is stored. Batches are stored whole, and nobody else appends.
-async fn is_stored(store: &Store, records: &[AuditRecord]) -> bool {
-    let Some(AuditRecord { view, hash, .. }) = records.last() else { return true };
-    store.audit_last().await.is_ok_and(|last| last.as_ref() == Some(&(view.sequence, hash.clone())))
+/// The next record of a portal that is stopped, of something that is done on the command line of its machine; to be stored
+/// with what is done.
+pub(crate) async fn by_command_line(
+    store: &Store,
+    key: &[u8],
+    at_ms: i64,
+    what: &str,
+    object: &str,
+) -> Result<AuditRecord, StoreError> {
+    let (sequence, hash) = store.audit_last().await?.unwrap_or_default();
+    let entry = Entry {
+        at_ms,
+        user: None,
+        who: COMMAND_LINE.to_owned(),
+        what: what.to_owned(),
+        object: object.to_owned(),
+        result: OK.to_owned(),
+        request_id: String::new(),
+        address: String::new(),
+    };
+    Ok(chained(entry, sequence + 1, &hash, key))
 }
 
 fn chained(entry: Entry, sequence: i64, previous: &str, key: &[u8]) -> AuditRecord {
@@ -369,7 +308,7 @@ impl ControlPlane {
 mod tests {
     use super::*;
 
-    fn record(sequence: i64) -> AuditRecord {
+    pub(super) fn record(sequence: i64) -> AuditRecord {
         let view = AuditView {
             sequence,
             at_ms: 1,
@@ -381,20 +320,6 @@ mod tests {
             address: "127.0.0.1".to_owned(),
         };
         AuditRecord { view, user: None, hash: String::new() }
-    }
-
-    #[tokio::test]
-    async fn a_batch_whose_answer_was_lost_is_not_stored_again() {
-        let store = Store::open("mem://").await.unwrap();
-        let batch: Vec<AuditRecord> = (1..=2)
-            .map(|sequence| AuditRecord { hash: format!("h{sequence}"), ..record(sequence) })
-            .collect();
-        assert!(!is_stored(&store, &batch).await);
-        store.audit_append(batch.clone()).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(30), save(&store, batch.clone(), &[])).await.unwrap();
-        assert_eq!(store.audit_after(0, 10).await.unwrap(), batch);
-        let foreign = [AuditRecord { hash: "other".to_owned(), ..record(2) }];
-        assert!(!is_stored(&store, &foreign).await, "another record of the same number is not it");
     }
 
     #[test]

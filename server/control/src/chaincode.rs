@@ -6,7 +6,6 @@ use domain::chain::{ChainState, ChainVerb};
 use domain::chaincode::{ChaincodeView, DeploySpec, PackageView, ReadinessView};
 use domain::id::OperationId;
 use domain::name::{ChainName, ChannelName, NodeName, OrganizationName};
-use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use fabric::error::ErrorKind;
@@ -304,12 +303,7 @@ where
 
 /// Refuses what is no peer of the channel's organizations.
 fn check_peers(plan: &ChainPlan, channel: &ChannelRecord, peers: &[NodeName]) -> Result<(), Error> {
-    let serves = |name: &NodeName| {
-        let owner = plan.node(name).filter(|node| node.kind == NodeKind::Peer);
-        owner
-            .and_then(|node| node.organization.as_ref())
-            .is_some_and(|org| channel.organizations.contains(org))
-    };
+    let serves = |name: &NodeName| plan.peers_among(&channel.organizations).any(|peer| peer.name == *name);
     if peers.iter().all(serves) { Ok(()) } else { Err(Error::not_found().on("peers")) }
 }
 

@@ -5,11 +5,14 @@
 use store::{KeyRecord, SealedSecret, Store, StoreError};
 use zeroize::Zeroizing;
 
+use crate::audit::by_command_line;
 use crate::secrets::{SecretError, Vault};
 use crate::transaction::sealed_place;
 
 /// Where the key of the audit is kept once it can no longer be made from the portal's.
 const AUDIT: &str = "audit/key";
+/// What the audit calls the replacement.
+const ROTATE: &str = "key-rotate";
 /// What the portal's key is put together with.
 const FOR_AUDIT: &[u8] = b"audit";
 const FOR_DIGEST: &[u8] = b"digest";
@@ -50,16 +53,17 @@ pub async fn audit_key(store: &Store, vault: &Vault) -> Result<Zeroizing<Vec<u8>
     }
 }
 
-/// Seals with the new key whatever is sealed with the old one, and notes the new one: all of it or nothing. If the
-/// answer of the store is lost, [`is_noted`] tells which of both it is.
+/// Seals with the new key whatever is sealed with the old one, notes the new one, and leaves a record of it in the audit:
+/// all of it or nothing. If the answer of the store is lost, [`is_noted`] tells which of both it is.
 pub async fn replace(store: &Store, old: &Vault, new: &Vault, now_ms: i64) -> Result<Replaced, KeyError> {
+    let audit = audit_key(store, old).await?;
     let mut secrets = store.secret_list_prefix("").await?;
     for secret in &mut secrets {
         secret.sealed = seal(new, &secret.key, &open(old, &secret.key, &secret.sealed)?)?;
         secret.key_version = new.version();
     }
     if !secrets.iter().any(|secret| secret.key == AUDIT) {
-        let sealed = seal(new, AUDIT, &old.derive(FOR_AUDIT))?;
+        let sealed = seal(new, AUDIT, &audit)?;
         let (key, key_version) = (AUDIT.to_owned(), new.version());
         secrets.push(SealedSecret { key, sealed, key_version, created_ms: now_ms });
     }
@@ -70,7 +74,8 @@ pub async fn replace(store: &Store, old: &Vault, new: &Vault, now_ms: i64) -> Re
             .map_err(|_| KeyError::Sealed(place.clone(), SecretError::Content))?;
         call.asked = Some(hex::encode(seal(new, &place, &open(old, &place, &sealed)?)?));
     }
-    store.key_replace(&noted(new), &secrets, &calls).await?;
+    let record = by_command_line(store, &audit, now_ms, ROTATE, "portal").await?;
+    store.key_replace(&noted(new), &secrets, &calls, &record).await?;
     Ok(Replaced { secrets: secrets.len(), calls: calls.len() })
 }
 
@@ -160,6 +165,12 @@ mod tests {
             let secret = store.secret_read(PLACE).await.unwrap().unwrap();
             assert_eq!((secret.key_version, secret.created_ms), (vaults[new].version(), 3));
         }
+        let recorded = store.audit_after(0, 10).await.unwrap();
+        let recorded: Vec<_> =
+            recorded.iter().map(|it| (it.view.who.as_str(), it.view.what.as_str())).collect();
+        assert_eq!(recorded, [("command line", ROTATE); 2]);
+        let verdict = crate::audit::verify(&store, &audit).await.unwrap();
+        assert!(matches!(verdict, crate::audit::Verdict::Whole { count: 2, .. }), "{verdict}");
         let earlier = store.transaction_by_key(&UserId::new("u"), "k2").await.unwrap();
         assert_eq!(earlier, Some(call(None, "k2")));
     }
@@ -178,6 +189,7 @@ mod tests {
         let refused = replace(&store, &vault, &other, 9).await.unwrap_err();
         assert!(matches!(&refused, KeyError::Sealed(place, SecretError::Open) if place == "strange"));
         assert_eq!(store.key_read().await.unwrap(), None);
+        assert_eq!(store.audit_last().await.unwrap(), None);
         assert_eq!(opened(&store, &vault).await, [Some(b"content".to_vec()), Some(b"asked".to_vec())]);
     }
 }

@@ -3,6 +3,7 @@
 //! how a page looks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::id::OperationId;
 use domain::{Code, Error};
@@ -45,6 +46,9 @@ use network::ChainLink;
 use password::Passwords;
 use services::{Changed, Services};
 use setup::SetupGuard;
+
+/// Longest wait for the audit when the portal ends.
+const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 /// The façade.
 pub struct ControlPlane {
@@ -151,11 +155,16 @@ impl ControlPlane {
         tracing::info!(?drained, "operations are handed over");
     }
 
-    /// Stores everything that waits: nobody asks for anything any more.
+    /// Stores everything that waits: nobody asks for anything any more. A store that does not answer holds the end back for
+    /// some seconds only; what is then not in the audit is in the log.
     pub async fn close(&self) {
-        self.reconcile_ends().await;
-        self.audit.close().await;
-        tracing::info!(commits = self.audit_commits(), "the audit is stored");
+        let until = tokio::time::Instant::now() + CLOSE_WAIT;
+        if tokio::time::timeout_at(until, self.reconcile_ends()).await.is_err() {
+            tracing::error!("ends of operations are not recorded; the next start records them");
+        }
+        if self.audit.close(until).await {
+            tracing::info!(commits = self.audit_commits(), "the audit is stored");
+        }
     }
 
     pub(crate) async fn link(&self, record: &ChainRecord) -> Result<ChainLink, Error> {

@@ -46,7 +46,12 @@ pub struct ChainLink {
 impl ChainLink {
     /// The node on its host.
     pub fn node_ref(&self, node: &PlannedNode) -> NodeRef {
-        NodeRef::new(&self.installation, self.plan.chain.as_str(), node.name.as_str())
+        self.place(node.name.as_str())
+    }
+
+    /// What has a name among the chain's containers on its host, whether or not the plan knows of it.
+    pub fn place(&self, name: &str) -> NodeRef {
+        NodeRef::new(&self.installation, self.plan.chain.as_str(), name)
     }
 }
 

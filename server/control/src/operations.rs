@@ -153,6 +153,24 @@ where
     }
 }
 
+/// The same about a node: an error carries the last lines that the node printed.
+pub(crate) async fn until_at<P, T, F, Fut>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    node: &PlannedNode,
+    look: F,
+) -> Result<T, StepError>
+where
+    P: Operation,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>, FabricError>>,
+{
+    match until(ctx, node.name.as_str(), look).await {
+        Ok(found) => Ok(found),
+        Err(error) => Err(with_logs(link, node, error).await),
+    }
+}
+
 /// Does a bounded number of things at a time, and gives what came of each, in their order.
 pub(crate) async fn side_by_side<F: Future>(work: Vec<F>) -> Vec<F::Output> {
     futures::stream::iter(work).buffered(SIDE_BY_SIDE).collect().await

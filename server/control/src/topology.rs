@@ -132,6 +132,14 @@ impl ChainPlan {
         self.of_kind(NodeKind::Peer).filter(move |node| node.organization.as_ref() == Some(organization))
     }
 
+    /// Peers of any of these organizations, in order.
+    pub fn peers_among(&self, organizations: &[OrganizationName]) -> impl Iterator<Item = &PlannedNode> {
+        let is_of = move |peer: &&PlannedNode| {
+            peer.organization.as_ref().is_some_and(|owner| organizations.contains(owner))
+        };
+        self.of_kind(NodeKind::Peer).filter(is_of)
+    }
+
     /// The node of a name.
     pub fn node(&self, name: &NodeName) -> Option<&PlannedNode> {
         self.nodes.iter().find(|node| node.name == *name)
@@ -276,6 +284,17 @@ mod tests {
         assert_eq!(endpoints["peer0_org2_grpc"], "127.0.0.1:31026");
         assert_eq!(endpoints["peer1_org2_grpc"], "127.0.0.1:31029");
         assert_eq!(plan.nodes[1].domain_name, "peer0.org1.first");
+    }
+
+    #[test]
+    fn peers_of_some_organizations_are_found_in_order_and_no_orderer_is() {
+        let plan = plan(&spec(3, 2, 1), &host(), 31_000).unwrap();
+        let among = |names: &[&str]| -> Vec<String> {
+            let names: Vec<_> = names.iter().map(|name| OrganizationName::parse(name).unwrap()).collect();
+            plan.peers_among(&names).map(|peer| peer.name.to_string()).collect()
+        };
+        assert_eq!(among(&["org3", "org1"]), ["peer0-org1", "peer1-org1", "peer0-org3", "peer1-org3"]);
+        assert!(among(&[]).is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Calls of a chaincode: query, submit, and the history of what was submitted. A submit writes its history row, with
 //! the transaction id, before anything is handed to the orderers, so that no crash leaves a transaction unknown.
 
+use std::io;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use domain::permission::{Action, Noun};
 use domain::transaction::{CallSpec, QueryView, SubmitView, TransactionState};
 use domain::{Code, Error};
 use fabric::error::{ErrorKind as FabricKind, FabricError};
+use fabric::gateway::CALL_TIMEOUT;
 use fabric::identity::SigningIdentity;
 use futures::future::{Either, select};
 use store::{StoreError, TransactionRecord};
@@ -37,6 +39,8 @@ pub(crate) use repeat::place as sealed_place;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a call may take until its peer is asked beside it whether it answers at all.
 const QUICK: Duration = Duration::from_secs(2);
+/// How often the only peer may say nothing to that.
+const SILENT_LOOKS: u32 = 2;
 /// The word of the audit.
 pub(crate) const SUBMIT: &str = "transaction-submit";
 /// Rows of history on one page.
@@ -59,12 +63,10 @@ impl ControlPlane {
     pub async fn transaction_query(&self, caller: &Caller, spec: CallSpec) -> Result<QueryView, Error> {
         let mut prepared = self.prepare(caller, Action::Query, &spec).await?;
         let started = Instant::now();
-        let mut asked = self.evaluate(&prepared).await;
-        if let Err(error) = &asked
-            && self.goes_elsewhere(&mut prepared, &spec, error).await?
-        {
-            asked = self.evaluate(&prepared).await;
-        }
+        let asked = match tokio::time::timeout(CALL_TIMEOUT, self.asked(&mut prepared, &spec)).await {
+            Ok(asked) => asked?,
+            Err(_) => Err(FabricError::Timeout { what: "a query", after: CALL_TIMEOUT }),
+        };
         let answer = match asked {
             Ok(answer) => answer,
             Err(error) => return Err(self.refused_call(&spec, &error).await),
@@ -74,6 +76,21 @@ impl ControlPlane {
             hex: hex::encode(&answer),
             duration_ms: millis(started.elapsed()),
         })
+    }
+
+    /// What peers answer to a query: a second one where the first does not answer.
+    async fn asked(
+        &self,
+        prepared: &mut Prepared,
+        spec: &CallSpec,
+    ) -> Result<Result<Vec<u8>, FabricError>, Error> {
+        let asked = self.evaluate(prepared).await;
+        if let Err(error) = &asked
+            && self.goes_elsewhere(prepared, spec, error).await?
+        {
+            return Ok(self.evaluate(prepared).await);
+        }
+        Ok(asked)
     }
 
     async fn evaluate(&self, prepared: &Prepared) -> Result<Vec<u8>, FabricError> {
@@ -86,27 +103,34 @@ impl ControlPlane {
         self.while_it_answers(prepared, self.services.network.endorse(link, peer, identity, call)).await
     }
 
-    /// What comes of a call. One that takes long is given up where its peer, which was not asked before, does not even
-    /// tell how many blocks it has: nothing is written by it, so that another peer may be called in its place.
+    /// What comes of a call. One that takes long is given up where its peer does not even tell how many blocks it has:
+    /// nothing is written by it, so that another peer may be called in its place, or the caller hears so while the page
+    /// is still waiting.
     async fn while_it_answers<T>(
         &self,
         prepared: &Prepared,
         work: impl Future<Output = Result<T, FabricError>>,
     ) -> Result<T, FabricError> {
-        if !prepared.is_remembered {
-            return work.await;
-        }
         let mut work = pin!(work);
         if let Ok(answer) = tokio::time::timeout(QUICK, work.as_mut()).await {
             return answer;
         }
         let Prepared { link, peer, call, .. } = prepared;
-        let height = pin!(height_in_time(self.services.network.as_ref(), link, peer, &call.channel));
-        match select(work, height).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right((Err(error), _)) if is_of_peer(&error) => Err(error),
-            Either::Right((_, work)) => work.await,
+        // The only peer gets more time than one in whose place another can be called.
+        let looks = if prepared.is_remembered { 1 } else { SILENT_LOOKS };
+        for look in 1..=looks {
+            let height = pin!(height_in_time(self.services.network.as_ref(), link, peer, &call.channel));
+            match select(work.as_mut(), height).await {
+                Either::Left((answer, _)) => return answer,
+                Either::Right((Err(error), _)) if is_of_peer(&error) => {
+                    if look == looks {
+                        return Err(silent(error));
+                    }
+                }
+                Either::Right(_) => break,
+            }
         }
+        work.await
     }
 
     /// Turns to a peer that answers now, where one that was not asked before does not. It may be the same one: only the
@@ -407,6 +431,14 @@ fn is_of_peer(error: &FabricError) -> bool {
         error.kind(),
         FabricKind::Unavailable | FabricKind::Timeout | FabricKind::NoPeers | FabricKind::ChannelUnknown
     )
+}
+
+/// A peer that tells nothing at all is not busy with the call: it is not there.
+fn silent(error: FabricError) -> FabricError {
+    if error.kind() == FabricKind::Timeout {
+        return FabricError::Connect(io::Error::new(io::ErrorKind::TimedOut, "the peer answers nothing"));
+    }
+    error
 }
 
 /// The MSP ID of a member of the chain.

@@ -15,7 +15,8 @@ mod looks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bed::Bed;
+use agents::NodeRef;
+use bed::{Bed, caller};
 use control::ControlPlane;
 use control::caller::{Caller, CallerUser};
 use control::operations::chain_create::ChainCreate;
@@ -24,6 +25,7 @@ use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeCommit, ChaincodeInstall};
 use control::operations::channel_create::ChannelCreate;
+use control::services::Services;
 use domain::Code;
 use domain::chaincode::DeploySpec;
 use domain::channel::{ChannelMember, ChannelSpec};
@@ -35,19 +37,27 @@ use store::Store;
 use workflow::Settings;
 use zeroize::Zeroizing;
 
-fn caller(name: &str, role: Role) -> Caller {
-    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
-    Caller { user: Some(user), request_id: "r1".to_owned(), address: "127.0.0.1".to_owned() }
+/// A running chain with the sample on it, and a façade over it: of two organizations.
+async fn deployed() -> (Bed, Arc<ControlPlane>) {
+    deployed_on(0).await
 }
 
-/// A running chain with the sample on it, and a façade over it.
-async fn deployed() -> (Bed, Arc<ControlPlane>) {
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
+/// The same on the chain of a seed: one organization with two peers for an odd one.
+async fn deployed_on(seed: u64) -> (Bed, Arc<ControlPlane>) {
+    let bed = Bed::deployed_on(&Store::open("mem://").await.unwrap(), seed).await;
+    let plane = facade(bed.services.clone());
+    (bed, plane)
+}
+
+/// A façade over services.
+fn facade(services: Arc<Services>) -> Arc<ControlPlane> {
     let key = Zeroizing::new(vec![1; 32]);
-    let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
-    (bed, Arc::new(plane))
+    Arc::new(ControlPlane::new(services, Settings::new("calls"), key).unwrap())
+}
+
+/// A node of the chain on its host.
+fn peer(bed: &Bed, name: &str) -> NodeRef {
+    bed.node(name)
 }
 
 fn call(function: &str, arguments: &[&str], key: &str) -> CallSpec {
@@ -287,8 +297,7 @@ async fn a_further_channel_is_its_members_alone() {
 async fn a_deployment_can_be_made_step_by_step() {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    let plane =
-        ControlPlane::new(bed.services.clone(), Settings::new("steps"), Zeroizing::new(vec![1; 32])).unwrap();
+    let plane = facade(bed.services.clone());
     let (ann, demo) = (caller("ann", Role::Operator), ChainName::parse("demo").unwrap());
     let board = async || {
         let one = plane.chaincode_list(&ann, &demo).await.unwrap().remove(0);

@@ -16,7 +16,6 @@ mod further;
 
 use std::sync::{Arc, Mutex};
 
-use agents::NodeRef;
 use async_trait::async_trait;
 use bed::{Bed, SECOND_IMAGE, Template, person, same};
 use control::operations::chain_create::ChainCreate;
@@ -161,7 +160,7 @@ impl Scene for Start {
         if self.restart && expect == Expect::Complete {
             // Also where a crash cut the restart in the middle every node was started since.
             for planned in bed.plan().await?.nodes {
-                let place = NodeRef::new(&bed.services.installation, "demo", planned.name.as_str());
+                let place = bed.node(planned.name.as_str());
                 same(&format!("{place} was restarted"), bed.agent.boots(&place) > 1, true)?;
             }
         }

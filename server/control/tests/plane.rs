@@ -47,20 +47,11 @@ mod starts;
 
 use std::sync::Arc;
 
+use bed::caller;
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
 use control::services::Services;
-use domain::id::UserId;
-use domain::name::UserName;
-use domain::permission::Role;
 use workflow::Settings;
 use zeroize::Zeroizing;
-
-/// Somebody who is signed in; their id is their name.
-fn caller(name: &str, role: Role) -> Caller {
-    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
-    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
-}
 
 /// A façade over services.
 fn plane(services: Arc<Services>) -> Arc<ControlPlane> {

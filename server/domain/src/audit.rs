@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct AuditView {
     pub sequence: i64,
     pub at_ms: i64,
-    /// Name of who did it; empty for the portal itself and for who did not prove a name.
+    /// Name of who did it; empty for the portal itself and for who did not prove a name. `command line` is nobody's name,
+    /// and stands for what was done on the machine of a portal that was stopped.
     pub who: String,
     /// `chain-create`, `sign-in`, …
     pub what: String,

@@ -4,9 +4,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use app::presence::is_unattended;
 use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use control::ControlPlane;
@@ -80,6 +81,12 @@ pub async fn user_now(plane: &ControlPlane, session: &Session) -> Option<CallerU
     user_of(plane, session).await.ok().flatten()
 }
 
+/// Whether somebody asks, and not a page by itself because something has changed.
+fn is_own(asked: &Asked, headers: &HeaderMap) -> bool {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    asked.is_page() || !is_unattended(&cookies.collect::<Vec<_>>())
+}
+
 /// Notes that a session is in use, at most once a minute: only what changes is saved, and only saving puts off the end
 /// that comes with idleness.
 async fn seen(session: &Session) -> Result<(), tower_sessions::session::Error> {
@@ -110,7 +117,8 @@ pub async fn identify(
         // Without the store nobody can be known: closed, not open.
         Err(_) => return asked.failed(unavailable, Some(request_id)),
     }
-    if caller.user.is_some() && seen(&session).await.is_err() {
+    let is_own = is_own(&asked, request.headers());
+    if caller.user.is_some() && is_own && seen(&session).await.is_err() {
         return asked.failed(unavailable, Some(request_id));
     }
     request.extensions_mut().insert(caller);

@@ -60,6 +60,11 @@ impl Asked {
         Self { is_call: request.uri().path().starts_with("/api/"), page: page_of(request.headers()) }
     }
 
+    /// Whether a page is asked for, as by a link or an address and by no script.
+    pub fn is_page(&self) -> bool {
+        self.page.is_some()
+    }
+
     /// A failure of the portal itself: a page for a browser, JSON for a page's own script, one line for others.
     pub fn failed(self, error: Error, request_id: Option<String>) -> Response {
         if let Some(look) = self.page {

@@ -40,7 +40,7 @@ impl From<Row> for AuditRecord {
     }
 }
 
-fn row(record: &AuditRecord) -> Value {
+pub(crate) fn row(record: &AuditRecord) -> Value {
     let view = &record.view;
     json!({
         "sequence": view.sequence,
@@ -56,7 +56,8 @@ fn row(record: &AuditRecord) -> Value {
     })
 }
 
-const APPEND: &str =
+/// Takes `$rows` and `$ends`.
+pub(crate) const APPEND: &str =
     "FOR $row IN $rows { CREATE type::record('audit', $row.sequence) SET sequence = $row.sequence,
     at_ms = $row.at_ms, user = $row.user ?? NONE, who = $row.who, what = $row.what, object = $row.object,
     result = $row.result, request_id = $row.request_id, address = $row.address, hash = $row.hash };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::database::{Query, encode};
 use crate::setting::record_key;
-use crate::{SealedSecret, Store, StoreError, TransactionRecord, secret, transaction};
+use crate::{AuditRecord, SealedSecret, Store, StoreError, TransactionRecord, audit, secret, transaction};
 
 /// What is known of the key that seals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +32,14 @@ impl Store {
         read.map_err(|error| StoreError::Unreadable(error.to_string()))
     }
 
-    /// Notes another key, and replaces secrets and rows of the history by the same ones sealed with it: all of it or
-    /// nothing. For a store that nobody else uses.
+    /// Notes another key, replaces secrets and rows of the history by the same ones sealed with it, and appends to the
+    /// audit that this was done: all of it or nothing. For a store that nobody else uses.
     pub async fn key_replace(
         &self,
         key: &KeyRecord,
         secrets: &[SealedSecret],
         transactions: &[TransactionRecord],
+        record: &AuditRecord,
     ) -> Result<(), StoreError> {
         let secrets: Vec<Value> = secrets.iter().map(secret::row).collect();
         let transactions: Vec<Value> =
@@ -48,7 +49,9 @@ impl Store {
             "transactions": transactions,
             "setting": record_key(SETTING),
             "content": encode(key)?,
+            "rows": [audit::row(record)],
+            "ends": [],
         });
-        self.write(Query::new(REPLACE, bindings)).await
+        self.write(Query::new(format!("{REPLACE};\n{}", audit::APPEND), bindings)).await
     }
 }

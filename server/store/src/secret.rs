@@ -86,8 +86,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let rows: Vec<Value> = secrets.iter().map(row).collect();
         let text = "DELETE secret WHERE key >= $prefix AND key < $after;
-            FOR $row IN $rows { UPSERT type::record('secret', $row.key) SET key = $row.key,
-            sealed = $row.sealed, key_version = $row.key_version, created_ms = $row.created_ms }";
+            FOR $row IN $rows { UPSERT type::record('secret', $row.key) CONTENT $row }";
         let bindings = json!({ "prefix": prefix, "after": after(prefix), "rows": rows });
         self.write(Query::new(text, bindings)).await
     }

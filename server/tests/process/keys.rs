@@ -34,9 +34,16 @@ fn a_new_key_takes_the_place_of_the_former_one() {
     portal.restart();
     let user = json!({ "user": { "name": "uma", "role": "user", "password": PASSWORD } });
     assert_eq!(portal.send(Call::post("/api/user_create").json(&user).cookie(&cookie)).status, 200);
+    let list = Call::post("/api/audit_list").json(&json!({ "before": null })).cookie(&cookie);
+    let records: Vec<serde_json::Value> = serde_json::from_str(&portal.send(list).body).unwrap();
+    let rotated = records.iter().filter(|record| record["what"] == "key-rotate");
+    assert_eq!(
+        rotated.map(|record| record["who"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["command line"; 2]
+    );
     assert!(portal.terminate().0.success());
     let (status, said) = portal.command(&["audit", "verify"]);
-    assert!(status.success() && said.contains("the audit is whole: 4 records"), "{said}");
+    assert!(status.success() && said.contains("the audit is whole: 6 records"), "{said}");
     portal.replace_key();
     let (status, said) = portal.command(&["audit", "verify"]);
     assert!(!status.success() && said.contains("holds another key"), "{said}");

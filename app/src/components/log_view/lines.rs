@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Lines of a log, oldest first. It grows at its end and loses its oldest; whatever else changes makes it another one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lines {
     all: Vec<String>,
     /// Tells logs apart.

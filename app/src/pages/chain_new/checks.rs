@@ -20,6 +20,8 @@ pub struct Checks {
     left: RwSignal<Vec<&'static str>>,
     /// The step at which "next" was refused last.
     refused_at: RwSignal<Option<usize>>,
+    /// What is wrong with the fields of the steps up to this one: found once for all who show it.
+    problems: Memo<Vec<Error>>,
     /// Asks which names are taken by now.
     renew: Action<(), Result<ChainOffer, ApiError>>,
 }
@@ -33,7 +35,9 @@ impl Checks {
                 form.renew(&offer);
             }
         });
-        Self { form, step, left: RwSignal::new(Vec::new()), refused_at: RwSignal::new(None), renew }
+        let problems = Memo::new(move |_| form.watched().problems(step.get()));
+        let (left, refused_at) = (RwSignal::new(Vec::new()), RwSignal::new(None));
+        Self { form, step, left, refused_at, problems, renew }
     }
 
     /// The element of this id was left; what is no field of the wizard counts for nothing.
@@ -69,7 +73,7 @@ impl Checks {
             if !self.left.read().contains(&field) {
                 return None;
             }
-            let found = self.problems();
+            let found = self.problems.read();
             let error = found.iter().find(|error| error.field.as_deref() == Some(field))?;
             Some(refusal_text(lang.get(), error))
         })
@@ -82,12 +86,8 @@ impl Checks {
             if self.refused_at.get() != Some(self.step.get()) {
                 return None;
             }
-            self.problems().first().map(|error| refusal_text(lang.get(), error))
+            self.problems.read().first().map(|error| refusal_text(lang.get(), error))
         }
-    }
-
-    fn problems(self) -> Vec<Error> {
-        self.form.watched().problems(self.step.get())
     }
 }
 

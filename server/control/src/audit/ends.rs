@@ -3,10 +3,9 @@
 use domain::id::UserId;
 use futures::future::join_all;
 use store::{OperationEnd, TransactionRecord};
-use tokio::sync::oneshot;
 use workflow::LogError;
 
-use super::{AuditLog, Entry, Message};
+use super::{AuditLog, Entry};
 use crate::ControlPlane;
 use crate::transaction::{SUBMIT, called};
 
@@ -17,9 +16,7 @@ impl AuditLog {
     /// Records an end, and waits without a limit: the store keeps it for the audit until then, and whoever asked again
     /// earlier would record it twice.
     async fn end(&self, entry: Entry, key: Option<String>) {
-        let (stored, wait) = oneshot::channel();
-        let sent = self.queue.send(Message::End(Box::new(entry), key, stored)).await;
-        if sent.is_err() || wait.await.is_err() {
+        if self.hand_over(entry, key).await.await.is_err() {
             tracing::error!("the audit appender is gone");
         }
     }

@@ -2,7 +2,6 @@
 //! authorities and of nodes never leave the portal; an admin's key leaves it only when it is asked for by name, by
 //! somebody who has just typed their password, and every export is audited.
 
-use agents::Selector;
 use domain::name::{ChainName, OrganizationName};
 use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
@@ -20,6 +19,7 @@ use crate::material::common_name;
 use crate::network::ChainLink;
 use crate::node::listed;
 use crate::operation::subject;
+use crate::operations::selector;
 use crate::topology::{ADMIN_PORT, PlannedNode, PlannedOrganization};
 
 /// Name under which the ordering organization is exported; no member may have it.
@@ -230,9 +230,7 @@ impl ControlPlane {
 
     /// Where the orderers' administration endpoints are published; the engine assigns these ports.
     async fn admin_endpoints(&self, link: &ChainLink) -> Vec<(String, String)> {
-        let selector =
-            Selector { installation: link.installation.clone(), chain: Some(link.plan.chain.to_string()) };
-        let Some(statuses) = listed(link.agent.as_ref(), &selector).await else { return Vec::new() };
+        let Some(statuses) = listed(link.agent.as_ref(), &selector(link)).await else { return Vec::new() };
         let orderers = link.plan.of_kind(NodeKind::Orderer).filter_map(|node: &PlannedNode| {
             let status = statuses.iter().find(|status| status.node.node == node.name.as_str())?;
             Some((node.domain_name.clone(), status.ports.get(&ADMIN_PORT)?.to_string()))

@@ -1,12 +1,14 @@
 //! Hosts, over an in-memory store and simulated engines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agents::simulated::SimulatedAgent;
 use agents::{Agent, ProbeFailure, ProbeStage as AgentStage, Remedy};
 use domain::host::ProbeStage;
-use domain::id::UserId;
+use domain::id::{OperationId, UserId};
 use domain::name::{ChainName, UserName};
+use domain::operation::{OperationState, OperationView};
 use domain::permission::Role;
 use store::Store;
 use workflow::{Settings, SystemClock};
@@ -86,6 +88,20 @@ impl Bed {
 
     async fn remote(&self, name: &str, address: &str) -> Result<HostView, Error> {
         self.plane.host_add(&admin(), remote_spec(name, address), Some(credentials())).await
+    }
+
+    /// Waits until nothing more of an operation happens by itself.
+    pub(crate) async fn settled(&self, id: &OperationId) -> OperationView {
+        let looks = async {
+            loop {
+                let view = self.plane.operation_read(&admin(), id).await.unwrap();
+                if view.summary.state.is_at_rest() {
+                    return view;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), looks).await.unwrap()
     }
 
     pub(crate) async fn claim(&self, host: &HostView, chain: &str) {
@@ -376,16 +392,8 @@ async fn images_are_prepared_by_an_operation_and_shown() {
     let refused = bed.plane.host_prepare(&operator, &host.id, Some("evil/miner:1".to_owned())).await;
     assert_eq!(refused.unwrap_err().code, Code::ImageOutsideRules);
     let operation = bed.plane.host_prepare(&operator, &host.id, Some(pullable.clone())).await.unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
-        let seen = bed.plane.operation_read(&operator, &operation).await.unwrap();
-        match seen.summary.state {
-            domain::operation::OperationState::Done => break,
-            domain::operation::OperationState::Failed => panic!("{:?}", seen.failure),
-            _ => assert!(std::time::Instant::now() < deadline, "{seen:?}"),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let ended = bed.settled(&operation).await;
+    assert_eq!(ended.summary.state, OperationState::Done, "{:?}", ended.failure);
     let images = bed.plane.host_images(&operator, &host.id).await.unwrap();
     assert!(matches!(
         state(&images, &pullable),

@@ -8,7 +8,7 @@ use workflow::{Context, Operation, Plan, StepError, keep};
 use super::chain_create::set_state;
 use super::chain_stop::stop_everything;
 use super::leader::await_leader_among;
-use super::{for_each_node, given_up, link, step_error, store_error, until, with_logs};
+use super::{for_each_node, given_up, link, step_error, store_error, until_at};
 use crate::network::ChainLink;
 use crate::services::Services;
 
@@ -91,13 +91,10 @@ async fn start_nodes(ctx: Context<ChainStart>) -> Result<(), StepError> {
     let (ctx_ref, link_ref, present_ref) = (&ctx, &link, present.as_slice());
     for_each_node(&ctx, whole, |node| async move {
         bring_up(ctx_ref, link_ref, &node, present_ref).await?;
-        let healthy = until(ctx_ref, node.name.as_str(), || async {
+        until_at(ctx_ref, link_ref, &node, || async {
             ctx_ref.env().network.healthy(link_ref, &node).await.map(Some)
-        });
-        match healthy.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
+        })
+        .await
     })
     .await?;
     start_servers(&ctx, &link, &present).await

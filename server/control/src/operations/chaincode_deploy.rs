@@ -16,7 +16,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
 use super::host_prepare::pull;
-use super::{for_each_node, left_behind, link, side_by_side, step_error, store_error, until, with_logs};
+use super::{for_each_node, left_behind, link, side_by_side, step_error, store_error, until_at, with_logs};
 use crate::error::internal;
 use crate::network::{ChainLink, CommittedDefinition, DefinitionSpec};
 use crate::services::Services;
@@ -39,10 +39,9 @@ pub(crate) use members::check_joined;
 use members::{Member, members, possible_members};
 pub(super) use package::{discard_packages, make_packages};
 use package::{package_secret, retire_packages};
-use server::retire_servers;
 pub(crate) use server::{INSTALL_AGAIN, kept_server, servers_of};
-pub(super) use server::{remove_chaincode, start_chaincode};
-pub(super) use settle::{await_chaincode, start_and_await};
+use server::{remove_chaincode, retire_servers, start_chaincode};
+use settle::{await_chaincode, start_and_await};
 
 /// Parameters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -121,24 +120,30 @@ impl DeploysChaincode for ChaincodeDeploy {
 
 /// Adds the steps that deploy a chaincode.
 pub fn deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
-    let plan = package_steps(plan)
-        .step("start-chaincode", start_chaincode, remove_chaincode)
+    define_steps(install_steps(package_steps(plan)))
+}
+
+/// Adds the steps after which packages are installed and the containers that serve them answer.
+pub(super) fn install_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    plan.step("start-chaincode", start_chaincode, remove_chaincode)
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
         .timeout_ms(600_000)
         .step("await-chaincode", await_chaincode, keep)
-        .timeout_ms(300_000);
-    define_steps(plan)
+        .timeout_ms(300_000)
 }
 
 /// The same as they were when the containers were waited for before the packages were installed.
 pub(super) fn former_deploy_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
-    let plan = package_steps(plan)
-        .step("start-chaincode", start_and_await, remove_chaincode)
+    define_steps(former_install_steps(package_steps(plan)))
+}
+
+/// The same of the steps that install.
+pub(super) fn former_install_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    plan.step("start-chaincode", start_and_await, remove_chaincode)
         .timeout_ms(300_000)
         .step("install-packages", install_packages, list_installed)
-        .timeout_ms(600_000);
-    define_steps(plan)
+        .timeout_ms(600_000)
 }
 
 fn package_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
@@ -268,7 +273,7 @@ fn first_peer(members: &[Member]) -> Result<&PlannedNode, StepError> {
         .ok_or_else(|| step_error(internal("deploy a chaincode", "a channel without peers")))
 }
 
-pub(super) async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().deploy_spec());
     let sequence = ctx.output::<ImageResolved>()?.sequence;
     let link = link(services, &spec.chain).await.map_err(step_error)?;
@@ -299,7 +304,7 @@ pub(super) async fn install_packages<P: DeploysChaincode>(ctx: Context<P>) -> Re
 }
 
 /// Fabric cannot uninstall: an undo says what stays.
-pub(super) async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
+async fn list_installed<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let Some(packages) = ctx.try_output::<PackagesMade>()? else { return Ok(()) };
     for (msp_id, id) in packages.ids {
         let kept = Error::conflict(Code::PackageKept).with("package", &id).with("organization", &msp_id);
@@ -331,14 +336,11 @@ async fn await_committed<P: DeploysChaincode>(
 ) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let (channel, name) = (spec.channel.as_str(), spec.name.as_str());
-    let known = until(ctx, peer.name.as_str(), || async {
+    until_at(ctx, link, peer, || async {
         let committed = ctx.env().network.committed(link, peer, channel, name).await?;
         Ok(committed.filter(|found| found.sequence >= sequence).map(|_| ()))
-    });
-    match known.await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(with_logs(link, peer, error).await),
-    }
+    })
+    .await
 }
 
 /// Keeps what is in force now, and removes what served the sequences before.

@@ -10,10 +10,9 @@ use store::ChaincodeRecord;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chaincode_deploy::{
-    DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_chaincode,
-    await_definition, commit_definition, discard_packages, drafts, in_force, install_packages,
-    keep_committed, list_approved, list_installed, make_packages, remove_chaincode, resolve_image,
-    start_and_await, start_chaincode,
+    DeploysChaincode, ImageResolved, PackagesMade, Starter, approve_definition, await_definition,
+    commit_definition, discard_packages, drafts, former_install_steps, in_force, install_steps,
+    keep_committed, list_approved, make_packages, resolve_image,
 };
 use super::step_error;
 use crate::services::Services;
@@ -27,40 +26,29 @@ pub struct ChaincodeInstall {
     pub starter: Option<Starter>,
 }
 
+/// Adds the steps that find what is worked on, and make its packages.
+fn draft_steps<P: DeploysChaincode>(plan: Plan<P>) -> Plan<P> {
+    plan.step("look-for-draft", look_for_draft, keep)
+        .step("resolve-image", resolve_image, keep)
+        .timeout_ms(1_800_000)
+        .step("check-image", check_image, keep)
+        .step("make-packages", make_packages, discard_packages)
+}
+
 impl Operation for ChaincodeInstall {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        Plan::named("chaincode-install", 2)
-            .step("look-for-draft", look_for_draft, keep)
-            .step("resolve-image", resolve_image, keep)
-            .timeout_ms(1_800_000)
-            .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_packages)
-            .step("start-chaincode", start_chaincode, remove_chaincode)
-            .timeout_ms(300_000)
-            .step("install-packages", install_packages, list_installed)
-            .timeout_ms(600_000)
-            .step("await-chaincode", await_chaincode, keep)
-            .timeout_ms(300_000)
-            .step("keep-draft", keep_draft, forget_draft)
+        let plan = install_steps(draft_steps(Plan::named("chaincode-install", 2)));
+        plan.step("keep-draft", keep_draft, forget_draft)
     }
 }
 
 impl ChaincodeInstall {
     /// The plan of version 1: what was begun under it is resumed and undone.
     pub fn former_plan() -> Plan<Self> {
-        Plan::named("chaincode-install", 1)
-            .step("look-for-draft", look_for_draft, keep)
-            .step("resolve-image", resolve_image, keep)
-            .timeout_ms(1_800_000)
-            .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_packages)
-            .step("start-chaincode", start_and_await, remove_chaincode)
-            .timeout_ms(300_000)
-            .step("install-packages", install_packages, list_installed)
-            .timeout_ms(600_000)
-            .step("keep-draft", keep_draft, forget_draft)
+        let plan = former_install_steps(draft_steps(Plan::named("chaincode-install", 1)));
+        plan.step("keep-draft", keep_draft, forget_draft)
     }
 }
 
@@ -99,12 +87,7 @@ impl Operation for ChaincodeApprove {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        Plan::named("chaincode-approve", 1)
-            .step("look-for-draft", look_for_draft, keep)
-            .step("resolve-image", resolve_image, keep)
-            .timeout_ms(1_800_000)
-            .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_packages)
+        draft_steps(Plan::named("chaincode-approve", 1))
             .step("approve-definition", approve_definition, list_approved)
             .timeout_ms(300_000)
             .step("keep-draft", keep_draft, forget_draft)
@@ -145,12 +128,7 @@ impl Operation for ChaincodeCommit {
     type Env = Services;
 
     fn plan() -> Plan<Self> {
-        Plan::named("chaincode-commit", 1)
-            .step("look-for-draft", look_for_draft, keep)
-            .step("resolve-image", resolve_image, keep)
-            .timeout_ms(1_800_000)
-            .step("check-image", check_image, keep)
-            .step("make-packages", make_packages, discard_packages)
+        draft_steps(Plan::named("chaincode-commit", 1))
             .step("commit-definition", commit_definition, keep_committed)
             .timeout_ms(300_000)
             .step("await-definition", await_definition, keep)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::node_error;
-use super::{link, step_error, until, with_logs};
+use super::{link, step_error, until_at, with_logs};
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -88,7 +88,7 @@ async fn ensure(ctx: &Context<ChannelAnchors>, wanted: &[(String, u16)]) -> Resu
     let network = &ctx.env().network;
     let mut texts: Vec<String> = wanted.iter().map(|(host, port)| format!("{host}:{port}")).collect();
     texts.sort();
-    let set = until(ctx, peer.name.as_str(), || async {
+    until_at(ctx, &link, &peer, || async {
         let mut now = network.anchor_peers(&link, &peer, channel).await?;
         now.sort();
         if now == texts {
@@ -101,10 +101,8 @@ async fn ensure(ctx: &Context<ChannelAnchors>, wanted: &[(String, u16)]) -> Resu
             }
             other => other.map(|()| None),
         }
-    });
-    if let Err(error) = set.await {
-        return Err(with_logs(&link, &peer, error).await);
-    }
+    })
+    .await?;
     ctx.env().changed("chain", &ctx.params().chain);
     Ok(())
 }

@@ -13,7 +13,7 @@ use workflow::{Context, Operation, Plan, StepError};
 
 use super::chain_create::{genesis_block, node_error};
 use super::leader::await_leader;
-use super::{for_each_node, left_behind, link, step_error, store_error, until, with_logs};
+use super::{for_each_node, left_behind, link, step_error, store_error, until_at};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::services::Services;
@@ -118,13 +118,10 @@ async fn join_orderers(ctx: Context<ChannelCreate>) -> Result<(), StepError> {
     let (ctx_ref, link_ref, block_ref) = (&ctx, &link, block.as_slice());
     for_each_node(&ctx, orderers, |node| async move {
         let channel = ctx_ref.params().spec.name.as_str();
-        let joined = until(ctx_ref, node.name.as_str(), || async {
+        until_at(ctx_ref, link_ref, &node, || async {
             ctx_ref.env().network.orderer_join(link_ref, &node, channel, block_ref).await.map(Some)
-        });
-        match joined.await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
+        })
+        .await
     })
     .await?;
     await_leader(&ctx, &link, spec.name.as_str()).await
@@ -159,13 +156,11 @@ pub(super) async fn join_all<P: Operation<Env = Services>>(
 ) -> Result<(), StepError> {
     for_each_node(ctx, peers, |peer| async move {
         let network = &ctx.env().network;
-        let joined = until(ctx, peer.name.as_str(), || async {
+        until_at(ctx, link, &peer, || async {
             network.peer_join(link, &peer, block).await?;
             Ok((network.height(link, &peer, channel).await? > 0).then_some(()))
-        });
-        if let Err(error) = joined.await {
-            return Err(with_logs(link, &peer, error).await);
-        }
+        })
+        .await?;
         check_first(ctx, link, channel, &peer, block).await?;
         ctx.note(format!("{} joined", peer.name)).await;
         Ok(())

@@ -1,7 +1,7 @@
 //! Containers that serve chaincode as they shall be: those of the definitions in force run. One that was removed is made
 //! again from what is kept, the sealed package and the image's id; it holds no data that could be lost.
 
-use agents::{Agent, NodeRef, NodeStatus};
+use agents::{Agent, NodeStatus};
 use domain::Error;
 use domain::chain::{Ailment, ChainState};
 use domain::node::{NodeKind, NodeState};
@@ -73,7 +73,7 @@ impl ControlPlane {
         }
         let operation = chain.operation.as_ref().map(ToString::to_string).unwrap_or_default();
         let spec = kept_server(&self.services, &link, record, msp_id, server, &operation).await?;
-        let node = NodeRef::new(&link.installation, link.plan.chain.as_str(), server);
+        let node = link.place(server);
         let made = self
             .start_while_running(chain, agent, &node, async { agent.ensure_node(&spec).await.map(drop) })
             .await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use domain::chain::ChainVerb;
 use domain::name::{ChainName, ChannelName};
-use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
 use domain::transaction::{BlockView, ReadView, TransactionView, WriteView};
 use domain::{Code, Error};
@@ -161,10 +160,7 @@ impl ControlPlane {
         let channels = self.services.store.channel_list(&link.plan.chain).await;
         let channels = channels.map_err(crate::error::store)?;
         let record = channels.iter().find(|known| known.name == *channel).ok_or_else(Error::not_found)?;
-        let takes_part = |peer: &&PlannedNode| {
-            peer.organization.as_ref().is_some_and(|owner| record.organizations.contains(owner))
-        };
-        Ok(link.plan.of_kind(NodeKind::Peer).filter(takes_part).collect())
+        Ok(link.plan.peers_among(&record.organizations).collect())
     }
 }
 

@@ -104,8 +104,7 @@ async fn a_profile_lists_for_a_channel_the_peers_that_have_joined_it() {
     let members = vec![ChannelMember { organization: org1.clone(), peers }];
     let name = ChannelName::parse("second").unwrap();
     bed.run(ChannelCreate { spec: ChannelSpec { chain: demo.clone(), name, members } }).await;
-    let key = Zeroizing::new(vec![1; 32]);
-    let plane = ControlPlane::new(bed.services.clone(), Settings::new("exports"), key).unwrap();
+    let plane = facade(bed.services.clone());
     let ann = caller("ann", Role::Operator);
     let listed = async |channel: &str| {
         let profile = plane.connection_profile(&ann, &demo, &org1).await.unwrap();

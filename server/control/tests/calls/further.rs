@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use agents::Agent;
 use agents::simulated::{Fault, Verb, When};
-use agents::{Agent, NodeRef};
 use control::network::simulated::Ailment;
 use domain::transaction::SubmitView;
 use store::TransactionRecord;
@@ -98,11 +98,8 @@ async fn the_data_folder_holds_nothing_private_in_the_clear() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("surrealkv://{}?sync=every", folder.path().join("portal").display());
     let store = Store::open(&url).await.unwrap();
-    let bed = Bed::new(&store, 0).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
-    let plane =
-        ControlPlane::new(bed.services.clone(), Settings::new("keys"), Zeroizing::new(vec![1; 32])).unwrap();
+    let bed = Bed::deployed_on(&store, 0).await;
+    let plane = facade(bed.services.clone());
     let mut spec = call("init", &["a", "1", "b", "2"], "private");
     spec.transient = BTreeMap::from([("colour".to_owned(), "a-very-private-blue".to_owned())]);
     plane.transaction_submit(&caller("ann", Role::Operator), spec).await.unwrap();
@@ -132,7 +129,7 @@ async fn those_who_are_chosen_endorse() {
         plane.transaction_submit(&ann, spec).await.map(|view| view.state).map_err(|error| error.code)
     };
     assert_eq!(submit(&["org1", "org2"], "both").await, Ok(TransactionState::Valid));
-    bed.agent.kill(&NodeRef::new(&bed.services.installation, "demo", "peer0-org2"), 137).unwrap();
+    bed.agent.kill(&peer(&bed, "peer0-org2"), 137).unwrap();
     assert_eq!(submit(&["org1", "org2"], "one-is-down").await, Err(Code::NoEndorsers));
     assert_eq!(submit(&["org1"], "the-other").await, Ok(TransactionState::Valid));
 }
@@ -143,8 +140,7 @@ async fn a_chaincode_that_wants_to_be_initialised_gets_its_first_call_once() {
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     let spec = DeploySpec { init_required: true, ..bed.deploy_spec() };
     bed.run(ChaincodeDeploy { spec, starter: None }).await;
-    let key = Zeroizing::new(vec![1; 32]);
-    let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
+    let plane = facade(bed.services.clone());
     let ann = caller("ann", Role::Operator);
     let early = plane.transaction_query(&ann, call("query", &["a"], "early")).await.unwrap_err();
     assert_eq!(early.code, Code::ChaincodeNeedsInit);
@@ -170,11 +166,7 @@ async fn cut_off_after(looks: usize, work: impl Future) -> bool {
 
 #[tokio::test]
 async fn a_submit_that_is_cut_off_anywhere_is_resolved() {
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 2).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
-    let key = Zeroizing::new(vec![1; 32]);
-    let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
+    let (bed, plane) = deployed_on(2).await;
     let (ann, demo) = (caller("ann", Role::Operator), ChainName::parse("demo").unwrap());
     plane.transaction_submit(&ann, call("init", &["a", "1000", "b", "0"], "init")).await.unwrap();
     let history = async || plane.transaction_history(&ann, &demo, None).await.unwrap();
@@ -238,10 +230,6 @@ async fn a_submit_that_is_cut_off_anywhere_is_resolved() {
     assert_eq!(moved, (arrived - 1).to_string());
 }
 
-fn peer(bed: &Bed, name: &str) -> NodeRef {
-    NodeRef::new(&bed.services.installation, "demo", name)
-}
-
 #[tokio::test]
 async fn what_one_peer_lacks_is_not_lost_while_another_one_may_have_it() {
     let (bed, plane) = deployed().await;
@@ -269,11 +257,7 @@ async fn what_one_peer_lacks_is_not_lost_while_another_one_may_have_it() {
 
 #[tokio::test]
 async fn who_wrote_reads_it_also_where_a_peer_is_behind() {
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
-    let key = Zeroizing::new(vec![1; 32]);
-    let plane = ControlPlane::new(bed.services.clone(), Settings::new("calls"), key).unwrap();
+    let (bed, plane) = deployed_on(1).await;
     let (ann, otto) = (caller("ann", Role::Operator), caller("otto", Role::Operator));
     plane.transaction_submit(&otto, call("init", &["a", "100", "b", "0"], "init")).await.unwrap();
     let (behind, other) = (peer(&bed, "peer0-org1"), peer(&bed, "peer1-org1"));
@@ -298,7 +282,7 @@ async fn who_wrote_reads_it_also_where_a_peer_is_behind() {
 async fn orderers_without_a_leader_are_told_and_the_transaction_stays_open() {
     let (bed, plane) = deployed().await;
     let ann = caller("ann", Role::Operator);
-    bed.agent.kill(&NodeRef::new(&bed.services.installation, "demo", "orderer0"), 137).unwrap();
+    bed.agent.kill(&peer(&bed, "orderer0"), 137).unwrap();
     let open = plane.transaction_submit(&ann, call("init", &["a", "1", "b", "2"], "init")).await.unwrap();
     let error = open.error.as_ref().map(|error| (error.code, error.status()));
     assert_eq!((open.state, error), (TransactionState::Pending, Some((Code::NoLeader, 503))));
@@ -333,7 +317,7 @@ async fn a_block_is_read_from_whichever_organization_answers() {
     let (bed, plane) = deployed().await;
     let ann = caller("ann", Role::Operator);
     let (demo, own) = (ChainName::parse("demo").unwrap(), ChannelName::parse("mychannel").unwrap());
-    bed.agent.kill(&NodeRef::new(&bed.services.installation, "demo", "peer0-org1"), 137).unwrap();
+    bed.agent.kill(&peer(&bed, "peer0-org1"), 137).unwrap();
     assert_eq!(plane.block_read(&ann, &demo, &own, 0).await.unwrap().number, 0);
 }
 
@@ -341,7 +325,7 @@ async fn a_block_is_read_from_whichever_organization_answers() {
 async fn a_peer_that_answers_nothing_holds_no_board_up() {
     let (bed, plane) = deployed().await;
     let ann = caller("ann", Role::Operator);
-    let hung = NodeRef::new(&bed.services.installation, "demo", "peer0-org1");
+    let hung = peer(&bed, "peer0-org1");
     bed.network.ail(&hung, Some(Ailment::Hung));
     let demo = ChainName::parse("demo").unwrap();
     let views = plane.chaincode_list(&ann, &demo);

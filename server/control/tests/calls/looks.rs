@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use agents::NodeRef;
 use agents::simulated::{Delay, Verb};
 use control::network::simulated::Ailment;
 use domain::node::{NodeKind, NodeState};
@@ -13,22 +12,11 @@ use super::*;
 /// Liberal: every look ends within seconds, while what hangs hangs for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn peer(bed: &Bed, name: &str) -> NodeRef {
-    NodeRef::new(&bed.services.installation, "demo", name)
-}
-
-fn facade(services: Arc<control::services::Services>) -> ControlPlane {
-    ControlPlane::new(services, Settings::new("looks"), Zeroizing::new(vec![1; 32])).unwrap()
-}
-
 /// Whoever has written is led to another peer in another way than whoever only asks.
 #[tokio::test]
 async fn nodes_that_hang_hold_up_no_page_and_no_call() {
     // One organization with two peers.
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
-    let plane = facade(bed.services.clone());
+    let (bed, plane) = deployed_on(1).await;
     let (ann, otto) = (caller("ann", Role::Operator), caller("otto", Role::Operator));
     let (demo, own) = (ChainName::parse("demo").unwrap(), ChannelName::parse("mychannel").unwrap());
     plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
@@ -59,12 +47,24 @@ async fn nodes_that_hang_hold_up_no_page_and_no_call() {
 }
 
 #[tokio::test]
+async fn the_only_peer_of_an_organization_that_hangs_is_told_of_while_somebody_waits() {
+    let (bed, plane) = deployed().await;
+    let ann = caller("ann", Role::Operator);
+    bed.network.ail(&peer(&bed, "peer0-org1"), Some(Ailment::Hung));
+    let calls = async {
+        tokio::join!(
+            plane.transaction_query(&ann, call("query", &["a"], "query")),
+            plane.transaction_submit(&ann, call("init", &["a", "1", "b", "2"], "init")),
+        )
+    };
+    let (asked, submitted) = tokio::time::timeout(PATIENCE, calls).await.unwrap();
+    assert_eq!([asked.unwrap_err().code, submitted.unwrap_err().code], [Code::NodeUnavailable; 2]);
+}
+
+#[tokio::test]
 async fn a_peer_that_is_well_again_is_called_once_more() {
     // One organization with two peers.
-    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 1).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
-    let (plane, ann) = (facade(bed.services.clone()), caller("ann", Role::Operator));
+    let ((bed, plane), ann) = (deployed_on(1).await, caller("ann", Role::Operator));
     plane.transaction_submit(&ann, call("init", &["a", "100", "b", "200"], "init")).await.unwrap();
     let parted = || bed.network.ail(&peer(&bed, "peer0-org1"), Some(Ailment::Parted));
     parted();

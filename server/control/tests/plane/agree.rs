@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use agents::{Agent, NodeRef, Selector};
+use agents::{Agent, Selector};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::chaincode_steps::{ChaincodeApprove, ChaincodeInstall};
@@ -64,7 +64,7 @@ async fn a_majority_commits_and_who_agrees_later_serves_later() {
 async fn an_undo_says_which_approvals_stay() {
     let bed = running(0).await;
     let plane = plane(bed.services.clone());
-    let silent = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    let silent = bed.node("peer0-org2");
     bed.agent.kill(&silent, 137).unwrap();
     let spec = DeploySpec { peers: vec![node("peer0-org1")], ..bed.deploy_spec() };
     let view = deployed(&plane, spec, "half").await;
@@ -115,7 +115,7 @@ async fn an_undo_leaves_no_containers_where_only_an_approval_was_begun() {
     let bed = running(0).await;
     let plane = plane(bed.services.clone());
     bed.run(approval(&bed, "org1")).await;
-    let silent = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    let silent = bed.node("peer0-org2");
     bed.agent.kill(&silent, 137).unwrap();
     let spec = DeploySpec { peers: vec![node("peer0-org1")], ..bed.deploy_spec() };
     let view = deployed(&plane, spec, "whole").await;

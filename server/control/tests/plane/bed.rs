@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use agents::simulated::{Delay, SimulatedAgent};
-use agents::{Agent, Selector};
+use agents::{Agent, NodeRef, Selector};
+use control::caller::{Caller, CallerUser};
 use control::network::simulated::SimulatedNetwork;
-use control::operations::chaincode_deploy::server_name;
+use control::operations::chain_create::ChainCreate;
+use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
 use control::operations::demo_create::{default_spec, sample};
 use control::secrets::{KEY_LEN, Vault};
 use control::services::{Connector, Services};
@@ -66,8 +68,14 @@ pub async fn person(store: &Store, name: &str, role: Role) {
     store.user_create(&record).await.unwrap();
 }
 
+/// Somebody who is signed in; their id is their name.
+pub fn caller(name: &str, role: Role) -> Caller {
+    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
+    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+}
+
 /// The same host behind every address.
-fn always(agent: SimulatedAgent) -> Connector {
+pub fn always(agent: SimulatedAgent) -> Connector {
     Arc::new(move |_, _| {
         let agent: Arc<dyn Agent> = Arc::new(agent.clone());
         Ok(agent)
@@ -130,6 +138,14 @@ impl Bed {
         Self::on(store, seed, agent, store.installation().to_owned()).await
     }
 
+    /// The same with a chain that runs and has the sample on it.
+    pub async fn deployed_on(store: &Store, seed: u64) -> Self {
+        let bed = Self::new(store, seed).await;
+        bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+        bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
+        bed
+    }
+
     async fn on(store: &Store, seed: u64, agent: SimulatedAgent, installation: String) -> Self {
         let host = HostId::new("host0001");
         wipe(store, &host).await;
@@ -137,6 +153,11 @@ impl Bed {
         network.add_host(host.clone(), agent.clone());
         let services = services(store, always(agent.with_delay(delays(seed))), &network, installation);
         Self { services, agent, network, host, seed }
+    }
+
+    /// A node of the chain on its host.
+    pub fn node(&self, name: &str) -> NodeRef {
+        NodeRef::new(&self.services.installation, "demo", name)
     }
 
     /// The same portal with another wait before each verb of its host.

@@ -10,7 +10,6 @@ use control::operations::chain_create::ChainCreate;
 use control::operations::chain_delete::ChainDelete;
 use control::operations::chain_start::ChainStart;
 use control::operations::chain_stop::ChainStop;
-use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::operations::demo_create::DemoCreate;
 use control::services::Services;
 use domain::chain::ChainState;
@@ -56,9 +55,7 @@ async fn beside<P: Operation<Env = Services>>(bed: &Bed, params: P) -> Operation
 
 /// A chain with the sample on it, of which a peer has ended and a chaincode container is gone.
 async fn ailing(store: &Store, seed: u64) -> Bed {
-    let bed = Bed::new(store, seed).await;
-    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    bed.run(ChaincodeDeploy { spec: bed.deploy_spec(), starter: None }).await;
+    let bed = Bed::deployed_on(store, seed).await;
     bed.agent.kill(&node(&bed, "peer0-org1"), 137).unwrap();
     bed.agent.remove_node(&server(&bed, 1), false).await.unwrap();
     bed

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use agents::NodeRef;
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use domain::chain::ChainState;
@@ -35,7 +34,7 @@ async fn created(bed: &Bed, change: impl FnOnce(&JumpClock)) -> (i64, OperationS
 #[tokio::test]
 async fn a_wait_ends_in_its_time_though_the_clock_is_set_back() {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
-    let sick = NodeRef::new(&bed.services.installation, "demo", "peer0-org1");
+    let sick = bed.node("peer0-org1");
     bed.network.ail(&sick, Some(Ailment::Sick));
     let (passed_ms, state) = created(&bed, |clock| clock.set_back(HOUR_MS)).await;
     assert_eq!(state, OperationState::Failed);

@@ -16,7 +16,8 @@ use domain::operation::OperationState;
 use domain::permission::Role;
 use store::{HostRecord, Store};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, always};
+use crate::deploy::settled;
 use crate::{caller, plane};
 
 /// Too little for any node.
@@ -51,12 +52,7 @@ pub async fn two_hosts() -> (Bed, HostId, SimulatedAgent, Arc<ControlPlane>) {
 async fn demo(bed: &Bed, plane: &ControlPlane, key: &str) -> Result<HostId, Code> {
     let ada = caller("ada", Role::Admin);
     let id = plane.chain_demo(&ada, format!("key-of-{key}")).await.map_err(|error| error.code)?;
-    for _ in 0..1_000 {
-        if plane.operation_read(&ada, &id).await.unwrap().summary.state.is_at_rest() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    settled(plane, &id).await;
     let chains = bed.services.store.chain_list().await.unwrap();
     Ok(chains.into_iter().max_by_key(|chain| chain.name.clone()).unwrap().host)
 }
@@ -118,21 +114,11 @@ async fn who_begins_while_images_are_built_waits_for_them() {
         }
         Box::pin(async {})
     }));
-    let connector: Connector = Arc::new(move |_, _| {
-        let agent: Arc<dyn Agent> = Arc::new(agent.clone());
-        Ok(agent)
-    });
-    let services = Arc::into_inner(bed.services_by(connector)).unwrap();
+    let services = Arc::into_inner(bed.services_by(always(agent))).unwrap();
     let plane = plane(Arc::new(services.with_built(BeingBuilt::told_by(Some(file)))));
     let ada = caller("ada", Role::Admin);
     let id = plane.chain_demo(&ada, "a-first-click".to_owned()).await.unwrap();
-    let ended = loop {
-        let operation = plane.operation_read(&ada, &id).await.unwrap();
-        if operation.summary.state.is_at_rest() {
-            break operation;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    };
+    let ended = settled(&plane, &id).await;
     assert_eq!(ended.summary.state, OperationState::Done, "{:?}", ended.failure);
     assert!(ended.events.iter().any(|event| event.text.contains("which is being built")));
 }

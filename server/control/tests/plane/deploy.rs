@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use agents::simulated::{Delay, Flaw, Verb};
-use agents::{Agent, NodeRef, NodeStatus, Selector};
+use agents::{Agent, NodeStatus, Selector};
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
+use control::caller::Caller;
 use control::network::{Call, DefinitionSpec, Network};
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::ChaincodeDeploy;
@@ -20,19 +20,17 @@ use domain::Code;
 use domain::chaincode::{ChaincodeView, DeploySpec};
 use domain::channel::{ChannelMember, ChannelSpec};
 use domain::id::{OperationId, UserId};
-use domain::name::{ChannelName, NodeName, OrganizationName, UserName};
+use domain::name::{ChannelName, NodeName, OrganizationName};
 use domain::operation::{OperationState, OperationView, StepState};
 use domain::permission::{Grant, Role};
 use store::Store;
 use workflow::{Log, NewOperation, OperationRecord, StepRecord, Wanted};
 
 use crate::bed::{Bed, person};
-use crate::plane;
+use crate::{caller, plane};
 
 pub(crate) fn ada() -> Caller {
-    let user =
-        CallerUser { id: UserId::new("ada"), name: UserName::parse("ada").unwrap(), role: Role::Admin };
-    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+    caller("ada", Role::Admin)
 }
 
 pub(crate) fn node(name: &str) -> NodeName {
@@ -211,7 +209,7 @@ async fn one_that_wants_to_be_initialised_first_answers_too() {
 #[tokio::test]
 async fn a_peer_that_is_down_is_shown_with_its_last_lines() {
     let bed = running(1).await;
-    let peer = NodeRef::new(&bed.services.installation, "demo", "peer1-org1");
+    let peer = bed.node("peer1-org1");
     bed.agent.kill(&peer, 137).unwrap();
     let view = deployed(&plane(bed.services.clone()), bed.deploy_spec(), "down").await;
     assert_eq!(failure(&view), ("install-packages", "node-unavailable", Some("boot 1")));
@@ -338,9 +336,8 @@ const OFFERED: &str = "registry.example/team/cc:1";
 
 /// A user who may manage the chain.
 async fn uma(bed: &Bed) -> Caller {
-    let (id, name) = (UserId::new("uma"), UserName::parse("uma").unwrap());
-    bed.services.store.grant_put(&bed.chain_spec().name, &id, Grant::Manage).await.unwrap();
-    Caller { user: Some(CallerUser { id, name, role: Role::User }), ..ada() }
+    bed.services.store.grant_put(&bed.chain_spec().name, &UserId::new("uma"), Grant::Manage).await.unwrap();
+    caller("uma", Role::User)
 }
 
 #[tokio::test]
@@ -377,9 +374,7 @@ async fn who_is_no_longer_staff_approves_nothing_by_what_they_started() {
     bed.agent.offer_image(OFFERED);
     // An operator when they asked, a user by the time the image is there.
     person(&bed.services.store, "otto", Role::User).await;
-    let otto =
-        CallerUser { id: UserId::new("otto"), name: UserName::parse("otto").unwrap(), role: Role::Operator };
-    let otto = Caller { user: Some(otto), ..ada() };
+    let otto = caller("otto", Role::Operator);
     let spec = DeploySpec { image: OFFERED.to_owned(), ..bed.deploy_spec() };
     let id = plane.chaincode_deploy(&otto, spec, "key-of-demoted".to_owned()).await.unwrap();
     refused_for_its_image(&plane, &id).await;
@@ -449,7 +444,7 @@ async fn packages_are_named_after_the_label_that_was_brought() {
             assert!(known.insert(id), "the label is the same, its content is not");
         }
     }
-    let silent = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    let silent = bed.node("peer0-org2");
     bed.agent.kill(&silent, 137).unwrap();
     let half = DeploySpec { peers: vec![node("peer0-org1")], ..labelled("3") };
     let view = deployed(&plane, half, "label-3").await;

@@ -61,7 +61,7 @@ async fn where_no_leader_is_found_the_last_lines_of_every_orderer_say_why() {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     let mut spec = bed.chain_spec();
     spec.orderers = 3;
-    let lost = NodeRef::new(&bed.services.installation, "demo", "orderer1");
+    let lost = bed.node("orderer1");
     bed.network.ail(&lost, Some(Ailment::Leaderless));
     let plane = plane(bed.services.clone());
     let id = plane.chain_create(&ada(), spec, "key-of-creation".to_owned()).await.unwrap();
@@ -94,7 +94,7 @@ async fn nodes_join_while_another_one_is_not_well() {
 async fn two_organizations() -> (Bed, NodeRef) {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
-    let peer = NodeRef::new(&bed.services.installation, "demo", "peer0-org2");
+    let peer = bed.node("peer0-org2");
     (bed, peer)
 }
 

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
-use domain::id::{OperationId, UserId};
-use domain::name::UserName;
+use control::caller::Caller;
+use domain::id::OperationId;
 use domain::permission::Role;
 use domain::{Code, Error};
 use store::Store;
@@ -19,12 +18,7 @@ use crate::plane;
 const SUBMITS: u32 = 50;
 
 fn caller(name: &str) -> Caller {
-    let user = CallerUser {
-        id: UserId::new(format!("id-{name}")),
-        name: UserName::parse(name).unwrap(),
-        role: Role::Admin,
-    };
-    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+    crate::caller(name, Role::Admin)
 }
 
 /// Runs a submit many times at once, and returns what all of them answered.

@@ -8,6 +8,7 @@ use domain::permission::Role;
 
 use crate::caller;
 use crate::demo::{saw, two_hosts};
+use crate::deploy::settled;
 
 #[tokio::test]
 async fn the_defaults_create_one_chain_after_another_on_hosts_that_take_them() {
@@ -26,13 +27,7 @@ async fn the_defaults_create_one_chain_after_another_on_hosts_that_take_them() {
         let host = offer.host.unwrap();
         let spec = default_spec(offer.name, host.clone()).unwrap();
         let id = plane.chain_create(&ada, spec, format!("key-of-{name}")).await.unwrap();
-        let ended = loop {
-            let operation = plane.operation_read(&ada, &id).await.unwrap();
-            if operation.summary.state.is_at_rest() {
-                break operation;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        };
+        let ended = settled(&plane, &id).await;
         assert_eq!(ended.summary.state, OperationState::Done, "{name}: {:?}", ended.failure);
         hosts.push(host);
     }

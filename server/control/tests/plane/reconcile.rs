@@ -37,7 +37,7 @@ pub async fn running() -> Bed {
 }
 
 pub fn node(bed: &Bed, name: &str) -> NodeRef {
-    NodeRef::new(&bed.services.installation, "demo", name)
+    bed.node(name)
 }
 
 pub async fn state(agent: &SimulatedAgent, node: &NodeRef) -> NodeState {

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use agents::NodeRef;
 use control::ControlPlane;
 use control::caller::Caller;
 use control::operations::chain_create::ChainCreate;
@@ -207,7 +206,7 @@ async fn how_an_operation_ended_is_recorded_once_each_time_it_comes_to_rest() {
     let bed = running(1).await;
     person(&bed.services.store, "ada", Role::Admin).await;
     let first = plane(bed.services.clone());
-    let peer = NodeRef::new(&bed.services.installation, "demo", "peer1-org1");
+    let peer = bed.node("peer1-org1");
     bed.agent.kill(&peer, 137).unwrap();
     let view = deployed(&first, bed.deploy_spec(), "ends").await;
     assert_eq!(failure(&view).1, "node-unavailable");

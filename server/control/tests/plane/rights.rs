@@ -1,10 +1,9 @@
 //! What the stream of events tells whom: names of changes, and lines of operations.
 
-use control::caller::{Caller, CallerUser};
+use control::caller::Caller;
 use control::operations::chain_create::ChainCreate;
 use control::services::Changed;
 use domain::id::UserId;
-use domain::name::UserName;
 use domain::permission::{Grant, Role};
 use store::Store;
 
@@ -13,8 +12,8 @@ use crate::plane;
 
 /// Somebody signed in, in a request of their own.
 pub fn caller(name: &str, role: Role, request: &str) -> Caller {
-    let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
-    Caller { user: Some(user), ..Caller::anonymous(request, "192.0.2.7") }
+    let address = "192.0.2.7".to_owned();
+    Caller { request_id: request.to_owned(), address, ..crate::caller(name, role) }
 }
 
 #[tokio::test]

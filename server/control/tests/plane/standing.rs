@@ -17,6 +17,7 @@ use store::Store;
 use tokio::sync::Semaphore;
 
 use crate::bed::Bed;
+use crate::deploy::settled;
 use crate::{caller, plane};
 
 /// More calls than any operation makes.
@@ -38,14 +39,7 @@ async fn view(plane: &ControlPlane, bed: &Bed) -> ChainView {
 
 /// Waits until an operation is at rest.
 async fn ended(plane: &ControlPlane, id: &OperationId) -> OperationState {
-    for _ in 0..1_000 {
-        let state = plane.operation_read(&ann(), id).await.unwrap().summary.state;
-        if state.is_at_rest() {
-            return state;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{id} does not come to rest");
+    settled(plane, id).await.summary.state
 }
 
 /// From now on a verb always fails.

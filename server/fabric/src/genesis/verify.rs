@@ -22,7 +22,7 @@ use crate::proto::channel::{
 mod membership;
 mod rules;
 
-use membership::{Member, Seat};
+use membership::Member;
 
 /// Groups lie below the channel, its two sections and their organizations.
 const DEPTH_MAX: usize = 4;
@@ -259,13 +259,7 @@ fn raft(consensus: &ConsensusType, orderers: &[Member]) -> Result<Vec<ConsenterF
     if !metadata.options.as_ref().is_some_and(rules::are_raft_options) {
         return Err(invalid());
     }
-    let seats = metadata.consenters.into_iter().map(|one| Seat {
-        host: one.host,
-        port: one.port,
-        client_tls_cert: one.client_tls_cert,
-        server_tls_cert: one.server_tls_cert,
-    });
-    membership::consenters(seats.collect(), orderers).ok_or_else(invalid)
+    membership::consenters(metadata.consenters, orderers).ok_or_else(invalid)
 }
 
 /// Besides the mapping itself, the policy over blocks must be the one that orderers compute from it.
@@ -290,7 +284,7 @@ fn bft(
     if !membership::are_signers(&mapping, orderers) {
         return Err(invalid("Orderers"));
     }
-    let seats = mapping.consenter_mapping.into_iter().map(|one| Seat {
+    let seats = mapping.consenter_mapping.into_iter().map(|one| etcdraft::Consenter {
         host: one.host,
         port: one.port,
         client_tls_cert: one.client_tls_cert,

@@ -11,7 +11,7 @@ use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
 use crate::operations::leader::await_leader;
-use crate::operations::{for_each_node, link, step_error, store_error, until, with_logs};
+use crate::operations::{for_each_node, link, step_error, store_error, until_at};
 use crate::topology::PlannedNode;
 
 /// No node waits for another one: orderers of Raft choose a leader a second after they have joined, and meanwhile the
@@ -27,10 +27,7 @@ pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(),
         .ok_or_else(|| step_error(internal("join a channel", "the genesis block is gone")))?;
     let (ctx_ref, link_ref, block_ref) = (&ctx, &link, block.as_slice());
     for_each_node(&ctx, link.plan.nodes.clone(), |node| async move {
-        match join_when_well(ctx_ref, link_ref, &node, block_ref).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(with_logs(link_ref, &node, error).await),
-        }
+        join_when_well(ctx_ref, link_ref, &node, block_ref).await
     })
     .await?;
     await_leader(&ctx, &link, spec.channel.as_str()).await?;
@@ -45,7 +42,7 @@ async fn join_when_well<P: CreatesChain>(
     block: &[u8],
 ) -> Result<(), StepError> {
     let (network, name) = (&ctx.env().network, node.name.as_str());
-    until(ctx, name, || async { network.healthy(link, node).await.map(Some) }).await?;
+    until_at(ctx, link, node, || async { network.healthy(link, node).await.map(Some) }).await?;
     let noted = ctx.note(format!("{name} is up"));
     let ((), joined) = futures::join!(noted, join(ctx, link, node, block));
     joined
@@ -58,15 +55,17 @@ async fn join<P: CreatesChain>(
     node: &PlannedNode,
     block: &[u8],
 ) -> Result<(), StepError> {
-    let (network, name) = (&ctx.env().network, node.name.as_str());
+    let network = &ctx.env().network;
     let channel = ctx.params().chain_spec().channel.as_str();
     if node.kind == NodeKind::Orderer {
-        let joined =
-            until(ctx, name, || async { network.orderer_join(link, node, channel, block).await.map(Some) });
+        let joined = until_at(ctx, link, node, || async {
+            network.orderer_join(link, node, channel, block).await.map(Some)
+        });
         return joined.await;
     }
-    until(ctx, name, || async { network.peer_join(link, node, block).await.map(Some) }).await?;
-    until(ctx, name, || async { Ok((network.height(link, node, channel).await? > 0).then_some(())) }).await
+    until_at(ctx, link, node, || async { network.peer_join(link, node, block).await.map(Some) }).await?;
+    until_at(ctx, link, node, || async { Ok((network.height(link, node, channel).await? > 0).then_some(())) })
+        .await
 }
 
 async fn open_chain<P: CreatesChain>(ctx: &Context<P>, spec: &ChainSpec) -> Result<(), StepError> {

@@ -6,7 +6,7 @@ use fabric::error::ErrorKind;
 use workflow::{Context, Operation, StepError};
 
 use crate::network::ChainLink;
-use crate::operations::{for_each_node, side_by_side, until, with_logs};
+use crate::operations::{for_each_node, side_by_side, until, until_at, with_logs};
 use crate::services::Services;
 use crate::topology::PlannedNode;
 
@@ -50,15 +50,12 @@ async fn height_of<P: Operation<Env = Services>>(
     node: &PlannedNode,
     channel: &str,
 ) -> Result<Option<u64>, StepError> {
-    let height = until(ctx, node.name.as_str(), || async {
+    until_at(ctx, link, node, || async {
         match ctx.env().network.height(link, node, channel).await {
             Ok(height) => Ok(Some(Some(height))),
             Err(error) if error.kind() == ErrorKind::ChannelUnknown => Ok(Some(None)),
             Err(error) => Err(error),
         }
-    });
-    match height.await {
-        Ok(height) => Ok(height),
-        Err(error) => Err(with_logs(link, node, error).await),
-    }
+    })
+    .await
 }

@@ -16,7 +16,9 @@ use super::{
 };
 use crate::network::{ChainLink, DefinitionSpec};
 use crate::operations::chain_create::node_error;
-use crate::operations::{for_each_node, left_behind, link, side_by_side, step_error, until, with_logs};
+use crate::operations::{
+    for_each_node, left_behind, link, side_by_side, step_error, until, until_at, with_logs,
+};
 use crate::topology::PlannedNode;
 
 /// How long approvals that are too few may still become more by being seen. They were made by operations that ended
@@ -128,13 +130,10 @@ pub(in crate::operations) async fn commit_definition<P: DeploysChaincode>(
         }
     };
     // Right after the chain was made the peers of one organization may not have found those of the others yet.
-    let done = until(&ctx, peer.name.as_str(), || async {
+    until_at(&ctx, &link, peer, || async {
         services.network.commit(&link, peer, spec.channel.as_str(), &wanted, &msp_ids).await.map(Some)
-    });
-    match done.await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(with_logs(&link, peer, error).await),
-    }
+    })
+    .await
 }
 
 /// Who has approved, as soon as they are enough: all where this operation approves for all, else the majority that the

@@ -5,7 +5,6 @@ use std::time::Duration;
 use agents::NodeRef;
 use domain::chaincode::DeploySpec;
 use domain::name::{ChannelName, OrganizationName};
-use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::error::{ErrorKind, FabricError};
 use workflow::StepError;
@@ -31,7 +30,7 @@ pub(super) struct Member {
 impl Member {
     /// Its chaincode container on the host.
     pub(super) fn place(&self, link: &ChainLink) -> NodeRef {
-        NodeRef::new(&link.installation, link.plan.chain.as_str(), &self.server)
+        link.place(&self.server)
     }
 }
 
@@ -59,10 +58,7 @@ pub(super) async fn members(
     let channel = channel.ok_or_else(|| step_error(Error::not_found_as(Code::ChannelUnknown)))?;
     let mut members = possible_members(link, spec, sequence);
     members.retain(|member| channel.organizations.contains(&member.organization));
-    let takes_part = |peer: &&PlannedNode| {
-        peer.organization.as_ref().is_some_and(|owner| channel.organizations.contains(owner))
-    };
-    let peers: Vec<&PlannedNode> = link.plan.of_kind(NodeKind::Peer).filter(takes_part).collect();
+    let peers: Vec<&PlannedNode> = link.plan.peers_among(&channel.organizations).collect();
     let serve = serving(services.network.as_ref(), link, &spec.channel, &peers).await;
     for (peer, _) in peers.iter().zip(serve).filter(|(_, serves)| *serves) {
         let owner = peer.organization.as_ref();

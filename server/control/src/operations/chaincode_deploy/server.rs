@@ -35,7 +35,7 @@ const PIDS_MAX: u32 = 256;
 
 /// Makes the containers run. Whether they stay up is looked at after the packages are installed, for that takes its time
 /// as well.
-pub(in crate::operations) async fn start_chaincode<P: DeploysChaincode>(
+pub(super) async fn start_chaincode<P: DeploysChaincode>(
     ctx: Context<P>,
 ) -> Result<ServersStarted, StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
@@ -175,9 +175,7 @@ fn server_spec(
 
 /// Removes the containers of this sequence, unless the definition was committed: then they serve it. Those that an
 /// operation before began stay as it made them.
-pub(in crate::operations) async fn remove_chaincode<P: DeploysChaincode>(
-    ctx: Context<P>,
-) -> Result<(), StepError> {
+pub(super) async fn remove_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let spec = ctx.params().deploy_spec();
     let Some(resolved) = ctx.try_output::<ImageResolved>()? else { return Ok(()) };
     if in_force(ctx.env(), spec, resolved.sequence).await? {
@@ -212,7 +210,7 @@ async fn put_back<P: DeploysChaincode>(
         let Err(error) = made else { continue };
         // Nothing brings it back; what runs on the other image must not stand for it.
         let why = given_up(error)?;
-        remove(link, &NodeRef::new(&link.installation, link.plan.chain.as_str(), &server)).await?;
+        remove(link, &link.place(&server)).await?;
         ctx.note(format!("{server} cannot be brought back: {why}; {INSTALL_AGAIN}")).await;
     }
     Ok(())

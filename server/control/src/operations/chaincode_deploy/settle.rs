@@ -46,7 +46,7 @@ impl Started {
 
     /// The container on the host.
     fn place(&self, link: &ChainLink) -> NodeRef {
-        NodeRef::new(&link.installation, link.plan.chain.as_str(), &self.server)
+        link.place(&self.server)
     }
 }
 
@@ -71,9 +71,7 @@ impl StepOutput for PerhapsStarted {
 
 /// Looks, before anybody approves, whether the containers stay up; what was done since they were started counts as
 /// waiting.
-pub(in crate::operations) async fn await_chaincode<P: DeploysChaincode>(
-    ctx: Context<P>,
-) -> Result<(), StepError> {
+pub(super) async fn await_chaincode<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
     let lasts_ms = if ctx.params().looks_again() { FIRST_MS } else { SETTLE_MS };
     let started = brought_back(&ctx, &link, ctx.output::<ServersStarted>()?).await?;
@@ -108,9 +106,7 @@ async fn brought_back<P: DeploysChaincode>(
 }
 
 /// Makes the containers run and waits until they stay up, which was one step in version 1 of the plans.
-pub(in crate::operations) async fn start_and_await<P: DeploysChaincode>(
-    ctx: Context<P>,
-) -> Result<(), StepError> {
+pub(super) async fn start_and_await<P: DeploysChaincode>(ctx: Context<P>) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().deploy_spec().chain).await.map_err(step_error)?;
     let started = start_servers(&ctx, &link).await?;
     await_started(&ctx, &link, started, SETTLE_MS).await

@@ -7,7 +7,7 @@ use prost::Message;
 use super::{ConsenterFacts, VerifyError, value};
 use crate::{
     material::chain,
-    proto::channel::{ConfigGroup, FabricMspConfig, MspConfig, Orderers},
+    proto::channel::{ConfigGroup, FabricMspConfig, MspConfig, Orderers, etcdraft::Consenter},
 };
 
 /// An organization as the channel knows it.
@@ -20,14 +20,6 @@ pub(super) struct Member {
     authorities: Vec<String>,
     /// PEM.
     tls_authorities: Vec<String>,
-}
-
-/// One consenter as the configuration lists it.
-pub(super) struct Seat {
-    pub(super) host: String,
-    pub(super) port: u32,
-    pub(super) client_tls_cert: Vec<u8>,
-    pub(super) server_tls_cert: Vec<u8>,
 }
 
 /// The half of a membership that signs. It has no place in a channel, where everybody would read the key.
@@ -96,8 +88,9 @@ pub(super) fn same_in_both(orderers: &[Member], applications: &[Member]) -> Resu
     Ok(())
 }
 
-/// At least one consenter; each has certificates that no other one has, issued by one of the ordering organizations.
-pub(super) fn consenters(seats: Vec<Seat>, orderers: &[Member]) -> Option<Vec<ConsenterFacts>> {
+/// At least one consenter; each has certificates that no other one has, issued by one of the ordering organizations. Both
+/// ways to agree list the same of them, which is all that a consenter of Raft is.
+pub(super) fn consenters(seats: Vec<Consenter>, orderers: &[Member]) -> Option<Vec<ConsenterFacts>> {
     let authorities: Vec<&str> =
         orderers.iter().flat_map(|member| &member.tls_authorities).map(String::as_str).collect();
     let mut certificates = BTreeSet::new();

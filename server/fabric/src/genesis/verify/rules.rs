@@ -114,13 +114,15 @@ pub(super) fn are_bft_options(options: &smartbft::Options) -> bool {
     else {
         return false;
     };
-    let is_rotating = options.leader_rotation == i32::from(smartbft::Rotation::On);
+    let stays = matches!(
+        smartbft::Rotation::try_from(options.leader_rotation),
+        Ok(smartbft::Rotation::Unspecified | smartbft::Rotation::Off)
+    );
     let counts =
         [options.request_batch_max_count, options.request_batch_max_bytes, options.leader_heartbeat_count];
     (forward <= complain && complain <= remove && resend <= change)
         && !counts.contains(&0)
-        && smartbft::Rotation::try_from(options.leader_rotation).is_ok()
-        && !is_rotating
+        && stays
         && options.decisions_per_leader == 0
 }
 

@@ -106,7 +106,6 @@ async fn a_full_list_refuses_and_forgets_nobody() {
 async fn an_approved_image_that_is_gone_can_be_pulled_and_another_content_is_not_it() {
     let bed = Bed::new().await;
     let host = bed.host().await;
-    let operator = caller(Role::Operator);
     let gone = ApprovedImage {
         id: "sha256:gone".to_owned(),
         reference: OFFERED.to_owned(),
@@ -116,18 +115,9 @@ async fn an_approved_image_that_is_gone_can_be_pulled_and_another_content_is_not
     bed.plane.services.keep_approved(&host.id, &[gone]).await.unwrap();
     bed.local.offer_image(OFFERED);
     assert_eq!(shown(&bed, &host, OFFERED).await, Some(ImageState::Missing));
-    let id = bed.plane.host_prepare(&operator, &host.id, Some(OFFERED.to_owned())).await.unwrap();
-    let pulled = async {
-        loop {
-            let state = bed.plane.operation_read(&operator, &id).await.unwrap().summary.state;
-            if state.is_at_rest() {
-                return state;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    };
-    let state = tokio::time::timeout(std::time::Duration::from_secs(20), pulled).await.unwrap();
-    assert_eq!(state, OperationState::Done);
+    let id =
+        bed.plane.host_prepare(&caller(Role::Operator), &host.id, Some(OFFERED.to_owned())).await.unwrap();
+    assert_eq!(bed.settled(&id).await.summary.state, OperationState::Done);
     // What the registry has by now is not what was approved.
     assert!(matches!(shown(&bed, &host, OFFERED).await, Some(ImageState::Replaced { .. })));
     assert_eq!(approve(&bed, &host, Role::Operator, OFFERED).await, Ok(()));
