@@ -1,7 +1,5 @@
 //! What the objects of nodes and chains must be, whatever the specification.
 
-use std::collections::BTreeMap;
-
 use domain::host::RegistryCredentials;
 use domain::host::cluster::{ClusterExposure, ClusterSettings, ClusterStorage, Toleration};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
