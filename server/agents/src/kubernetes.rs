@@ -5,5 +5,7 @@
 //! an object without our labels, or take a manifest from outside.
 
 mod endpoint;
+mod manifest;
+mod names;
 
 pub use self::endpoint::{KubernetesEndpoint, KubernetesOptions};

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod image;
 pub mod kubernetes;
+mod labels;
 mod node;
 mod observe;
 pub mod simulated;

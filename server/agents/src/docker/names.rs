@@ -5,34 +5,12 @@
 
 use std::collections::HashMap;
 
+pub(crate) use crate::labels::{
+    CHAIN, CHAIN_NETWORK, CHAINCODE_NETWORK, CONFIG, DATA, FINGERPRINT, INSTALLATION, KEEPS_DATA, KIND, NODE,
+    OPERATION, PURPOSE,
+};
 use crate::node::{check_installation, check_name};
 use crate::{NodeRef, ObjectLabels};
-
-/// Which portal an object belongs to.
-pub(crate) const INSTALLATION: &str = "heddle.installation";
-/// Which chain.
-pub(crate) const CHAIN: &str = "heddle.chain";
-/// Which node; absent on what a chain's nodes share.
-pub(crate) const NODE: &str = "heddle.node";
-/// Which operation made it.
-pub(crate) const OPERATION: &str = "heddle.operation";
-/// What kind of node.
-pub(crate) const KIND: &str = "heddle.kind";
-/// Fingerprint of the specification.
-pub(crate) const FINGERPRINT: &str = "heddle.fingerprint";
-/// What an object is for: `data`, `config`, `chain`, `chaincode`.
-pub(crate) const PURPOSE: &str = "heddle.purpose";
-/// `true` on the container and the configuration volume of a node that keeps data.
-pub(crate) const KEEPS_DATA: &str = "heddle.keeps-data";
-
-/// Purpose of the volume that a node's data is in.
-pub(crate) const DATA: &str = "data";
-/// Purpose of the volume that a node's files are in.
-pub(crate) const CONFIG: &str = "config";
-/// Purpose of the chain's own network.
-pub(crate) const CHAIN_NETWORK: &str = "chain";
-/// Purpose of the network for chaincode.
-pub(crate) const CHAINCODE_NETWORK: &str = "chaincode";
 
 /// Name of a node's container.
 pub(crate) fn container(node: &NodeRef) -> String {
