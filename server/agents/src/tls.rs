@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
-use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -67,10 +67,23 @@ fn certificates(
     }
 }
 
+/// The host showed another certificate than the one that is pinned for it.
+#[derive(Debug, thiserror::Error)]
+#[error("the host shows the certificate {}", hex::encode(.seen))]
+pub(crate) struct Unpinned {
+    /// SHA-256 of what it showed.
+    pub(crate) seen: [u8; 32],
+}
+
 /// Reads a handshake that failed: which side did not like the other, or was it no TLS at all?
 pub(crate) fn handshake_failure(error: &io::Error) -> ProbeFailure {
     if let Some(refused) = refused_certificate(error) {
         return refused;
+    }
+    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = rustls_error(error)
+        && let Some(unpinned) = other.0.downcast_ref::<Unpinned>()
+    {
+        return ProbeFailure::at(ProbeStage::Tls, Remedy::CheckFingerprint, unpinned.to_string());
     }
     let remedy = match rustls_error(error) {
         Some(rustls::Error::InvalidCertificate(_)) => Remedy::CheckAuthority,
