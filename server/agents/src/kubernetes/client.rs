@@ -11,6 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::Body;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::BoxError;
 
@@ -19,8 +20,9 @@ use super::dial::Connector;
 use super::endpoint::{KubernetesEndpoint, KubernetesOptions};
 use super::failure::cause;
 use super::way::Way;
-use crate::address::Allowed;
-use crate::{ProbeFailure, tls};
+use crate::address::{self, Allowed};
+use crate::dial::{UnderWay, connect_any};
+use crate::{ProbeFailure, ProbeStage, Remedy, tls};
 
 /// A connection that nobody uses is closed after this time.
 const IDLE_MAX: Duration = Duration::from_secs(20);
@@ -58,6 +60,17 @@ impl Client {
         };
         let way = Arc::new(way);
         Ok(Self { kube: kube_client(Arc::clone(&way)), options, in_cluster, way })
+    }
+
+    /// Opens a plain connection to a Service, by its name inside of the cluster. Only for a portal that runs there: the
+    /// name is ours, and its address is one of the cluster's own.
+    pub(super) async fn dial(&self, service: &str, port: u16) -> Result<TcpStream, ProbeFailure> {
+        if !self.in_cluster {
+            let message = format!("{service} is a name inside of the cluster only");
+            return Err(ProbeFailure::at(ProbeStage::Address, Remedy::RunInCluster, message));
+        }
+        let found = address::resolve(service, port, &Allowed::default()).await?;
+        connect_any(&found, &UnderWay::default()).await
     }
 }
 
