@@ -288,6 +288,9 @@ mod tests {
         check(ProbeStage::Tcp, Remedy::StartEngine, true);
         check(ProbeStage::Tls, Remedy::CheckAuthority, false);
         check(ProbeStage::Engine, Remedy::InspectEngine, true);
+        check(ProbeStage::Permission, Remedy::GrantPermissions, false);
+        check(ProbeStage::Storage, Remedy::ChooseStorage, false);
+        check(ProbeStage::Capacity, Remedy::ProvideMachines, false);
         for stage in [ProbeStage::Address, ProbeStage::Tcp, ProbeStage::Tls, ProbeStage::ApiVersion] {
             let late = ProbeFailure::late(stage, Remedy::InspectEngine, "seen");
             assert!(AgentError::from(late).is_retryable(), "{stage:?}");

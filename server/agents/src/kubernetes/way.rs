@@ -116,8 +116,7 @@ impl Bearer {
     pub(super) fn remedy(&self) -> Remedy {
         match self {
             Self::None => Remedy::CheckClientCertificate,
-            Self::Fixed(_) => Remedy::RenewToken,
-            Self::File { .. } => Remedy::RunInCluster,
+            Self::Fixed(_) | Self::File { .. } => Remedy::RenewToken,
         }
     }
 }
