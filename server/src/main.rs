@@ -23,6 +23,10 @@ mod tls;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What no level brings into the log: the cluster library writes whole answers there that it cannot read, and they may
+/// hold secrets.
+const NEVER_LOGGED: &str = "kube_client::client=error";
+
 fn main() -> ExitCode {
     let read = match config::read::read(std::env::args_os().collect()) {
         Ok(read) => read,
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
         return if shown.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let config = Arc::new(read.config);
-    match tracing_subscriber::EnvFilter::try_new(&config.log) {
+    match tracing_subscriber::EnvFilter::try_new(format!("{},{NEVER_LOGGED}", config.log)) {
         Ok(filter) => tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init(),
         Err(error) => return refuse(&error),
     }

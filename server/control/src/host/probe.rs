@@ -12,14 +12,20 @@ use crate::caller::Caller;
 use crate::policy::{self, Resource};
 
 /// Every stage, in order.
-const STAGES: [ProbeStage; 6] = [
+const STAGES: [ProbeStage; 9] = [
     ProbeStage::Address,
     ProbeStage::Tcp,
     ProbeStage::Tls,
     ProbeStage::Authentication,
     ProbeStage::ApiVersion,
     ProbeStage::Engine,
+    ProbeStage::Permission,
+    ProbeStage::Storage,
+    ProbeStage::Capacity,
 ];
+
+/// How many of them a container engine has.
+const ENGINE_STAGES: usize = 6;
 
 impl ControlPlane {
     /// Tests a connection and names the stage that fails. Nothing is saved.
@@ -70,7 +76,10 @@ impl ControlPlane {
 
 fn view(probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
     match probed {
-        Ok(facts) => ProbeView { passed: STAGES.to_vec(), failed: None, facts: Some(facts_view(&facts)) },
+        Ok(facts) => {
+            let passed = STAGES.into_iter().take(ENGINE_STAGES).collect();
+            ProbeView { passed, failed: None, facts: Some(facts_view(&facts)) }
+        }
         Err(failure) => failed_at(stage_of(failure.stage), probe_error(&failure)),
     }
 }
@@ -109,6 +118,9 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
         AgentStage::Authentication => ProbeStage::Authentication,
         AgentStage::ApiVersion => ProbeStage::ApiVersion,
         AgentStage::Engine => ProbeStage::Engine,
+        AgentStage::Permission => ProbeStage::Permission,
+        AgentStage::Storage => ProbeStage::Storage,
+        AgentStage::Capacity => ProbeStage::Capacity,
     }
 }
 
@@ -126,6 +138,12 @@ pub(crate) fn probe_error(failure: &ProbeFailure) -> Error {
         Remedy::CheckClientCertificate => (Code::HostAuthentication, "certificate_pem"),
         Remedy::UpgradeEngine => (Code::HostApiVersion, "address"),
         Remedy::InspectEngine => (Code::HostEngine, "address"),
+        Remedy::CheckFingerprint => (Code::HostFingerprint, "pinned"),
+        Remedy::RenewToken => (Code::HostToken, "token"),
+        Remedy::RunInCluster => (Code::HostNotInCluster, "server"),
+        Remedy::GrantPermissions => (Code::HostPermissions, "namespace_prefix"),
+        Remedy::ChooseStorage => (Code::HostStorage, "storage_class"),
+        Remedy::ProvideMachines => (Code::HostMachines, "node_selector"),
     };
     Error::unavailable(code).with("why", &failure.message).on(field)
 }
@@ -162,5 +180,10 @@ mod tests {
         );
         check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::HostApiVersion, "address");
         check(S::Engine, Remedy::InspectEngine, 5, Code::HostEngine, "address");
+        check(S::Tls, Remedy::CheckFingerprint, 2, Code::HostFingerprint, "pinned");
+        check(S::Authentication, Remedy::RenewToken, 3, Code::HostToken, "token");
+        check(S::Permission, Remedy::GrantPermissions, 6, Code::HostPermissions, "namespace_prefix");
+        check(S::Storage, Remedy::ChooseStorage, 7, Code::HostStorage, "storage_class");
+        check(S::Capacity, Remedy::ProvideMachines, 8, Code::HostMachines, "node_selector");
     }
 }

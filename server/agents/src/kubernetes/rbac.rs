@@ -1,0 +1,218 @@
+//! What the portal does in a cluster, as the permissions that it needs: one table for asking and for granting.
+//!
+//! Namespaces come and go with chains, so the permissions are those of a ClusterRole. Nothing is asked for that no verb of
+//! the agent uses, and above all no permission over roles: the account cannot give itself more.
+
+use std::fmt;
+
+use domain::host::cluster::{ClusterSettings, ClusterStorage};
+
+/// Read, one by one and as a whole.
+const READ: &[&str] = &["get", "list"];
+/// Read, and hear of changes.
+const FOLLOW: &[&str] = &["get", "list", "watch"];
+/// Make, change by server-side apply, and remove.
+const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
+/// The same, and hear of changes.
+const MANAGE_AND_FOLLOW: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+
+/// What is done with one kind of object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// API group; empty: the core one.
+    pub group: &'static str,
+    /// `pods`, or with a subresource `pods/log`.
+    pub resource: &'static str,
+    pub verbs: &'static [&'static str],
+    pub when: When,
+}
+
+/// Who needs a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Always,
+    /// Only where volumes are made by the portal itself: NFS and folders of a machine.
+    OwnVolumes,
+    /// It is done without where it is missing.
+    Optional,
+}
+
+const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Rule {
+    Rule { group, resource, verbs, when: When::Always }
+}
+
+/// Every rule, in the order of the manifest.
+const RULES: [Rule; 21] = [
+    rule("", "namespaces", MANAGE_AND_FOLLOW),
+    rule("", "serviceaccounts", MANAGE),
+    rule("", "secrets", MANAGE),
+    rule("", "configmaps", MANAGE),
+    rule("", "services", MANAGE_AND_FOLLOW),
+    rule("", "persistentvolumeclaims", MANAGE_AND_FOLLOW),
+    Rule { group: "", resource: "persistentvolumes", verbs: MANAGE, when: When::OwnVolumes },
+    rule("", "pods", MANAGE_AND_FOLLOW),
+    rule("", "pods/log", &["get"]),
+    // Newer clusters ask for `create` even where a port-forward begins with GET, as one by WebSocket does.
+    rule("", "pods/portforward", &["get", "create"]),
+    rule("", "events", FOLLOW),
+    rule("", "nodes", FOLLOW),
+    rule("", "resourcequotas", READ),
+    rule("apps", "statefulsets", MANAGE_AND_FOLLOW),
+    rule("apps", "deployments", MANAGE_AND_FOLLOW),
+    rule("apps", "replicasets", READ),
+    rule("networking.k8s.io", "networkpolicies", MANAGE),
+    rule("policy", "poddisruptionbudgets", MANAGE),
+    rule("storage.k8s.io", "storageclasses", READ),
+    Rule { group: "metrics.k8s.io", resource: "pods", verbs: READ, when: When::Optional },
+    Rule { group: "metrics.k8s.io", resource: "nodes", verbs: READ, when: When::Optional },
+];
+
+/// The rules that a cluster with these settings needs.
+pub fn rules(settings: &ClusterSettings) -> impl Iterator<Item = Rule> + use<> {
+    let own_volumes = !matches!(settings.storage, ClusterStorage::Class { .. });
+    RULES.into_iter().filter(move |rule| rule.when != When::OwnVolumes || own_volumes)
+}
+
+/// One verb on one kind of object: what a cluster is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission {
+    pub group: &'static str,
+    pub resource: &'static str,
+    /// Empty: the object itself.
+    pub subresource: &'static str,
+    pub verb: &'static str,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.subresource.is_empty() {
+            write!(f, "/{}", self.subresource)?;
+        }
+        if self.group.is_empty() { Ok(()) } else { write!(f, " ({})", self.group) }
+    }
+}
+
+/// Every permission without which something fails.
+pub fn permissions(settings: &ClusterSettings) -> Vec<Permission> {
+    let each = |rule: Rule| {
+        let (resource, subresource) = rule.resource.split_once('/').unwrap_or((rule.resource, ""));
+        rule.verbs.iter().map(move |&verb| Permission { group: rule.group, resource, subresource, verb })
+    };
+    rules(settings).filter(|rule| rule.when != When::Optional).flat_map(each).collect()
+}
+
+/// YAML of all that gives an account these permissions: a namespace with the account and its token, and a role that is
+/// bound to it. For a person to read, to copy and to apply.
+pub fn manifest(settings: &ClusterSettings) -> String {
+    let name = format!("{}-portal", settings.namespace_prefix);
+    let mut rows = String::new();
+    for rule in rules(settings) {
+        rows.push_str(&format!(
+            "  - apiGroups: [\"{}\"]\n    resources: [\"{}\"]\n    verbs: [\"{}\"]\n",
+            rule.group,
+            rule.resource,
+            rule.verbs.join("\", \""),
+        ));
+    }
+    format!(
+        "# Once this is applied, the token is printed by:
+#   kubectl -n {name} get secret portal-token -o jsonpath='{{.data.token}}' | base64 -d
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {name}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: portal
+  namespace: {name}
+automountServiceAccountToken: false
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: portal-token
+  namespace: {name}
+  annotations:
+    kubernetes.io/service-account.name: portal
+type: kubernetes.io/service-account-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {name}
+rules:
+{rows}---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {name}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {name}
+subjects:
+  - kind: ServiceAccount
+    name: portal
+    namespace: {name}
+"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::rbac::v1::ClusterRole;
+
+    use super::*;
+
+    fn nfs() -> ClusterSettings {
+        let storage = ClusterStorage::Nfs { server: "nfs.example".to_owned(), path: "/exports".to_owned() };
+        ClusterSettings { storage, ..ClusterSettings::default() }
+    }
+
+    #[test]
+    fn the_manifest_is_the_one_that_was_looked_at() {
+        assert_eq!(manifest(&ClusterSettings::default()), include_str!("rbac/class.yaml"));
+        assert_eq!(manifest(&nfs()), include_str!("rbac/nfs.yaml"));
+    }
+
+    #[test]
+    fn what_is_granted_is_what_is_asked_for() {
+        for settings in [ClusterSettings::default(), nfs()] {
+            let text = manifest(&settings);
+            let role = text.split("---\n").find(|part| part.contains("kind: ClusterRole\n")).unwrap();
+            let role: ClusterRole = serde_saphyr::from_str(role).unwrap();
+            let granted: Vec<String> = role
+                .rules
+                .unwrap_or_default()
+                .into_iter()
+                .flat_map(|rule| {
+                    let resource = rule.resources.unwrap_or_default().join(" ");
+                    let group = rule.api_groups.unwrap_or_default().join(" ");
+                    rule.verbs.into_iter().map(move |verb| format!("{verb} {group} {resource}"))
+                })
+                .collect();
+            for one in permissions(&settings) {
+                let subresource = if one.subresource.is_empty() { "" } else { "/" };
+                let resource = format!("{}{subresource}{}", one.resource, one.subresource);
+                let wanted = format!("{} {} {resource}", one.verb, one.group);
+                assert!(granted.contains(&wanted), "{wanted}");
+            }
+            assert!(!text.contains("rbac.authorization.k8s.io\"") && !text.contains('*'));
+        }
+    }
+
+    #[test]
+    fn volumes_of_our_own_are_only_asked_for_where_they_are_made() {
+        let asks = |settings: &ClusterSettings| {
+            permissions(settings).iter().any(|one| one.resource == "persistentvolumes")
+        };
+        assert!(!asks(&ClusterSettings::default()) && asks(&nfs()));
+        let all = permissions(&nfs());
+        assert!(all.iter().all(|one| one.group != "metrics.k8s.io"));
+        assert!(all.iter().any(|one| one.to_string() == "create pods/portforward"));
+        assert!(all.iter().any(|one| one.to_string() == "patch statefulsets (apps)"));
+    }
+}
