@@ -15,6 +15,8 @@ use crate::{AgentError, NodeRef};
 
 /// Under this name the cluster remembers which fields are ours.
 const MANAGER: &str = "heddle";
+/// So often an object is applied when somebody else changes it at the same moment.
+const TRIES: u32 = 3;
 
 /// Whose an object has to be.
 #[derive(Debug, Clone, Copy)]
@@ -70,15 +72,23 @@ pub(super) async fn apply<K: Object + Serialize>(
 ) -> Result<K, AgentError> {
     let name = wanted.meta().name.clone().unwrap_or_default();
     let what = called::<K>(&name);
-    let mut wanted = wanted.clone();
-    let mut how = PatchParams::apply(MANAGER);
-    if let Some(found) = find(api, &name, owner).await? {
-        going(&found)?;
-        // With the identity of what was proven, nothing else can be meant.
-        wanted.meta_mut().uid = found.meta().uid.clone();
-        how = how.force();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut wanted = wanted.clone();
+        let mut how = PatchParams::apply(MANAGER);
+        if let Some(found) = find(api, &name, owner).await? {
+            going(&found)?;
+            // With the identity of what was proven, nothing else can be meant.
+            wanted.meta_mut().uid.clone_from(&found.meta().uid);
+            how = how.force();
+        }
+        match within(&what, api.patch(&name, &how, &Patch::Apply(&wanted))).await {
+            // Somebody was there at the same moment: whose is it now?
+            Err(AgentError::Conflict(_)) if tries < TRIES => {}
+            ended => return ended,
+        }
     }
-    within(&what, api.patch(&name, &how, &Patch::Apply(&wanted))).await
 }
 
 /// Makes an object that is never changed afterwards; one of ours that is there is taken as it is.
