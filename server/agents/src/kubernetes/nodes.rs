@@ -45,11 +45,7 @@ pub(super) async fn ensure(cluster: &Cluster, spec: &NodeSpec) -> Result<NodeSta
     let found = status::find(cluster, &node).await?;
     data::check(cluster, spec, found.as_ref()).await?;
     match &found {
-        Some(found) if is_as_specified(found, spec) => {
-            if found.replicas == 0 {
-                put(cluster, spec, &image).await?;
-            }
-        }
+        Some(found) if is_as_specified(found, spec) => adopt(cluster, spec, &image, found).await?,
         Some(found) => {
             end(cluster, &node, found, REPLACE_GRACE).await?;
             if found.kind != kind_of(spec) {
@@ -71,6 +67,31 @@ fn is_as_specified(found: &Controller, spec: &NodeSpec) -> bool {
 
 fn kind_of(spec: &NodeSpec) -> ControllerKind {
     if spec.data_path.is_some() { ControllerKind::StatefulSet } else { ControllerKind::Deployment }
+}
+
+/// Takes a node as it is. One that does not run gets anew what somebody may have taken away from it, and a pod that
+/// cannot start is replaced: a machine that waits before it tries again would make every retry here a failure.
+async fn adopt(
+    cluster: &Cluster,
+    spec: &NodeSpec,
+    image: &str,
+    found: &Controller,
+) -> Result<(), AgentError> {
+    let node = spec.node_ref();
+    let all = pods::of_node(cluster, &node).await?;
+    let pod = pods::current(&all);
+    if found.replicas > 0 && pod.is_some_and(pods::is_running) {
+        return Ok(());
+    }
+    put(cluster, spec, image).await?;
+    if let Some(pod) = pod
+        && matches!(reasons::progress(pod, &spec.image), Progress::Failed(_))
+    {
+        let api: Api<Pod> = cluster.within(&cluster.namespace_of(&node));
+        let how = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
+        request::delete(&api, pod, how).await?;
+    }
+    Ok(())
 }
 
 /// Puts all objects of a node on the cluster, those first that somebody else may stand against.
