@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::host::cluster::ClusterStorage;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -11,13 +12,17 @@ use kube::runtime::watcher::{Config, Event, watcher};
 
 use super::apply::Owner;
 use super::cluster::Cluster;
-use super::{manifest, pods, reasons, request};
+use super::{images, manifest, pods, reasons, request, space};
 use crate::{AgentError, NodeSpec, SpaceSpec};
 
 /// A pod of an earlier try is gone by then.
 const GONE_MAX: Duration = Duration::from_secs(30);
 /// A folder is made by then, the pull of the image included.
 const FOLDER_MAX: Duration = Duration::from_secs(300);
+/// So many images are tried for one that can remove a folder.
+const REMOVERS_MAX: usize = 6;
+/// The operation of pods that remove folders: the verbs that do are told none.
+const REMOVAL: &str = "removal";
 
 /// Runs a pod until a look at it comes to a result; the pod is removed afterwards.
 pub(super) async fn run<T: Send>(
@@ -104,6 +109,57 @@ pub(super) async fn make_folder(cluster: &Cluster, spec: &NodeSpec, image: &str)
     ended.await?
 }
 
+/// Removes the folder of a node's data, or those of a whole chain, where no storage class does. A folder that stayed
+/// would be found by the next node of that name. False when none of the images that the cluster knows can remove one.
+pub(super) async fn remove_folder(
+    cluster: &Cluster,
+    installation: &str,
+    chain: &str,
+    node: Option<&str>,
+) -> Result<bool, AgentError> {
+    if matches!(cluster.options().settings.storage, ClusterStorage::Class { .. }) {
+        return Ok(true);
+    }
+    space::home(cluster, installation).await?;
+    let space = SpaceSpec {
+        installation: installation.to_owned(),
+        chain: chain.to_owned(),
+        operation: REMOVAL.to_owned(),
+    };
+    let act = manifest::Folder::Remove;
+    for image in images::runnable(cluster).await?.iter().take(REMOVERS_MAX) {
+        let Some(pod) = manifest::folder_pod(&space, node, act, image, cluster.options()) else {
+            return Ok(true);
+        };
+        if run(cluster, &pod, FOLDER_MAX, removed).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a pod has removed its folder, once that is known.
+fn removed(pod: &Pod) -> Option<bool> {
+    if let Some(end) = pods::last_end(pod) {
+        return Some(end.exit_code == 0);
+    }
+    let cannot = pods::is_over(pod) || matches!(reasons::progress(pod, ""), reasons::Progress::Failed(_));
+    cannot.then_some(false)
+}
+
+/// Says that folders are left, and where.
+pub(super) fn left_folder(cluster: &Cluster, of: &str) -> AgentError {
+    let below = match &cluster.options().settings.storage {
+        ClusterStorage::Class { .. } => String::new(),
+        ClusterStorage::Nfs { server, path } => format!("{server}:{path}"),
+        ClusterStorage::NodeLocal { kube_node, path } => format!("{path} of {kube_node}"),
+    };
+    AgentError::Refused(format!(
+        "everything is removed but the folder {of} below {below}: no image on the cluster has the program rm. \
+         Remove it by hand and try again"
+    ))
+}
+
 /// Removes what errands for a chain have left.
 pub(super) async fn sweep(cluster: &Cluster, installation: &str, chain: &str) -> Result<(), AgentError> {
     let api: Api<Pod> = cluster.within(&cluster.home(installation));
@@ -114,4 +170,25 @@ pub(super) async fn sweep(cluster: &Cluster, installation: &str, chain: &str) ->
         request::gone(&api, &pod, GONE_MAX).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::pods::tests::{in_state, pod};
+    use super::*;
+
+    #[test]
+    fn a_folder_is_removed_when_its_program_ends_well() {
+        let ended = |code: i32, reason: &str| {
+            let state = json!({"terminated": {"exitCode": code, "reason": reason}});
+            removed(&pod("a", in_state("c1", 0, state, json!({}))))
+        };
+        assert_eq!(ended(0, "Completed"), Some(true));
+        assert_eq!(ended(1, "Error"), Some(false));
+        assert_eq!(ended(128, "StartError"), Some(false));
+        assert_eq!(removed(&pod("a", json!({"phase": "Pending"}))), None);
+        assert_eq!(removed(&pod("a", json!({"phase": "Failed", "reason": "DeadlineExceeded"}))), Some(false));
+    }
 }

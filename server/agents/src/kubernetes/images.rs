@@ -62,6 +62,13 @@ pub(super) async fn require(cluster: &Cluster, reference: &str) -> Result<String
     Ok(find(cluster, reference).await?.ok_or_else(missing)?.runs(cluster.options()))
 }
 
+/// What pods can run of all that is known, those that a registry has first: they are on every machine's way.
+pub(super) async fn runnable(cluster: &Cluster) -> Result<Vec<String>, AgentError> {
+    let mut known = known::all(cluster).await?;
+    known.sort_by_key(Known::is_local);
+    Ok(known.iter().map(|known| known.runs(cluster.options())).collect())
+}
+
 /// Makes sure that an image can be run: one of the cluster's machines has it, or pulls it now.
 pub(super) async fn ensure(
     cluster: &Cluster,

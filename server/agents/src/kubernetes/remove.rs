@@ -8,7 +8,7 @@ use kube::api::DeleteParams;
 
 use super::apply::{self, Owner};
 use super::cluster::Cluster;
-use super::{data, names, nodes, request, status};
+use super::{data, errands, names, nodes, request, status};
 use crate::{AgentError, NodeRef, Removed};
 
 /// A node whose data stays has so long to end …
@@ -43,11 +43,17 @@ pub(super) async fn node(cluster: &Cluster, node: &NodeRef, keep_data: bool) -> 
     let volumes: Api<PersistentVolume> = cluster.everywhere();
     let volume = names::volume(&namespace, &node.node);
     let found = apply::find(&volumes, &volume, owner).await;
+    let mut is_cleared = true;
     if let Some(volume) = data::permitted(cluster, found)? {
+        let (installation, chain) = (&node.installation, &node.chain);
+        is_cleared = errands::remove_folder(cluster, installation, chain, Some(&node.node)).await?;
         request::delete(&volumes, &volume, DeleteParams::default()).await?;
         request::gone(&volumes, &volume, VOLUME_MAX).await?;
         removed.volumes.extend(volume.metadata.name);
     }
     removed.volumes.extend(nodes::remove_files(cluster, node, None).await?);
+    if !is_cleared {
+        return Err(errands::left_folder(cluster, &format!("{namespace}/{}", node.node)));
+    }
     Ok(removed)
 }

@@ -135,11 +135,14 @@ pub(super) async fn remove(
     for namespace in &namespaces {
         request::gone(&api, namespace, REMOVAL_MAX).await.map_err(|error| stuck(error, namespace))?;
     }
+    let is_cleared = scan.volumes(&claimed, &mut removed).await?;
     errands::sweep(cluster, installation, chain).await?;
-    scan.volumes(&claimed, &mut removed).await?;
     let left = scan.left().await?;
     if !left.is_empty() {
         return Err(AgentError::Engine { status: 0, message: format!("still there: {}", left.join(", ")) });
+    }
+    if !is_cleared {
+        return Err(errands::left_folder(cluster, &cluster.namespace(installation, chain)));
     }
     Ok(removed)
 }
@@ -233,10 +236,15 @@ impl Scan<'_> {
         Ok(claimed)
     }
 
-    /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back.
-    async fn volumes(&self, claimed: &[String], removed: &mut Removed) -> Result<(), AgentError> {
+    /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back. False
+    /// when the folders of our own ones are left.
+    async fn volumes(&self, claimed: &[String], removed: &mut Removed) -> Result<bool, AgentError> {
         let api: Api<PersistentVolume> = self.cluster.everywhere();
-        for volume in data::permitted(self.cluster, self.ours(&api).await)? {
+        let own = data::permitted(self.cluster, self.ours(&api).await)?;
+        // As long as there is a volume its folder may be there: an interrupted removal goes on from here.
+        let is_cleared = own.is_empty()
+            || errands::remove_folder(self.cluster, self.installation, self.chain, None).await?;
+        for volume in own {
             request::delete(&api, &volume, DeleteParams::default()).await?;
             request::gone(&api, &volume, VOLUMES_MAX).await?;
             removed.volumes.extend(volume.metadata.name);
@@ -250,7 +258,7 @@ impl Scan<'_> {
                 request::gone(&api, &volume, VOLUMES_MAX).await?;
             }
         }
-        Ok(())
+        Ok(is_cleared)
     }
 
     /// Whatever still carries the chain's labels, anywhere.
