@@ -129,7 +129,8 @@ pub(super) async fn remove(
         scan.refuse_strangers(&name).await?;
         claimed.extend(scan.collect(&name, &mut removed).await?);
     }
-    for namespace in &namespaces {
+    // One that goes already refuses to be told again.
+    for namespace in namespaces.iter().filter(|found| found.metadata.deletion_timestamp.is_none()) {
         request::delete(&api, namespace, DeleteParams::foreground()).await?;
     }
     for namespace in &namespaces {
