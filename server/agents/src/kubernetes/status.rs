@@ -133,7 +133,7 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     for service in services {
         seen.of(service.metadata.clone(), |parts| parts.services.push(service));
     }
-    let reach = cluster.options().client_address.parse().ok();
+    let reach: Option<IpAddr> = cluster.options().client_address.parse().ok();
     let mut all: Vec<NodeStatus> =
         seen.0.iter().filter_map(|(node, parts)| parts.status(node, reach)).collect();
     explain(cluster, &mut all, &seen).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use agents::{Agent, AgentError, NodeRef};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
@@ -32,8 +33,8 @@ async fn objects_of_others_with_our_names_are_left_alone() {
                 },
             },
         }));
-        let set: k8s_openapi::api::apps::v1::StatefulSet = set.unwrap();
-        let sets = Api::namespaced(bed.hands.clone(), &namespace);
+        let set: StatefulSet = set.unwrap();
+        let sets: Api<StatefulSet> = Api::namespaced(bed.hands.clone(), &namespace);
         sets.create(&PostParams::default(), &set).await.unwrap();
         conflict(bed.agent.ensure_node(&spec).await.map(drop));
         conflict(bed.agent.remove_node(&node, false).await.map(drop));
@@ -43,7 +44,7 @@ async fn objects_of_others_with_our_names_are_left_alone() {
         sets.delete("peer0", &DeleteParams::foreground()).await.unwrap();
 
         let services: Api<Service> = Api::namespaced(bed.hands.clone(), &namespace);
-        let service = serde_json::from_value(json!({
+        let service: Result<Service, _> = serde_json::from_value(json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": "peer1"},
             "spec": {"ports": [{"port": 1}], "selector": {"app": "theirs"}},
         }));
