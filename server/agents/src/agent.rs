@@ -39,7 +39,8 @@ pub trait Agent: Send + Sync {
     /// Tells about an image that is on the host, `None` when it is not; never pulls.
     async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, AgentError>;
 
-    /// Asks the registry of an image, by way of the host, whether it can be pulled from there. Nothing is pulled.
+    /// Asks the registry of an image, by way of the host, whether it can be pulled from there. Nothing is pulled on a
+    /// host that can ask without.
     ///
     /// # Errors
     /// [`AgentError::ImageMissing`] says why it cannot.
@@ -52,7 +53,8 @@ pub trait Agent: Send + Sync {
     /// Puts the images of an archive on the host. An archive is checked before it becomes one of this type.
     ///
     /// # Errors
-    /// [`AgentError::Conflict`] when the host has another image under a name of the archive.
+    /// [`AgentError::Conflict`] when the host has another image under a name of the archive, [`AgentError::Refused`] by
+    /// a host that gets images from registries alone.
     async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError>;
 
     /// Makes what the nodes of one chain share: a network of their own, and one without a way out for chaincode.
@@ -94,6 +96,9 @@ pub trait Agent: Send + Sync {
     ) -> Result<BoxStream<'static, Result<LogLine, AgentError>>, AgentError>;
 
     /// What a running node uses at this moment.
+    ///
+    /// # Errors
+    /// [`AgentError::Refused`] by a host that measures nothing, [`AgentError::NotFound`] before a first measure.
     async fn stats(&self, node: &NodeRef) -> Result<NodeStats, AgentError>;
 
     /// Opens a connection to a port of a node, published or not to users, as the kind of host allows.

@@ -6,6 +6,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::AgentError;
+
 /// Registry name under which images are only ever built; asking a registry for one is always a mistake.
 const LOCAL_REGISTRY: &str = "heddle.local/";
 
@@ -85,6 +87,27 @@ pub fn is_local_only_name(reference: &str) -> bool {
     reference.starts_with(LOCAL_REGISTRY) || reference.starts_with("sha256:")
 }
 
+/// The registry that a repository name leads to.
+pub(crate) fn registry_of(repository: &str) -> &str {
+    match repository.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => "docker.io",
+    }
+}
+
+/// A reference becomes a part of a path: it may hold only what references hold.
+pub(crate) fn check_reference(reference: &str) -> Result<(), AgentError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"./:@_-".contains(&byte);
+    let wrong = reference.is_empty()
+        || reference.len() > 500
+        || !reference.bytes().all(legal)
+        || reference.split('/').any(|part| part.is_empty() || part.starts_with(['.', '-']));
+    if wrong {
+        return Err(AgentError::Refused(format!("{reference:?} is not an image reference")));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +135,23 @@ mod tests {
         assert!(is_local_only_name("heddle.local/fabric-peer:2.5.0"));
         assert!(is_local_only_name("sha256:0123"));
         assert!(!is_local_only_name("hyperledger/fabric-peer:2.5"));
+    }
+
+    #[test]
+    fn references_that_would_leave_their_path_are_refused() {
+        for reference in ["", "a b", "../x", "a/../b", "a//b", "-x", "a?b", "a#b", "a%2f", "x/-y"] {
+            assert!(matches!(check_reference(reference), Err(AgentError::Refused(_))), "{reference}");
+        }
+        for reference in ["peer", "a/b:1.2_x", "r.example:5000/a/b@sha256:00ff", "sha256:00ff"] {
+            assert_eq!(check_reference(reference), Ok(()), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_registry_is_read_from_the_name() {
+        assert_eq!(registry_of("peer"), "docker.io");
+        assert_eq!(registry_of("hyperledger/fabric-peer"), "docker.io");
+        assert_eq!(registry_of("r.example:5000/a/b"), "r.example:5000");
+        assert_eq!(registry_of("localhost/a"), "localhost");
     }
 }

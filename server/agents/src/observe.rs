@@ -51,7 +51,8 @@ pub struct NodeStatus {
     pub reason: Option<String>,
     /// Its data.
     pub data_volume: DataVolume,
-    /// Node port → address under which the portal reaches it.
+    /// Node port → address at which it is published outside of its host. A port that is only assigned may have none:
+    /// whatever the host, the portal reaches every port by `Agent::connect`.
     pub ports: BTreeMap<u16, SocketAddr>,
     /// Content id of the image it runs.
     pub image_id: Option<String>,
@@ -101,6 +102,9 @@ pub struct LogOptions {
     pub follow: bool,
     /// Only lines from this moment on.
     pub since: Option<SystemTime>,
+    /// The lines of the process before the one that runs now, where the host keeps them apart; none of its own then. A
+    /// host that has all of a node's lines in one stream shows that.
+    pub previous: bool,
 }
 
 /// Which of its two outputs a node printed to.

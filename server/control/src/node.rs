@@ -96,7 +96,7 @@ impl ControlPlane {
         // The host knows only what carries the chain's labels: no other container can be named.
         let place = NodeRef::new(&self.services.installation, chain.as_str(), node.as_str());
         let agent = self.services.agent(&record.host).await?;
-        let options = LogOptions { tail: Some(tail), follow, since: None };
+        let options = LogOptions { tail: Some(tail), follow, ..LogOptions::default() };
         let lines = agent.logs(&place, &options).await.map_err(crate::error::agent)?;
         // An error in the middle ends the stream: whoever follows opens it again.
         let readable = lines.take_while(|line| std::future::ready(line.is_ok()));

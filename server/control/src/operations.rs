@@ -245,7 +245,7 @@ pub(crate) async fn node_lines(link: &ChainLink, node: &PlannedNode, tail: u32) 
 }
 
 async fn lines_of(link: &ChainLink, place: &NodeRef, tail: u32) -> Vec<String> {
-    let options = agents::LogOptions { tail: Some(tail), follow: false, since: None };
+    let options = agents::LogOptions { tail: Some(tail), ..agents::LogOptions::default() };
     let Ok(stream) = link.agent.logs(place, &options).await else { return Vec::new() };
     let limit = usize::try_from(tail).unwrap_or(usize::MAX);
     let lines =

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use super::REQUEST_MAX;
 use super::client::Client;
 use super::failure::{failure, missing, within};
+use crate::image::{check_reference, registry_of};
 use crate::{
     AgentError, ImageFacts, ImageProgress, MissingWhy, PullCredentials, is_local_only_name, split_reference,
 };
@@ -23,7 +24,7 @@ const PULL_MAX: Duration = Duration::from_secs(3600);
 
 /// Tells about an image that is on the engine.
 pub(crate) async fn find(client: &Client, reference: &str) -> Result<Option<ImageFacts>, AgentError> {
-    check(reference)?;
+    check_reference(reference)?;
     let docker = client.docker().await?;
     match within("image", REQUEST_MAX, docker.inspect_image(reference)).await {
         Ok(found) => Ok(Some(facts(reference, found))),
@@ -106,7 +107,7 @@ pub(crate) async fn ask_registry(
     reference: &str,
     credentials: Option<&PullCredentials>,
 ) -> Result<(), AgentError> {
-    check(reference)?;
+    check_reference(reference)?;
     let absent = |why| AgentError::ImageMissing { reference: reference.to_owned(), why };
     if is_local_only_name(reference) {
         return Err(absent(MissingWhy::LocalOnly));
@@ -124,27 +125,6 @@ pub(crate) async fn ask_registry(
     }
 }
 
-/// The registry that a repository name leads to.
-fn registry_of(repository: &str) -> &str {
-    match repository.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
-        _ => "docker.io",
-    }
-}
-
-/// A reference becomes a part of a path: it may hold only what references hold.
-fn check(reference: &str) -> Result<(), AgentError> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"./:@_-".contains(&byte);
-    let wrong = reference.is_empty()
-        || reference.len() > 500
-        || !reference.bytes().all(legal)
-        || reference.split('/').any(|part| part.is_empty() || part.starts_with(['.', '-']));
-    if wrong {
-        return Err(AgentError::Refused(format!("{reference:?} is not an image reference")));
-    }
-    Ok(())
-}
-
 fn facts(reference: &str, found: ImageInspect) -> ImageFacts {
     let digests = found.repo_digests.unwrap_or_default();
     let (repository, _) = split_reference(reference);
@@ -159,28 +139,5 @@ fn facts(reference: &str, found: ImageInspect) -> ImageFacts {
         created: found.created,
         size_bytes: found.size.and_then(|n| u64::try_from(n).ok()),
         volumes: found.config.and_then(|config| config.volumes).unwrap_or_default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_that_would_leave_their_path_are_refused() {
-        for reference in ["", "a b", "../x", "a/../b", "a//b", "-x", "a?b", "a#b", "a%2f", "x/-y"] {
-            assert!(matches!(check(reference), Err(AgentError::Refused(_))), "{reference}");
-        }
-        for reference in ["peer", "a/b:1.2_x", "r.example:5000/a/b@sha256:00ff", "sha256:00ff"] {
-            assert_eq!(check(reference), Ok(()), "{reference}");
-        }
-    }
-
-    #[test]
-    fn the_registry_is_read_from_the_name() {
-        assert_eq!(registry_of("peer"), "docker.io");
-        assert_eq!(registry_of("hyperledger/fabric-peer"), "docker.io");
-        assert_eq!(registry_of("r.example:5000/a/b"), "r.example:5000");
-        assert_eq!(registry_of("localhost/a"), "localhost");
     }
 }

@@ -34,6 +34,8 @@ async fn keeps_the_promises_of_every_host() {
         image: IMAGE.into(),
         free_port: 31000,
         lose_data: &lose_data,
+        loads_archives: true,
+        has_metrics: true,
     };
     suite(&fixture).await.unwrap();
     assert!(agent.objects("one").is_empty() && agent.objects("two").is_empty());

@@ -37,6 +37,8 @@ async fn keeps_the_promises_of_every_host() {
             image: bed.image.clone(),
             free_port: free_port(),
             lose_data: &lose_data,
+            loads_archives: true,
+            has_metrics: true,
         };
         let kept = suite(&fixture).await;
         let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };

@@ -1,0 +1,115 @@
+//! Requests with a bound: look, list in pages, delete. An answer that takes too long is an error, never a wait for ever.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::{REQUEST_MAX, failure};
+use crate::AgentError;
+
+/// Objects in one page of a list.
+const PAGE: u32 = 500;
+/// Most pages of one list; more objects of one portal are a mistake.
+const PAGES_MAX: u32 = 200;
+/// A list whose pages went stale meanwhile is begun again so often.
+const LIST_TRIES: u32 = 3;
+/// Between two looks at something that goes.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// An object of a kind that is known when this is compiled.
+pub(super) trait Object: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug {}
+impl<K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug> Object for K {}
+
+/// Waits for an answer of the API server within a bound.
+pub(super) async fn within<T>(
+    what: &str,
+    answer: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, AgentError> {
+    match tokio::time::timeout(REQUEST_MAX, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(failure::agent(error, what)),
+        Err(_) => Err(AgentError::Timeout { what: what.to_owned(), after: REQUEST_MAX }),
+    }
+}
+
+/// What an object is called in errors.
+pub(super) fn called<K: Object>(name: &str) -> String {
+    format!("{} {name}", K::kind(&()))
+}
+
+/// Looks an object up; `None` when it is not there.
+pub(super) async fn get<K: Object>(api: &Api<K>, name: &str) -> Result<Option<K>, AgentError> {
+    within(&called::<K>(name), api.get_opt(name)).await
+}
+
+/// Lists all that a selector selects; none selects everything.
+pub(super) async fn list<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match pages(api, selector).await {
+            // The pages belong to one moment, which the server has forgotten.
+            Err(AgentError::Engine { status: 410, .. }) if tries < LIST_TRIES => {}
+            ended => return ended,
+        }
+    }
+}
+
+async fn pages<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
+    let what = format!("list of {}", K::plural(&()));
+    let mut all = Vec::new();
+    let mut token = None;
+    for _ in 0..PAGES_MAX {
+        let params = ListParams {
+            label_selector: selector.map(str::to_owned),
+            limit: Some(PAGE),
+            continue_token: token.take(),
+            ..ListParams::default()
+        };
+        let page = within(&what, api.list(&params)).await?;
+        all.extend(page.items);
+        token = page.metadata.continue_.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+    Err(AgentError::Refused(format!("{what}: there are too many")))
+}
+
+/// Begins to delete exactly this object; another one that took its name meanwhile stays. False when it was gone.
+pub(super) async fn delete<K: Object>(
+    api: &Api<K>,
+    object: &K,
+    how: DeleteParams,
+) -> Result<bool, AgentError> {
+    let name = object.meta().name.clone().unwrap_or_default();
+    let preconditions = Some(Preconditions { resource_version: None, uid: object.meta().uid.clone() });
+    let how = DeleteParams { preconditions, ..how };
+    match within(&format!("remove {}", called::<K>(&name)), api.delete(&name, &how)).await {
+        Ok(_) => Ok(true),
+        Err(AgentError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until exactly this object is gone.
+pub(super) async fn gone<K: Object>(api: &Api<K>, object: &K, limit: Duration) -> Result<(), AgentError> {
+    let name = object.meta().name.clone().unwrap_or_default();
+    let what = format!("remove {}", called::<K>(&name));
+    let deadline = Instant::now() + limit;
+    loop {
+        let found = within(&what, api.get_metadata_opt(&name)).await?;
+        if found.is_none_or(|found| found.metadata.uid != object.meta().uid) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(AgentError::Timeout { what, after: limit });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}

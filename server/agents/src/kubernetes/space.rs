@@ -1,0 +1,289 @@
+//! The namespaces: one for each chain, and one of the portal's own for what belongs to no chain.
+//!
+//! To remove a chain is to remove its namespace, and then what a namespace does not hold. A namespace in which somebody
+//! else keeps something is not removed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{
+    Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DeleteParams, PartialObjectMeta};
+use kube::{Api, Resource};
+use tokio::time::Instant;
+
+use super::apply::{self, Owner};
+use super::cluster::{Cluster, selector};
+use super::request::{self, Object};
+use super::{data, errands, manifest};
+use crate::labels::{INSTALLATION, PURPOSE};
+use crate::{AgentError, Removed, SpaceSpec};
+
+/// Purpose of the portal's own namespace.
+const HOME: &str = "home";
+/// The account of pods that name none; the cluster makes it a moment after the namespace.
+const DEFAULT_ACCOUNT: &str = "default";
+/// It is there by then.
+const ACCOUNT_MAX: Duration = Duration::from_secs(30);
+/// A namespace is gone by then, with all that is in it.
+const REMOVAL_MAX: Duration = Duration::from_secs(300);
+/// What storage classes made is given back by then.
+const VOLUMES_MAX: Duration = Duration::from_secs(120);
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Makes the namespace of a chain and what its nodes share, or finds them.
+pub(super) async fn ensure(cluster: &Cluster, space: &SpaceSpec) -> Result<(), AgentError> {
+    space.check().map_err(|error| AgentError::Refused(error.to_string()))?;
+    home(cluster, &space.installation).await?;
+    let owner = Owner::Chain(&space.installation, &space.chain);
+    let objects = manifest::space(space, cluster.options());
+    let name = cluster.namespace(&space.installation, &space.chain);
+    apply::apply(&cluster.everywhere(), &objects.namespace, owner).await?;
+    apply::apply(&cluster.within(&name), &objects.account, owner).await?;
+    for policy in &objects.policies {
+        apply::apply(&cluster.within(&name), policy, owner).await?;
+    }
+    if let Some(secret) = &objects.pull_secret {
+        apply::apply(&cluster.within(&name), secret, owner).await?;
+    }
+    Ok(())
+}
+
+/// Makes the portal's own namespace, or finds it, and tells its name.
+pub(super) async fn home(cluster: &Cluster, installation: &str) -> Result<String, AgentError> {
+    // Checks the name too.
+    selector(installation, None)?;
+    let name = cluster.home(installation);
+    let owner = Owner::Portal(installation);
+    let labels = BTreeMap::from([
+        (INSTALLATION.to_owned(), installation.to_owned()),
+        (PURPOSE.to_owned(), HOME.to_owned()),
+    ]);
+    let metadata = |namespace: Option<&String>, name: &str| ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: namespace.cloned(),
+        labels: Some(labels.clone()),
+        ..ObjectMeta::default()
+    };
+    let wanted = Namespace { metadata: metadata(None, &name), ..Namespace::default() };
+    apply::make(&cluster.everywhere(), &wanted, owner).await?;
+    // The names for registries are those of chains; here they belong to no chain.
+    let like = SpaceSpec {
+        installation: installation.to_owned(),
+        chain: HOME.to_owned(),
+        operation: HOME.to_owned(),
+    };
+    if let Some(mut secret) = manifest::space(&like, cluster.options()).pull_secret {
+        let called = secret.metadata.name.take().unwrap_or_default();
+        secret.metadata = metadata(Some(&name), &called);
+        apply::apply(&cluster.within(&name), &secret, owner).await?;
+    }
+    let accounts: Api<ServiceAccount> = cluster.within(&name);
+    let deadline = Instant::now() + ACCOUNT_MAX;
+    while request::get(&accounts, DEFAULT_ACCOUNT).await?.is_none() {
+        if Instant::now() >= deadline {
+            let what = format!("account {DEFAULT_ACCOUNT} of namespace {name}");
+            return Err(AgentError::Timeout { what, after: ACCOUNT_MAX });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Ok(name)
+}
+
+/// Refuses to go on without a chain's namespace.
+pub(super) async fn require(cluster: &Cluster, installation: &str, chain: &str) -> Result<(), AgentError> {
+    let name = cluster.namespace(installation, chain);
+    let found =
+        apply::find(&cluster.everywhere::<Namespace>(), &name, Owner::Chain(installation, chain)).await?;
+    let Some(found) = found else {
+        return Err(AgentError::NotFound(format!("namespace {name} (is the chain's space made?)")));
+    };
+    match found.metadata.deletion_timestamp {
+        None => Ok(()),
+        Some(_) => {
+            Err(AgentError::Engine { status: 0, message: format!("namespace {name} is being removed") })
+        }
+    }
+}
+
+/// Removes all that belongs to a chain and verifies that nothing is left.
+pub(super) async fn remove(
+    cluster: &Cluster,
+    installation: &str,
+    chain: &str,
+) -> Result<Removed, AgentError> {
+    let scan = Scan { cluster, installation, chain, labels: selector(installation, Some(chain))? };
+    let api: Api<Namespace> = cluster.everywhere();
+    // By label, so that also a namespace with a former prefix is found.
+    let namespaces: Vec<Namespace> = scan.ours(&api).await?;
+    let mut removed = Removed::default();
+    let mut claimed = Vec::new();
+    for namespace in &namespaces {
+        let name = namespace.metadata.name.clone().unwrap_or_default();
+        scan.refuse_strangers(&name).await?;
+        claimed.extend(scan.collect(&name, &mut removed).await?);
+    }
+    // One that goes already refuses to be told again.
+    for namespace in namespaces.iter().filter(|found| found.metadata.deletion_timestamp.is_none()) {
+        request::delete(&api, namespace, DeleteParams::foreground()).await?;
+    }
+    for namespace in &namespaces {
+        request::gone(&api, namespace, REMOVAL_MAX).await.map_err(|error| stuck(error, namespace))?;
+    }
+    let is_cleared = scan.volumes(&claimed, &mut removed).await?;
+    errands::sweep(cluster, installation, chain).await?;
+    let left = scan.left().await?;
+    if !left.is_empty() {
+        return Err(AgentError::Engine { status: 0, message: format!("still there: {}", left.join(", ")) });
+    }
+    if !is_cleared {
+        return Err(errands::left_folder(cluster, &cluster.namespace(installation, chain)));
+    }
+    Ok(removed)
+}
+
+/// Says that a namespace does not go because something in it does not.
+fn stuck(error: AgentError, namespace: &Namespace) -> AgentError {
+    match error {
+        AgentError::Timeout { what, after } => {
+            let name = namespace.metadata.name.as_deref().unwrap_or_default();
+            let what = format!("{what} (the conditions of namespace {name} say what holds it)");
+            AgentError::Timeout { what, after }
+        }
+        other => other,
+    }
+}
+
+/// Lists what belongs to one chain.
+struct Scan<'a> {
+    cluster: &'a Cluster,
+    installation: &'a str,
+    chain: &'a str,
+    labels: String,
+}
+
+impl Scan<'_> {
+    fn owner(&self) -> Owner<'_> {
+        Owner::Chain(self.installation, self.chain)
+    }
+
+    /// What carries the chain's labels.
+    async fn ours<K: Object>(&self, api: &Api<K>) -> Result<Vec<K>, AgentError> {
+        let mut found = request::list(api, Some(&self.labels)).await?;
+        found.retain(|object| self.owner().has(object.meta().labels.as_ref()));
+        Ok(found)
+    }
+
+    /// Somebody else's objects in a chain's namespace are not ours to remove. Only those are looked at that people put
+    /// there: clusters put some of their own into every namespace.
+    async fn refuse_strangers(&self, namespace: &str) -> Result<(), AgentError> {
+        let mut strangers = Vec::new();
+        self.strangers::<StatefulSet>(namespace, &mut strangers).await?;
+        self.strangers::<Deployment>(namespace, &mut strangers).await?;
+        self.strangers::<Pod>(namespace, &mut strangers).await?;
+        self.strangers::<PersistentVolumeClaim>(namespace, &mut strangers).await?;
+        self.strangers::<Service>(namespace, &mut strangers).await?;
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let names = strangers.join(", ");
+        Err(AgentError::Conflict(format!("others keep something in namespace {namespace}: {names}")))
+    }
+
+    async fn strangers<K>(&self, namespace: &str, into: &mut Vec<String>) -> Result<(), AgentError>
+    where
+        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let all = request::list(&self.cluster.within::<K>(namespace), None).await?;
+        let others = all.iter().filter(|object| !self.owner().has(object.meta().labels.as_ref()));
+        into.extend(
+            others.map(|object| request::called::<K>(object.meta().name.as_deref().unwrap_or_default())),
+        );
+        Ok(())
+    }
+
+    /// Notes what goes with a namespace, and tells which volumes storage classes made for it.
+    async fn collect(&self, namespace: &str, removed: &mut Removed) -> Result<Vec<String>, AgentError> {
+        let cluster = self.cluster;
+        let within =
+            |metadata: &ObjectMeta| format!("{namespace}/{}", metadata.name.as_deref().unwrap_or_default());
+        for found in self.ours(&cluster.within::<StatefulSet>(namespace)).await? {
+            removed.nodes.push(within(&found.metadata));
+        }
+        for found in self.ours(&cluster.within::<Deployment>(namespace)).await? {
+            removed.nodes.push(within(&found.metadata));
+        }
+        let mut claimed = Vec::new();
+        for found in self.ours(&cluster.within::<PersistentVolumeClaim>(namespace)).await? {
+            removed.volumes.push(within(&found.metadata));
+            claimed.extend(found.spec.and_then(|spec| spec.volume_name));
+        }
+        for found in self.ours(&cluster.within::<PartialObjectMeta<Secret>>(namespace)).await? {
+            // The one by which images are pulled belongs to no node.
+            if found.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(crate::labels::NODE)) {
+                removed.volumes.push(within(&found.metadata));
+            }
+        }
+        for found in self.ours(&cluster.within::<NetworkPolicy>(namespace)).await? {
+            removed.networks.push(within(&found.metadata));
+        }
+        removed.networks.push(namespace.to_owned());
+        Ok(claimed)
+    }
+
+    /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back. False
+    /// when the folders of our own ones are left.
+    async fn volumes(&self, claimed: &[String], removed: &mut Removed) -> Result<bool, AgentError> {
+        let api: Api<PersistentVolume> = self.cluster.everywhere();
+        let own = data::permitted(self.cluster, self.ours(&api).await)?;
+        // As long as there is a volume its folder may be there: an interrupted removal goes on from here.
+        let is_cleared = own.is_empty()
+            || errands::remove_folder(self.cluster, self.installation, self.chain, None).await?;
+        for volume in own {
+            request::delete(&api, &volume, DeleteParams::default()).await?;
+            request::gone(&api, &volume, VOLUMES_MAX).await?;
+            removed.volumes.extend(volume.metadata.name);
+        }
+        for name in claimed {
+            let found = request::get(&api, name).await;
+            let Some(volume) = data::permitted(self.cluster, found)? else { continue };
+            let spec = volume.spec.as_ref();
+            // One that is kept, by the storage class's own rule, is for its admin to decide about.
+            if spec.and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref()) == Some("Delete") {
+                request::gone(&api, &volume, VOLUMES_MAX).await?;
+            }
+        }
+        Ok(is_cleared)
+    }
+
+    /// Whatever still carries the chain's labels, anywhere.
+    async fn left(&self) -> Result<Vec<String>, AgentError> {
+        let mut left = Vec::new();
+        self.still::<Namespace>(&mut left).await?;
+        let volumes = self.ours(&self.cluster.everywhere::<PersistentVolume>()).await;
+        for volume in data::permitted(self.cluster, volumes)? {
+            let name = volume.metadata.name.unwrap_or_default();
+            left.push(request::called::<PersistentVolume>(&name));
+        }
+        self.still::<StatefulSet>(&mut left).await?;
+        self.still::<Deployment>(&mut left).await?;
+        self.still::<Pod>(&mut left).await?;
+        self.still::<PersistentVolumeClaim>(&mut left).await?;
+        self.still::<PartialObjectMeta<Secret>>(&mut left).await?;
+        self.still::<Service>(&mut left).await?;
+        Ok(left)
+    }
+
+    async fn still<K: Object>(&self, left: &mut Vec<String>) -> Result<(), AgentError> {
+        for found in self.ours(&self.cluster.everywhere::<K>()).await? {
+            left.push(request::called::<K>(found.meta().name.as_deref().unwrap_or_default()));
+        }
+        Ok(())
+    }
+}

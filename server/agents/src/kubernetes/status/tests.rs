@@ -1,0 +1,157 @@
+use serde_json::{Value, json};
+
+use super::super::pods::tests::{in_state, pod};
+use super::*;
+use crate::DataVolume;
+
+fn node() -> NodeRef {
+    NodeRef::new("abc", "demo", "peer0")
+}
+
+fn object<K: serde::de::DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+fn labels() -> Value {
+    json!({
+        "heddle.installation": "abc", "heddle.chain": "demo", "heddle.node": "peer0", "heddle.kind": "peer",
+        "heddle.operation": "op-1",
+    })
+}
+
+fn controller(replicas: i32) -> Controller {
+    let set: StatefulSet = object(json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet",
+        "metadata": {"name": "peer0", "labels": labels(), "annotations": {
+            "heddle.fingerprint": "f1", "heddle.keeps-data": "claim-1", "heddle.exit-code": "7",
+            "heddle.started-at": "2026-11-30T09:00:00Z",
+        }},
+        "spec": {"replicas": replicas, "selector": {}, "serviceName": "peer0", "template": {
+            "spec": {"containers": [{"name": "node", "image": "heddle.local/n:1"}]},
+        }},
+    }));
+    set.into()
+}
+
+fn claim(uid: &str) -> PersistentVolumeClaim {
+    object(json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "peer0-data", "uid": uid, "labels": labels()},
+    }))
+}
+
+fn service(spec: Value, status: Value) -> Service {
+    object(json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "peer0--public", "labels": labels()}, "spec": spec, "status": status,
+    }))
+}
+
+fn parts(replicas: i32, pods: Vec<Pod>) -> Parts {
+    Parts { controller: Some(controller(replicas)), pods, claim: Some(claim("claim-1")), ..Parts::default() }
+}
+
+fn running() -> Pod {
+    let hash = "0f".repeat(32);
+    let mut status = in_state("c1", 2, json!({"running": {"startedAt": "2026-11-30T10:00:01Z"}}), json!({}));
+    status["containerStatuses"][0]["imageID"] = json!(format!("sha256:{hash}"));
+    pod("a", status)
+}
+
+#[test]
+fn a_running_node_is_told_with_all_that_is_known_of_it() {
+    let status = parts(1, vec![running()]).status(&node(), None).unwrap();
+    let expect = NodeStatus {
+        node: node(),
+        kind: "peer".into(),
+        operation: "op-1".into(),
+        state: NodeState::Running,
+        started_at: Some("2026-11-30T10:00:01Z".into()),
+        exit_code: None,
+        reason: None,
+        data_volume: DataVolume::Present,
+        ports: BTreeMap::new(),
+        image_id: Some(format!("sha256:{}", "0f".repeat(32))),
+        restarts: 2,
+        fingerprint: Some("f1".into()),
+    };
+    assert_eq!(status, expect);
+}
+
+#[test]
+fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
+    let check = |replicas: i32, pods: Vec<Pod>, state, code| {
+        let status = parts(replicas, pods).status(&node(), None).unwrap();
+        assert_eq!((status.state, status.exit_code), (state, code), "{status:?}");
+    };
+    let waits = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+    let ended = json!({"terminated": {"exitCode": 3, "reason": "Error", "containerID": "c1"}});
+    let crashed = pod("a", in_state("c1", 1, waits, ended.clone()));
+    let creating = pod("a", in_state("", 0, json!({"waiting": {"reason": "ContainerCreating"}}), json!({})));
+    let mut going = running();
+    going.metadata.deletion_timestamp = going.metadata.creation_timestamp.clone();
+    check(1, vec![], NodeState::Created, None);
+    check(1, vec![creating], NodeState::Created, None);
+    check(1, vec![running()], NodeState::Running, None);
+    check(1, vec![crashed], NodeState::Restarting, Some(3));
+    check(1, vec![going.clone()], NodeState::Restarting, None);
+    check(0, vec![going], NodeState::Running, None);
+    check(0, vec![pod("a", in_state("c1", 0, ended, json!({})))], NodeState::Stopped, Some(3));
+    // The pod is gone; how it ended is remembered.
+    check(0, vec![], NodeState::Stopped, Some(7));
+    let stopped = parts(0, vec![]).status(&node(), None).unwrap();
+    assert_eq!(stopped.started_at.as_deref(), Some("2026-11-30T09:00:00Z"));
+    assert_eq!(stopped.reason, None);
+}
+
+#[test]
+fn what_is_left_of_a_node_says_what_it_was() {
+    let files: ObjectMeta = object(json!({
+        "name": "peer0-files-0a0b0c0d", "labels": labels(), "annotations": {"heddle.keeps-data": "claim-1"},
+    }));
+    let left = |claim: Option<PersistentVolumeClaim>, files: Vec<ObjectMeta>| {
+        Parts { claim, files, ..Parts::default() }.status(&node(), None)
+    };
+    let kept = left(Some(claim("claim-1")), vec![files.clone()]).unwrap();
+    assert_eq!((kept.state, kept.data_volume), (NodeState::Missing, DataVolume::Present));
+    assert_eq!((kept.kind.as_str(), kept.operation.as_str()), ("peer", "op-1"));
+    let lost = left(None, vec![files.clone()]).unwrap();
+    assert_eq!((lost.state, lost.data_volume), (NodeState::Missing, DataVolume::Missing));
+    let other = left(Some(claim("claim-2")), vec![files]).unwrap();
+    assert_eq!(other.data_volume, DataVolume::Missing);
+    assert_eq!(left(None, vec![]), None);
+}
+
+#[test]
+fn published_ports_are_told_at_the_address_that_the_exposure_gives() {
+    let ports = |service: Service, reach: Option<&str>| {
+        let parts = Parts { services: vec![service], ..parts(1, vec![running()]) };
+        let status = parts.status(&node(), reach.map(|at| at.parse().unwrap())).unwrap();
+        status.ports.into_iter().map(|(port, at)| format!("{port} {at}")).collect::<Vec<_>>()
+    };
+    let node_port = || {
+        let port = json!({"port": 7051, "targetPort": 7051, "nodePort": 31000});
+        service(json!({"type": "NodePort", "ports": [port]}), json!({}))
+    };
+    assert_eq!(ports(node_port(), Some("192.0.2.1")), ["7051 192.0.2.1:31000"]);
+    // Users have a name: the machine that the pod is on answers as well.
+    assert_eq!(ports(node_port(), None), ["7051 10.9.0.2:31000"]);
+    let balanced = |status: Value| {
+        let port = json!({"port": 31000, "targetPort": 7051, "nodePort": 30999});
+        service(json!({"type": "LoadBalancer", "ports": [port]}), status)
+    };
+    let given = json!({"loadBalancer": {"ingress": [{"ip": "198.51.100.7"}]}});
+    assert_eq!(ports(balanced(given), Some("192.0.2.1")), ["7051 198.51.100.7:31000"]);
+    assert_eq!(ports(balanced(json!({})), Some("192.0.2.1")), ["7051 192.0.2.1:31000"]);
+    assert!(ports(balanced(json!({})), None).is_empty());
+}
+
+#[test]
+fn objects_find_their_node_by_their_labels() {
+    let mut seen = Seen::default();
+    seen.of(running().metadata, |parts| parts.pods.push(running()));
+    seen.of(claim("claim-1").metadata, |parts| parts.claim = Some(claim("claim-1")));
+    seen.of(ObjectMeta::default(), |parts| parts.pods.clear());
+    assert_eq!(seen.0.len(), 1);
+    assert_eq!(seen.0[&node()].pods.len(), 1);
+}
