@@ -227,6 +227,22 @@ impl HostSpec {
         Ok(())
     }
 
+    /// Whether everything stays by which the chains on the host find what is theirs.
+    pub fn check_kept(&self, before: &Self, chains: usize) -> Result<(), Error> {
+        let (Some(now), Some(then), false) = (&self.cluster, &before.cluster, chains == 0) else {
+            return Ok(());
+        };
+        let changed = [
+            ("namespace_prefix", now.namespace_prefix != then.namespace_prefix),
+            ("storage", now.storage != then.storage),
+            ("volume_gib", now.volume_gib != then.volume_gib),
+        ];
+        match changed.into_iter().find(|(_, changed)| *changed) {
+            Some((field, _)) => Err(Error::conflict(Code::ClusterSettingsInUse).on(field)),
+            None => Ok(()),
+        }
+    }
+
     /// First ports of the blocks that chains may take, lowest first.
     pub fn blocks(&self) -> impl Iterator<Item = u16> + use<> {
         let (mut next, last) = (u32::from(self.port_first), u32::from(self.port_last));
@@ -332,7 +348,7 @@ pub struct HostFacts {
     pub warnings: Vec<String>,
 }
 
-/// The stages of a connection test, in order. The last three are a cluster's alone.
+/// The stages of a connection test, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeStage {
@@ -342,12 +358,6 @@ pub enum ProbeStage {
     Authentication,
     ApiVersion,
     Engine,
-    /// Whether the account may do everything that the portal does.
-    Permission,
-    /// Whether the storage that was chosen is there.
-    Storage,
-    /// Whether the quotas of the cluster leave room.
-    Quota,
 }
 
 /// Outcome of a connection test.

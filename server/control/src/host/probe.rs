@@ -1,18 +1,19 @@
 //! Connection tests: which stage fails, why, and what helps.
 
 use agents::{ProbeFailure, ProbeStage as AgentStage, Remedy};
-use domain::host::{Endpoint, HostFacts, HostSpec, ProbeStage, ProbeView, TlsCredentials};
+use domain::host::{Endpoint, HostCredentials, HostFacts, HostSpec, ProbeStage, ProbeView};
 use domain::id::HostId;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 
-use super::endpoint_field;
+use super::credentials::{Access, EngineCredentials, check_given};
+use super::{endpoint_field, entered};
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
 
-/// Every stage, in order.
-const STAGES: [ProbeStage; 6] = [
+/// Every stage of an engine, in order.
+const ENGINE_STAGES: [ProbeStage; 6] = [
     ProbeStage::Address,
     ProbeStage::Tcp,
     ProbeStage::Tls,
@@ -20,6 +21,14 @@ const STAGES: [ProbeStage; 6] = [
     ProbeStage::ApiVersion,
     ProbeStage::Engine,
 ];
+/// What is looked at on a cluster behind these.
+const CLUSTER_STAGES: [ProbeStage; 3] = [ProbeStage::Permission, ProbeStage::Storage, ProbeStage::Quota];
+
+/// The stages of a kind of host, in order.
+fn stages(endpoint: &Endpoint) -> Vec<ProbeStage> {
+    let further: &[ProbeStage] = if endpoint.is_cluster() { &CLUSTER_STAGES } else { &[] };
+    ENGINE_STAGES.iter().chain(further).copied().collect()
+}
 
 impl ControlPlane {
     /// Tests a connection and names the stage that fails. Nothing is saved.
@@ -27,24 +36,28 @@ impl ControlPlane {
         &self,
         caller: &Caller,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
     ) -> Result<ProbeView, Error> {
         policy::authorize(caller, Action::Probe, Resource::any(Noun::Host))?;
         // Whoever may only look at hosts cannot make the portal dial addresses of their choice.
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
-        self.probe(&spec, credentials.as_ref()).await
+        self.probe(&spec, entered(credentials, &spec.endpoint)?).await
     }
 
     /// Tests the connection to a host as it is stored.
     pub async fn host_test(&self, caller: &Caller, id: &HostId) -> Result<ProbeView, Error> {
         policy::authorize(caller, Action::Probe, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
+        let endpoint = &record.spec.endpoint;
         match self.services.agent(id).await {
-            Ok(agent) => Ok(view(agent.probe().await)),
-            Err(error) if error.code == Code::HostLocalRefused => Ok(failed_at(ProbeStage::Address, error)),
+            Ok(agent) => Ok(view(endpoint, agent.probe().await)),
+            Err(error) if matches!(error.code, Code::HostLocalRefused | Code::HostNotInCluster) => {
+                Ok(failed_at(endpoint, ProbeStage::Address, error))
+            }
             Err(error) => {
                 tracing::info!(%error, host = %record.spec.name, "a host has no agent");
-                Ok(failed_at(ProbeStage::Authentication, Error::unavailable(Code::HostClientMaterial)))
+                let unusable = Error::unavailable(Code::HostClientMaterial);
+                Ok(failed_at(endpoint, ProbeStage::Authentication, unusable))
             }
         }
     }
@@ -52,31 +65,32 @@ impl ControlPlane {
     pub(super) async fn probe(
         &self,
         spec: &HostSpec,
-        credentials: Option<&TlsCredentials>,
+        credentials: Option<EngineCredentials>,
     ) -> Result<ProbeView, Error> {
         spec.check()?;
-        if !self.services.may_open(&spec.endpoint) {
-            return Err(Error::invalid(Code::HostLocalRefused).on(endpoint_field(&spec.endpoint)));
+        if let Err(code) = self.services.may_open(&spec.endpoint) {
+            return Err(Error::invalid(code).on(endpoint_field(&spec.endpoint)));
         }
-        if matches!(spec.endpoint, Endpoint::Tcp { .. }) && credentials.is_none() {
-            return Err(Error::invalid(Code::HostPlainTcp).on("ca_pem"));
-        }
-        match (self.services.connector)(spec, credentials) {
-            Ok(agent) => Ok(view(agent.probe().await)),
-            Err(failure) => Ok(view(Err(failure))),
-        }
+        check_given(&spec.endpoint, credentials.as_ref())?;
+        // Nothing is pulled in a test.
+        let access = Access { credentials, registries: Vec::new() };
+        let probed = match (self.services.connector)(spec, &access) {
+            Ok(agent) => agent.probe().await,
+            Err(failure) => Err(failure),
+        };
+        Ok(view(&spec.endpoint, probed))
     }
 }
 
-fn view(probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
+fn view(endpoint: &Endpoint, probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
     match probed {
-        Ok(facts) => ProbeView { passed: STAGES.to_vec(), failed: None, facts: Some(facts_view(&facts)) },
-        Err(failure) => failed_at(stage_of(failure.stage), probe_error(&failure)),
+        Ok(facts) => ProbeView { passed: stages(endpoint), failed: None, facts: Some(facts_view(&facts)) },
+        Err(failure) => failed_at(endpoint, stage_of(failure.stage), probe_error(endpoint, &failure)),
     }
 }
 
-fn failed_at(stage: ProbeStage, error: Error) -> ProbeView {
-    let passed = STAGES.into_iter().take_while(|passed| *passed != stage).collect();
+fn failed_at(endpoint: &Endpoint, stage: ProbeStage, error: Error) -> ProbeView {
+    let passed = stages(endpoint).into_iter().take_while(|passed| *passed != stage).collect();
     ProbeView { passed, failed: Some((stage, error)), facts: None }
 }
 
@@ -109,6 +123,9 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
         AgentStage::Authentication => ProbeStage::Authentication,
         AgentStage::ApiVersion => ProbeStage::ApiVersion,
         AgentStage::Engine => ProbeStage::Engine,
+        AgentStage::Permission => ProbeStage::Permission,
+        AgentStage::Storage => ProbeStage::Storage,
+        AgentStage::Quota => ProbeStage::Quota,
     }
 }
 

@@ -186,3 +186,24 @@ fn each_wrong_value_of_a_cluster_is_named_on_its_field() {
     exposed(&mut inside, ClusterExposure::NodePort);
     assert_eq!(inside.check().unwrap_err().field.as_deref(), Some("port_first"));
 }
+
+#[test]
+fn what_chains_of_a_cluster_are_found_by_stays() {
+    let settings = |change: fn(&mut ClusterSettings)| {
+        let mut settings = ClusterSettings::default();
+        change(&mut settings);
+        HostSpec { cluster: Some(settings), ..cluster() }
+    };
+    let check = |change: fn(&mut ClusterSettings), chains| {
+        settings(change).check_kept(&cluster(), chains).map_err(|error| error.field.unwrap())
+    };
+    let storage = |s: &mut ClusterSettings| {
+        s.storage = cluster::ClusterStorage::Class { name: Some("fast".to_owned()) };
+    };
+    assert_eq!(check(|s| s.namespace_prefix = "other".to_owned(), 1), Err("namespace_prefix".to_owned()));
+    assert_eq!(check(storage, 1), Err("storage".to_owned()));
+    assert_eq!(check(|s| s.volume_gib = 1, 1), Err("volume_gib".to_owned()));
+    assert_eq!(check(|s| s.volume_gib = 1, 0), Ok(()));
+    assert_eq!(check(|s| s.exposure = ClusterExposure::ClusterIp, 1), Ok(()));
+    assert_eq!(spec().check_kept(&spec(), 1), Ok(()));
+}
