@@ -218,6 +218,9 @@ fn stages(probe: &ProbeView) -> AnyView {
         ProbeStage::Authentication,
         ProbeStage::ApiVersion,
         ProbeStage::Engine,
+        ProbeStage::Permission,
+        ProbeStage::Storage,
+        ProbeStage::Capacity,
     ]
     .into_iter()
     .filter(|stage| probe.passed.contains(stage) || failed == Some(*stage))
@@ -252,5 +255,8 @@ fn stage_name(stage: ProbeStage) -> fn(&'static Text) -> &'static str {
         ProbeStage::Authentication => |t| t.stage_authentication,
         ProbeStage::ApiVersion => |t| t.stage_api_version,
         ProbeStage::Engine => |t| t.stage_engine,
+        ProbeStage::Permission => |t| t.stage_permission,
+        ProbeStage::Storage => |t| t.stage_storage,
+        ProbeStage::Capacity => |t| t.stage_capacity,
     }
 }

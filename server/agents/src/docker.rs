@@ -4,7 +4,6 @@
 //! is found by its name and then proven ours by its labels before anything is done to it. This module must never
 //! touch an object without our labels, write a key to a disk, or take a body from outside.
 
-mod address;
 mod body;
 mod client;
 mod endpoint;
@@ -22,7 +21,6 @@ mod remove;
 mod space;
 mod stats;
 mod status;
-mod tls;
 mod transport;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,11 @@
 //! An error never carries file contents or credentials: engines repeat requests in their messages, so the
 //! messages are cut to a bound and the bodies that hold secrets are never logged.
 
+use std::error::Error as StdError;
 use std::time::Duration;
+
+/// An engine's words are cut to this many characters.
+const MESSAGE_MAX: usize = 600;
 
 /// Why a verb of an agent failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +107,12 @@ pub enum ProbeStage {
     ApiVersion,
     /// Facts about the engine itself.
     Engine,
+    /// May we do all that is needed? Only clusters are asked.
+    Permission,
+    /// Is there the storage that was chosen? Only clusters are asked.
+    Storage,
+    /// Is there a machine that would run nodes? Only clusters are asked.
+    Capacity,
 }
 
 impl ProbeStage {
@@ -115,6 +125,9 @@ impl ProbeStage {
             Self::Authentication => "authentication",
             Self::ApiVersion => "api-version",
             Self::Engine => "engine",
+            Self::Permission => "permission",
+            Self::Storage => "storage",
+            Self::Capacity => "capacity",
         }
     }
 }
@@ -144,6 +157,18 @@ pub enum Remedy {
     UpgradeEngine,
     /// What answers is not such an engine, or it is unwell: look at its log.
     InspectEngine,
+    /// The host's certificate is another one than the pinned one.
+    CheckFingerprint,
+    /// The host does not accept our token.
+    RenewToken,
+    /// The portal does not run in a cluster, or without a service account.
+    RunInCluster,
+    /// Permissions are missing: apply the manifest that grants them.
+    GrantPermissions,
+    /// The chosen storage is not there.
+    ChooseStorage,
+    /// No machine of the cluster would run nodes.
+    ProvideMachines,
 }
 
 impl Remedy {
@@ -161,6 +186,12 @@ impl Remedy {
             Self::CheckClientCertificate => "check-client-certificate",
             Self::UpgradeEngine => "upgrade-engine",
             Self::InspectEngine => "inspect-engine",
+            Self::CheckFingerprint => "check-fingerprint",
+            Self::RenewToken => "renew-token",
+            Self::RunInCluster => "run-in-cluster",
+            Self::GrantPermissions => "grant-permissions",
+            Self::ChooseStorage => "choose-storage",
+            Self::ProvideMachines => "provide-machines",
         }
     }
 }
@@ -203,16 +234,47 @@ impl From<ProbeFailure> for AgentError {
                 Self::Unreachable(failure.to_string())
             }
             ProbeStage::Engine => Self::Engine { status: 0, message: failure.to_string() },
-            ProbeStage::Address | ProbeStage::Tls | ProbeStage::Authentication | ProbeStage::ApiVersion => {
-                Self::Refused(failure.to_string())
-            }
+            ProbeStage::Address
+            | ProbeStage::Tls
+            | ProbeStage::Authentication
+            | ProbeStage::ApiVersion
+            | ProbeStage::Permission
+            | ProbeStage::Storage
+            | ProbeStage::Capacity => Self::Refused(failure.to_string()),
         }
     }
+}
+
+/// Cuts a message at a character's border.
+pub(crate) fn cut(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_MAX) {
+        Some((at, _)) => format!("{}…", &message[..at]),
+        None => message.to_owned(),
+    }
+}
+
+/// An error with all that caused it.
+pub(crate) fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let long = "é".repeat(MESSAGE_MAX + 10);
+        assert_eq!(cut(&long).chars().count(), MESSAGE_MAX + 1);
+        assert_eq!(cut("short"), "short");
+    }
 
     #[test]
     fn what_passes_by_itself_is_tried_again() {

@@ -5,10 +5,12 @@
 //! This crate must never decide what a chain looks like, keep state of its own, or touch an object that does not
 //! carry its installation's label.
 
+mod address;
 mod agent;
 mod archive;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod dial;
 pub mod docker;
 mod error;
 mod facts;
@@ -17,6 +19,7 @@ pub mod kubernetes;
 mod node;
 mod observe;
 pub mod simulated;
+mod tls;
 
 pub use agent::{Agent, BoxedStream, DuplexStream};
 pub use archive::{ARCHIVE_MAX, ArchiveError, ArchivedImage, CheckedArchive, receive_archive};

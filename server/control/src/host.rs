@@ -362,9 +362,6 @@ pub(crate) fn endpoint_field(endpoint: &Endpoint) -> &'static str {
 }
 
 /// What an admin gave for a host, taken apart.
-fn entered(
-    given: Option<HostCredentials>,
-    endpoint: &Endpoint,
-) -> Result<Option<EngineCredentials>, Error> {
+fn entered(given: Option<HostCredentials>, endpoint: &Endpoint) -> Result<Option<EngineCredentials>, Error> {
     given.map(|given| EngineCredentials::from_given(given, endpoint)).transpose()
 }

@@ -27,8 +27,7 @@ pub type SharedClock = Arc<dyn workflow::Clock>;
 
 /// Makes an agent for a host; the composition root decides which kinds exist. Nothing is opened; a failure names the
 /// stage that the endpoint or its credentials could never pass.
-pub type Connector =
-    Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, ProbeFailure> + Send + Sync>;
+pub type Connector = Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, ProbeFailure> + Send + Sync>;
 
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -137,8 +136,8 @@ impl Services {
         // It may have been allowed at an earlier start, and be allowed again at the next one.
         self.may_open(&host.spec.endpoint).map_err(Error::unavailable)?;
         let access = self.access(id, &host.spec).await?;
-        let agent = (self.connector)(&host.spec, &access)
-            .map_err(|failure| crate::error::agent(failure.into()))?;
+        let agent =
+            (self.connector)(&host.spec, &access).map_err(|failure| crate::error::agent(failure.into()))?;
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let known = agents.entry(id.clone()).or_default();
         // A host that was changed since it was read gets another agent from whoever asks next. Of two who made one at
@@ -160,9 +159,10 @@ impl Services {
                 Err(Code::HostLocalRefused)
             }
             Endpoint::InCluster if !self.in_cluster => Err(Code::HostNotInCluster),
-            Endpoint::Local { .. } | Endpoint::Tcp { .. } | Endpoint::Cluster { .. } | Endpoint::InCluster => {
-                Ok(())
-            }
+            Endpoint::Local { .. }
+            | Endpoint::Tcp { .. }
+            | Endpoint::Cluster { .. }
+            | Endpoint::InCluster => Ok(()),
         }
     }
 

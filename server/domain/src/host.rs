@@ -358,6 +358,10 @@ pub enum ProbeStage {
     Authentication,
     ApiVersion,
     Engine,
+    /// Only of clusters, as are those behind it.
+    Permission,
+    Storage,
+    Capacity,
 }
 
 /// Outcome of a connection test.

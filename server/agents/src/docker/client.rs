@@ -21,11 +21,12 @@ use hyper::http::uri::PathAndQuery;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::REQUEST_MAX;
-use super::address::Allowed;
 use super::endpoint::{DockerEndpoint, DockerOptions};
 use super::failure::cut;
 use super::stats::CpuSample;
-use super::transport::{Transport, UnderWay};
+use super::transport::Transport;
+use crate::address::Allowed;
+use crate::dial::UnderWay;
 use crate::{AgentError, ProbeFailure, ProbeStage, Remedy};
 
 /// The oldest API that has all that we need: Docker 20.10.

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use bollard::errors::Error as EngineError;
 
-use super::transport::with_sources;
+pub(crate) use crate::error::cut;
+use crate::error::with_sources;
 use crate::{AgentError, MissingWhy, ProbeFailure};
-
-/// The engine's words are cut to this many characters.
-const MESSAGE_MAX: usize = 600;
 
 /// Waits for an answer of the engine within a bound.
 pub(crate) async fn within<T>(
@@ -125,14 +123,6 @@ pub(crate) fn missing(error: &AgentError) -> Option<MissingWhy> {
     None
 }
 
-/// Cuts a message at a character's border.
-pub(crate) fn cut(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_MAX) {
-        Some((at, _)) => format!("{}…", &message[..at]),
-        None => message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,12 +188,5 @@ mod tests {
         assert_eq!(why("no space left on device"), None);
         let retry = |why| AgentError::ImageMissing { reference: "x".into(), why }.is_retryable();
         assert!(retry(MissingWhy::RegistryUnreachable(String::new())) && !retry(MissingWhy::LocalOnly));
-    }
-
-    #[test]
-    fn long_messages_are_cut_between_characters() {
-        let long = "é".repeat(MESSAGE_MAX + 10);
-        assert_eq!(cut(&long).chars().count(), MESSAGE_MAX + 1);
-        assert_eq!(cut("short"), "short");
     }
 }

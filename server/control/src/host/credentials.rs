@@ -120,6 +120,7 @@ mod tests {
     fn token() -> ClusterCredentials {
         ClusterCredentials {
             authority: ClusterAuthority::Pinned { sha256: "0".repeat(64) },
+            server_name: None,
             login: ClusterLogin::Token { token: "abc".to_owned() },
         }
     }

@@ -22,7 +22,7 @@ const ENGINE_STAGES: [ProbeStage; 6] = [
     ProbeStage::Engine,
 ];
 /// What is looked at on a cluster behind these.
-const CLUSTER_STAGES: [ProbeStage; 3] = [ProbeStage::Permission, ProbeStage::Storage, ProbeStage::Quota];
+const CLUSTER_STAGES: [ProbeStage; 3] = [ProbeStage::Permission, ProbeStage::Storage, ProbeStage::Capacity];
 
 /// The stages of a kind of host, in order.
 fn stages(endpoint: &Endpoint) -> Vec<ProbeStage> {
@@ -125,24 +125,35 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
         AgentStage::Engine => ProbeStage::Engine,
         AgentStage::Permission => ProbeStage::Permission,
         AgentStage::Storage => ProbeStage::Storage,
-        AgentStage::Quota => ProbeStage::Quota,
+        AgentStage::Capacity => ProbeStage::Capacity,
     }
 }
 
 /// A failed stage as an error with its remedy. Only staff get here, so what was seen is told, too.
-pub(crate) fn probe_error(failure: &ProbeFailure) -> Error {
+pub(crate) fn probe_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
+    let address = if endpoint.is_cluster() { "server" } else { "address" };
     let (code, field) = match failure.remedy {
-        Remedy::CorrectAddress => (Code::HostAddress, "address"),
-        Remedy::CheckName => (Code::HostNameUnresolved, "address"),
-        Remedy::UseOtherAddress => (Code::HostAddressRefused, "address"),
-        Remedy::StartEngine => (Code::HostTcp, "address"),
+        Remedy::UpgradeEngine if endpoint.is_cluster() => (Code::ClusterVersion, "server"),
+        Remedy::InspectEngine | Remedy::EnableEngineTls if endpoint.is_cluster() => {
+            (Code::ClusterAnswer, "server")
+        }
+        Remedy::CorrectAddress => (Code::HostAddress, address),
+        Remedy::CheckName => (Code::HostNameUnresolved, address),
+        Remedy::UseOtherAddress => (Code::HostAddressRefused, address),
+        Remedy::StartEngine => (Code::HostTcp, address),
         Remedy::GrantSocketAccess => (Code::HostSocketRefused, "path"),
         Remedy::EnableEngineTls => (Code::HostNoTls, "port"),
         Remedy::CheckAuthority => (Code::HostTls, "ca_pem"),
         Remedy::CheckClientMaterial => (Code::HostClientMaterial, "key_pem"),
         Remedy::CheckClientCertificate => (Code::HostAuthentication, "certificate_pem"),
-        Remedy::UpgradeEngine => (Code::HostApiVersion, "address"),
-        Remedy::InspectEngine => (Code::HostEngine, "address"),
+        Remedy::UpgradeEngine => (Code::HostApiVersion, address),
+        Remedy::InspectEngine => (Code::HostEngine, address),
+        Remedy::CheckFingerprint => (Code::HostFingerprint, "pinned"),
+        Remedy::RenewToken => (Code::HostToken, "token"),
+        Remedy::RunInCluster => (Code::HostNotInCluster, "server"),
+        Remedy::GrantPermissions => (Code::HostPermissions, "namespace_prefix"),
+        Remedy::ChooseStorage => (Code::HostStorage, "storage_class"),
+        Remedy::ProvideMachines => (Code::HostMachines, "node_selector"),
     };
     Error::unavailable(code).with("why", &failure.message).on(field)
 }
@@ -153,8 +164,8 @@ mod tests {
 
     #[test]
     fn each_failure_names_its_stage_and_its_own_remedy() {
-        let check = |stage, remedy, passed: usize, code, field: &str| {
-            let shown = view(Err(ProbeFailure::at(stage, remedy, "seen")));
+        let check_at = |endpoint: &Endpoint, stage, remedy, passed: usize, (code, field): (Code, &str)| {
+            let shown = view(endpoint, Err(ProbeFailure::at(stage, remedy, "seen")));
             let (failed, error) = shown.failed.unwrap();
             assert_eq!((shown.passed.len(), failed), (passed, stage_of(stage)));
             assert_eq!(
@@ -163,6 +174,10 @@ mod tests {
             );
         };
         use AgentStage as S;
+        let engine = Endpoint::Tcp { address: "engine".to_owned(), port: 2376 };
+        let check = |stage, remedy, passed, code, field| {
+            check_at(&engine, stage, remedy, passed, (code, field));
+        };
         check(S::Address, Remedy::CheckName, 0, Code::HostNameUnresolved, "address");
         check(S::Address, Remedy::UseOtherAddress, 0, Code::HostAddressRefused, "address");
         check(S::Tcp, Remedy::StartEngine, 1, Code::HostTcp, "address");
@@ -179,5 +194,19 @@ mod tests {
         );
         check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::HostApiVersion, "address");
         check(S::Engine, Remedy::InspectEngine, 5, Code::HostEngine, "address");
+        let cluster = Endpoint::Cluster { server: "https://api.example".to_owned() };
+        let check = |stage, remedy, passed, code, field| {
+            check_at(&cluster, stage, remedy, passed, (code, field));
+        };
+        check(S::Address, Remedy::CheckName, 0, Code::HostNameUnresolved, "server");
+        check(S::Tcp, Remedy::StartEngine, 1, Code::HostTcp, "server");
+        check(S::Tls, Remedy::EnableEngineTls, 2, Code::ClusterAnswer, "server");
+        check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::ClusterVersion, "server");
+        check(S::Engine, Remedy::InspectEngine, 5, Code::ClusterAnswer, "server");
+        check(S::Tls, Remedy::CheckFingerprint, 2, Code::HostFingerprint, "pinned");
+        check(S::Authentication, Remedy::RenewToken, 3, Code::HostToken, "token");
+        check(S::Permission, Remedy::GrantPermissions, 6, Code::HostPermissions, "namespace_prefix");
+        check(S::Storage, Remedy::ChooseStorage, 7, Code::HostStorage, "storage_class");
+        check(S::Capacity, Remedy::ProvideMachines, 8, Code::HostMachines, "node_selector");
     }
 }

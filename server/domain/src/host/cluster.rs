@@ -97,6 +97,9 @@ impl fmt::Debug for ClusterLogin {
 #[serde(deny_unknown_fields)]
 pub struct ClusterCredentials {
     pub authority: ClusterAuthority,
+    /// What the API server's certificate names, where that is not its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
     pub login: ClusterLogin,
 }
 
@@ -110,6 +113,9 @@ impl ClusterCredentials {
                     return Err(Error::invalid(Code::FingerprintMalformed).on("pinned"));
                 }
             }
+        }
+        if let Some(name) = self.server_name.as_deref().filter(|name| !super::is_address(name)) {
+            return Err(Error::invalid(Code::AddressMalformed).with("text", name).on("server_name"));
         }
         match &self.login {
             ClusterLogin::Token { token } => {

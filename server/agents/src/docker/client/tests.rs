@@ -3,7 +3,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::docker::transport::tests::Deaf;
+use crate::dial::tests::Deaf;
 
 /// What a whole attempt gets here; each stage by itself would get longer.
 const LIMIT: Duration = Duration::from_millis(500);

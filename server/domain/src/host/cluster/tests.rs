@@ -62,13 +62,15 @@ fn settings_are_refused_by_field() {
 
 #[test]
 fn credentials_are_refused_by_field_and_never_shown() {
-    let with = |authority, login| ClusterCredentials { authority, login };
+    let with = |authority, login| ClusterCredentials { authority, server_name: None, login };
     let ca = || ClusterAuthority::Ca { pem: "pem".to_owned() };
     let token = |text: &str| ClusterLogin::Token { token: text.to_owned() };
     let field = |credentials: &ClusterCredentials| credentials.check().err().and_then(|error| error.field);
     assert_eq!(field(&with(ca(), token("abc"))), None);
     assert_eq!(field(&with(ca(), token(" "))).as_deref(), Some("token"));
     assert_eq!(field(&with(ca(), token("a\nb"))).as_deref(), Some("token"));
+    let other_name = ClusterCredentials { server_name: Some("a b".to_owned()), ..with(ca(), token("abc")) };
+    assert_eq!(field(&other_name).as_deref(), Some("server_name"));
     let pinned = ClusterAuthority::Pinned { sha256: "12".to_owned() };
     assert_eq!(field(&with(pinned, token("abc"))).as_deref(), Some("pinned"));
     assert!(!format!("{:?}", with(ca(), token("s3cret"))).contains("s3cret"));

@@ -21,6 +21,7 @@ fn tls() -> HostCredentials {
 fn token() -> HostCredentials {
     HostCredentials::Cluster(ClusterCredentials {
         authority: ClusterAuthority::Ca { pem: "ca".to_owned() },
+        server_name: None,
         login: ClusterLogin::Token { token: "top-secret".to_owned() },
     })
 }

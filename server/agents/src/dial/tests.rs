@@ -8,15 +8,15 @@ use super::*;
 const FULL: Duration = Duration::from_millis(200);
 
 /// An address that answers nobody, as from behind a firewall.
-pub(in crate::docker) struct Deaf {
-    pub(in crate::docker) at: SocketAddr,
+pub(crate) struct Deaf {
+    pub(crate) at: SocketAddr,
     _listener: TcpListener,
     _queue: Vec<TcpStream>,
 }
 
 impl Deaf {
     /// Nobody accepts, and the queue of those who knock is full.
-    pub(in crate::docker) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(1).unwrap();

@@ -1,6 +1,6 @@
-//! Mutual TLS with an engine, from PEM texts that stay in memory.
+//! TLS with a host, from PEM texts that stay in memory.
 //!
-//! The engine is trusted only by the authority that was given for it; the machine's own authorities never count.
+//! A host is trusted only by what was given for it; the machine's own authorities never count.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,27 +12,45 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::{ProbeFailure, ProbeStage, Remedy};
 
+/// A certificate with what stands behind it, and its key.
+pub(crate) type OwnCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
 /// Builds the client side from PEM texts.
 pub(crate) fn client_config(ca: &str, certificate: &str, key: &str) -> Result<ClientConfig, ProbeFailure> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(ca, "authority", ProbeStage::Tls, Remedy::CheckAuthority)? {
-        roots.add(authority).map_err(|error| {
-            ProbeFailure::at(ProbeStage::Tls, Remedy::CheckAuthority, format!("the authority: {error}"))
-        })?;
-    }
-    let unusable =
-        |what: String| ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientMaterial, what);
-    let own =
-        certificates(certificate, "certificate", ProbeStage::Authentication, Remedy::CheckClientMaterial)?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
-        .map_err(|error| unusable(format!("the key cannot be read: {error}")))?;
+    let roots = authorities(ca)?;
+    let (certificate, key) = own_certificate(certificate, key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(error.to_string()))?
         .with_root_certificates(roots)
-        .with_client_auth_cert(own, key)
+        .with_client_auth_cert(certificate, key)
         .map_err(|error| unusable(format!("certificate and key: {error}")))
+}
+
+/// The authorities of a host.
+pub(crate) fn authorities(pem: &str) -> Result<RootCertStore, ProbeFailure> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(pem, "authority", ProbeStage::Tls, Remedy::CheckAuthority)? {
+        roots.add(authority).map_err(|error| {
+            ProbeFailure::at(ProbeStage::Tls, Remedy::CheckAuthority, format!("the authority: {error}"))
+        })?;
+    }
+    Ok(roots)
+}
+
+/// Our own certificate with its key.
+pub(crate) fn own_certificate(certificate: &str, key: &str) -> Result<OwnCertificate, ProbeFailure> {
+    let own =
+        certificates(certificate, "certificate", ProbeStage::Authentication, Remedy::CheckClientMaterial)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
+        .map_err(|error| unusable(format!("the key cannot be read: {error}")))?;
+    Ok((own, key))
+}
+
+/// The failure of certificates and keys of our own.
+pub(crate) fn unusable(what: String) -> ProbeFailure {
+    ProbeFailure::at(ProbeStage::Authentication, Remedy::CheckClientMaterial, what)
 }
 
 fn certificates(
