@@ -1,7 +1,8 @@
 //! What is asked before a cluster becomes a host: the ways into it that a kubeconfig knows, and the rights that the
 //! portal's account needs there. Nothing is stored and no cluster is called.
 
-use agents::kubernetes::{kubeconfig, rbac};
+use agents::kubernetes::kubeconfig::{self, KubeconfigEntry};
+use agents::kubernetes::rbac;
 use domain::Error;
 use domain::host::check_kubeconfig;
 use domain::host::cluster::{ClusterSettings, KubeconfigContext};
@@ -20,7 +21,7 @@ impl ControlPlane {
     ) -> Result<Vec<KubeconfigContext>, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
         check_kubeconfig(text)?;
-        Ok(kubeconfig::read(text)?.contexts())
+        Ok(kubeconfig::read(text)?.iter().map(KubeconfigEntry::view).collect())
     }
 
     /// The rights that the portal's account needs on a cluster, as YAML that a person applies there.

@@ -52,12 +52,14 @@ impl EngineCredentials {
             HostCredentials::Tls(tls) => Ok(Self::Tls(tls)),
             HostCredentials::Cluster(cluster) => Ok(Self::Cluster(cluster)),
             HostCredentials::Kubeconfig { text, context } => {
-                let (server, credentials) = kubeconfig::read(&text)?.take(&context)?;
-                if server != endpoint.canonical() {
-                    let other = Error::invalid(Code::KubeconfigServer).with("found", server);
+                let mut entries = kubeconfig::read(&text)?.into_iter();
+                let entry = entries.find(|entry| entry.name == context);
+                let entry = entry.ok_or_else(|| Error::invalid(Code::FieldMissing).on("context"))?;
+                let credentials = entry.access?;
+                if entry.server != endpoint.canonical() {
+                    let other = Error::invalid(Code::KubeconfigServer).with("found", entry.server);
                     return Err(other.on("context"));
                 }
-                credentials.check()?;
                 Ok(Self::Cluster(credentials))
             }
         }
