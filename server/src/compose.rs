@@ -88,7 +88,7 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
         vault,
         Arc::new(SystemClock),
         Arc::new(NativeNetwork::default()),
-        connector(config.engine_networks.clone()),
+        connector(config.engine_networks.clone(), store.installation().to_owned()),
         config.local_socket(),
     )
     .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
@@ -134,10 +134,10 @@ fn in_cluster() -> bool {
 
 /// Makes agents: Docker engines by socket, or by TCP with mutual TLS, and clusters; in these networks, or in any where
 /// none is named.
-fn connector(networks: Vec<Network>) -> Connector {
+fn connector(networks: Vec<Network>, installation: String) -> Connector {
     Arc::new(move |spec: &HostSpec, access: &Access| {
         if spec.endpoint.is_cluster() {
-            cluster(spec, access, &networks)
+            cluster(spec, access, &networks, &installation)
         } else {
             engine(spec, access, &networks)
         }
@@ -174,7 +174,12 @@ fn engine(spec: &HostSpec, access: &Access, networks: &[Network]) -> Result<Arc<
     Ok(agent)
 }
 
-fn cluster(spec: &HostSpec, access: &Access, networks: &[Network]) -> Result<Arc<dyn Agent>, ProbeFailure> {
+fn cluster(
+    spec: &HostSpec,
+    access: &Access,
+    networks: &[Network],
+    installation: &str,
+) -> Result<Arc<dyn Agent>, ProbeFailure> {
     let endpoint = match (&spec.endpoint, &access.credentials) {
         (Endpoint::InCluster, _) => KubernetesEndpoint::InCluster,
         (Endpoint::Cluster { .. }, Some(EngineCredentials::Cluster(credentials))) => {
@@ -198,7 +203,7 @@ fn cluster(spec: &HostSpec, access: &Access, networks: &[Network]) -> Result<Arc
         allow_loopback: networks.iter().any(|network| loopback.iter().any(|own| network.contains(*own))),
         allowed_networks: networks.to_vec(),
     };
-    let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options)?);
+    let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options, installation)?);
     Ok(agent)
 }
 
@@ -222,7 +227,7 @@ mod tests {
         let access = given(EngineCredentials::Tls(tls));
         let endpoint = Endpoint::Tcp { address: "192.0.2.1".to_owned(), port: 2_376 };
         let spec = HostSpec { endpoint, ..HostSpec::local(HostName::parse("far").unwrap(), "/e.sock") };
-        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()]);
+        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()], "test".to_owned());
         let failure = connect(&spec, &access).unwrap().probe().await.unwrap_err();
         assert_eq!((failure.stage, failure.remedy), (ProbeStage::Address, Remedy::UseOtherAddress));
     }
@@ -239,7 +244,7 @@ mod tests {
             let endpoint = Endpoint::Cluster { server: server.to_owned() };
             HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
         };
-        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()]);
+        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()], "test".to_owned());
         for server in ["https://192.0.2.1:6443", "https://127.0.0.1:6443"] {
             let failure = connect(&at(server), &access).unwrap().probe().await.unwrap_err();
             let wanted = (ProbeStage::Address, Remedy::UseOtherAddress);

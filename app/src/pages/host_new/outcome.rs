@@ -13,6 +13,9 @@ use crate::components::notice::Notice;
 use crate::pages::refusal;
 use crate::text::{refusal_text, say_in, tr};
 
+/// What the list of missing permissions begins with.
+const MISSING: &str = "permissions are missing: ";
+
 /// The stages of a test, in order, with the one that failed and why.
 #[component]
 pub fn Outcome<I: Send + Sync + 'static>(test: Action<I, Result<ProbeView, ApiError>>) -> impl IntoView {
@@ -83,10 +86,13 @@ fn reason(error: Error) -> AnyView {
     .into_any()
 }
 
-/// What a test found missing, one by one.
+/// What a test found missing, one by one; where the cluster refused a question at once, its own words.
 fn permissions(error: &Error) -> Vec<String> {
     let told = error.values.get("why").map(String::as_str).unwrap_or_default();
-    told.split([';', '\n']).map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
+    match told.split_once(MISSING) {
+        Some(("", list)) => list.split(", ").map(str::to_owned).collect(),
+        Some(_) | None => Some(told.to_owned()).filter(|told| !told.is_empty()).into_iter().collect(),
+    }
 }
 
 fn stage_name(stage: ProbeStage) -> Pick {
@@ -169,8 +175,9 @@ mod tests {
     #[test]
     fn permissions_are_told_one_by_one() {
         let error = |why: &str| Error::unavailable(Code::HostPermissions).with("why", why);
-        assert_eq!(permissions(&error("create pods; list nodes;")), ["create pods", "list nodes"]);
-        assert_eq!(permissions(&error("create pods\nlist nodes")), ["create pods", "list nodes"]);
+        let told = "permissions are missing: create pods, list statefulsets (apps)";
+        assert_eq!(permissions(&error(told)), ["create pods", "list statefulsets (apps)"]);
+        assert_eq!(permissions(&error("pods: forbidden, says X")), ["pods: forbidden, says X"]);
         assert!(permissions(&Error::unavailable(Code::HostPermissions)).is_empty());
     }
 }
