@@ -1,12 +1,14 @@
 //! Clusters as hosts. The engine behind one is simulated: what is shown is what the portal asks for and what it keeps.
 
 use agents::simulated::SimulatedAgent;
+use domain::chain::CheckKind;
 use domain::host::cluster::{
     ClusterAuthority, ClusterCredentials, ClusterExposure, ClusterLogin, ClusterSettings,
 };
 
 use super::*;
 use crate::host::credentials::{Access, EngineCredentials};
+use crate::operations::demo_create::default_spec;
 use crate::services::credentials_key;
 
 const SERVER: &str = "https://api.example:6443";
@@ -199,4 +201,15 @@ async fn credentials_that_a_former_portal_stored_still_open_the_engine() {
     services.forget_agent(&host.id);
     let test = bed.plane.host_test(&admin(), &host.id).await.unwrap();
     assert_eq!((test.passed.len(), test.failed), (6, None));
+}
+
+#[tokio::test]
+async fn a_chain_on_a_cluster_is_not_measured_by_a_disk() {
+    let bed = Bed::new().await;
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    let chain = default_spec(ChainName::parse("demo").unwrap(), host.id).unwrap();
+    let view = bed.plane.chain_plan(&admin(), chain).await.unwrap();
+    let kinds: Vec<CheckKind> = view.checks.iter().map(|check| check.kind).collect();
+    assert!(!kinds.contains(&CheckKind::Disk) && kinds.contains(&CheckKind::Ports), "{kinds:?}");
+    assert_eq!(view.port_block, 31_000);
 }
