@@ -61,6 +61,7 @@ pub fn Host() -> impl IntoView {
         |(id, _, _)| host_image_approvals(HostId::new(id)),
     );
     let page = load(host, move |host, me| {
+        let is_cluster = host.spec.endpoint.is_cluster();
         view! {
             <Page
                 title=Signal::stored(host.spec.name.to_string())
@@ -73,7 +74,9 @@ pub fn Host() -> impl IntoView {
                 {cluster::rights(&host.spec, &me, lacks_permissions(buttons.test))}
                 {facts(&host)}
                 {pulls.head(&me)}
-                {section(|t| t.images, images, move |list, me| images::table(list, &me, pulls))}
+                {section(|t| t.images, images, move |list, me| {
+                    images::table(list, &me, pulls, is_cluster)
+                })}
                 {section(|t| t.approved_images, approved, move |list, me| approvals.list(list, &me))}
             </Page>
         }

@@ -135,7 +135,7 @@ texts! {
     contexts_refused, client_address_hint, port_first_hint, namespace_prefix, namespace_prefix_hint,
     storage, storage_default, storage_named, storage_nfs, storage_local, storage_class, nfs_server,
     nfs_path, kube_node, local_path, volume_gib, exposure, exposure_node_port, exposure_load_balancer,
-    exposure_cluster_ip, annotations, entries_hint, registry_prefix, registry_prefix_hint,
+    exposure_cluster_ip, image_missing_local, annotations, entries_hint, registry_prefix, registry_prefix_hint,
     node_selector, tolerations, tolerations_hint, settings, keep_hint, connection_fine,
     permissions_missing, rights, rights_hint, rights_show,
 }

@@ -45,6 +45,7 @@ pub const TEXT: ClusterText = ClusterText {
     exposure_node_port: "at ports of the cluster’s machines",
     exposure_load_balancer: "through a load balancer",
     exposure_cluster_ip: "only inside the cluster",
+    image_missing_local: "missing; push it to a registry, or import it on the machines",
     annotations: "Annotations for the load balancer",
     entries_hint: "One per line: key=value.",
     registry_prefix: "Registry prefix",

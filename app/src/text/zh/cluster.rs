@@ -45,6 +45,7 @@ pub const TEXT: ClusterText = ClusterText {
     exposure_node_port: "集群机器的端口（NodePort）",
     exposure_load_balancer: "负载均衡器",
     exposure_cluster_ip: "仅在集群内部",
+    image_missing_local: "缺失；请推送到仓库，或在各机器上导入",
     annotations: "负载均衡器的注解",
     entries_hint: "每行一个：key=value。",
     registry_prefix: "镜像仓库前缀",
