@@ -81,6 +81,27 @@ fn chosen_file(field: &str) -> Option<JsValue> {
     js_sys::Reflect::get(&files, &0.into()).ok().filter(|file| !file.is_undefined() && !file.is_null())
 }
 
+/// Reads the file that is chosen in a field and calls back with its text. It stays in the browser. False: no file is
+/// chosen, or this is no browser.
+pub fn read_file(field: &str, done: impl Fn(String) + 'static) -> bool {
+    if cfg!(feature = "ssr") {
+        return false;
+    }
+    chosen_file(field).and_then(|file| text_of(&file)).is_some_and(|text| {
+        let on_text = wasm_bindgen::closure::Closure::once_into_js(move |text: JsValue| {
+            done(text.as_string().unwrap_or_default());
+        });
+        then(&text, &on_text);
+        true
+    })
+}
+
+/// The promise of the text of a file or an answer.
+fn text_of(source: &JsValue) -> Option<JsValue> {
+    let text: js_sys::Function = js_sys::Reflect::get(source, &"text".into()).ok()?.dyn_into().ok()?;
+    text.call0(source).ok()
+}
+
 fn fetch_with(url: &str, body: &JsValue) -> Option<js_sys::Promise> {
     let window = web_sys::window()?;
     let options = js_sys::Object::new();
@@ -98,8 +119,7 @@ fn follow(answer: &js_sys::Promise, done: impl Fn(u16, String) + Clone + 'static
     let on_head = Closure::once_into_js(move |head: JsValue| {
         let status = js_sys::Reflect::get(&head, &"status".into()).ok().and_then(|status| status.as_f64());
         let status = status.and_then(|status| format!("{status}").parse::<u16>().ok()).unwrap_or(0);
-        let text = js_sys::Reflect::get(&head, &"text".into()).ok().and_then(|text| text.dyn_into().ok());
-        let text = text.and_then(|text: js_sys::Function| text.call0(&head).ok());
+        let text = text_of(&head);
         let on_text = Closure::once_into_js(move |text: JsValue| {
             read(status, text.as_string().unwrap_or_default());
         });

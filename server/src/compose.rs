@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
+use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions};
 use agents::{Agent, ProbeFailure, ProbeStage, Remedy};
 use control::ControlPlane;
 use control::audit::Verdict;
 use control::host::built::BeingBuilt;
+use control::host::credentials::{Access, EngineCredentials};
 use control::key::{KeyError, audit_key};
 use control::network::native::NativeNetwork;
 use control::services::{Connector, Services};
-use domain::host::{Endpoint, HostSpec, TlsCredentials};
+use domain::host::{Endpoint, HostSpec};
 use domain::network::Network;
 use store::{Store, StoreError};
 use workflow::{Settings, SystemClock};
@@ -86,10 +88,11 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
         vault,
         Arc::new(SystemClock),
         Arc::new(NativeNetwork::default()),
-        connector(config.engine_networks.clone()),
+        connector(config.engine_networks.clone(), store.installation().to_owned()),
         config.local_socket(),
     )
-    .with_built(BeingBuilt::told_by(config.images_being_built.clone()));
+    .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
+    .running_in_cluster(in_cluster());
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
     let plane = ControlPlane::new(Arc::new(services), settings, audit_key)?;
@@ -124,54 +127,130 @@ async fn open(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-/// Makes agents: Docker engines by socket, or by TCP with mutual TLS in these networks, or in any where none is named.
-fn connector(networks: Vec<Network>) -> Connector {
-    Arc::new(move |spec: &HostSpec, credentials: Option<&TlsCredentials>| {
-        let endpoint = match (&spec.endpoint, credentials) {
-            (Endpoint::Local { path }, _) => DockerEndpoint::Unix { path: path.into() },
-            (Endpoint::Tcp { address, port }, Some(tls)) => DockerEndpoint::Tcp {
-                address: address.clone(),
-                port: *port,
-                ca_pem: tls.ca_pem.clone(),
-                client_cert_pem: tls.certificate_pem.clone(),
-                client_key_pem: Zeroizing::new(tls.key_pem.clone()),
-            },
-            (Endpoint::Tcp { .. }, None) => {
-                let why = "an engine over TCP needs certificates";
-                return Err(ProbeFailure::at(ProbeStage::Tls, Remedy::EnableEngineTls, why));
-            }
-        };
-        let bind_address: IpAddr = spec.bind_address.parse().map_err(|_| {
-            let why = "the bind address is not an address";
-            ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, why)
-        })?;
-        let options = DockerOptions {
-            bind_address,
-            client_address: spec.client_address.clone(),
-            network_range: spec.network_range,
-            allowed_networks: networks.clone(),
-            ..DockerOptions::default()
-        };
-        let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
-        Ok(agent)
+/// Whether the portal runs as a pod: every one finds the address of its cluster's API server in its environment.
+fn in_cluster() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// Makes agents: Docker engines by socket, or by TCP with mutual TLS, and clusters; in these networks, or in any where
+/// none is named.
+fn connector(networks: Vec<Network>, installation: String) -> Connector {
+    Arc::new(move |spec: &HostSpec, access: &Access| {
+        if spec.endpoint.is_cluster() {
+            cluster(spec, access, &networks, &installation)
+        } else {
+            engine(spec, access, &networks)
+        }
     })
+}
+
+fn engine(spec: &HostSpec, access: &Access, networks: &[Network]) -> Result<Arc<dyn Agent>, ProbeFailure> {
+    let endpoint = match (&spec.endpoint, &access.credentials) {
+        (Endpoint::Local { path }, _) => DockerEndpoint::Unix { path: path.into() },
+        (Endpoint::Tcp { address, port }, Some(EngineCredentials::Tls(tls))) => DockerEndpoint::Tcp {
+            address: address.clone(),
+            port: *port,
+            ca_pem: tls.ca_pem.clone(),
+            client_cert_pem: tls.certificate_pem.clone(),
+            client_key_pem: Zeroizing::new(tls.key_pem.clone()),
+        },
+        (Endpoint::Tcp { .. } | Endpoint::Cluster { .. } | Endpoint::InCluster, _) => {
+            let why = "an engine over TCP needs certificates";
+            return Err(ProbeFailure::at(ProbeStage::Tls, Remedy::EnableEngineTls, why));
+        }
+    };
+    let bind_address: IpAddr = spec.bind_address.parse().map_err(|_| {
+        let why = "the bind address is not an address";
+        ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, why)
+    })?;
+    let options = DockerOptions {
+        bind_address,
+        client_address: spec.client_address.clone(),
+        network_range: spec.network_range,
+        allowed_networks: networks.to_vec(),
+        ..DockerOptions::default()
+    };
+    let agent: Arc<dyn Agent> = Arc::new(DockerAgent::connect(endpoint, options)?);
+    Ok(agent)
+}
+
+fn cluster(
+    spec: &HostSpec,
+    access: &Access,
+    networks: &[Network],
+    installation: &str,
+) -> Result<Arc<dyn Agent>, ProbeFailure> {
+    let endpoint = match (&spec.endpoint, &access.credentials) {
+        (Endpoint::InCluster, _) => KubernetesEndpoint::InCluster,
+        (Endpoint::Cluster { .. }, Some(EngineCredentials::Cluster(credentials))) => {
+            KubernetesEndpoint::Remote { server: spec.endpoint.canonical(), credentials: credentials.clone() }
+        }
+        (Endpoint::Cluster { .. } | Endpoint::Local { .. } | Endpoint::Tcp { .. }, _) => {
+            let why = "a cluster needs a token or a certificate";
+            return Err(ProbeFailure::at(ProbeStage::Authentication, Remedy::RenewToken, why));
+        }
+    };
+    let settings = spec.cluster.clone().ok_or_else(|| {
+        let why = "nothing is said of what is wanted of the cluster";
+        ProbeFailure::at(ProbeStage::Address, Remedy::CorrectAddress, why)
+    })?;
+    let loopback = [IpAddr::from([127, 0, 0, 1]), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
+    let options = KubernetesOptions {
+        settings,
+        client_address: spec.client_address.clone(),
+        registries: access.registries.clone(),
+        // Whoever starts the portal may name its own machine; an admin cannot.
+        allow_loopback: networks.iter().any(|network| loopback.iter().any(|own| network.contains(*own))),
+        allowed_networks: networks.to_vec(),
+    };
+    let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options, installation)?);
+    Ok(agent)
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::host::TlsCredentials;
+    use domain::host::cluster::{ClusterAuthority, ClusterCredentials, ClusterLogin};
     use domain::name::HostName;
 
     use super::*;
+
+    fn given(credentials: EngineCredentials) -> Access {
+        Access { credentials: Some(credentials), registries: Vec::new() }
+    }
 
     #[tokio::test]
     async fn engines_are_called_in_the_named_networks_only() {
         let made = rcgen::generate_simple_self_signed(["engine".to_owned()]).unwrap();
         let (certificate_pem, key_pem) = (made.cert.pem(), made.signing_key.serialize_pem());
-        let credentials = TlsCredentials { ca_pem: certificate_pem.clone(), certificate_pem, key_pem };
+        let tls = TlsCredentials { ca_pem: certificate_pem.clone(), certificate_pem, key_pem };
+        let access = given(EngineCredentials::Tls(tls));
         let endpoint = Endpoint::Tcp { address: "192.0.2.1".to_owned(), port: 2_376 };
         let spec = HostSpec { endpoint, ..HostSpec::local(HostName::parse("far").unwrap(), "/e.sock") };
-        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()]);
-        let failure = connect(&spec, Some(&credentials)).unwrap().probe().await.unwrap_err();
+        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()], "test".to_owned());
+        let failure = connect(&spec, &access).unwrap().probe().await.unwrap_err();
         assert_eq!((failure.stage, failure.remedy), (ProbeStage::Address, Remedy::UseOtherAddress));
+    }
+
+    #[tokio::test]
+    async fn clusters_are_called_in_the_named_networks_only() {
+        let made = rcgen::generate_simple_self_signed(["api".to_owned()]).unwrap();
+        let access = given(EngineCredentials::Cluster(ClusterCredentials {
+            authority: ClusterAuthority::Ca { pem: made.cert.pem() },
+            server_name: None,
+            login: ClusterLogin::Token { token: "token".to_owned() },
+        }));
+        let at = |server: &str| {
+            let endpoint = Endpoint::Cluster { server: server.to_owned() };
+            HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
+        };
+        let connect = connector(vec!["10.0.0.0/8".parse().unwrap()], "test".to_owned());
+        for server in ["https://192.0.2.1:6443", "https://127.0.0.1:6443"] {
+            let failure = connect(&at(server), &access).unwrap().probe().await.unwrap_err();
+            let wanted = (ProbeStage::Address, Remedy::UseOtherAddress);
+            assert_eq!((failure.stage, failure.remedy), wanted, "{server}");
+        }
+        let failure = connect(&at("https://192.0.2.1"), &Access::default()).err().unwrap();
+        assert_eq!((failure.stage, failure.remedy), (ProbeStage::Authentication, Remedy::RenewToken));
     }
 }

@@ -73,8 +73,9 @@ pub struct Config {
     #[arg(long, env = "HEDDLE_LOCAL_ENGINE", global = true)]
     pub local_engine: Option<String>,
 
-    /// Networks in which the portal may call container engines and the nodes on them, such as `10.0.0.0/8`. Without it,
-    /// every network but this machine's own and those of metadata services.
+    /// Networks in which the portal may call container engines, clusters and the nodes on them, such as `10.0.0.0/8`.
+    /// Without it, every network but this machine's own and those of metadata services. A cluster on this machine is
+    /// called where its own network, `127.0.0.0/8`, is named.
     #[arg(
         long,
         env = "HEDDLE_ENGINE_NETWORKS",

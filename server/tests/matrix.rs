@@ -21,6 +21,7 @@ use std::time::Duration;
 // For its server functions, which register themselves.
 use app as _;
 use bed::{Call, PASSWORD, Portal};
+use domain::host::cluster::ClusterSettings;
 use routes::Route;
 use serde_json::{Value, json};
 
@@ -108,10 +109,12 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("host_image_approve", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
         ("host_image_revoke", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
         ("host_images", id.clone(), STAFF),
+        ("host_kubeconfig", json!({ "text": " " }), [401, 403, 403, 422]),
         ("host_list", json!({}), [401, 403, 200, 200]),
         ("host_local_offer", json!({}), [401, 403, 403, 200]),
         ("host_prepare", json!({ "id": "none", "image": null }), STAFF),
         ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
+        ("host_rbac", json!({ "settings": ClusterSettings::default() }), [401, 403, 403, 200]),
         ("host_read", id.clone(), STAFF),
         ("host_registry_remove", json!({ "id": "none", "registry": "registry.example" }), ADMIN),
         (

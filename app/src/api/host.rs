@@ -1,7 +1,8 @@
 //! Hosts: list, test, add, edit, remove, and their images.
 
+use domain::host::cluster::{ClusterSettings, KubeconfigContext};
 use domain::host::{
-    ApprovedImage, HostSpec, HostView, ImageView, ProbeView, RegistryCredentials, TlsCredentials,
+    ApprovedImage, HostCredentials, HostSpec, HostView, ImageView, ProbeView, RegistryCredentials,
 };
 use domain::id::{HostId, OperationId};
 use leptos::prelude::*;
@@ -31,14 +32,28 @@ pub async fn host_local_offer() -> Result<Option<HostSpec>, ApiError> {
 
 /// Tests a connection stage by stage and saves nothing.
 #[server(endpoint = "host_probe", input = leptos::server_fn::codec::Json)]
-pub async fn host_probe(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<ProbeView, ApiError> {
+pub async fn host_probe(spec: HostSpec, credentials: Option<HostCredentials>) -> Result<ProbeView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_probe(&caller, spec, credentials).await, &caller).await
 }
 
+/// The contexts of a kubeconfig; the text is forgotten.
+#[server(endpoint = "host_kubeconfig", input = leptos::server_fn::codec::Json)]
+pub async fn host_kubeconfig(text: String) -> Result<Vec<KubeconfigContext>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_kubeconfig(&caller, &text).await, &caller).await
+}
+
+/// The rights that the portal's account needs on a cluster, as YAML.
+#[server(endpoint = "host_rbac", input = leptos::server_fn::codec::Json)]
+pub async fn host_rbac(settings: ClusterSettings) -> Result<String, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_rbac(&caller, &settings).await, &caller).await
+}
+
 /// Tests again and adds the host.
 #[server(endpoint = "host_add", input = leptos::server_fn::codec::Json)]
-pub async fn host_add(spec: HostSpec, credentials: Option<TlsCredentials>) -> Result<HostView, ApiError> {
+pub async fn host_add(spec: HostSpec, credentials: Option<HostCredentials>) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_add(&caller, spec, credentials).await, &caller).await
 }
@@ -69,7 +84,7 @@ pub async fn host_test(id: HostId) -> Result<ProbeView, ApiError> {
 pub async fn host_edit(
     id: HostId,
     spec: HostSpec,
-    credentials: Option<TlsCredentials>,
+    credentials: Option<HostCredentials>,
 ) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_edit(&caller, &id, spec, credentials).await, &caller).await

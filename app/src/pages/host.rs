@@ -6,14 +6,14 @@ use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::host_new::Outcome;
+use super::host_new::{Outcome, lacks_permissions};
 use super::hosts::endpoint;
 use super::{parameter, refusal};
 use crate::api::host::{host_image_approvals, host_images, host_read, host_remove, host_test};
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
-use crate::components::load::{load, with_session};
+use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
@@ -23,6 +23,7 @@ use crate::layout::section;
 use crate::session::Me;
 use crate::text::{refusal_text, say_in, tr, words};
 
+mod cluster;
 mod images;
 
 /// What may be done with a host; made once, so that a refresh of the page loses nothing.
@@ -60,6 +61,7 @@ pub fn Host() -> impl IntoView {
         |(id, _, _)| host_image_approvals(HostId::new(id)),
     );
     let page = load(host, move |host, me| {
+        let is_cluster = host.spec.endpoint.is_cluster();
         view! {
             <Page
                 title=Signal::stored(host.spec.name.to_string())
@@ -69,16 +71,31 @@ pub fn Host() -> impl IntoView {
                 <Notice error=refusal(buttons.remove)/>
                 <Notice error=refusal(buttons.test)/>
                 <Outcome test=buttons.test/>
+                {cluster::rights(&host.spec, &me, lacks_permissions(buttons.test))}
                 {facts(&host)}
                 {pulls.head(&me)}
-                {section(|t| t.images, images, move |list, me| images::table(list, &me, pulls))}
+                {section(|t| t.images, images, move |list, me| {
+                    images::table(list, &me, pulls, is_cluster)
+                })}
                 {section(|t| t.approved_images, approved, move |list, me| approvals.list(list, &me))}
             </Page>
         }
         .into_any()
     });
-    // Outside of what is drawn anew when the host changes: a file that is chosen stays chosen.
-    let forms = with_session(move |me| view! { {upload.form(&me)} {approvals.form(&me)} }.into_any());
+    // Outside of what is drawn anew when the host changes: a file that is chosen stays chosen. Which kind of host it is
+    // does not change, so it is read once.
+    let is_cluster = Fetched::new(
+        move || id.get(),
+        |id| async move {
+            let host = host_read(HostId::new(id)).await;
+            // A refusal is told by the page itself.
+            Ok(host.is_ok_and(|host| host.spec.endpoint.is_cluster()))
+        },
+    );
+    let forms = load(is_cluster, move |is_cluster, me| {
+        let upload = (!is_cluster).then(|| upload.form(&me));
+        view! { {upload} {approvals.form(&me)} }.into_any()
+    });
     view! { {page} {forms} }
 }
 
@@ -134,6 +151,16 @@ fn facts(host: &HostView) -> AnyView {
             <dd><code>{host.registries.join(" ")}</code></dd>
         }
     });
+    let kind = match &spec.cluster {
+        Some(settings) => cluster::facts(settings),
+        None => view! {
+            <dt>{tr(|t| t.bind_address)}</dt>
+            <dd>{spec.bind_address.clone()}</dd>
+            <dt>{tr(|t| t.network_range)}</dt>
+            <dd>{spec.network_range.to_string()}</dd>
+        }
+        .into_any(),
+    };
     view! {
         <section class="card">
             {reason}
@@ -148,12 +175,9 @@ fn facts(host: &HostView) -> AnyView {
                 <dd>{host.chains.to_string()} " / " {spec.capacity.to_string()}</dd>
                 <dt>{tr(|t| t.port_range)}</dt>
                 <dd>{spec.port_first.to_string()} "–" {spec.port_last.to_string()}</dd>
-                <dt>{tr(|t| t.bind_address)}</dt>
-                <dd>{spec.bind_address.clone()}</dd>
                 <dt>{tr(|t| t.client_address)}</dt>
                 <dd>{spec.client_address.clone()}</dd>
-                <dt>{tr(|t| t.network_range)}</dt>
-                <dd>{spec.network_range.to_string()}</dd>
+                {kind}
                 {rules}
                 {registries}
                 {engine(host)}
@@ -166,10 +190,14 @@ fn facts(host: &HostView) -> AnyView {
 /// What the engine said of itself when it last answered.
 fn engine(host: &HostView) -> Option<AnyView> {
     let facts = host.status.facts.clone()?;
-    let disk = match facts.disk_free_mib {
-        Some(mib) => view! { {mib.to_string()} " MiB" }.into_any(),
-        None => view! { {tr(|t| t.state_unknown)} }.into_any(),
-    };
+    // Data of a cluster's nodes lie on no disk that could be looked at.
+    let disk = (!host.spec.endpoint.is_cluster()).then(|| {
+        let free = match facts.disk_free_mib {
+            Some(mib) => view! { {mib.to_string()} " MiB" }.into_any(),
+            None => view! { {tr(|t| t.state_unknown)} }.into_any(),
+        };
+        view! { <dt>{tr(|t| t.disk_free)}</dt> <dd>{free}</dd> }
+    });
     let warnings = (!facts.warnings.is_empty()).then(|| {
         let lines = facts.warnings.into_iter().map(|line| view! { <div>{line}</div> }).collect_view();
         view! {
@@ -189,8 +217,7 @@ fn engine(host: &HostView) -> Option<AnyView> {
             <dd>{facts.cpus.to_string()}</dd>
             <dt>{tr(|t| t.memory)}</dt>
             <dd>{facts.memory_mib.to_string()} " MiB"</dd>
-            <dt>{tr(|t| t.disk_free)}</dt>
-            <dd>{disk}</dd>
+            {disk}
             {warnings}
         }
         .into_any(),

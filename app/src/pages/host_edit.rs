@@ -1,16 +1,18 @@
 //! Changing a host: what an admin decided about it, its credentials, and those of registries. Whatever is secret goes
 //! in here and is never shown again.
 
-use domain::host::{HostSpec, HostView, RegistryCredentials, TlsCredentials};
+use domain::host::{HostCredentials, HostSpec, HostView, RegistryCredentials};
 use domain::id::HostId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
+use super::host_new::cluster::SignIn;
 use super::host_new::form::{Form, Place};
-use super::host_new::{Connection, Limits, show_on_field, wrong_on};
+use super::host_new::{Connection, Limits, Needed, refused_for_permissions, show_on_field, wrong_on};
 use super::{parameter, refusal};
 use crate::api::ApiError;
 use crate::api::host::{host_edit, host_registry_remove, host_registry_set, host_settings};
+use crate::components::badge::Pick;
 use crate::components::field::TextField;
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
@@ -19,7 +21,7 @@ use crate::fetched::Fetched;
 use crate::text::{say, tr, words};
 
 /// A changed host: its new specification and, if they are replaced, its credentials.
-type Change = (HostSpec, Option<TlsCredentials>);
+type Change = (HostSpec, Option<HostCredentials>);
 
 /// The page.
 #[component]
@@ -51,6 +53,7 @@ fn Settings(host: HostView) -> impl IntoView {
         let (spec, credentials) = change.clone();
         host_edit(id.get_value(), spec, credentials)
     });
+    let missing = refused_for_permissions(edit);
     go_back(edit);
     show_on_field(edit, wrong);
     let save = move || {
@@ -65,8 +68,12 @@ fn Settings(host: HostView) -> impl IntoView {
         }
     };
     let keep = move || {
-        (form.place.get() == Place::Remote)
-            .then(|| view! { <p class="field-hint">{tr(|t| t.credentials_keep_hint)}</p> })
+        let hint: Pick = match form.place.get() {
+            Place::Remote => |t| t.credentials_keep_hint,
+            Place::Cluster if form.cluster.sign_in.get() != SignIn::Own => |t| t.cluster.keep_hint,
+            Place::Local | Place::Cluster => return None,
+        };
+        Some(view! { <p class="field-hint">{tr(hint)}</p> })
     };
     view! {
         <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
@@ -75,6 +82,7 @@ fn Settings(host: HostView) -> impl IntoView {
                 error=wrong_on(wrong, "name")/>
             <Connection form=form wrong=wrong/>
             {keep}
+            <Needed form=form wrong=wrong missing=missing/>
             <Limits form=form wrong=wrong/>
             <Notice error=refusal(edit)/>
             <div class="row end">

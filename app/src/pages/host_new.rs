@@ -1,7 +1,7 @@
-//! Adding a host: the machine's own engine, filled in, or a remote one with its certificates. "Test connection"
-//! shows every stage; nothing is saved before it passes.
+//! Adding a host: the machine's own engine, filled in, a remote one with its certificates, or a cluster. "Test
+//! connection" shows every stage; nothing is saved before it passes.
 
-use domain::host::{HostSpec, HostView, ProbeStage, ProbeView, TlsCredentials};
+use domain::host::{Endpoint, HostCredentials, HostSpec, HostView};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
@@ -13,14 +13,36 @@ use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
 use crate::fetched::Fetched;
-use crate::text::{Lang, Text, refusal_text, say_in, tr, use_lang, words};
+use crate::text::{Lang, Text, refusal_text, tr, use_lang, words};
 
+pub mod cluster;
+mod cluster_fields;
 pub mod form;
+mod outcome;
 
+use cluster_fields::{ClusterConnection, ClusterWishes};
 use form::{Form, Place};
+pub use outcome::{Outcome, Rights, lacks_permissions, refused_for_permissions};
+
+/// Fields that are not folded away.
+const OPEN: [&str; 13] = [
+    "name",
+    "path",
+    "address",
+    "port",
+    "ca_pem",
+    "certificate_pem",
+    "key_pem",
+    "server",
+    "token",
+    "pinned",
+    "kubeconfig",
+    "context",
+    "credentials",
+];
 
 /// What is sent to test or to add.
-pub type Wanted = (HostSpec, Option<TlsCredentials>);
+pub type Wanted = (HostSpec, Option<HostCredentials>);
 
 /// The page.
 #[component]
@@ -35,7 +57,7 @@ pub fn HostNew() -> impl IntoView {
 
 #[component]
 fn Fields(offer: Option<HostSpec>) -> impl IntoView {
-    let has_local = offer.is_some();
+    let has_local = offer.as_ref().is_some_and(|offer| matches!(offer.endpoint, Endpoint::Local { .. }));
     let form = Form::new(offer.as_ref());
     let wrong = RwSignal::new(None::<domain::Error>);
     let test = Action::new(|wanted: &Wanted| {
@@ -59,9 +81,12 @@ fn Fields(offer: Option<HostSpec>) -> impl IntoView {
     let run_add = Callback::new(move |wanted: Wanted| {
         add.dispatch(wanted);
     });
+    let (tested, added) = (lacks_permissions(test), refused_for_permissions(add));
+    let missing = Signal::derive(move || tested.get() || added.get());
     go_to_host(add);
     show_on_field(add, wrong);
     show_on_field(test, wrong);
+    let is_unfolded = unfolded(wrong);
     let busy = move || test.pending().get() || add.pending().get();
     view! {
         <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
@@ -70,7 +95,8 @@ fn Fields(offer: Option<HostSpec>) -> impl IntoView {
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>
             <Connection form=form wrong=wrong/>
-            <details class="advanced">
+            <Needed form=form wrong=wrong missing=missing/>
+            <details class="advanced" prop:open=move || is_unfolded.get()>
                 <summary>{tr(|t| t.advanced)}</summary>
                 <Limits form=form wrong=wrong/>
             </details>
@@ -140,51 +166,105 @@ fn PlaceChoice(form: Form, has_local: bool) -> impl IntoView {
             {choice(Place::Local, "place-local", |t| t.engine_local)}
             {(!has_local).then(|| view! { <p class="field-hint">{tr(|t| t.no_local_offer)}</p> })}
             {choice(Place::Remote, "place-remote", |t| t.engine_remote)}
+            {choice(Place::Cluster, "place-cluster", |t| t.cluster.engine_cluster)}
         </fieldset>
+    }
+}
+
+/// What is folded away opens when something in it is refused; who opened it may close it again.
+fn unfolded(wrong: RwSignal<Option<domain::Error>>) -> RwSignal<bool> {
+    let is_open = RwSignal::new(false);
+    Effect::new(move |_| {
+        let folded =
+            |error: &domain::Error| error.field.as_ref().is_some_and(|field| !OPEN.contains(&field.as_str()));
+        if wrong.read().as_ref().is_some_and(folded) {
+            is_open.set(true);
+        }
+    });
+    is_open
+}
+
+/// What the account of a cluster needs.
+#[component]
+pub fn Needed(form: Form, wrong: RwSignal<Option<domain::Error>>, missing: Signal<bool>) -> impl IntoView {
+    let settings = Callback::new(move |()| match form.cluster.settings.draft().parse() {
+        Ok(settings) => Some(settings),
+        Err(error) => {
+            wrong.set(Some(error));
+            None
+        }
+    });
+    view! {
+        <Show when=move || form.place.get() == Place::Cluster>
+            <Rights settings=settings missing=missing/>
+        </Show>
     }
 }
 
 /// How the engine is reached.
 #[component]
 pub fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
-    view! {
-        <Show when=move || form.place.get() == Place::Local fallback=move || {
-            view! {
-                <TextField id="address" label=words(|t| t.address) value=form.address
-                    hint=words(|t| t.address_hint) error=wrong_on(wrong, "address")/>
-                <TextField id="port" label=words(|t| t.port) value=form.port hint=words(|t| t.port_hint)
-                    error=wrong_on(wrong, "port")/>
-                <LongField id="ca_pem" label=words(|t| t.ca_pem) value=form.ca_pem hint=words(|t| t.pem_hint)
-                    error=wrong_on(wrong, "ca_pem")/>
-                <LongField id="certificate_pem" label=words(|t| t.certificate_pem) value=form.certificate_pem
-                    error=wrong_on(wrong, "certificate_pem")/>
-                <LongField id="key_pem" label=words(|t| t.key_pem) value=form.key_pem
-                    hint=words(|t| t.secret_hint) error=wrong_on(wrong, "key_pem")/>
-            }
-        }>
+    move || match form.place.get() {
+        Place::Local => view! {
             <TextField id="path" label=words(|t| t.socket_path) value=form.path readonly=true/>
-        </Show>
+        }
+        .into_any(),
+        Place::Remote => view! {
+            <TextField id="address" label=words(|t| t.address) value=form.address
+                hint=words(|t| t.address_hint) error=wrong_on(wrong, "address")/>
+            <TextField id="port" label=words(|t| t.port) value=form.port hint=words(|t| t.port_hint)
+                error=wrong_on(wrong, "port")/>
+            <LongField id="ca_pem" label=words(|t| t.ca_pem) value=form.ca_pem hint=words(|t| t.pem_hint)
+                error=wrong_on(wrong, "ca_pem")/>
+            <LongField id="certificate_pem" label=words(|t| t.certificate_pem) value=form.certificate_pem
+                error=wrong_on(wrong, "certificate_pem")/>
+            <LongField id="key_pem" label=words(|t| t.key_pem) value=form.key_pem
+                hint=words(|t| t.secret_hint) error=wrong_on(wrong, "key_pem")/>
+        }
+        .into_any(),
+        Place::Cluster => view! {
+            <ClusterConnection cluster=form.cluster client_address=form.client_address wrong=wrong/>
+        }
+        .into_any(),
     }
 }
 
 /// What an admin decides about a host besides its address.
 #[component]
 pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+    let is_cluster = move || form.place.get() == Place::Cluster;
+    let (of_engine, of_cluster) = (words(|t| t.port_first_hint), words(|t| t.cluster.port_first_hint));
+    let port_hint = Signal::derive(move || if is_cluster() { of_cluster.get() } else { of_engine.get() });
     view! {
         <div class="columns">
             <TextField id="capacity" label=words(|t| t.capacity) value=form.capacity
                 hint=words(|t| t.capacity_hint) error=wrong_on(wrong, "capacity")/>
-            <TextField id="bind_address" label=words(|t| t.bind_address) value=form.bind_address
-                hint=words(|t| t.bind_address_hint) error=wrong_on(wrong, "bind_address")/>
-            <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
-                hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
+            <Show when=move || !is_cluster()>
+                <TextField id="bind_address" label=words(|t| t.bind_address) value=form.bind_address
+                    hint=words(|t| t.bind_address_hint) error=wrong_on(wrong, "bind_address")/>
+                <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
+                    hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
+            </Show>
             <TextField id="port_first" label=words(|t| t.port_first) value=form.port_first
-                hint=words(|t| t.port_first_hint) error=wrong_on(wrong, "port_first")/>
+                hint=port_hint error=wrong_on(wrong, "port_first")/>
             <TextField id="port_last" label=words(|t| t.port_last) value=form.port_last
                 error=wrong_on(wrong, "port_last")/>
-            <TextField id="network_range" label=words(|t| t.network_range) value=form.network_range
-                hint=words(|t| t.network_range_hint) error=wrong_on(wrong, "network_range")/>
+            <Show when=move || !is_cluster()>
+                <TextField id="network_range" label=words(|t| t.network_range) value=form.network_range
+                    hint=words(|t| t.network_range_hint) error=wrong_on(wrong, "network_range")/>
+            </Show>
         </div>
+        <Show when=is_cluster>
+            <ClusterWishes settings=form.cluster.settings wrong=wrong/>
+        </Show>
+        <ImageNames form=form wrong=wrong/>
+    }
+}
+
+/// Which images run nodes, and which users may run.
+#[component]
+fn ImageNames(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
+    view! {
         <LongField id="images_peer" label=words(|t| t.images_peer) value=form.images_peer
             hint=words(|t| t.images_hint) rows=2 error=wrong_on(wrong, "images_peer")/>
         <LongField id="images_orderer" label=words(|t| t.images_orderer) value=form.images_orderer rows=2
@@ -193,70 +273,5 @@ pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVi
             error=wrong_on(wrong, "images_sample")/>
         <LongField id="image_rules" label=words(|t| t.image_rules) value=form.image_rules
             hint=words(|t| t.image_rules_hint) rows=2 error=wrong_on(wrong, "image_rules")/>
-    }
-}
-
-/// The stages of a test, in order, with the one that failed and why.
-#[component]
-pub fn Outcome<I: Send + Sync + 'static>(test: Action<I, Result<ProbeView, ApiError>>) -> impl IntoView {
-    view! {
-        <div aria-live="polite">
-            {move || match test.value().get() {
-                Some(Ok(probe)) => stages(&probe),
-                Some(Err(_)) | None => ().into_any(),
-            }}
-        </div>
-    }
-}
-
-fn stages(probe: &ProbeView) -> AnyView {
-    let failed = probe.failed.as_ref().map(|(stage, _)| *stage);
-    let items = [
-        ProbeStage::Address,
-        ProbeStage::Tcp,
-        ProbeStage::Tls,
-        ProbeStage::Authentication,
-        ProbeStage::ApiVersion,
-        ProbeStage::Engine,
-        ProbeStage::Permission,
-        ProbeStage::Storage,
-        ProbeStage::Capacity,
-    ]
-    .into_iter()
-    .filter(|stage| probe.passed.contains(stage) || failed == Some(*stage))
-    .map(|stage| {
-        let class = if failed == Some(stage) { "stage stage-bad" } else { "stage stage-good" };
-        let verdict = if failed == Some(stage) { tr(|t| t.verdict_fail) } else { tr(|t| t.verdict_pass) };
-        view! { <li class=class>{tr(stage_name(stage))} ": " {verdict}</li> }
-    })
-    .collect_view();
-    let reason = probe.failed.clone().map(|(_, error)| {
-        let text = say_in(move |lang| refusal_text(lang, &error));
-        view! { <p class="notice notice-bad">{text}</p> }
-    });
-    let fine = probe.failed.is_none().then(|| {
-        let engine =
-            probe.facts.as_ref().map(|f| format!("{} {} · {}", f.engine, f.version, f.operating_system));
-        view! { <p class="notice notice-good">{tr(|t| t.connection_fine)} " " {engine}</p> }
-    });
-    view! {
-        <ol class="stages">{items}</ol>
-        {reason}
-        {fine}
-    }
-    .into_any()
-}
-
-fn stage_name(stage: ProbeStage) -> fn(&'static Text) -> &'static str {
-    match stage {
-        ProbeStage::Address => |t| t.stage_address,
-        ProbeStage::Tcp => |t| t.stage_tcp,
-        ProbeStage::Tls => |t| t.stage_tls,
-        ProbeStage::Authentication => |t| t.stage_authentication,
-        ProbeStage::ApiVersion => |t| t.stage_api_version,
-        ProbeStage::Engine => |t| t.stage_engine,
-        ProbeStage::Permission => |t| t.stage_permission,
-        ProbeStage::Storage => |t| t.stage_storage,
-        ProbeStage::Capacity => |t| t.stage_capacity,
     }
 }

@@ -2,11 +2,13 @@
 
 use super::Text;
 
+mod cluster;
 pub mod error;
 pub mod operation;
 
 /// The texts.
 pub static TEXT: Text = Text {
+    cluster: cluster::TEXT,
     // Frame
     brand: "Heddle",
     skip: "Skip to content",
@@ -207,8 +209,8 @@ pub static TEXT: Text = Text {
     // Hosts
     add_host: "Add host",
     no_hosts: "No hosts yet",
-    no_hosts_hint: "A host is a container engine on which chains run. Add one first.",
-    no_hosts_operator_hint: "A host is a container engine on which chains run. An administrator adds it.",
+    no_hosts_hint: "A host is a container engine or a Kubernetes cluster on which chains run. Add one first.",
+    no_hosts_operator_hint: "A host is a container engine or a Kubernetes cluster on which chains run. An administrator adds it.",
     engine: "Engine",
     last_seen: "Last seen",
     api_version: "API version",

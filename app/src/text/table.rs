@@ -1,17 +1,23 @@
 //! The shape of the table of texts. The macro only saves writing each name twice: once as a field, once for the
 //! tests that walk through all of them.
 
+/// Every text of a table with its name.
+pub type Entries = Vec<(&'static str, &'static str)>;
+
 macro_rules! texts {
-    ($($name:ident),* $(,)?) => {
-        /// The texts of one language.
-        pub struct Text {
+    ($(#[$about:meta])* $table:ident { $($part:ident: $inner:ty),* } $($name:ident),* $(,)?) => {
+        $(#[$about])*
+        pub struct $table {
+            $(pub $part: $inner,)*
             $(pub $name: &'static str,)*
         }
 
-        impl Text {
+        impl $table {
             /// Every text with its name.
-            pub fn entries(&self) -> Vec<(&'static str, &'static str)> {
-                vec![$((stringify!($name), self.$name),)*]
+            pub fn entries(&self) -> Entries {
+                let parts: Vec<Entries> = vec![$(self.$part.entries()),*];
+                let own = [$((stringify!($name), self.$name),)*];
+                own.into_iter().chain(parts.into_iter().flatten()).collect()
             }
         }
     };
@@ -31,6 +37,8 @@ macro_rules! sentences {
 pub(crate) use sentences;
 
 texts! {
+    /// The texts of one language.
+    Text { cluster: ClusterText }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
@@ -116,4 +124,18 @@ texts! {
     // People and audit
     role, role_admin, role_operator, role_user, enabled, disabled, last_sign_in, create_user,
     user_made, no_audit, no_audit_hint,
+}
+
+texts! {
+    /// What only hosts that are clusters have.
+    ClusterText {}
+    engine_cluster, server, server_hint, sign_in, sign_in_token, sign_in_certificate,
+    sign_in_kubeconfig, sign_in_own, no_own_hint, token, token_hint, trust, trust_ca, trust_pinned,
+    pinned, pinned_hint, kubeconfig, kubeconfig_hint, kubeconfig_file, kubeconfig_read, context,
+    contexts_refused, client_address_hint, port_first_hint, namespace_prefix, namespace_prefix_hint,
+    storage, storage_default, storage_named, storage_nfs, storage_local, storage_class, nfs_server,
+    nfs_path, kube_node, local_path, volume_gib, exposure, exposure_node_port, exposure_load_balancer,
+    exposure_cluster_ip, image_missing_local, annotations, entries_hint, registry_prefix, registry_prefix_hint,
+    node_selector, tolerations, tolerations_hint, settings, keep_hint, connection_fine,
+    permissions_missing, rights, rights_hint, rights_show,
 }

@@ -2,11 +2,13 @@
 
 use super::Text;
 
+mod cluster;
 pub mod error;
 pub mod operation;
 
 /// The texts.
 pub static TEXT: Text = Text {
+    cluster: cluster::TEXT,
     // Frame
     brand: "Heddle",
     skip: "跳到正文",
@@ -207,8 +209,8 @@ pub static TEXT: Text = Text {
     // Hosts
     add_host: "添加主机",
     no_hosts: "还没有主机",
-    no_hosts_hint: "主机是运行链的容器引擎，请先添加一台。",
-    no_hosts_operator_hint: "主机是运行链的容器引擎，需由管理员添加。",
+    no_hosts_hint: "主机是运行链的容器引擎或 Kubernetes 集群，请先添加一台。",
+    no_hosts_operator_hint: "主机是运行链的容器引擎或 Kubernetes 集群，需由管理员添加。",
     engine: "引擎",
     last_seen: "最近响应",
     api_version: "API 版本",

@@ -2,7 +2,7 @@
 
 use domain::host::image::check_registry;
 use domain::host::{
-    Endpoint, HostFacts, HostSpec, HostState, HostStatus, HostView, RegistryCredentials, TlsCredentials,
+    Endpoint, HostCredentials, HostFacts, HostSpec, HostState, HostStatus, HostView, RegistryCredentials,
 };
 use domain::id::HostId;
 use domain::name::HostName;
@@ -15,9 +15,12 @@ use crate::caller::Caller;
 use crate::policy::{self, Resource};
 use crate::secrets::random;
 use crate::services::{credentials_key, registry_key, registry_prefix};
+use credentials::EngineCredentials;
 
 pub mod built;
 mod changed;
+mod cluster;
+pub mod credentials;
 pub(crate) mod images;
 pub(crate) mod probe;
 pub(crate) mod status;
@@ -27,8 +30,6 @@ pub(crate) mod upload;
 
 /// Most registries with credentials on one host.
 const REGISTRIES_MAX: usize = 50;
-/// Longest PEM text.
-const PEM_MAX: usize = 64 * 1_024;
 
 impl ControlPlane {
     /// Every host with what it holds.
@@ -48,14 +49,22 @@ impl ControlPlane {
         self.host_view(record).await
     }
 
-    /// The local engine with defaults filled in, if it was allowed at start and is not a host yet.
+    /// What the portal runs beside, with defaults filled in, if it is not a host yet: the local engine, if it was
+    /// allowed at start, or else the cluster that the portal runs in.
     pub async fn host_local_offer(&self, caller: &Caller) -> Result<Option<HostSpec>, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
-        let Some(path) = &self.services.local_engine else { return Ok(None) };
-        let offer = HostSpec::local(HostName::parse("local")?, path);
+        let mut offers = Vec::new();
+        if let Some(path) = &self.services.local_engine {
+            offers.push(HostSpec::local(HostName::parse("local")?, path));
+        }
+        if self.services.in_cluster {
+            offers.push(HostSpec::cluster(HostName::parse("cluster")?, Endpoint::InCluster));
+        }
         let hosts = self.services.store.host_list().await.map_err(crate::error::store)?;
-        let taken = hosts.iter().any(|host| host.spec.endpoint.canonical() == offer.endpoint.canonical());
-        Ok((!taken).then_some(offer))
+        let is_taken = |offer: &HostSpec| {
+            hosts.iter().any(|host| host.spec.endpoint.canonical() == offer.endpoint.canonical())
+        };
+        Ok(offers.into_iter().find(|offer| !is_taken(offer)))
     }
 
     /// Adds a host after a connection test; nothing is saved before it passes.
@@ -63,7 +72,7 @@ impl ControlPlane {
         &self,
         caller: &Caller,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
     ) -> Result<HostView, Error> {
         let object = format!("host/{}", spec.name);
         let result = self.host_add_checked(caller, spec, credentials).await;
@@ -75,11 +84,11 @@ impl ControlPlane {
         &self,
         caller: &Caller,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
-        check_pem(credentials.as_ref())?;
-        let probe = self.probe(&spec, credentials.as_ref()).await?;
+        let credentials = entered(credentials, &spec.endpoint)?;
+        let probe = self.probe(&spec, credentials.clone()).await?;
         if let Some((_, error)) = probe.failed {
             return Err(error);
         }
@@ -105,7 +114,7 @@ impl ControlPlane {
         caller: &Caller,
         id: &HostId,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
     ) -> Result<HostView, Error> {
         let mut object = format!("host/{id}");
         let result = self.host_edit_checked(caller, id, spec, credentials, &mut object).await;
@@ -125,28 +134,33 @@ impl ControlPlane {
         caller: &Caller,
         id: &HostId,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
         object: &mut String,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
         let before = self.host_record(id).await?;
         spec.check()?;
-        check_pem(credentials.as_ref())?;
+        let credentials = entered(credentials, &spec.endpoint)?;
         object.push_str(&changed::told(&before.spec, &spec, credentials.is_some()));
-        let moved = spec.endpoint != before.spec.endpoint || credentials.is_some();
-        let facts = if moved { self.facts_behind(id, &spec, credentials.as_ref()).await? } else { None };
+        // What is wanted of a cluster decides which rights and which storage have to be there.
+        let moved = spec.endpoint != before.spec.endpoint
+            || spec.cluster != before.spec.cluster
+            || credentials.is_some();
+        let facts = if moved { self.facts_behind(id, &spec, credentials.clone()).await? } else { None };
         let _one_at_a_time = self.leading.lock().await;
         if let Some(facts) = &facts {
             self.check_engine(id, &spec.endpoint, &facts.engine_id).await?;
         }
-        let known = before.status.facts.map(|facts| facts.engine_id).filter(|known| !known.is_empty());
+        let known = before.status.facts.as_ref().map(|facts| &facts.engine_id);
+        let known = known.filter(|known| !known.is_empty());
         let check = |held: &[ClaimRecord]| {
             let found = facts.as_ref().map(|facts| &facts.engine_id);
-            let other = found.zip(known.as_ref()).is_some_and(|(found, known)| found != known);
+            let other = found.zip(known).is_some_and(|(found, known)| found != known);
             if other && !held.is_empty() {
                 return Err(Error::conflict(Code::HostOtherEngine).on(endpoint_field(&spec.endpoint)));
             }
             let held: Vec<_> = held.iter().map(|claim| (claim.block, claim.chain.clone())).collect();
+            spec.check_kept(&before.spec, held.len())?;
             spec.check_held(&held)
         };
         let sealed = credentials.map(|new| self.services.seal(&credentials_key(id), &new)).transpose()?;
@@ -187,13 +201,14 @@ impl ControlPlane {
         &self,
         id: &HostId,
         spec: &HostSpec,
-        credentials: Option<&TlsCredentials>,
+        credentials: Option<EngineCredentials>,
     ) -> Result<Option<HostFacts>, Error> {
-        let stored: Option<TlsCredentials> = match credentials {
-            Some(_) => None,
-            None => self.services.secret(&credentials_key(id)).await?,
+        let credentials = match credentials {
+            Some(new) => Some(new),
+            // Those of another kind of host are of no use here.
+            None => self.services.engine_credentials(id).await?.filter(|stored| stored.fit(&spec.endpoint)),
         };
-        let probe = self.probe(spec, credentials.or(stored.as_ref())).await?;
+        let probe = self.probe(spec, credentials).await?;
         match probe.failed {
             Some((_, error)) => Err(error),
             None => Ok(probe.facts),
@@ -235,6 +250,7 @@ impl ControlPlane {
         let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
         self.audit.begin(caller, "host-registry-set", &sealed.key).await;
         self.services.store.host_secret_put(id, &sealed).await.map_err(crate::error::store)?;
+        self.registries_changed(&record);
         self.services.changed("host", id);
         self.host_view(record).await
     }
@@ -263,8 +279,16 @@ impl ControlPlane {
         let key = registry_key(id, registry);
         self.audit.begin(caller, "host-registry-remove", &key).await;
         self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
+        self.registries_changed(&record);
         self.services.changed("host", id);
         self.host_view(record).await
+    }
+
+    /// The agent of a cluster carries credentials for registries with it; it is made anew with those that are there now.
+    fn registries_changed(&self, record: &HostRecord) {
+        if record.spec.endpoint.is_cluster() {
+            self.services.forget_agent(&record.id);
+        }
     }
 
     /// Registries for which a host has credentials, by name; the credentials stay sealed.
@@ -333,20 +357,11 @@ pub(crate) fn endpoint_field(endpoint: &Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Local { .. } => "path",
         Endpoint::Tcp { .. } => "address",
+        Endpoint::Cluster { .. } | Endpoint::InCluster => "server",
     }
 }
 
-fn check_pem(credentials: Option<&TlsCredentials>) -> Result<(), Error> {
-    let Some(given) = credentials else { return Ok(()) };
-    for (field, text) in
-        [("ca_pem", &given.ca_pem), ("certificate_pem", &given.certificate_pem), ("key_pem", &given.key_pem)]
-    {
-        if text.trim().is_empty() {
-            return Err(Error::invalid(Code::FieldMissing).on(field));
-        }
-        if text.len() > PEM_MAX {
-            return Err(Error::invalid(Code::TextTooLong).with("max", PEM_MAX).on(field));
-        }
-    }
-    Ok(())
+/// What an admin gave for a host, taken apart.
+fn entered(given: Option<HostCredentials>, endpoint: &Endpoint) -> Result<Option<EngineCredentials>, Error> {
+    given.map(|given| EngineCredentials::from_given(given, endpoint)).transpose()
 }

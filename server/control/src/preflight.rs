@@ -42,7 +42,10 @@ impl ControlPlane {
         };
         let facts = match agent.probe().await {
             Ok(facts) => facts,
-            Err(failure) => return Ok(unreachable(spec, name_taken, capacity, probe_error(&failure))),
+            Err(failure) => {
+                let error = probe_error(&host.spec.endpoint, &failure);
+                return Ok(unreachable(spec, name_taken, capacity, error));
+            }
         };
         let agent = agent.as_ref();
         let (left, block, images) = tokio::join!(
@@ -56,7 +59,7 @@ impl ControlPlane {
         let nodes = u64::try_from(plan.nodes.len()).unwrap_or(u64::MAX);
         let (memory_mib, disk_mib) =
             (nodes * u64::from(spec.resources.memory_mib), nodes * DISK_PER_NODE_MIB + images.to_pull_mib());
-        let checks = vec![
+        let mut checks = vec![
             names_check(spec, name_taken, left?),
             capacity,
             passed(CheckKind::Engine, format!("{} {}", facts.operating_system, facts.version)),
@@ -64,9 +67,12 @@ impl ControlPlane {
             images.check(),
             ports,
             memory_check(memory_mib, u64::from(spec.resources.memory_mib), facts.memory_bytes.map(mib)),
-            disk_check(disk_mib, facts.disk_free_bytes.map(mib)),
-            clock_check(&facts),
         ];
+        // Where a cluster keeps data is no disk of its machines: each node asks for a volume of its own.
+        if !host.spec.endpoint.is_cluster() {
+            checks.push(disk_check(disk_mib, facts.disk_free_bytes.map(mib)));
+        }
+        checks.push(clock_check(&facts));
         let nodes = images.nodes(&plan);
         Ok(ChainPlanView { port_block: block, nodes, checks, facts: Some(facts_view(&facts)) })
     }
@@ -137,7 +143,7 @@ fn ports_check(host: &HostRecord, free: Option<u16>) -> (u16, CheckView) {
     let fact = format!("{block}–{last}");
     let check = if free.is_none() {
         verdict(CheckKind::Ports, Some(Error::conflict(Code::HostPortsUsed)), fact)
-    } else if block <= SYSTEM_PORT_LAST && last >= SYSTEM_PORT_FIRST {
+    } else if !host.spec.endpoint.is_cluster() && block <= SYSTEM_PORT_LAST && last >= SYSTEM_PORT_FIRST {
         // They are free now, and any of them may be gone when a node is started again.
         let given = Error::conflict(Code::HostPortsGiven).with("first", SYSTEM_PORT_FIRST);
         item(CheckKind::Ports, Verdict::Warn, Some(given.with("last", SYSTEM_PORT_LAST)), fact)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use agents::{Agent, ProbeFailure, PullCredentials};
 use domain::host::image::registry_of;
-use domain::host::{Endpoint, HostSpec, RegistryCredentials, TlsCredentials};
+use domain::host::{Endpoint, HostSpec, RegistryCredentials};
 use domain::id::HostId;
 use domain::{Code, Error};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
 use crate::host::built::BeingBuilt;
+use crate::host::credentials::Access;
 use crate::host::images::Pulls;
 use crate::keyring::Keyring;
 use crate::network::Network;
@@ -26,8 +27,7 @@ pub type SharedClock = Arc<dyn workflow::Clock>;
 
 /// Makes an agent for a host; the composition root decides which kinds exist. Nothing is opened; a failure names the
 /// stage that the endpoint or its credentials could never pass.
-pub type Connector =
-    Arc<dyn Fn(&HostSpec, Option<&TlsCredentials>) -> Result<Arc<dyn Agent>, ProbeFailure> + Send + Sync>;
+pub type Connector = Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, ProbeFailure> + Send + Sync>;
 
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +55,8 @@ pub struct Services {
     pub network: Arc<dyn Network>,
     /// Socket of the local engine, if it was allowed at start.
     pub local_engine: Option<String>,
+    /// Whether the portal runs in a cluster, which it may use as its own.
+    pub in_cluster: bool,
     pub connector: Connector,
     /// Pulls under way, for the pages of their hosts.
     pub pulls: Pulls,
@@ -87,6 +89,7 @@ impl Services {
             installation,
             network,
             local_engine,
+            in_cluster: false,
             connector,
             pulls: Pulls::default(),
             built: BeingBuilt::default(),
@@ -100,6 +103,11 @@ impl Services {
     /// The same, told about images that are built for the local engine meanwhile.
     pub fn with_built(self, built: BeingBuilt) -> Self {
         Self { built, ..self }
+    }
+
+    /// The same, told whether the portal runs in a cluster.
+    pub fn running_in_cluster(self, in_cluster: bool) -> Self {
+        Self { in_cluster, ..self }
     }
 
     /// Tells pages that something changed.
@@ -125,13 +133,11 @@ impl Services {
         };
         let host =
             self.store.host_read(id).await.map_err(crate::error::store)?.ok_or_else(Error::not_found)?;
-        if !self.may_open(&host.spec.endpoint) {
-            // It may have been allowed at an earlier start, and be allowed again at the next one.
-            return Err(Error::unavailable(Code::HostLocalRefused));
-        }
-        let credentials: Option<TlsCredentials> = self.secret(&credentials_key(id)).await?;
-        let agent = (self.connector)(&host.spec, credentials.as_ref())
-            .map_err(|failure| crate::error::agent(failure.into()))?;
+        // It may have been allowed at an earlier start, and be allowed again at the next one.
+        self.may_open(&host.spec.endpoint).map_err(Error::unavailable)?;
+        let access = self.access(id, &host.spec).await?;
+        let agent =
+            (self.connector)(&host.spec, &access).map_err(|failure| crate::error::agent(failure.into()))?;
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         let known = agents.entry(id.clone()).or_default();
         // A host that was changed since it was read gets another agent from whoever asks next. Of two who made one at
@@ -143,11 +149,20 @@ impl Services {
     }
 
     /// Whether an endpoint may be opened: of local ones only that which was allowed at this start. Any other path would
-    /// make the portal open files of an admin's choice.
-    pub(crate) fn may_open(&self, endpoint: &Endpoint) -> bool {
+    /// make the portal open files of an admin's choice. Its own cluster it has only if it runs in one.
+    ///
+    /// # Errors
+    /// The reason.
+    pub(crate) fn may_open(&self, endpoint: &Endpoint) -> Result<(), Code> {
         match endpoint {
-            Endpoint::Local { path } => self.local_engine.as_ref() == Some(path),
-            Endpoint::Tcp { .. } => true,
+            Endpoint::Local { path } if self.local_engine.as_ref() != Some(path) => {
+                Err(Code::HostLocalRefused)
+            }
+            Endpoint::InCluster if !self.in_cluster => Err(Code::HostNotInCluster),
+            Endpoint::Local { .. }
+            | Endpoint::Tcp { .. }
+            | Endpoint::Cluster { .. }
+            | Endpoint::InCluster => Ok(()),
         }
     }
 

@@ -47,8 +47,12 @@ pub struct PlannedNode {
     pub kind: NodeKind,
     pub organization: Option<OrganizationName>,
     pub msp_id: String,
-    /// `peer0.org1.demo`: stands in certificates and in the channel configuration.
+    /// `peer0.org1.demo`: stands in certificates and profiles.
     pub domain_name: String,
+    /// `peer0-org1`: by which the chain's nodes find it, on every kind of host; stands in the channel configuration.
+    /// None: a chain that was made when that was the domain name. What its ledgers say stays.
+    #[serde(default)]
+    pub inner_name: Option<String>,
     pub host: HostId,
     /// Published port of its gRPC service.
     pub port: u16,
@@ -59,6 +63,16 @@ pub struct PlannedNode {
 }
 
 impl PlannedNode {
+    /// Name by which the other nodes of its chain reach it.
+    pub fn inner_name(&self) -> &str {
+        self.inner_name.as_deref().unwrap_or(&self.domain_name)
+    }
+
+    /// The same with the port of its gRPC service: `peer0-org1:7051`.
+    pub fn inner_address(&self) -> String {
+        format!("{}:{}", self.inner_name(), self.inner_port())
+    }
+
     /// Port of its gRPC service inside its network.
     pub fn inner_port(&self) -> u16 {
         if self.kind == NodeKind::Orderer { ORDERER_PORT } else { PEER_PORT }
@@ -204,8 +218,10 @@ pub fn plan(spec: &ChainSpec, host: &HostSpec, port_block: u16) -> Result<ChainP
 
 fn orderer(spec: &ChainSpec, host: &HostSpec, port_block: u16, index: u16) -> Result<PlannedNode, Error> {
     let endpoint_name = if spec.orderers == 1 { "orderer".to_owned() } else { format!("orderer{index}") };
+    let name = NodeName::parse(&format!("orderer{index}"))?;
     Ok(PlannedNode {
-        name: NodeName::parse(&format!("orderer{index}"))?,
+        inner_name: Some(name.to_string()),
+        name,
         kind: NodeKind::Orderer,
         organization: None,
         msp_id: ORDERER_MSP.to_owned(),
@@ -224,8 +240,10 @@ fn peer(
     index: u16,
     port: u16,
 ) -> Result<PlannedNode, Error> {
+    let name = NodeName::parse(&format!("peer{index}-{organization}"))?;
     Ok(PlannedNode {
-        name: NodeName::parse(&format!("peer{index}-{organization}"))?,
+        inner_name: Some(name.to_string()),
+        name,
         kind: NodeKind::Peer,
         organization: Some(organization.clone()),
         msp_id: organization.msp_id(),
@@ -284,6 +302,22 @@ mod tests {
         assert_eq!(endpoints["peer0_org2_grpc"], "127.0.0.1:31026");
         assert_eq!(endpoints["peer1_org2_grpc"], "127.0.0.1:31029");
         assert_eq!(plan.nodes[1].domain_name, "peer0.org1.first");
+        assert_eq!(plan.nodes[0].inner_address(), "orderer0:7050");
+        assert_eq!(plan.nodes[1].inner_address(), "peer0-org1:7051");
+    }
+
+    /// What a chain's ledgers say of its nodes does not change when the portal does.
+    #[test]
+    fn chains_of_before_keep_their_domain_names() {
+        let plan = plan(&spec(1, 1, 1), &host(), 31_000).unwrap();
+        let mut stored = serde_json::to_value(&plan).unwrap();
+        assert_eq!(serde_json::from_value::<ChainPlan>(stored.clone()).unwrap(), plan);
+        for node in stored["nodes"].as_array_mut().unwrap() {
+            node.as_object_mut().unwrap().remove("inner_name");
+        }
+        let before: ChainPlan = serde_json::from_value(stored).unwrap();
+        let addresses: Vec<String> = before.nodes.iter().map(PlannedNode::inner_address).collect();
+        assert_eq!(addresses, ["orderer0.orderer.first:7050", "peer0.org1.first:7051"]);
     }
 
     #[test]

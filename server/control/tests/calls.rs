@@ -270,10 +270,10 @@ async fn a_further_channel_is_its_members_alone() {
     assert_eq!(view.organizations.iter().map(ToString::to_string).collect::<Vec<_>>(), ["org1"]);
     assert_eq!((view.peers.len(), view.peers[0].joined, view.height), (1, Some(true), Some(1)));
     let config = plane.channel_config(&ann, &demo, &second).await.unwrap();
-    assert_eq!(config.anchors, [("Org1MSP".to_owned(), vec!["peer0.org1.demo:7051".to_owned()])]);
+    assert_eq!(config.anchors, [("Org1MSP".to_owned(), vec!["peer0-org1:7051".to_owned()])]);
     let tree: serde_json::Value = serde_json::from_str(&config.json).unwrap();
     let consensus = &tree["groups"]["Orderer"]["values"]["ConsensusType"]["value"];
-    assert_eq!(consensus["metadata"]["consenters"][0]["host"], "orderer0.orderer.demo");
+    assert_eq!(consensus["metadata"]["consenters"][0]["host"], "orderer0");
     assert_eq!(tree["groups"]["Application"]["policies"]["Admins"]["policy"], "MAJORITY Admins");
     let again =
         plane.channel_create(&ann, spec(vec![member("org1", "peer0-org1")]), "key-of-third".to_owned());

@@ -146,8 +146,8 @@ async fn second_channel(portal: &Portal) {
     portal.settled(&set.unwrap()).await;
     let config = plane.channel_config(admin, chain, &name).await.unwrap();
     let anchors = |msp_id: &str| config.anchors.iter().find(|(id, _)| id == msp_id).unwrap().1.clone();
-    assert_eq!(anchors("Org1MSP"), ["peer1.org1.interop:7051"]);
-    assert_eq!(anchors("Org2MSP"), ["peer0.org2.interop:7051"]);
+    assert_eq!(anchors("Org1MSP"), ["peer1-org1:7051"]);
+    assert_eq!(anchors("Org2MSP"), ["peer0-org2:7051"]);
     let views = plane.channel_list(admin, chain).await.unwrap();
     let view = views.iter().find(|view| view.name == name).unwrap();
     assert!(view.peers.iter().all(|peer| peer.joined == Some(true)), "{view:?}");

@@ -95,6 +95,13 @@ pub enum Code {
     TokenMalformed,
     TolerationMalformed,
     EntryMalformed,
+    ClusterSettingsForeign,
+    ClusterSettingsInUse,
+    CredentialsForeign,
+    KubeconfigServer,
+    ClusterVersion,
+    ClusterAnswer,
+    ClusterNoUpload,
     // Clusters
     HostFingerprint,
     HostToken,

@@ -9,9 +9,12 @@ use crate::id::HostId;
 use crate::name::HostName;
 
 pub mod cluster;
+mod endpoint;
 pub mod image;
 mod subnet;
 
+use cluster::{ClusterExposure, ClusterSettings};
+pub use endpoint::{Endpoint, HostCredentials, TlsCredentials, check_kubeconfig};
 pub use image::RegistryCredentials;
 pub use subnet::Subnet;
 
@@ -19,6 +22,10 @@ pub use subnet::Subnet;
 pub const PORT_FIRST: u16 = 31_000;
 /// Last port of the default range.
 pub const PORT_LAST: u16 = 32_000;
+/// First of the ports that a cluster gives to services on its machines, unless it was told otherwise.
+pub const NODE_PORT_FIRST: u16 = 30_000;
+/// Last of these ports.
+pub const NODE_PORT_LAST: u16 = 32_767;
 /// First of the ports that Linux gives to outgoing connections, unless it was told otherwise.
 pub const SYSTEM_PORT_FIRST: u16 = 32_768;
 /// Last of these ports.
@@ -32,48 +39,6 @@ const LIST_MAX: usize = 50;
 /// The smallest range that holds the networks of one chain, as a prefix.
 const NETWORK_PREFIX_MAX: u8 = 24;
 
-/// Where the engine listens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum Endpoint {
-    /// The engine of the machine the portal runs on; only if it was allowed at start.
-    Local { path: String },
-    /// An engine over TCP; always with mutual TLS.
-    Tcp { address: String, port: u16 },
-}
-
-impl Endpoint {
-    /// The endpoint in one canonical form, by which "the same endpoint twice" is judged.
-    pub fn canonical(&self) -> String {
-        match self {
-            Self::Local { path } => format!("unix://{path}"),
-            Self::Tcp { address, port } => {
-                let address = address.trim().to_ascii_lowercase();
-                // One IP address has many spellings.
-                match address.parse::<IpAddr>() {
-                    Ok(ip) => format!("tcp://{}:{port}", ip.to_canonical()),
-                    Err(_) => format!("tcp://{address}:{port}"),
-                }
-            }
-        }
-    }
-}
-
-/// Credentials of a remote engine, as PEM. They are stored encrypted and never leave the server again.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsCredentials {
-    pub ca_pem: String,
-    pub certificate_pem: String,
-    pub key_pem: String,
-}
-
-impl std::fmt::Debug for TlsCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsCredentials(..)")
-    }
-}
-
 /// What an admin decides about a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +47,7 @@ pub struct HostSpec {
     pub endpoint: Endpoint,
     /// Most chains at once.
     pub capacity: u16,
-    /// Address on which ports are published.
+    /// Address on which ports are published; a cluster has none.
     pub bind_address: String,
     /// Address by which clients reach published ports; stands in certificates and profiles.
     pub client_address: String,
@@ -92,9 +57,12 @@ pub struct HostSpec {
     pub images: ImageNames,
     /// Registry prefixes whose images users may run as chaincode; empty: only what an admin or operator approved.
     pub image_rules: Vec<String>,
-    /// Where the networks of chains take their addresses from.
+    /// Where the networks of chains take their addresses from; a cluster decides that itself.
     #[serde(default)]
     pub network_range: Subnet,
+    /// What only clusters have; exactly these have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSettings>,
 }
 
 impl HostSpec {
@@ -111,6 +79,20 @@ impl HostSpec {
             images: ImageNames::default(),
             image_rules: Vec::new(),
             network_range: Subnet::default(),
+            cluster: None,
+        }
+    }
+
+    /// A cluster with the defaults that "next, next" takes. Its nodes are reached where its API server is; for the
+    /// portal's own cluster that cannot be known, and has to be said.
+    pub fn cluster(name: HostName, endpoint: Endpoint) -> Self {
+        let client_address = endpoint.host().unwrap_or_default();
+        Self {
+            endpoint,
+            bind_address: String::new(),
+            client_address,
+            cluster: Some(ClusterSettings::default()),
+            ..Self::local(name, "")
         }
     }
 
@@ -119,7 +101,8 @@ impl HostSpec {
         if self.capacity == 0 || self.capacity > CAPACITY_MAX {
             return Err(out_of_range("capacity", 1, CAPACITY_MAX));
         }
-        self.check_endpoint()?;
+        self.endpoint.check()?;
+        self.check_cluster()?;
         self.check_ports()?;
         self.check_addresses()?;
         self.check_images()?;
@@ -130,26 +113,23 @@ impl HostSpec {
         Ok(())
     }
 
-    fn check_endpoint(&self) -> Result<(), Error> {
-        match &self.endpoint {
-            Endpoint::Local { path } if !path.starts_with('/') => {
-                Err(Error::invalid(Code::FieldMissing).on("path"))
-            }
-            Endpoint::Tcp { address, .. } if address.trim().is_empty() => {
-                Err(Error::invalid(Code::FieldMissing).on("address"))
-            }
-            Endpoint::Tcp { address, .. } if !is_address(address) => {
-                Err(Error::invalid(Code::AddressMalformed).with("text", address).on("address"))
-            }
-            Endpoint::Tcp { port: 0, .. } => Err(out_of_range("port", 1, u16::MAX)),
-            Endpoint::Local { .. } | Endpoint::Tcp { .. } => Ok(()),
+    fn check_cluster(&self) -> Result<(), Error> {
+        match (&self.cluster, self.endpoint.is_cluster()) {
+            (Some(settings), true) => settings.check(),
+            (None, false) => Ok(()),
+            (None, true) => Err(Error::invalid(Code::FieldMissing).on("cluster")),
+            (Some(_), false) => Err(Error::invalid(Code::ClusterSettingsForeign).on("cluster")),
         }
     }
 
     fn check_ports(&self) -> Result<(), Error> {
-        let first_max = u16::MAX - PORTS_PER_CHAIN + 1;
-        if !(1_024..=first_max).contains(&self.port_first) {
-            return Err(out_of_range("port_first", 1_024, first_max));
+        let (min, max) = self.port_bounds();
+        let first_max = max - (PORTS_PER_CHAIN - 1);
+        if !(min..=first_max).contains(&self.port_first) {
+            return Err(out_of_range("port_first", min, first_max));
+        }
+        if self.port_last > max {
+            return Err(out_of_range("port_last", min, max));
         }
         if self.blocks().next().is_none() {
             let needed = self.port_first.saturating_add(PORTS_PER_CHAIN - 1);
@@ -161,14 +141,27 @@ impl HostSpec {
         Ok(())
     }
 
+    /// Between which ports the range may lie. Services of a cluster get ports of its machines from a range of its own.
+    fn port_bounds(&self) -> (u16, u16) {
+        match self.cluster.as_ref().map(|settings| &settings.exposure) {
+            Some(ClusterExposure::NodePort) => (NODE_PORT_FIRST, NODE_PORT_LAST),
+            Some(ClusterExposure::LoadBalancer { .. } | ClusterExposure::ClusterIp) | None => {
+                (1_024, u16::MAX)
+            }
+        }
+    }
+
     fn check_addresses(&self) -> Result<(), Error> {
-        for (field, text) in [("bind_address", &self.bind_address), ("client_address", &self.client_address)]
-        {
+        // The machines of a cluster publish ports on addresses that it chooses itself.
+        let bound = (!self.endpoint.is_cluster()).then_some(("bind_address", &self.bind_address));
+        for (field, text) in bound.into_iter().chain([("client_address", &self.client_address)]) {
             if text.trim().is_empty() {
                 return Err(Error::invalid(Code::FieldMissing).on(field));
             }
         }
-        self.check_bind_address()?;
+        if bound.is_some() {
+            self.check_bind_address()?;
+        }
         let anywhere = self.client_address.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
         if anywhere || !is_address(&self.client_address) {
             let text = &self.client_address;
@@ -187,7 +180,10 @@ impl HostSpec {
             Endpoint::Tcp { .. } if address.to_canonical().is_loopback() => {
                 Err(refused(Code::BindAddressLoopback))
             }
-            Endpoint::Local { .. } | Endpoint::Tcp { .. } => Ok(()),
+            Endpoint::Local { .. }
+            | Endpoint::Tcp { .. }
+            | Endpoint::Cluster { .. }
+            | Endpoint::InCluster => Ok(()),
         }
     }
 
@@ -229,6 +225,22 @@ impl HostSpec {
             }
         }
         Ok(())
+    }
+
+    /// Whether everything stays by which the chains on the host find what is theirs.
+    pub fn check_kept(&self, before: &Self, chains: usize) -> Result<(), Error> {
+        let (Some(now), Some(then), false) = (&self.cluster, &before.cluster, chains == 0) else {
+            return Ok(());
+        };
+        let changed = [
+            ("namespace_prefix", now.namespace_prefix != then.namespace_prefix),
+            ("storage", now.storage != then.storage),
+            ("volume_gib", now.volume_gib != then.volume_gib),
+        ];
+        match changed.into_iter().find(|(_, changed)| *changed) {
+            Some((field, _)) => Err(Error::conflict(Code::ClusterSettingsInUse).on(field)),
+            None => Ok(()),
+        }
     }
 
     /// First ports of the blocks that chains may take, lowest first.

@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 27] = [
+const LOOKS: [&str; 29] = [
     "audit_list",
     "block_read",
     "chain_access",
@@ -21,9 +21,11 @@ const LOOKS: [&str; 27] = [
     "channel_list",
     "host_image_approvals",
     "host_images",
+    "host_kubeconfig",
     "host_list",
     "host_local_offer",
     "host_probe",
+    "host_rbac",
     "host_read",
     "host_settings",
     "host_test",

@@ -253,7 +253,7 @@ impl Approvals {
 }
 
 /// The table.
-pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls) -> AnyView {
+pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls, is_cluster: bool) -> AnyView {
     if images.is_empty() {
         return empty(|t| t.no_images, |t| t.no_images_hint, None);
     }
@@ -262,7 +262,13 @@ pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls) -> AnyView {
         .into_iter()
         .map(|image| {
             let name = image.reference.clone();
-            let state = state(image.state, may_pull.then_some((pulls, name)));
+            let state = match image.state {
+                // Nobody uploads to a cluster.
+                ImageState::MissingLocal if is_cluster => {
+                    badge((Tone::Warn, |t| t.cluster.image_missing_local))
+                }
+                other => state(other, may_pull.then_some((pulls, name))),
+            };
             view! {
                 <tr>
                     <th scope="row"><code>{image.reference}</code></th>

@@ -1,15 +1,18 @@
 //! What somebody has typed about a host, and what it means.
 
-use domain::host::{Endpoint, HostSpec, ImageNames, Subnet, TlsCredentials};
+use domain::host::{Endpoint, HostCredentials, HostSpec, ImageNames, Subnet, TlsCredentials};
 use domain::name::HostName;
 use domain::{Code, Error};
 use leptos::prelude::*;
+
+use super::cluster::{ClusterDraft, ClusterForm};
 
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Local,
     Remote,
+    Cluster,
 }
 
 /// The fields, as signals.
@@ -33,6 +36,7 @@ pub struct Form {
     pub images_sample: RwSignal<String>,
     pub image_rules: RwSignal<String>,
     pub network_range: RwSignal<String>,
+    pub cluster: ClusterForm,
 }
 
 /// The same as plain text.
@@ -51,6 +55,7 @@ pub struct Draft {
     pub images: [String; 3],
     pub image_rules: String,
     pub network_range: String,
+    pub cluster: ClusterDraft,
     /// Whether there are credentials already, so that empty fields mean those.
     pub has_credentials: bool,
 }
@@ -63,6 +68,7 @@ impl Form {
         let (place, path, address, port) = match offer.map(|spec| &spec.endpoint) {
             Some(Endpoint::Local { path }) => (Place::Local, path.as_str(), "", 2376),
             Some(Endpoint::Tcp { address, port }) => (Place::Remote, "", address.as_str(), *port),
+            Some(Endpoint::Cluster { .. } | Endpoint::InCluster) => (Place::Cluster, "", "", 2376),
             None => (Place::Remote, "", "", 2376),
         };
         let or = |pick: fn(&HostSpec) -> String, other: &str| offer.map_or_else(|| other.to_owned(), pick);
@@ -85,6 +91,7 @@ impl Form {
             images_sample: RwSignal::new(images.sample.join("\n")),
             image_rules: RwSignal::new(offer.map(|s| s.image_rules.join("\n")).unwrap_or_default()),
             network_range: RwSignal::new(or(|s| s.network_range.to_string(), &Subnet::default().to_string())),
+            cluster: ClusterForm::new(offer),
         }
     }
 
@@ -93,12 +100,12 @@ impl Form {
         self.place.set(place);
         let (from, to) = match place {
             Place::Local => ("0.0.0.0", "127.0.0.1"),
-            Place::Remote => ("127.0.0.1", "0.0.0.0"),
+            Place::Remote | Place::Cluster => ("127.0.0.1", "0.0.0.0"),
         };
         if self.bind_address.read_untracked().as_str() == from {
             self.bind_address.set(to.to_owned());
         }
-        if place == Place::Remote && self.client_address.read_untracked().as_str() == "127.0.0.1" {
+        if place != Place::Local && self.client_address.read_untracked().as_str() == "127.0.0.1" {
             self.client_address.set(String::new());
         }
     }
@@ -127,6 +134,7 @@ impl Form {
             ],
             image_rules: self.image_rules.get_untracked(),
             network_range: self.network_range.get_untracked(),
+            cluster: self.cluster.draft(),
             has_credentials: false,
         }
     }
@@ -134,33 +142,46 @@ impl Form {
 
 impl Draft {
     /// What it means; the first refusal names its field.
-    pub fn parse(self) -> Result<(HostSpec, Option<TlsCredentials>), Error> {
+    pub fn parse(self) -> Result<(HostSpec, Option<HostCredentials>), Error> {
         let name = HostName::parse(self.name.trim()).map_err(|e| e.on("name"))?;
-        let client_address = match (self.place, self.client_address.trim()) {
-            // A remote engine is reached where it listens, unless somebody says otherwise.
-            (Place::Remote, "") => self.address.trim().to_owned(),
-            (_, typed) => typed.to_owned(),
-        };
-        let (endpoint, credentials) = match self.place {
-            Place::Local => (Endpoint::Local { path: self.path }, None),
+        let (endpoint, cluster, credentials) = match self.place {
+            Place::Local => (Endpoint::Local { path: self.path }, None, None),
             Place::Remote => {
                 let address = filled(&self.address, "address")?;
                 let endpoint = Endpoint::Tcp { address, port: number(&self.port, "port")? };
-                (endpoint, given(self.credentials, self.has_credentials)?)
+                let given = given(self.credentials, self.has_credentials)?;
+                (endpoint, None, given.map(HostCredentials::Tls))
             }
+            Place::Cluster => {
+                let (endpoint, settings, given) = self.cluster.parse(self.has_credentials)?;
+                (endpoint, Some(settings), given)
+            }
+        };
+        let client_address = match self.client_address.trim() {
+            // Nodes are reached where the engine or the API server listens, unless somebody says otherwise.
+            "" => endpoint.host().unwrap_or_default(),
+            typed => typed.to_owned(),
+        };
+        // A cluster binds and numbers by itself.
+        let (bind_address, network_range) = if cluster.is_some() {
+            (String::new(), Subnet::default())
+        } else {
+            let range = Subnet::parse(&self.network_range).map_err(|e| e.on("network_range"))?;
+            (self.bind_address.trim().to_owned(), range)
         };
         let [peer, orderer, sample] = self.images.map(|text| lines(&text));
         let spec = HostSpec {
             name,
             endpoint,
             capacity: number(&self.capacity, "capacity")?,
-            bind_address: self.bind_address.trim().to_owned(),
+            bind_address,
             client_address,
             port_first: number(&self.ports.0, "port_first")?,
             port_last: number(&self.ports.1, "port_last")?,
             images: ImageNames { peer, orderer, sample },
             image_rules: lines(&self.image_rules),
-            network_range: Subnet::parse(&self.network_range).map_err(|e| e.on("network_range"))?,
+            network_range,
+            cluster,
         };
         spec.check()?;
         Ok((spec, credentials))
@@ -183,24 +204,54 @@ fn whole(credentials: TlsCredentials) -> Result<TlsCredentials, Error> {
     Ok(credentials)
 }
 
-fn filled(text: &str, field: &str) -> Result<String, Error> {
+pub(super) fn filled(text: &str, field: &str) -> Result<String, Error> {
     let text = text.trim();
     if text.is_empty() { Err(Error::invalid(Code::FieldMissing).on(field)) } else { Ok(text.to_owned()) }
 }
 
-fn number(text: &str, field: &str) -> Result<u16, Error> {
+pub(super) fn number(text: &str, field: &str) -> Result<u16, Error> {
     text.trim()
         .parse()
         .map_err(|_| Error::invalid(Code::ValueOutOfRange).with("min", 1).with("max", u16::MAX).on(field))
 }
 
-fn lines(text: &str) -> Vec<String> {
+pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cluster::{NODE_PORT, STORAGE_DEFAULT, SettingsDraft, SignIn, TRUST_CA};
     use super::*;
+
+    fn cluster() -> ClusterDraft {
+        let text = |text: &str| text.to_owned();
+        ClusterDraft {
+            server: text("https://api.example:6443"),
+            sign_in: SignIn::Token,
+            token: text("abc"),
+            certificate_pem: String::new(),
+            key_pem: String::new(),
+            trust: text(TRUST_CA),
+            ca_pem: text("-----BEGIN X-----"),
+            pinned: String::new(),
+            kubeconfig: String::new(),
+            context: String::new(),
+            settings: SettingsDraft {
+                namespace_prefix: text("heddle"),
+                storage: text(STORAGE_DEFAULT),
+                storage_class: String::new(),
+                nfs: Default::default(),
+                local: Default::default(),
+                volume_gib: text("10"),
+                exposure: text(NODE_PORT),
+                annotations: String::new(),
+                registry_prefix: String::new(),
+                node_selector: String::new(),
+                tolerations: String::new(),
+            },
+        }
+    }
 
     fn draft(place: Place) -> Draft {
         let pem = "-----BEGIN X-----".to_owned();
@@ -218,6 +269,7 @@ mod tests {
             images: ["a\n\n b ".to_owned(), "c".to_owned(), String::new()],
             image_rules: String::new(),
             network_range: "10.213.0.0/16".to_owned(),
+            cluster: cluster(),
             has_credentials: false,
         }
     }
@@ -249,6 +301,25 @@ mod tests {
         assert_eq!(field(|d| d.images[0] = "a b".to_owned()), "images_peer");
         assert_eq!(field(|d| d.image_rules = "http://r".to_owned()), "image_rules");
         assert_eq!(field(|d| d.network_range = "8.8.8.0/24".to_owned()), "network_range");
+    }
+
+    #[test]
+    fn a_cluster_is_asked_for_nothing_that_only_engines_have() {
+        let mut draft = draft(Place::Cluster);
+        (draft.bind_address, draft.network_range) = (String::new(), String::new());
+        let (spec, credentials) = draft.clone().parse().unwrap();
+        let endpoint = Endpoint::Cluster { server: "https://api.example:6443".to_owned() };
+        let name = HostName::parse("far").unwrap();
+        let images = spec.images.clone();
+        assert_eq!(spec, HostSpec { images, ..HostSpec::cluster(name, endpoint) });
+        assert!(matches!(credentials, Some(HostCredentials::Cluster(_))));
+        draft.cluster.sign_in = SignIn::Own;
+        assert_eq!(draft.clone().parse().unwrap_err().field.as_deref(), Some("client_address"));
+        draft.client_address = "node.example".to_owned();
+        let (spec, credentials) = draft.clone().parse().unwrap();
+        assert_eq!((spec.endpoint, credentials), (Endpoint::InCluster, None));
+        draft.ports.0 = "20000".to_owned();
+        assert_eq!(draft.parse().unwrap_err().field.as_deref(), Some("port_first"));
     }
 
     #[test]

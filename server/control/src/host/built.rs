@@ -45,7 +45,7 @@ impl Services {
     pub(crate) async fn being_built(&self, host: &HostSpec) -> Vec<String> {
         match host.endpoint {
             Endpoint::Local { .. } => self.built.names().await,
-            Endpoint::Tcp { .. } => Vec::new(),
+            Endpoint::Tcp { .. } | Endpoint::Cluster { .. } | Endpoint::InCluster => Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! others came in their place.
 
 use domain::host::HostSpec;
+use domain::host::cluster::ClusterSettings;
 
 /// What is different, to stand behind the host's name; nothing where everything stays as it is. What is short comes
 /// first, for the record is cut.
@@ -22,6 +23,9 @@ pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> St
     let mut changes: Vec<String> =
         different.map(|((field, was), (_, is))| format!("{field} {was}→{is}")).collect();
     changes.extend(credentials.then(|| "credentials".to_owned()));
+    if let (Some(was), Some(is)) = (&before.cluster, &after.cluster) {
+        changes.extend(of_cluster(was, is));
+    }
     changes.extend((before.images != after.images).then(|| "images".to_owned()));
     let gone = before.image_rules.iter().filter(|rule| !after.image_rules.contains(rule));
     changes.extend(gone.map(|rule| format!("rule -{rule}")));
@@ -30,9 +34,24 @@ pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> St
     if changes.is_empty() { String::new() } else { format!(" {}", changes.join(", ")) }
 }
 
+/// What is different of what is wanted of a cluster: one word each, for their values can be long.
+fn of_cluster(before: &ClusterSettings, after: &ClusterSettings) -> impl Iterator<Item = String> + use<> {
+    let differ = [
+        ("namespace-prefix", before.namespace_prefix != after.namespace_prefix),
+        ("storage", before.storage != after.storage),
+        ("volume-size", before.volume_gib != after.volume_gib),
+        ("exposure", before.exposure != after.exposure),
+        ("registry-prefix", before.registry_prefix != after.registry_prefix),
+        ("node-selector", before.node_selector != after.node_selector),
+        ("tolerations", before.tolerations != after.tolerations),
+    ];
+    differ.into_iter().filter(|(_, differ)| *differ).map(|(field, _)| field.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use domain::host::Endpoint;
+    use domain::host::cluster::ClusterExposure;
     use domain::name::HostName;
 
     use super::*;
@@ -58,5 +77,19 @@ mod tests {
         let clients = "127.0.0.1→far.example";
         let wanted = format!(" endpoint {endpoints}, client-address {clients}, credentials");
         assert_eq!(told(&before, &moved, true), wanted);
+    }
+
+    #[test]
+    fn a_change_of_a_cluster_names_what_is_different() {
+        let endpoint = Endpoint::Cluster { server: "https://api.example".to_owned() };
+        let before = HostSpec::cluster(HostName::parse("far").unwrap(), endpoint);
+        let settings = ClusterSettings {
+            exposure: ClusterExposure::ClusterIp,
+            volume_gib: 20,
+            ..ClusterSettings::default()
+        };
+        let after = HostSpec { capacity: 3, cluster: Some(settings), ..before.clone() };
+        assert_eq!(told(&before, &after, false), " capacity 10→3, volume-size, exposure");
+        assert_eq!(told(&before, &before, false), "");
     }
 }

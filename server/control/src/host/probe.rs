@@ -1,31 +1,34 @@
 //! Connection tests: which stage fails, why, and what helps.
 
 use agents::{ProbeFailure, ProbeStage as AgentStage, Remedy};
-use domain::host::{Endpoint, HostFacts, HostSpec, ProbeStage, ProbeView, TlsCredentials};
+use domain::host::{Endpoint, HostCredentials, HostFacts, HostSpec, ProbeStage, ProbeView};
 use domain::id::HostId;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 
-use super::endpoint_field;
+use super::credentials::{Access, EngineCredentials, check_given};
+use super::{endpoint_field, entered};
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
 
-/// Every stage, in order.
-const STAGES: [ProbeStage; 9] = [
+/// Every stage of an engine, in order.
+const ENGINE_STAGES: [ProbeStage; 6] = [
     ProbeStage::Address,
     ProbeStage::Tcp,
     ProbeStage::Tls,
     ProbeStage::Authentication,
     ProbeStage::ApiVersion,
     ProbeStage::Engine,
-    ProbeStage::Permission,
-    ProbeStage::Storage,
-    ProbeStage::Capacity,
 ];
+/// What is looked at on a cluster behind these.
+const CLUSTER_STAGES: [ProbeStage; 3] = [ProbeStage::Permission, ProbeStage::Storage, ProbeStage::Capacity];
 
-/// How many of them a container engine has.
-const ENGINE_STAGES: usize = 6;
+/// The stages of a kind of host, in order.
+fn stages(endpoint: &Endpoint) -> Vec<ProbeStage> {
+    let further: &[ProbeStage] = if endpoint.is_cluster() { &CLUSTER_STAGES } else { &[] };
+    ENGINE_STAGES.iter().chain(further).copied().collect()
+}
 
 impl ControlPlane {
     /// Tests a connection and names the stage that fails. Nothing is saved.
@@ -33,24 +36,28 @@ impl ControlPlane {
         &self,
         caller: &Caller,
         spec: HostSpec,
-        credentials: Option<TlsCredentials>,
+        credentials: Option<HostCredentials>,
     ) -> Result<ProbeView, Error> {
         policy::authorize(caller, Action::Probe, Resource::any(Noun::Host))?;
         // Whoever may only look at hosts cannot make the portal dial addresses of their choice.
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
-        self.probe(&spec, credentials.as_ref()).await
+        self.probe(&spec, entered(credentials, &spec.endpoint)?).await
     }
 
     /// Tests the connection to a host as it is stored.
     pub async fn host_test(&self, caller: &Caller, id: &HostId) -> Result<ProbeView, Error> {
         policy::authorize(caller, Action::Probe, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
+        let endpoint = &record.spec.endpoint;
         match self.services.agent(id).await {
-            Ok(agent) => Ok(view(agent.probe().await)),
-            Err(error) if error.code == Code::HostLocalRefused => Ok(failed_at(ProbeStage::Address, error)),
+            Ok(agent) => Ok(view(endpoint, agent.probe().await)),
+            Err(error) if matches!(error.code, Code::HostLocalRefused | Code::HostNotInCluster) => {
+                Ok(failed_at(endpoint, ProbeStage::Address, error))
+            }
             Err(error) => {
                 tracing::info!(%error, host = %record.spec.name, "a host has no agent");
-                Ok(failed_at(ProbeStage::Authentication, Error::unavailable(Code::HostClientMaterial)))
+                let unusable = Error::unavailable(Code::HostClientMaterial);
+                Ok(failed_at(endpoint, ProbeStage::Authentication, unusable))
             }
         }
     }
@@ -58,34 +65,32 @@ impl ControlPlane {
     pub(super) async fn probe(
         &self,
         spec: &HostSpec,
-        credentials: Option<&TlsCredentials>,
+        credentials: Option<EngineCredentials>,
     ) -> Result<ProbeView, Error> {
         spec.check()?;
-        if !self.services.may_open(&spec.endpoint) {
-            return Err(Error::invalid(Code::HostLocalRefused).on(endpoint_field(&spec.endpoint)));
+        if let Err(code) = self.services.may_open(&spec.endpoint) {
+            return Err(Error::invalid(code).on(endpoint_field(&spec.endpoint)));
         }
-        if matches!(spec.endpoint, Endpoint::Tcp { .. }) && credentials.is_none() {
-            return Err(Error::invalid(Code::HostPlainTcp).on("ca_pem"));
-        }
-        match (self.services.connector)(spec, credentials) {
-            Ok(agent) => Ok(view(agent.probe().await)),
-            Err(failure) => Ok(view(Err(failure))),
-        }
+        check_given(&spec.endpoint, credentials.as_ref())?;
+        // Nothing is pulled in a test.
+        let access = Access { credentials, registries: Vec::new() };
+        let probed = match (self.services.connector)(spec, &access) {
+            Ok(agent) => agent.probe().await,
+            Err(failure) => Err(failure),
+        };
+        Ok(view(&spec.endpoint, probed))
     }
 }
 
-fn view(probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
+fn view(endpoint: &Endpoint, probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
     match probed {
-        Ok(facts) => {
-            let passed = STAGES.into_iter().take(ENGINE_STAGES).collect();
-            ProbeView { passed, failed: None, facts: Some(facts_view(&facts)) }
-        }
-        Err(failure) => failed_at(stage_of(failure.stage), probe_error(&failure)),
+        Ok(facts) => ProbeView { passed: stages(endpoint), failed: None, facts: Some(facts_view(&facts)) },
+        Err(failure) => failed_at(endpoint, stage_of(failure.stage), probe_error(endpoint, &failure)),
     }
 }
 
-fn failed_at(stage: ProbeStage, error: Error) -> ProbeView {
-    let passed = STAGES.into_iter().take_while(|passed| *passed != stage).collect();
+fn failed_at(endpoint: &Endpoint, stage: ProbeStage, error: Error) -> ProbeView {
+    let passed = stages(endpoint).into_iter().take_while(|passed| *passed != stage).collect();
     ProbeView { passed, failed: Some((stage, error)), facts: None }
 }
 
@@ -125,19 +130,24 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
 }
 
 /// A failed stage as an error with its remedy. Only staff get here, so what was seen is told, too.
-pub(crate) fn probe_error(failure: &ProbeFailure) -> Error {
+pub(crate) fn probe_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
+    let address = if endpoint.is_cluster() { "server" } else { "address" };
     let (code, field) = match failure.remedy {
-        Remedy::CorrectAddress => (Code::HostAddress, "address"),
-        Remedy::CheckName => (Code::HostNameUnresolved, "address"),
-        Remedy::UseOtherAddress => (Code::HostAddressRefused, "address"),
-        Remedy::StartEngine => (Code::HostTcp, "address"),
+        Remedy::UpgradeEngine if endpoint.is_cluster() => (Code::ClusterVersion, "server"),
+        Remedy::InspectEngine | Remedy::EnableEngineTls if endpoint.is_cluster() => {
+            (Code::ClusterAnswer, "server")
+        }
+        Remedy::CorrectAddress => (Code::HostAddress, address),
+        Remedy::CheckName => (Code::HostNameUnresolved, address),
+        Remedy::UseOtherAddress => (Code::HostAddressRefused, address),
+        Remedy::StartEngine => (Code::HostTcp, address),
         Remedy::GrantSocketAccess => (Code::HostSocketRefused, "path"),
         Remedy::EnableEngineTls => (Code::HostNoTls, "port"),
         Remedy::CheckAuthority => (Code::HostTls, "ca_pem"),
         Remedy::CheckClientMaterial => (Code::HostClientMaterial, "key_pem"),
         Remedy::CheckClientCertificate => (Code::HostAuthentication, "certificate_pem"),
-        Remedy::UpgradeEngine => (Code::HostApiVersion, "address"),
-        Remedy::InspectEngine => (Code::HostEngine, "address"),
+        Remedy::UpgradeEngine => (Code::HostApiVersion, address),
+        Remedy::InspectEngine => (Code::HostEngine, address),
         Remedy::CheckFingerprint => (Code::HostFingerprint, "pinned"),
         Remedy::RenewToken => (Code::HostToken, "token"),
         Remedy::RunInCluster => (Code::HostNotInCluster, "server"),
@@ -154,8 +164,8 @@ mod tests {
 
     #[test]
     fn each_failure_names_its_stage_and_its_own_remedy() {
-        let check = |stage, remedy, passed: usize, code, field: &str| {
-            let shown = view(Err(ProbeFailure::at(stage, remedy, "seen")));
+        let check_at = |endpoint: &Endpoint, stage, remedy, passed: usize, (code, field): (Code, &str)| {
+            let shown = view(endpoint, Err(ProbeFailure::at(stage, remedy, "seen")));
             let (failed, error) = shown.failed.unwrap();
             assert_eq!((shown.passed.len(), failed), (passed, stage_of(stage)));
             assert_eq!(
@@ -164,6 +174,10 @@ mod tests {
             );
         };
         use AgentStage as S;
+        let engine = Endpoint::Tcp { address: "engine".to_owned(), port: 2376 };
+        let check = |stage, remedy, passed, code, field| {
+            check_at(&engine, stage, remedy, passed, (code, field));
+        };
         check(S::Address, Remedy::CheckName, 0, Code::HostNameUnresolved, "address");
         check(S::Address, Remedy::UseOtherAddress, 0, Code::HostAddressRefused, "address");
         check(S::Tcp, Remedy::StartEngine, 1, Code::HostTcp, "address");
@@ -180,6 +194,15 @@ mod tests {
         );
         check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::HostApiVersion, "address");
         check(S::Engine, Remedy::InspectEngine, 5, Code::HostEngine, "address");
+        let cluster = Endpoint::Cluster { server: "https://api.example".to_owned() };
+        let check = |stage, remedy, passed, code, field| {
+            check_at(&cluster, stage, remedy, passed, (code, field));
+        };
+        check(S::Address, Remedy::CheckName, 0, Code::HostNameUnresolved, "server");
+        check(S::Tcp, Remedy::StartEngine, 1, Code::HostTcp, "server");
+        check(S::Tls, Remedy::EnableEngineTls, 2, Code::ClusterAnswer, "server");
+        check(S::ApiVersion, Remedy::UpgradeEngine, 4, Code::ClusterVersion, "server");
+        check(S::Engine, Remedy::InspectEngine, 5, Code::ClusterAnswer, "server");
         check(S::Tls, Remedy::CheckFingerprint, 2, Code::HostFingerprint, "pinned");
         check(S::Authentication, Remedy::RenewToken, 3, Code::HostToken, "token");
         check(S::Permission, Remedy::GrantPermissions, 6, Code::HostPermissions, "namespace_prefix");

@@ -88,7 +88,8 @@ impl ControlPlane {
 
     async fn look_at(&self, host: &HostRecord) -> Result<HostStatus, Error> {
         let agent = self.services.agent(&host.id).await?;
-        let facts = agent.probe().await.map_err(|failure| probe_error(&failure))?;
+        let facts = agent.probe().await;
+        let facts = facts.map_err(|failure| probe_error(&host.spec.endpoint, &failure))?;
         Ok(HostStatus {
             state: HostState::Active,
             reason: None,

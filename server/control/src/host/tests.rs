@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agents::simulated::SimulatedAgent;
 use agents::{Agent, ProbeFailure, ProbeStage as AgentStage, Remedy};
-use domain::host::ProbeStage;
+use domain::host::{ProbeStage, TlsCredentials};
 use domain::id::{OperationId, UserId};
 use domain::name::{ChainName, UserName};
 use domain::operation::{OperationState, OperationView};
@@ -20,6 +20,7 @@ use crate::network::native::NativeNetwork;
 use crate::secrets::{KEY_LEN, Vault};
 use crate::services::Services;
 
+mod cluster;
 mod further;
 
 /// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, whatever stands behind a dot, and the
@@ -50,15 +51,24 @@ impl Bed {
         Self::with_clock(Arc::new(SystemClock)).await
     }
 
+    /// The same, of a portal that runs in a cluster.
+    async fn in_cluster() -> Self {
+        Self::built(Arc::new(SystemClock), true).await
+    }
+
     async fn with_clock(clock: crate::services::SharedClock) -> Self {
+        Self::built(clock, false).await
+    }
+
+    async fn built(clock: crate::services::SharedClock, in_cluster: bool) -> Self {
         let local = SimulatedAgent::new();
         let agents = local.clone();
-        let connector: crate::services::Connector = Arc::new(move |spec, credentials| match &spec.endpoint {
+        let connector: crate::services::Connector = Arc::new(move |spec, access| match &spec.endpoint {
             Endpoint::Local { .. } => Ok(shared(agents.clone())),
             Endpoint::Tcp { address, .. } if address == "no-tls" => {
                 Err(ProbeFailure::at(AgentStage::Tls, Remedy::EnableEngineTls, "no TLS"))
             }
-            Endpoint::Tcp { .. } if credentials.is_none() => {
+            Endpoint::Tcp { .. } if access.credentials.is_none() => {
                 Err(ProbeFailure::at(AgentStage::Authentication, Remedy::CheckClientMaterial, "none"))
             }
             Endpoint::Tcp { address, .. } => {
@@ -68,6 +78,7 @@ impl Bed {
                 }
                 Ok(shared(agent))
             }
+            Endpoint::Cluster { .. } | Endpoint::InCluster => cluster::connect(spec, access),
         });
         let services = Services::new(
             Store::open("mem://").await.unwrap(),
@@ -76,7 +87,8 @@ impl Bed {
             Arc::new(NativeNetwork::default()),
             connector,
             Some(SOCKET.to_owned()),
-        );
+        )
+        .running_in_cluster(in_cluster);
         let key = Zeroizing::new(vec![1; 32]);
         let plane = ControlPlane::new(Arc::new(services), Settings::new("test"), key).unwrap();
         Self { plane: Arc::new(plane), local }
@@ -139,13 +151,13 @@ fn remote_spec(name: &str, address: &str) -> HostSpec {
     }
 }
 
-fn credentials() -> TlsCredentials {
+fn credentials() -> HostCredentials {
     let text = |text: &str| text.to_owned();
-    TlsCredentials {
+    HostCredentials::Tls(TlsCredentials {
         ca_pem: text("ca"),
         certificate_pem: text("certificate"),
         key_pem: text("top-secret-key"),
-    }
+    })
 }
 
 fn registry() -> RegistryCredentials {

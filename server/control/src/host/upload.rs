@@ -47,6 +47,9 @@ impl ControlPlane {
         policy::authorize(caller, Action::Prepare, Resource::any(Noun::Host))?;
         let user = caller.require_user()?;
         let record = self.host_record(id).await?;
+        if record.spec.endpoint.is_cluster() {
+            return Err(Error::conflict(Code::ClusterNoUpload).on("archive"));
+        }
         let agent = self.services.agent(id).await?;
         let _turn = self.uploads.try_acquire().map_err(|_| Error::unavailable(Code::Overloaded))?;
         let archive = receive_archive(upload).await.map_err(archive_error)?;

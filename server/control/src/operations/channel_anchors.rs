@@ -71,7 +71,7 @@ async fn set_anchors(ctx: Context<ChannelAnchors>) -> Result<(), StepError> {
     let (link, _) = speaker(&ctx).await?;
     let nodes = ctx.params().peers.iter().filter_map(|name| link.plan.node(name));
     let wanted: Vec<(String, u16)> =
-        nodes.map(|node| (node.domain_name.clone(), node.inner_port())).collect();
+        nodes.map(|node| (node.inner_name().to_owned(), node.inner_port())).collect();
     ensure(&ctx, &wanted).await
 }
 

@@ -123,7 +123,7 @@ impl Scene for Anchors {
         let peer = link.plan.node(&node("peer0-org1")).unwrap();
         let found = bed.network.anchor_peers(&link, peer, "mychannel").await.unwrap();
         let wanted = match expect {
-            Expect::Complete => vec!["peer0.org1.demo:7051".to_owned()],
+            Expect::Complete => vec!["peer0-org1:7051".to_owned()],
             Expect::Clean => Vec::new(),
         };
         same("anchors", found, wanted)

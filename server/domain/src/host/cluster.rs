@@ -134,7 +134,8 @@ impl ClusterCredentials {
     }
 }
 
-fn check_text(field: &str, text: &str) -> Result<(), Error> {
+/// Checks presence and size of one text.
+pub(super) fn check_text(field: &str, text: &str) -> Result<(), Error> {
     if text.trim().is_empty() {
         return Err(Error::invalid(Code::FieldMissing).on(field));
     }

@@ -58,6 +58,7 @@ fn each_wrong_value_is_named_on_its_field() {
     check(|s| s.images.sample = vec!["A".to_owned()], Code::ImageNameMalformed, "images_sample");
     check(|s| s.image_rules = vec!["http://r".to_owned()], Code::ImageRuleMalformed, "image_rules");
     check(|s| s.image_rules = vec!["a".to_owned(); 51], Code::TooManyEntries, "image_rules");
+    check(|s| s.cluster = Some(ClusterSettings::default()), Code::ClusterSettingsForeign, "cluster");
     let small = |s: &mut HostSpec| s.network_range = Subnet::parse("10.0.0.0/28").unwrap();
     check(small, Code::NetworkRangeMalformed, "network_range");
     let tcp = |address: &str, port| Endpoint::Tcp { address: address.to_owned(), port };
@@ -131,4 +132,78 @@ fn one_address_has_one_canonical_form() {
     assert_eq!(form("::ffff:10.0.0.7"), "tcp://10.0.0.7:2376");
     assert_eq!(form("Engine.Example"), "tcp://engine.example:2376");
     assert_ne!(form("fd00::1"), form("fd00::2"));
+}
+
+fn cluster() -> HostSpec {
+    let endpoint = Endpoint::Cluster { server: "https://api.example:6443".to_owned() };
+    HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
+}
+
+#[test]
+fn a_cluster_with_defaults_passes_and_has_nothing_that_only_engines_have() {
+    let spec = cluster();
+    assert_eq!(spec.check(), Ok(()));
+    assert_eq!((spec.client_address.as_str(), spec.bind_address.as_str()), ("api.example", ""));
+    assert_eq!((spec.port_first, spec.port_last, spec.blocks().count()), (31_000, 32_000, 10));
+    let stored = serde_json::to_value(&spec).unwrap();
+    assert_eq!(stored["endpoint"]["kind"], "cluster");
+    assert_eq!(serde_json::from_value::<HostSpec>(stored).unwrap(), spec);
+    let mut own = HostSpec::cluster(HostName::parse("own").unwrap(), Endpoint::InCluster);
+    assert_eq!(own.check().unwrap_err().field.as_deref(), Some("client_address"));
+    own.client_address = "node.example".to_owned();
+    assert_eq!(own.check(), Ok(()));
+    assert_eq!(serde_json::to_value(&own).unwrap()["endpoint"], serde_json::json!({ "kind": "in-cluster" }));
+    // What is stored of engines does not change.
+    assert!(serde_json::to_value(self::spec()).unwrap().get("cluster").is_none());
+}
+
+#[test]
+fn each_wrong_value_of_a_cluster_is_named_on_its_field() {
+    let check = |change: fn(&mut HostSpec), code, field: &str| {
+        let mut spec = cluster();
+        change(&mut spec);
+        let error = spec.check().unwrap_err();
+        assert_eq!((error.code, error.field.as_deref()), (code, Some(field)));
+    };
+    let exposed = |spec: &mut HostSpec, exposure| {
+        spec.cluster = Some(ClusterSettings { exposure, ..ClusterSettings::default() });
+    };
+    check(|s| s.cluster = None, Code::FieldMissing, "cluster");
+    check(|s| s.client_address.clear(), Code::FieldMissing, "client_address");
+    let at = |server: &str| Endpoint::Cluster { server: server.to_owned() };
+    for (server, code) in [(" ", Code::FieldMissing), ("http://api", Code::ClusterServerMalformed)] {
+        let error = HostSpec { endpoint: at(server), ..cluster() }.check().unwrap_err();
+        assert_eq!((error.code, error.field.as_deref()), (code, Some("server")));
+    }
+    check(|s| s.port_first = 29_999, Code::ValueOutOfRange, "port_first");
+    check(|s| s.port_first = 32_700, Code::ValueOutOfRange, "port_first");
+    check(|s| s.port_last = 32_768, Code::ValueOutOfRange, "port_last");
+    check(|s| s.port_last = 31_050, Code::PortRangeTooSmall, "port_last");
+    // Only ports of the cluster's machines have a range of their own.
+    let mut inside = HostSpec { port_first: 7_000, port_last: 7_999, ..cluster() };
+    exposed(&mut inside, ClusterExposure::ClusterIp);
+    assert_eq!(inside.check(), Ok(()));
+    exposed(&mut inside, ClusterExposure::NodePort);
+    assert_eq!(inside.check().unwrap_err().field.as_deref(), Some("port_first"));
+}
+
+#[test]
+fn what_chains_of_a_cluster_are_found_by_stays() {
+    let settings = |change: fn(&mut ClusterSettings)| {
+        let mut settings = ClusterSettings::default();
+        change(&mut settings);
+        HostSpec { cluster: Some(settings), ..cluster() }
+    };
+    let check = |change: fn(&mut ClusterSettings), chains| {
+        settings(change).check_kept(&cluster(), chains).map_err(|error| error.field.unwrap())
+    };
+    let storage = |s: &mut ClusterSettings| {
+        s.storage = cluster::ClusterStorage::Class { name: Some("fast".to_owned()) };
+    };
+    assert_eq!(check(|s| s.namespace_prefix = "other".to_owned(), 1), Err("namespace_prefix".to_owned()));
+    assert_eq!(check(storage, 1), Err("storage".to_owned()));
+    assert_eq!(check(|s| s.volume_gib = 1, 1), Err("volume_gib".to_owned()));
+    assert_eq!(check(|s| s.volume_gib = 1, 0), Ok(()));
+    assert_eq!(check(|s| s.exposure = ClusterExposure::ClusterIp, 1), Ok(()));
+    assert_eq!(spec().check_kept(&spec(), 1), Ok(()));
 }

@@ -1,3 +1,4 @@
+use domain::host::cluster::{ClusterExposure, ClusterSettings, ClusterStorage};
 use domain::host::{Endpoint, HostSpec, HostStatus};
 use domain::name::{ChainName, HostName};
 
@@ -53,6 +54,36 @@ async fn a_changed_host_keeps_names_and_endpoints_unique() {
         assert_eq!(store.host_read(&one.id).await.unwrap().unwrap().spec, moved);
         store.host_create(&host("c", "one", "/s1"), None).await.unwrap();
         assert!(matches!(update(&store, "gone", &moved).await, Err(StoreError::NotFound)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clusters_are_kept_as_they_are_and_each_is_there_once() {
+    on_both(async |store| {
+        let at = |server: &str| Endpoint::Cluster { server: server.to_owned() };
+        let cluster = |id: &str, name: &str, endpoint: Endpoint| HostRecord {
+            spec: HostSpec::cluster(HostName::parse(name).unwrap(), endpoint),
+            ..host(id, name, "")
+        };
+        let mut far = cluster("a", "far", at("https://api.example:6443"));
+        far.spec.cluster = Some(ClusterSettings {
+            storage: ClusterStorage::Nfs { server: "nfs.example".to_owned(), path: "/exports".to_owned() },
+            exposure: ClusterExposure::LoadBalancer {
+                annotations: [("a".to_owned(), "b".to_owned())].into(),
+            },
+            node_selector: [("disk".to_owned(), "fast".to_owned())].into(),
+            ..ClusterSettings::default()
+        });
+        let own = cluster("b", "own", Endpoint::InCluster);
+        for record in [&far, &own] {
+            store.host_create(record, None).await.unwrap();
+            assert_eq!(store.host_read(&record.id).await.unwrap().as_ref(), Some(record));
+        }
+        for again in [at("https://API.example:6443/"), Endpoint::InCluster] {
+            let taken = store.host_create(&cluster("c", "again", again), None).await;
+            assert!(matches!(taken, Err(StoreError::Taken { what: "endpoint" })), "{taken:?}");
+        }
     })
     .await;
 }

@@ -74,12 +74,11 @@ async fn profile(
         trust.msps.get(msp_id).cloned().ok_or_else(|| internal("make a genesis block", msp_id))
     };
     let orderers: Vec<&PlannedNode> = plan.of_kind(NodeKind::Orderer).collect();
-    let endpoints =
-        orderers.iter().map(|node| format!("{}:{}", node.domain_name, node.inner_port())).collect();
+    let endpoints = orderers.iter().map(|node| node.inner_address()).collect();
     let mut application_orgs = Vec::new();
     for (name, organization) in plan.members() {
         let Some((_, anchor)) = members.iter().find(|(member, _)| *member == name) else { continue };
-        let anchor = anchor.map(|peer| (peer.domain_name.clone(), peer.inner_port()));
+        let anchor = anchor.map(|peer| (peer.inner_name().to_owned(), peer.inner_port()));
         application_orgs.push(ApplicationOrg {
             msp: msp(&organization.msp_id)?,
             anchor_peers: anchor.into_iter().collect(),
@@ -113,7 +112,7 @@ async fn consenters(
     let mut bft = Vec::new();
     for (id, node) in (1..).zip(orderers) {
         let tls = services.node_tls(plan, node).await?.cert_pem.clone();
-        let (host, port) = (node.domain_name.clone(), node.inner_port());
+        let (host, port) = (node.inner_name().to_owned(), node.inner_port());
         match consensus {
             Consensus::Raft => {
                 raft.push(RaftConsenter { host, port, client_tls_pem: tls.clone(), server_tls_pem: tls });

@@ -140,7 +140,7 @@ async fn node_spec(
         node_config::peer_environment(&node_config::PeerSettings {
             id: node.domain_name.clone(),
             msp_id: node.msp_id.clone(),
-            address: format!("{}:{}", node.domain_name, node.inner_port()),
+            address: node.inner_address(),
             gossip_bootstrap: vec![bootstrap(&link.plan, node)],
             // No single orderer is believed where some may lie.
             cluster_delivery: link.plan.consensus == Consensus::Bft,
@@ -224,7 +224,7 @@ async fn image_of(
 /// The peer of the same organization that a peer looks for first; the first one looks for itself.
 fn bootstrap(plan: &ChainPlan, node: &PlannedNode) -> String {
     let first = plan.of_kind(NodeKind::Peer).find(|peer| peer.organization == node.organization);
-    first.map_or(String::new(), |peer| format!("{}:{}", peer.domain_name, peer.inner_port()))
+    first.map_or(String::new(), PlannedNode::inner_address)
 }
 
 pub(super) async fn remove_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {

@@ -1,0 +1,215 @@
+//! Clusters as hosts. The engine behind one is simulated: what is shown is what the portal asks for and what it keeps.
+
+use agents::simulated::SimulatedAgent;
+use domain::chain::CheckKind;
+use domain::host::cluster::{
+    ClusterAuthority, ClusterCredentials, ClusterExposure, ClusterLogin, ClusterSettings,
+};
+
+use super::*;
+use crate::host::credentials::{Access, EngineCredentials};
+use crate::operations::demo_create::default_spec;
+use crate::services::credentials_key;
+
+const SERVER: &str = "https://api.example:6443";
+
+/// A cluster that knows one token, and one user's certificate.
+pub(super) fn connect(spec: &HostSpec, access: &Access) -> Result<Arc<dyn Agent>, ProbeFailure> {
+    let login = match &access.credentials {
+        Some(EngineCredentials::Cluster(credentials)) => Some(&credentials.login),
+        Some(EngineCredentials::Tls(_)) | None => None,
+    };
+    match (&spec.endpoint, login) {
+        (Endpoint::InCluster, _) | (_, Some(ClusterLogin::Certificate { .. })) => {}
+        (_, Some(ClusterLogin::Token { token })) if token == "good" => {}
+        _ => return Err(ProbeFailure::at(AgentStage::Authentication, Remedy::RenewToken, "401")),
+    }
+    Ok(shared(SimulatedAgent::named(&spec.endpoint.canonical())))
+}
+
+fn spec() -> HostSpec {
+    let endpoint = Endpoint::Cluster { server: SERVER.to_owned() };
+    HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
+}
+
+fn token(token: &str) -> HostCredentials {
+    HostCredentials::Cluster(ClusterCredentials {
+        authority: ClusterAuthority::Ca { pem: "ca".to_owned() },
+        server_name: None,
+        login: ClusterLogin::Token { token: token.to_owned() },
+    })
+}
+
+#[tokio::test]
+async fn a_cluster_is_added_once_its_test_passes_and_its_token_is_sealed() {
+    let bed = Bed::new().await;
+    let store = &bed.plane.services.store;
+    let wrong = bed.plane.host_add(&admin(), spec(), Some(token("bad"))).await.unwrap_err();
+    assert_eq!((wrong.code, wrong.field.as_deref()), (Code::HostToken, Some("token")));
+    let none = bed.plane.host_add(&admin(), spec(), None).await.unwrap_err();
+    assert_eq!((none.code, none.field.as_deref()), (Code::FieldMissing, Some("token")));
+    let foreign = bed.plane.host_add(&admin(), spec(), Some(credentials())).await.unwrap_err();
+    assert_eq!(foreign.code, Code::CredentialsForeign);
+    assert!(store.host_list().await.unwrap().is_empty(), "wrong credentials are refused before saving");
+    let probe = bed.plane.host_probe(&admin(), spec(), Some(token("good"))).await.unwrap();
+    assert_eq!((probe.passed.len(), probe.failed), (9, None));
+    assert_eq!(probe.passed.last(), Some(&ProbeStage::Capacity));
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    assert_eq!(host.spec, spec());
+    let sealed = store.secret_list_prefix(&credentials_key(&host.id)).await.unwrap();
+    assert!(sealed.len() == 1 && !String::from_utf8_lossy(&sealed[0].sealed).contains("good"));
+    // The stored token opens the cluster again.
+    let test = bed.plane.host_test(&admin(), &host.id).await.unwrap();
+    assert_eq!((test.passed.len(), test.failed), (9, None));
+    let again = HostSpec { name: HostName::parse("other").unwrap(), ..spec() };
+    let again = bed.plane.host_add(&admin(), again, Some(token("good"))).await.unwrap_err();
+    assert_eq!((again.code, again.field.as_deref()), (Code::HostEndpointTaken, Some("server")));
+}
+
+#[tokio::test]
+async fn other_settings_are_tested_with_the_stored_token_and_kept_from_chains() {
+    let bed = Bed::new().await;
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    let with = |change: fn(&mut ClusterSettings)| {
+        let mut settings = ClusterSettings::default();
+        change(&mut settings);
+        HostSpec { cluster: Some(settings), ..spec() }
+    };
+    let edit = async |spec: HostSpec, credentials| {
+        let edited = bed.plane.host_edit(&admin(), &host.id, spec, credentials).await;
+        edited.map_err(|error| (error.code, error.field))
+    };
+    edit(with(|s| s.namespace_prefix = "other".to_owned()), None).await.unwrap();
+    edit(with(|s| s.exposure = ClusterExposure::ClusterIp), None).await.unwrap();
+    let refused = Err((Code::HostToken, Some("token".to_owned())));
+    assert_eq!(edit(spec(), Some(token("bad"))).await, refused);
+    edit(spec(), None).await.unwrap();
+    bed.claim(&host, "one").await;
+    let refused = Err((Code::ClusterSettingsInUse, Some("namespace_prefix".to_owned())));
+    assert_eq!(edit(with(|s| s.namespace_prefix = "other".to_owned()), None).await, refused);
+    // An engine in its place would have no credentials.
+    let engine = remote_spec("far", "engine-a");
+    let refused = Err((Code::HostPlainTcp, Some("ca_pem".to_owned())));
+    assert_eq!(edit(engine, None).await, refused);
+}
+
+#[tokio::test]
+async fn the_portals_own_cluster_is_a_host_only_where_it_has_one() {
+    let bed = Bed::new().await;
+    let mut own = HostSpec::cluster(HostName::parse("own").unwrap(), Endpoint::InCluster);
+    own.client_address = "node.example".to_owned();
+    let refused = bed.plane.host_add(&admin(), own.clone(), None).await.unwrap_err();
+    assert_eq!((refused.code, refused.field.as_deref()), (Code::HostNotInCluster, Some("server")));
+    let bed = Bed::in_cluster().await;
+    bed.host().await;
+    let offer = bed.plane.host_local_offer(&admin()).await.unwrap().unwrap();
+    assert_eq!(offer.endpoint, Endpoint::InCluster, "the local engine is a host already");
+    let foreign = bed.plane.host_add(&admin(), own.clone(), Some(token("good"))).await.unwrap_err();
+    assert_eq!(foreign.code, Code::CredentialsForeign);
+    bed.plane.host_add(&admin(), own, None).await.unwrap();
+    assert_eq!(bed.plane.host_local_offer(&admin()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn registries_come_to_the_agent_of_a_cluster_and_images_are_not_uploaded() {
+    let bed = Bed::new().await;
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    let services = &bed.plane.services;
+    let before = services.agent(&host.id).await.unwrap();
+    assert!(services.access(&host.id, &host.spec).await.unwrap().registries.is_empty());
+    bed.plane.host_registry_set(&admin(), &host.id, registry()).await.unwrap();
+    let access = services.access(&host.id, &host.spec).await.unwrap();
+    assert_eq!(access.registries, [registry()]);
+    let after = services.agent(&host.id).await.unwrap();
+    assert!(!Arc::ptr_eq(&before, &after), "an agent of other registries");
+    let stream = futures::stream::iter([Ok(image_archive("heddle.local/mine:1", false))]);
+    let refused = bed.plane.host_image_upload(&admin(), &host.id, stream).await.unwrap_err();
+    assert_eq!((refused.code, refused.field.as_deref()), (Code::ClusterNoUpload, Some("archive")));
+}
+
+#[tokio::test]
+async fn only_an_admin_asks_what_a_cluster_needs() {
+    let bed = Bed::new().await;
+    for role in [Role::User, Role::Operator] {
+        let caller = caller(role);
+        let refused = bed.plane.host_rbac(&caller, &ClusterSettings::default()).await.unwrap_err();
+        assert_eq!(refused.code, Code::NotAllowed);
+        let refused = bed.plane.host_kubeconfig(&caller, KUBECONFIG).await.unwrap_err();
+        assert_eq!(refused.code, Code::NotAllowed);
+    }
+    let manifest = bed.plane.host_rbac(&admin(), &ClusterSettings::default()).await.unwrap();
+    assert!(manifest.contains("kind: ClusterRole"), "{manifest}");
+    let wrong = ClusterSettings { volume_gib: 0, ..ClusterSettings::default() };
+    let refused = bed.plane.host_rbac(&admin(), &wrong).await.unwrap_err();
+    assert_eq!(refused.field.as_deref(), Some("volume_gib"));
+}
+
+/// Two contexts of two clusters; the text in base64 begins like a certificate.
+const KUBECONFIG: &str = r#"
+apiVersion: v1
+kind: Config
+current-context: one
+clusters:
+- name: first
+  cluster: { server: "https://API.example:6443/", certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg== }
+- name: second
+  cluster: { server: "https://other.example", certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg== }
+users:
+- name: ada
+  user: { token: good }
+contexts:
+- name: one
+  context: { cluster: first, user: ada }
+- name: two
+  context: { cluster: second, user: ada }
+"#;
+
+fn kubeconfig(context: &str) -> HostCredentials {
+    HostCredentials::Kubeconfig { text: KUBECONFIG.to_owned(), context: context.to_owned() }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_is_taken_apart_and_forgotten() {
+    let bed = Bed::new().await;
+    let contexts = bed.plane.host_kubeconfig(&admin(), KUBECONFIG).await.unwrap();
+    let shown: Vec<_> =
+        contexts.iter().map(|one| (one.name.as_str(), one.server.as_str(), one.current)).collect();
+    assert_eq!(shown, [("one", SERVER, true), ("two", "https://other.example:443", false)]);
+    assert!(contexts.iter().all(|context| context.refused.is_none()));
+    let empty = bed.plane.host_kubeconfig(&admin(), " ").await.unwrap_err();
+    assert_eq!((empty.code, empty.field.as_deref()), (Code::FieldMissing, Some("kubeconfig")));
+    let other = bed.plane.host_add(&admin(), spec(), Some(kubeconfig("two"))).await.unwrap_err();
+    assert_eq!((other.code, other.field.as_deref()), (Code::KubeconfigServer, Some("context")));
+    assert_eq!(other.values["found"], "https://other.example:443");
+    let unknown = bed.plane.host_add(&admin(), spec(), Some(kubeconfig("three"))).await.unwrap_err();
+    assert_eq!((unknown.code, unknown.field.as_deref()), (Code::FieldMissing, Some("context")));
+    let host = bed.plane.host_add(&admin(), spec(), Some(kubeconfig("one"))).await.unwrap();
+    let stored = bed.plane.services.engine_credentials(&host.id).await.unwrap();
+    let Some(EngineCredentials::Cluster(stored)) = stored else { panic!("{stored:?}") };
+    assert_eq!(stored.login, ClusterLogin::Token { token: "good".to_owned() });
+}
+
+#[tokio::test]
+async fn credentials_that_a_former_portal_stored_still_open_the_engine() {
+    let bed = Bed::new().await;
+    let host = bed.remote("far", "engine-a").await.unwrap();
+    let services = &bed.plane.services;
+    let HostCredentials::Tls(tls) = credentials() else { panic!("engines have certificates") };
+    let former = services.seal(&credentials_key(&host.id), &tls).unwrap();
+    services.store.host_secret_put(&host.id, &former).await.unwrap();
+    assert_eq!(services.engine_credentials(&host.id).await.unwrap(), Some(EngineCredentials::Tls(tls)));
+    services.forget_agent(&host.id);
+    let test = bed.plane.host_test(&admin(), &host.id).await.unwrap();
+    assert_eq!((test.passed.len(), test.failed), (6, None));
+}
+
+#[tokio::test]
+async fn a_chain_on_a_cluster_is_not_measured_by_a_disk() {
+    let bed = Bed::new().await;
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    let chain = default_spec(ChainName::parse("demo").unwrap(), host.id).unwrap();
+    let view = bed.plane.chain_plan(&admin(), chain).await.unwrap();
+    let kinds: Vec<CheckKind> = view.checks.iter().map(|check| check.kind).collect();
+    assert!(!kinds.contains(&CheckKind::Disk) && kinds.contains(&CheckKind::Ports), "{kinds:?}");
+    assert_eq!(view.port_block, 31_000);
+}
