@@ -1,7 +1,6 @@
 //! Connections to ports of nodes: through the API server, or straight to the Service where the portal runs in the
 //! cluster itself. Nothing has to be published for either.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
