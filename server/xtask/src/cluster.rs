@@ -34,6 +34,17 @@ use crate::process::clean_up_now;
 use crate::report::say;
 use crate::{engine, machine, private};
 
+/// Programs and the packages that have them. Only what is missing is installed: where somebody has a container engine from
+/// elsewhere, Debian's would take its place.
+const NEEDED: [(&[&str], &str); 6] = [
+    (&["containerd", "ctr"], "containerd"),
+    (&["runc"], "runc"),
+    (&["iptables"], "iptables"),
+    (&["busybox"], "busybox-static"),
+    (&["ip"], "iproute2"),
+    (&["unshare", "nsenter", "setsid"], "util-linux"),
+];
+
 /// Where Debian puts the programs that give pods their network.
 const NETWORK_PROGRAMS: &str = "/usr/lib/cni";
 
@@ -76,7 +87,7 @@ impl Cluster {
         Ok(command)
     }
 
-    /// Puts the images of a docker-archive on every node, under the names that it carries.
+    /// Puts the images of a docker-archive on every node that there is, under the names that it carries.
     pub fn load(&self, archive: &Path) -> Result<()> {
         let nodes = State::read(&self.slot).nodes;
         (1..=nodes).try_for_each(|number| raise::import(&self.slot, &node_name(number), archive))
@@ -140,9 +151,9 @@ fn prepare(paths: &Paths) -> Result<()> {
     if let Some(folder) = HIDDEN.iter().find(|folder| paths.cache.starts_with(folder)) {
         bail!("{} lies below {folder}, which nodes do not see: set XDG_CACHE_HOME", paths.cache.display());
     }
-    let programs = ["containerd", "ctr", "runc", "iptables", "busybox", "ip", "unshare", "nsenter", "setsid"];
-    let packages = ["containerd", "runc", "iptables", "busybox-static", "iproute2", "util-linux"];
-    machine::ensure_programs(&programs, &packages, "the test cluster")?;
+    for (programs, package) in NEEDED {
+        machine::ensure_programs(programs, &[package], "the test cluster")?;
+    }
     if !Path::new(NETWORK_PROGRAMS).join("bridge").is_file() {
         machine::install(&["containernetworking-plugins"])?;
     }

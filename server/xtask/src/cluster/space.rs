@@ -202,8 +202,15 @@ pub fn make_groups(slot: &Slot, node: &str) -> Result<()> {
         let folder = tree.join(slot.group()).join(node);
         fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))
     };
-    if root.join("cgroup.controllers").is_file() {
-        return make(root);
+    if let Ok(kinds) = fs::read_to_string(root.join("cgroup.controllers")) {
+        make(root)?;
+        // One tree of the newer kind, where a group hands on what it may limit. What cannot be handed on the kubelet names.
+        for group in [root.to_owned(), root.join(slot.group())] {
+            for kind in kinds.split_whitespace() {
+                let _ = fs::write(group.join("cgroup.subtree_control"), format!("+{kind}"));
+            }
+        }
+        return Ok(());
     }
     for entry in fs::read_dir(root).with_context(|| format!("{} cannot be read", root.display()))? {
         let entry = entry?;
