@@ -9,17 +9,18 @@
 mod certificates;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::engine_api::Engine;
 use crate::machine;
+use crate::outliving::{alive, began, children, has_ended, remove_groups, waited};
 use crate::paths::Paths;
+use crate::private;
 use crate::process::{last_lines, signal, until};
 use crate::report::say;
 
@@ -74,6 +75,11 @@ impl TestEngine {
             ("HEDDLE_TEST_DOCKER_TLS_CERT", file("client.pem")),
             ("HEDDLE_TEST_DOCKER_TLS_KEY", file("client.key")),
         ]
+    }
+
+    /// The process that holds the engine's network.
+    pub fn holder(&self) -> u32 {
+        self.pid
     }
 
     /// A command that sees the engine's network as its own, with the variables set.
@@ -169,10 +175,7 @@ fn free_slot(paths: &Paths) -> Result<Slot> {
 fn start(paths: &Paths, slot: Slot) -> Result<TestEngine> {
     clear(&slot)?;
     fs::create_dir_all(&slot.folder).with_context(|| format!("{} cannot be made", slot.folder.display()))?;
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&slot.runtime)
-        .context("the engine's private folder cannot be made")?;
+    private::folder(&slot.runtime)?;
     certificates::write(&slot.runtime)?;
     let log = slot.folder.join("log");
     let file = File::create(&log).context("the engine's log cannot be written")?;
@@ -220,8 +223,7 @@ fn command(slot: &Slot) -> Command {
 
 /// Ends the engine in an orderly way, or by force, and removes what it leaves outside its namespaces.
 fn stop(mut engine: TestEngine) -> Result<()> {
-    let holder = format!("/proc/{}", engine.pid);
-    let gone = || !Path::new(&holder).exists() || is_zombie(engine.pid);
+    let gone = || has_ended(engine.pid);
     // An engine that still answers removes its containers in order, and with them their cgroups.
     if engine.api().answers() {
         engine.api().remove_everything_but_images()?;
@@ -252,18 +254,6 @@ impl TestEngine {
     }
 }
 
-/// Waits for a condition also while we are being asked to stop: taking the engine down is part of stopping.
-fn waited(limit: Duration, condition: impl Fn() -> bool) -> bool {
-    let begin = Instant::now();
-    while begin.elapsed() < limit {
-        if condition() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    condition()
-}
-
 /// Removes what a stopped engine leaves: its private folder, its state and empty cgroups.
 fn clear(slot: &Slot) -> Result<()> {
     for leftover in
@@ -278,79 +268,13 @@ fn clear(slot: &Slot) -> Result<()> {
     if state.exists() {
         fs::remove_file(&state).context("the engine's old state cannot be removed")?;
     }
-    let groups = Path::new("/sys/fs/cgroup");
-    remove_groups(&groups.join(slot.cgroup()));
-    for hierarchy in fs::read_dir(groups).into_iter().flatten().flatten() {
-        remove_groups(&hierarchy.path().join(slot.cgroup()));
-    }
+    remove_groups(&slot.cgroup());
     Ok(())
-}
-
-/// Removes a tree of cgroups from its leaves. One that is in use refuses, which is right.
-fn remove_groups(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_groups(&entry.path());
-        }
-    }
-    let _ = fs::remove_dir(folder);
-}
-
-/// The process of a state, unless it has ended and another one has got its number since.
-fn alive(state: &Value) -> Option<u32> {
-    let pid = u32::try_from(state["pid"].as_u64()?).ok()?;
-    let began = began(pid)?;
-    (state["began"].as_str() == Some(began.as_str()) && !is_zombie(pid)).then_some(pid)
-}
-
-/// The fields of /proc/PID/stat after the name, which may itself contain blanks and brackets.
-fn stat(pid: u32) -> Option<Vec<String>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(text.rsplit_once(") ")?.1.split_whitespace().map(str::to_owned).collect())
-}
-
-/// When a process began, in ticks since the machine started: field 22 of proc(5).
-fn began(pid: u32) -> Option<String> {
-    stat(pid)?.get(19).cloned()
-}
-
-fn is_zombie(pid: u32) -> bool {
-    stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state == "Z"))
-}
-
-fn children(parent: u32) -> Vec<u32> {
-    let parent = parent.to_string();
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = all.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
-    ids.filter(|pid| stat(*pid).is_some_and(|fields| fields.get(1) == Some(&parent))).collect()
-}
-
-/// Writes a file that only its owner may read.
-fn write_private(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).context("rights of a key cannot be set")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_is_told_from_a_later_one_with_its_number() {
-        let own = std::process::id();
-        assert_eq!(alive(&json!({ "pid": own, "began": began(own) })), Some(own));
-        assert_eq!(alive(&json!({ "pid": own, "began": "1" })), None);
-        assert_eq!(alive(&json!({})), None);
-    }
-
-    #[test]
-    fn finds_children() {
-        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let found = children(std::process::id());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(found.contains(&child.id()));
-    }
 
     #[test]
     fn sockets_have_short_addresses() {

@@ -3,7 +3,7 @@
 //! They are made here, not by the engine: a layer over nothing needs no builder, and the same files always give the
 //! same image. Their names begin with `heddle.local/`, so that none passes for an official one.
 
-mod archive;
+pub mod archive;
 
 use std::fs;
 use std::path::Path;
@@ -82,6 +82,13 @@ pub fn ensure(paths: &Paths, engine: &Engine, source: Source) -> Result<()> {
     Ok(())
 }
 
+/// All images, with their names, for whoever puts them elsewhere than into a container engine.
+pub fn all(paths: &Paths) -> Result<Vec<(String, Image)>> {
+    let binaries = nodes::ensure(paths)?;
+    let recipes = NODES.iter().chain(&CHAINCODES);
+    recipes.map(|recipe| Ok((format!("{}:{}", recipe.name, recipe.tag), (recipe.make)(&binaries)?))).collect()
+}
+
 /// Writes the names of images that are about to be made, for the portal that is about to start.
 pub fn tell_missing(engine: &Engine, file: &Path) -> Result<()> {
     let mut names = String::new();
@@ -122,7 +129,7 @@ fn public(engine: &Engine, recipe: &Recipe) -> Result<bool> {
 }
 
 /// What the images depend on: the binaries and what this program does with them.
-fn content(paths: &Paths) -> Result<String> {
+pub fn content(paths: &Paths) -> Result<String> {
     let mut fingerprint = Fingerprint::of("images 1");
     fingerprint.add(nodes::key(paths)?.as_bytes());
     fingerprint.add(include_bytes!("images.rs"));
@@ -157,7 +164,7 @@ fn chaincode_2(binaries: &Binaries) -> Result<Image> {
 }
 
 fn chaincode(binaries: &Binaries, version: &str) -> Result<Image> {
-    let mut layer = bare_layer()?;
+    let mut layer = empty_layer()?;
     layer.program("usr/local/bin/chaincode", &read(binaries, &format!("chaincode-{version}"))?)?;
     let mut image = Image::new(layer);
     image.command = vec!["/usr/local/bin/chaincode".to_owned()];
@@ -168,7 +175,7 @@ fn chaincode(binaries: &Binaries, version: &str) -> Result<Image> {
 }
 
 /// What every program expects of a file system: somewhere for temporary files, and how names are looked up.
-fn bare_layer() -> Result<Layer> {
+pub fn empty_layer() -> Result<Layer> {
     let mut layer = Layer::new();
     layer.folder("tmp", 0o1777)?;
     layer.file("etc/nsswitch.conf", b"hosts: files dns\n")?;
@@ -178,7 +185,7 @@ fn bare_layer() -> Result<Layer> {
 }
 
 fn node_layer() -> Result<Layer> {
-    let mut layer = bare_layer()?;
+    let mut layer = empty_layer()?;
     layer.folder("var/hyperledger", 0o755)?;
     Ok(layer)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, checks and starts the project. Each command prepares whatever it needs on a fresh machine.
 
 mod bench;
+mod cluster;
 mod engine;
 mod engine_api;
 mod fingerprint;
@@ -8,8 +9,11 @@ mod images;
 mod licences;
 mod local_engine;
 mod machine;
+mod made;
 mod nodes;
+mod outliving;
 mod paths;
+mod private;
 mod process;
 mod report;
 mod run;
@@ -19,7 +23,8 @@ mod sources;
 mod test;
 mod tidy;
 
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -95,6 +100,11 @@ enum Task {
         #[command(subcommand)]
         action: EngineAction,
     },
+    /// Starts, uses or ends the project's own Kubernetes cluster for tests
+    Cluster {
+        #[command(subcommand)]
+        action: ClusterAction,
+    },
 }
 
 #[derive(Subcommand)]
@@ -107,6 +117,31 @@ enum EngineAction {
         command: Vec<String>,
     },
     /// Ends it; images stay for the next time
+    Down,
+}
+
+#[derive(Subcommand)]
+enum ClusterAction {
+    /// Starts it, unless it runs, and prints the variables for tests
+    Up {
+        /// How many nodes it has at least
+        #[arg(long, default_value_t = 1)]
+        nodes: usize,
+    },
+    /// Runs a command with the variables for tests set
+    Exec {
+        /// In the test engine's network, from which the cluster is then reached as well
+        #[arg(long)]
+        with_engine: bool,
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Puts the images of a docker-archive on every node
+    Load {
+        #[arg(value_name = "ARCHIVE")]
+        archive: PathBuf,
+    },
+    /// Ends it and makes sure that nothing of it is left; built programs and images stay for the next time
     Down,
 }
 
@@ -125,6 +160,7 @@ fn perform(task: Task) -> Result<ExitCode> {
     let paths = Paths::find()?;
     match task {
         Task::Engine { action } => return engine(&paths, action),
+        Task::Cluster { action } => return cluster(&paths, action),
         Task::Run { dev, flags } => return run::run(&paths, quality(false, dev), &flags),
         Task::Test { full, only } => return test::run(&paths, full, only.as_deref()),
         Task::Size => {
@@ -170,14 +206,33 @@ fn engine(paths: &Paths, action: EngineAction) -> Result<ExitCode> {
         EngineAction::Exec { command } => {
             let engine =
                 engine::find(paths).context("the test engine does not run: cargo xtask engine up")?;
-            let status = engine
-                .inside(&command[0])
-                .args(&command[1..])
-                .status()
-                .context("nsenter cannot be started")?;
-            return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            return perform_in(engine.inside(&command[0]).args(&command[1..]));
         }
         EngineAction::Down => engine::down(paths)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn cluster(paths: &Paths, action: ClusterAction) -> Result<ExitCode> {
+    let running = || cluster::find(paths).context("the test cluster does not run: cargo xtask cluster up");
+    match action {
+        ClusterAction::Up { nodes } => {
+            for (name, value) in cluster::up(paths, nodes)?.variables()? {
+                println!("export {name}={value}");
+            }
+        }
+        ClusterAction::Exec { with_engine, command } => {
+            return perform_in(running()?.command(paths, &command[0], with_engine)?.args(&command[1..]));
+        }
+        ClusterAction::Load { archive } => running()?.load(&archive)?,
+        ClusterAction::Down => cluster::down(paths)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a person's command on the terminal; how it ended is how we end.
+fn perform_in(command: &mut Command) -> Result<ExitCode> {
+    let text = process::shown(command);
+    let status = command.status().with_context(|| format!("`{text}` cannot be started"))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::fingerprint::Fingerprint;
 use crate::machine;
+use crate::made;
 use crate::paths::Paths;
 use crate::process::{LONG, SHORT, logged, output};
 use crate::report::say;
@@ -47,29 +48,12 @@ fn is_built(file: &Path) -> bool {
 
 /// Finds or builds the binaries.
 pub fn ensure(paths: &Paths) -> Result<Binaries> {
-    let parent = paths.cache.join("fabric-bin");
-    let folder = parent.join(key(paths)?);
-    if folder.is_dir() {
-        return Ok(Binaries { folder });
-    }
-    let go = machine::ensure_go(&paths.cache)?;
-    // Built beside and moved into place at the end: a half-built folder never looks like a finished one, and two
-    // builds at once do not disturb each other.
-    let fresh = parent.join(format!("new-{}", std::process::id()));
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).context("an unfinished build cannot be removed")?;
-    }
-    fs::create_dir_all(fresh.join("config"))
-        .with_context(|| format!("{} cannot be made", fresh.display()))?;
-    build_all(&go, &paths.testbed(), &fresh)?;
-    match fs::rename(&fresh, &folder) {
-        Ok(()) => {}
-        // Somebody else was quicker with the same content.
-        Err(_) if folder.is_dir() => {
-            fs::remove_dir_all(&fresh).context("a superfluous build cannot be removed")?
-        }
-        Err(error) => return Err(error).context("the built programs cannot be moved into place"),
-    }
+    let folder = made::once(&paths.cache.join("fabric-bin"), &key(paths)?, |fresh| {
+        let go = machine::ensure_go(&paths.cache)?;
+        fs::create_dir(fresh.join("config"))
+            .with_context(|| format!("{} cannot be made", fresh.display()))?;
+        build_all(&go, &paths.testbed(), fresh)
+    })?;
     Ok(Binaries { folder })
 }
 

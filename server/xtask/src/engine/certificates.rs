@@ -8,7 +8,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-use super::write_private;
+use crate::private;
 
 /// Writes `ca.pem`, `server.{pem,key}` and `client.{pem,key}` into a folder.
 pub fn write(folder: &Path) -> Result<()> {
@@ -17,7 +17,7 @@ pub fn write(folder: &Path) -> Result<()> {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let authority = params.self_signed(&key).context("the authority cannot be made")?;
-    write_private(&folder.join("ca.pem"), &authority.pem())?;
+    private::write(&folder.join("ca.pem"), &authority.pem())?;
     let issuer = Issuer::from_params(&params, &key);
     let server = named("test engine", &["localhost", "127.0.0.1"])?;
     issue(folder, "server", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
@@ -35,8 +35,8 @@ fn issue(
     params.extended_key_usages = vec![purpose];
     let key = KeyPair::generate().with_context(|| format!("the key of the {name} cannot be made"))?;
     let made = params.signed_by(&key, issuer).with_context(|| format!("the {name} cannot be signed"))?;
-    write_private(&folder.join(format!("{name}.pem")), &made.pem())?;
-    write_private(&folder.join(format!("{name}.key")), &key.serialize_pem())
+    private::write(&folder.join(format!("{name}.pem")), &made.pem())?;
+    private::write(&folder.join(format!("{name}.key")), &key.serialize_pem())
 }
 
 fn named(name: &str, addresses: &[&str]) -> Result<CertificateParams> {

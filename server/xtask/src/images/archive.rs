@@ -67,6 +67,8 @@ impl Layer {
 /// An image: its layer and how it is started.
 pub struct Image {
     layer: Layer,
+    /// What is started in any case, with the command behind it.
+    pub entrypoint: Vec<String>,
     pub command: Vec<String>,
     pub environment: Vec<String>,
     /// `7051/tcp`
@@ -82,6 +84,7 @@ impl Image {
         let (command, environment, ports) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             layer,
+            entrypoint: Vec::new(),
             command,
             environment,
             ports,
@@ -102,6 +105,7 @@ impl Image {
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
             "config": {
+                "Entrypoint": self.entrypoint,
                 "Cmd": self.command,
                 "Env": self.environment,
                 "ExposedPorts": keys(self.ports),
