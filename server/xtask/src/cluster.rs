@@ -30,7 +30,6 @@ use self::space::Space;
 use self::state::{NODES_MAX, Record, SLOTS, Slot, State};
 use crate::outliving::started_with;
 use crate::paths::Paths;
-use crate::process::clean_up_now;
 use crate::report::say;
 use crate::{engine, machine, private};
 
@@ -58,6 +57,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The file by which its admin reaches it.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.slot.kubeconfig()
+    }
+
     /// The variables by which tests find the cluster; the client `kubectl` is in the path.
     pub fn variables(&self) -> Result<Vec<(&'static str, String)>> {
         let kubeconfig = self.slot.kubeconfig().display().to_string();
@@ -94,6 +98,11 @@ impl Cluster {
     }
 }
 
+/// True when nothing has to be built from source before a cluster can start.
+pub fn is_built(paths: &Paths) -> Result<bool> {
+    programs::are_built(paths)
+}
+
 /// Starts the cluster of this clone, or finds it running, with at least so many nodes.
 pub fn up(paths: &Paths, nodes: usize) -> Result<Cluster> {
     if !(1..=NODES_MAX).contains(&nodes) {
@@ -115,8 +124,7 @@ pub fn up(paths: &Paths, nodes: usize) -> Result<Cluster> {
     match start(paths, &slot, &programs, &archives, nodes) {
         Ok(()) => Ok(Cluster { slot }),
         Err(error) => {
-            // Programs must be able to run although somebody may have asked us to stop.
-            clean_up_now();
+            // Works also when somebody has asked us to stop, and leaves it to the caller to see that.
             leftovers::end(&slot).with_context(|| format!("after a failed start: {error:#}"))?;
             Err(error)
         }

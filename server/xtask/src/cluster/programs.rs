@@ -69,9 +69,18 @@ fn is_built(file: &Path) -> bool {
     !name.ends_with("_test.go") && !name.ends_with(".yaml")
 }
 
+/// True when they are in the cache folder.
+pub fn are_built(paths: &Paths) -> Result<bool> {
+    Ok(parent(paths).join(key(paths)?).is_dir())
+}
+
+fn parent(paths: &Paths) -> PathBuf {
+    paths.cache.join("cluster-bin")
+}
+
 /// Finds or builds them.
 pub fn ensure(paths: &Paths) -> Result<Programs> {
-    let folder = made::once(&paths.cache.join("cluster-bin"), &key(paths)?, |fresh| build(paths, fresh))?;
+    let folder = made::once(&parent(paths), &key(paths)?, |fresh| build(paths, fresh))?;
     Ok(Programs { folder })
 }
 

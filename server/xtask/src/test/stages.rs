@@ -1,6 +1,7 @@
 //! What each stage of `cargo xtask test` does.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -193,21 +194,37 @@ impl Network {
     }
 }
 
-/// A command where the engine's ports are, with every variable that tests read.
+/// A command where the engine's ports are, and the cluster if there is one, with every variable that tests read.
 fn inside(bench: &Bench, program: &str) -> Result<Command> {
     let engine = bench.engine.as_ref().context("there is no test engine")?;
     let binaries = bench.binaries.as_ref().context("there are no Fabric programs")?;
-    let mut command = engine.inside(program);
+    let mut command = match &bench.cluster {
+        Some(cluster) => cluster.command(&bench.paths, program, true)?,
+        None => {
+            let mut command = engine.inside(program);
+            // Somebody's own cluster is out of reach there, and no place for tests that everybody shall pass.
+            command.env_remove("HEDDLE_TEST_KUBERNETES");
+            command
+        }
+    };
     command.env("HEDDLE_FABRIC_BIN", &binaries.folder).env("CARGO_TARGET_DIR", &bench.paths.target);
     // Some tests build their own images: with the Go that built the nodes, wherever it lies.
     let go = machine::ensure_go(&bench.paths.cache)?;
     let folders = go.parent().map(Path::to_path_buf).into_iter();
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = path_of(&command);
     command.env("PATH", env::join_paths(folders.chain(env::split_paths(&path)))?);
     if bench.full {
         command.env("HEDDLE_TEST_FULL", "1");
     }
     Ok(command)
+}
+
+/// Where a command finds programs: its own setting, or ours.
+fn path_of(command: &Command) -> OsString {
+    let own = command.get_envs().find(|(name, _)| *name == "PATH");
+    own.and_then(|(_, value)| value.map(ToOwned::to_owned))
+        .or_else(|| env::var_os("PATH"))
+        .unwrap_or_default()
 }
 
 fn cargo(paths: &Paths) -> Command {
@@ -222,4 +239,17 @@ fn own_cargo(paths: &Paths) -> Command {
     command.current_dir(paths.root.join("server/xtask"));
     command.env("CARGO_TARGET_DIR", paths.cache.join("build-xtask"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_keeps_the_programs_it_was_given() {
+        let mut command = Command::new("kubectl");
+        assert_eq!(path_of(&command), env::var_os("PATH").unwrap());
+        command.env("PATH", "/cluster/bin");
+        assert_eq!(path_of(&command), "/cluster/bin");
+    }
 }
