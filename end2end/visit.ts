@@ -110,10 +110,10 @@ export async function signIn(page: Page, portal: Portal, name: string, password:
 }
 
 /** The operation on the page has come to its end, and well. */
-export async function operationDone(page: Page): Promise<void> {
+export async function operationDone(page: Page, limitMs = 90_000): Promise<void> {
   await expect(page).toHaveURL(/\/operations\//);
   const state = page.locator('main [role=status]').first();
-  await expect(state).toContainText(/done|failed|undone/, { timeout: 90_000 });
+  await expect(state).toContainText(/done|failed|undone/, { timeout: limitMs });
   await expect(state, await page.locator('main').innerText()).toContainText('done');
 }
 
@@ -131,13 +131,13 @@ export async function beginSmallChain(page: Page, portal: Portal, name: string):
 }
 
 /** Deletes a chain by its page, and waits until it is gone. */
-export async function deleteChain(page: Page, portal: Portal, name: string): Promise<void> {
+export async function deleteChain(page: Page, portal: Portal, name: string, limitMs?: number): Promise<void> {
   await open(page, `${portal.url}/chains/${name}`);
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
-  await operationDone(page);
+  await operationDone(page, limitMs);
 }
 
 /** Calls a chaincode by the form, with one argument per line. */

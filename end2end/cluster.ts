@@ -1,0 +1,114 @@
+/**
+ * What a test does to the cluster behind the portal's back: gives it an account, and looks at what is there.
+ * `HEDDLE_TEST_KUBERNETES` names the cluster by a kubeconfig of its admin; `kubectl` is in the path.
+ */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+/** Whether there is a cluster at all. */
+export const hasCluster = (process.env.HEDDLE_TEST_KUBERNETES ?? '') !== '';
+
+/** What tests read of a cluster's objects. */
+interface Thing {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly spec?: { readonly claimRef?: { readonly namespace: string } };
+  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
+}
+
+/** The namespace of a chain, and the portal whose it is. */
+export interface Space {
+  readonly name: string;
+  readonly installation: string;
+}
+
+/** The admin's kubeconfig, as somebody pastes it. */
+export function kubeconfig(): Promise<string> {
+  return readFile(file(), 'utf8');
+}
+
+/** Where the API server is and who signed its certificate, as the kubeconfig says. */
+export async function server(): Promise<{ address: string; ca: string }> {
+  const text = await kubeconfig();
+  const value = (key: string): string => new RegExp(`^\\s*${key}:\\s*(\\S+)$`, 'm').exec(text)?.[1] ?? '';
+  const ca = Buffer.from(value('certificate-authority-data'), 'base64').toString();
+  return { address: value('server'), ca };
+}
+
+/** The address of a machine, at which services publish their ports. */
+export async function machine(): Promise<string> {
+  const [first] = await things('get', 'nodes');
+  return first?.status?.addresses?.find((one) => one.type === 'InternalIP')?.address ?? '';
+}
+
+/** Makes what a manifest says, and gives a kubeconfig of the account in it. */
+export async function account(manifest: string): Promise<string> {
+  await kubectl(['apply', '--filename', '-'], manifest);
+  const namespace = /^\s*namespace: (\S+)$/m.exec(manifest)?.[1] ?? '';
+  const token = await kubectl(['create', 'token', 'portal', '--namespace', namespace]);
+  const { address, ca } = await server();
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'portal',
+    clusters: [
+      {
+        name: 'cluster',
+        cluster: { server: address, 'certificate-authority-data': Buffer.from(ca).toString('base64') },
+      },
+    ],
+    contexts: [{ name: 'portal', context: { cluster: 'cluster', user: 'portal' } }],
+    users: [{ name: 'portal', user: { token: token.trim() } }],
+  });
+}
+
+/** Takes away what a manifest made. */
+export async function removeAccount(manifest: string): Promise<void> {
+  await kubectl(['delete', '--ignore-not-found', '--wait=false', '--filename', '-'], manifest);
+}
+
+/** The namespaces of a chain; a portal makes one. */
+export async function spacesOf(chain: string): Promise<Space[]> {
+  const found = await things('get', 'namespaces', '--selector', `heddle.chain=${chain}`);
+  return found.map(({ metadata }) => ({
+    name: metadata.name,
+    installation: metadata.labels?.['heddle.installation'] ?? '',
+  }));
+}
+
+/** The pods of a namespace, whatever their state. */
+export async function pods(space: string): Promise<string[]> {
+  return (await things('get', 'pods', '--namespace', space)).map((one) => one.metadata.name);
+}
+
+/** What is left of a namespace: itself, and volumes that were claimed in it. */
+export async function leftOf(space: string): Promise<string[]> {
+  const all = await things('get', 'namespaces,persistentvolumes');
+  const own = all.filter(({ kind, metadata, spec }) =>
+    kind === 'Namespace' ? metadata.name === space : spec?.claimRef?.namespace === space,
+  );
+  return own.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+}
+
+/** Takes away everything of a portal. */
+export async function removeAll(installation: string): Promise<void> {
+  const selector = `heddle.installation=${installation}`;
+  await kubectl(['delete', 'namespaces,persistentvolumes', '--wait=false', '--selector', selector]);
+}
+
+async function things(...words: readonly string[]): Promise<Thing[]> {
+  const answer = JSON.parse(await kubectl([...words, '--output', 'json'])) as { items: Thing[] };
+  return answer.items;
+}
+
+async function kubectl(words: readonly string[], input = ''): Promise<string> {
+  const limits = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
+  const running = promisify(execFile)('kubectl', ['--kubeconfig', file(), ...words], limits);
+  running.child.stdin?.end(input);
+  return (await running).stdout;
+}
+
+function file(): string {
+  return process.env.HEDDLE_TEST_KUBERNETES ?? '';
+}

@@ -1,0 +1,254 @@
+/**
+ * The main job on a Kubernetes cluster, by hand in a browser: an admin adds the cluster by a kubeconfig, under an account
+ * that has the rights which the form shows and no others; an operator creates a chain there, deploys, submits, queries,
+ * stops, starts and deletes. Real nodes on a real cluster.
+ */
+import {
+  account,
+  hasCluster,
+  kubeconfig,
+  leftOf,
+  machine,
+  pods,
+  removeAccount,
+  removeAll,
+  server,
+  spacesOf,
+  type Space,
+} from '../cluster.ts';
+import {
+  call,
+  deleteChain,
+  expect,
+  open,
+  operationDone,
+  outcomeOf,
+  ownPortal,
+  page as admin,
+  portal,
+  setUp,
+  signIn,
+  test,
+  visitor,
+} from '../visit.ts';
+import type { Page } from '@playwright/test';
+
+test.describe.configure({ mode: 'serial' });
+test.skip(!hasCluster, 'HEDDLE_TEST_KUBERNETES names no cluster');
+
+const HOST = 'far';
+const CHAIN = 'afar';
+const PASSWORD = 'a few plain words together';
+/** Volumes are made and pods placed before anything starts: that takes its time where two cores do everything. */
+const PATIENCE_MS = 360_000;
+/** What a test of a cluster goes through. */
+const STAGES = [
+  'Address',
+  'TCP connection',
+  'TLS',
+  'Authentication',
+  'API version',
+  'Engine facts',
+  'Permissions',
+  'Storage',
+  'Machines',
+] as const;
+
+let manifest = '';
+let space: Space = { name: '', installation: '' };
+let operator: Page;
+
+ownPortal(async () => {
+  if (space.installation !== '') {
+    await removeAll(space.installation);
+  }
+  if (manifest !== '') {
+    await removeAccount(manifest);
+  }
+});
+
+/** Opens the form of a new host, and fills in what stands there whatever the way to sign in. */
+async function clusterForm(): Promise<void> {
+  await open(admin, `${portal.url}/hosts/new`);
+  await admin.getByLabel('On a Kubernetes cluster').check();
+  await admin.locator('#name').fill(HOST);
+  await admin.locator('#client_address').fill(await machine());
+}
+
+/** Fills in a token, and the server as the admin's kubeconfig knows it. */
+async function tokenForm(token: string): Promise<void> {
+  const { address, ca } = await server();
+  await clusterForm();
+  await admin.locator('#server').fill(address);
+  await admin.locator('#token').fill(token);
+  await admin.locator('#ca_pem').fill(ca);
+}
+
+/** Pastes a kubeconfig and has its contexts read. */
+async function paste(text: string): Promise<void> {
+  await clusterForm();
+  await admin.getByLabel('With a kubeconfig').check();
+  await admin.locator('#kubeconfig').fill(text);
+  await admin.getByRole('button', { name: 'Read contexts' }).click();
+  await expect(admin.locator('#context')).not.toHaveValue('');
+  await expect(admin.locator('#server')).toHaveValue((await server()).address);
+}
+
+/** Tests the connection: all stages are passed, or all before the one that fails. */
+async function connection(failing?: (typeof STAGES)[number]): Promise<void> {
+  await admin.getByRole('button', { name: 'Test connection' }).click();
+  const passed = failing === undefined ? STAGES : STAGES.slice(0, STAGES.indexOf(failing));
+  const failed = failing === undefined ? [] : [`${failing}: failed`];
+  const lines = admin.locator('ol.stages li');
+  await expect(lines).toHaveText([...passed.map((stage) => `${stage}: passed`), ...failed], { timeout: 60_000 });
+  await expect(admin.locator('ol.stages .stage-bad')).toHaveText(failed);
+}
+
+async function holds(account: string, amount: string): Promise<void> {
+  await call(operator, 'Query', 'query', [account]);
+  await expect(outcomeOf(operator, 'Answer of the query')).toContainText(amount, { timeout: 30_000 });
+}
+
+const chainPage = (rest = ''): string => `${portal.url}/chains/${CHAIN}${rest}`;
+
+test('an admin makes an operator', async ({ browser }) => {
+  await setUp(admin, portal);
+  await open(admin, `${portal.url}/users`);
+  await admin.getByLabel('User name').fill('otto');
+  await admin.getByLabel('Password').fill(PASSWORD);
+  await admin.getByLabel('Role').selectOption({ label: 'Operator' });
+  await admin.getByRole('button', { name: 'Create user' }).click();
+  await expect(admin.getByRole('row').filter({ hasText: 'otto' })).toContainText('Operator');
+  operator = await visitor(browser);
+  await signIn(operator, portal, 'otto', PASSWORD);
+});
+
+test('a token that the cluster does not know fails at the authentication', async () => {
+  await tokenForm('nobody-has-made-this-token');
+  await connection('Authentication');
+  await expect(admin.getByText('The cluster does not accept the token.').first()).toBeVisible();
+  await admin.getByRole('button', { name: 'Add host' }).click();
+  await expect(admin.locator('#token-error')).toContainText('The cluster does not accept the token.');
+  await expect(admin).toHaveURL(`${portal.url}/hosts/new`);
+});
+
+test('a server that is not the one that is known fails at TLS', async () => {
+  await tokenForm('nobody-has-made-this-token');
+  await admin.locator('#trust').selectOption('pinned');
+  await admin.locator('#pinned').fill('ab'.repeat(32));
+  await connection('TLS');
+});
+
+test('a cluster that does not answer fails at the TCP connection', async () => {
+  const { address } = await server();
+  await tokenForm('nobody-has-made-this-token');
+  // The first of the ports that nobody may listen on without a reason.
+  await admin.locator('#server').fill(address.replace(/:\d+$/, ':1'));
+  await connection('TCP connection');
+});
+
+test('the kubeconfig of the cluster’s admin passes every stage', async () => {
+  await paste(await kubeconfig());
+  await connection();
+  await expect(admin.getByText('The cluster answers, and everything that is needed is there.')).toBeVisible();
+});
+
+test('the cluster becomes a host under an account with exactly the rights that are shown', async () => {
+  await admin.getByRole('button', { name: 'Show manifest' }).click();
+  const shown = admin.locator('pre.log-lines');
+  await expect(shown).toContainText('kind: ClusterRole');
+  manifest = (await shown.textContent()) ?? '';
+  await paste(await account(manifest));
+  await connection();
+  await admin.getByRole('button', { name: 'Add host' }).click();
+  await expect(admin).toHaveURL(/\/hosts\/(?!new)[^/]+$/, { timeout: 60_000 });
+  await expect(admin.getByText('active').first()).toBeVisible();
+});
+
+test('an operator’s wizard creates a chain there, and its progress comes by itself', async () => {
+  test.setTimeout(PATIENCE_MS + 60_000);
+  await open(operator, `${portal.url}/chains/new`);
+  await operator.getByLabel('Chain name').fill(CHAIN);
+  await expect(operator.locator('#host option:checked')).toContainText(HOST);
+  await operator.getByRole('button', { name: 'Next' }).click();
+  await expect(operator.locator('#peers-1')).toHaveValue('2');
+  await expect(operator.locator('#peers-2')).toHaveValue('2');
+  await operator.getByRole('button', { name: 'Next' }).click();
+  await operator.locator('#orderers').selectOption('3');
+  await operator.getByRole('button', { name: 'Next' }).click();
+  await expect(operator.getByRole('heading', { name: 'Pre-flight checks' })).toBeVisible({ timeout: 60_000 });
+  await expect(operator.locator('ul.checks')).not.toContainText('failed');
+  await operator.getByRole('button', { name: 'Create chain' }).click();
+  await expect(operator).toHaveURL(/\/operations\//);
+  await operator.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
+  const progress = operator.locator('main [role=status] progress').first();
+  const done = async (): Promise<number> => Number(await progress.getAttribute('value'));
+  await expect.poll(done, { timeout: 90_000 }).toBeGreaterThan(0);
+  await operationDone(operator, PATIENCE_MS);
+  expect(await operator.evaluate(() => (window as unknown as { kept?: boolean }).kept), 'without a reload').toBe(true);
+  const spaces = await spacesOf(CHAIN);
+  expect(spaces).toHaveLength(1);
+  space = spaces[0] ?? space;
+  expect(await pods(space.name)).toHaveLength(7);
+});
+
+test('the chain page shows seven nodes, with the address of a machine', async () => {
+  await open(operator, chainPage());
+  const rows = operator.getByRole('region', { name: 'Nodes' }).locator('tbody tr');
+  await expect(rows).toHaveCount(7);
+  await expect(rows.filter({ hasText: 'running' })).toHaveCount(7);
+  await expect(rows.filter({ hasText: 'peer0-org1' })).toContainText(await machine());
+});
+
+test('the sample is deployed as it is filled in', async () => {
+  test.setTimeout(PATIENCE_MS + 60_000);
+  await open(operator, chainPage('/chaincode'));
+  await operator.getByRole('button', { name: 'Deploy' }).click();
+  await operationDone(operator, PATIENCE_MS);
+});
+
+test('init, move and query: 90 and 210', async () => {
+  await open(operator, chainPage('/invoke'));
+  const outcome = outcomeOf(operator, 'Transaction submitted');
+  await call(operator, 'Submit', 'init', ['a', '100', 'b', '200']);
+  await expect(outcome).toContainText('VALID', { timeout: 30_000 });
+  await call(operator, 'Submit', 'move', ['a', 'b', '10']);
+  await expect(outcome).toContainText('VALID', { timeout: 30_000 });
+  await holds('a', '90');
+  await holds('b', '210');
+});
+
+test('the page of a node shows its log', async () => {
+  await open(operator, chainPage('/nodes/peer0-org1'));
+  await expect(operator.getByRole('main').getByText('running').first()).toBeVisible();
+  await expect(operator.locator('pre[role=log]')).toContainText(/\S/);
+  await operator.getByLabel('Filter').fill('mychannel');
+  await expect(operator.locator('pre[role=log]')).toContainText('mychannel');
+});
+
+test('a stopped chain has no pods, and started again it holds what it held', async () => {
+  test.setTimeout(2 * PATIENCE_MS);
+  await open(operator, chainPage());
+  await operator.getByRole('button', { name: 'Stop', exact: true }).click();
+  await operator.getByRole('dialog').getByRole('button', { name: 'Stop', exact: true }).click();
+  await operationDone(operator, PATIENCE_MS);
+  await expect.poll(() => pods(space.name), { timeout: 60_000 }).toEqual([]);
+  await open(operator, chainPage());
+  await expect(operator.getByText('stopped').first()).toBeVisible();
+  await operator.getByRole('button', { name: 'Start', exact: true }).click();
+  await operationDone(operator, PATIENCE_MS);
+  await open(operator, chainPage('/invoke'));
+  await holds('a', '90');
+  await holds('b', '210');
+});
+
+test('a deleted chain leaves nothing on the cluster', async () => {
+  test.setTimeout(PATIENCE_MS + 60_000);
+  expect(await leftOf(space.name)).not.toEqual([]);
+  await deleteChain(operator, portal, CHAIN, PATIENCE_MS);
+  await expect.poll(() => leftOf(space.name), { timeout: 60_000 }).toEqual([]);
+  expect(await spacesOf(CHAIN)).toEqual([]);
+  await open(operator, `${portal.url}/chains`);
+  await expect(operator.getByText('No chains yet')).toBeVisible();
+  await operator.context().close();
+});
