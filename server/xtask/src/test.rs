@@ -64,7 +64,7 @@ const STAGES: [Stage; 10] = [
     Stage { name: "images", budget: minutes(1), needs: &["engine"], uses: &[], perform: stages::images },
     Stage {
         name: cluster::STAGE,
-        budget: minutes(2),
+        budget: minutes(1),
         needs: &["engine", "images"],
         uses: &[],
         perform: cluster::perform,
