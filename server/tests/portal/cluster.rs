@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// What runs the nodes of a chain, those that are stopped as well.
-    pub fn nodes(&self, chain: &str) -> Vec<String> {
+    pub fn workloads(&self, chain: &str) -> Vec<String> {
         let label = format!("--selector=heddle.chain={chain}");
         let found = self.list(&["statefulsets,deployments", "--all-namespaces", &label]);
         let mut names: Vec<String> = found.iter().map(called).collect();
@@ -51,7 +51,7 @@ impl Cluster {
 
     /// Every object that is in a namespace with this text in its name, is such a namespace, or keeps the data of one.
     /// Labels are not asked: what storage classes make has none of ours.
-    pub fn left(&self, text: &str) -> Vec<String> {
+    pub fn objects(&self, text: &str) -> Vec<String> {
         let found = self.list(&[KINDS, "--all-namespaces"]);
         let mut names: Vec<String> = found.iter().map(called).filter(|name| name.contains(text)).collect();
         names.sort();

@@ -100,7 +100,7 @@ impl Bed {
 
     /// What the cluster has of this portal's chains, its own namespace aside.
     pub fn left(&self) -> Vec<String> {
-        self.cluster.left(&format!("{}-", self.portal.services.installation))
+        self.cluster.objects(&format!("{}-", self.portal.services.installation))
     }
 }
 
