@@ -17,7 +17,6 @@
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
 #[path = "portal/cluster.rs"]
-#[expect(dead_code, reason = "the tests of the façade need more of it")]
 mod cluster;
 #[path = "portal/engine.rs"]
 mod engine;
@@ -84,7 +83,7 @@ impl Scene {
     fn with_host(name: &str, change: impl FnOnce(&mut Value)) -> Option<Self> {
         let engine = Engine::find()?;
         let address = format!("unix://{}", engine.socket);
-        let mut scene = Self::over(engine, &["--local-engine", &address], name);
+        let mut scene = Self::over(&["--local-engine", &address], name, |_| engine);
         let mut spec = scene.call("host_local_offer", &json!({}));
         change(&mut spec);
         scene.host = scene.call("host_add", &json!({ "spec": spec, "credentials": null }))["id"].clone();
@@ -100,11 +99,11 @@ impl Scene {
 
 impl<B: Behind> Scene<B> {
     /// A new portal with an admin, and without a host.
-    fn over(engine: B, flags: &[&str], name: &str) -> Self {
+    fn over(flags: &[&str], name: &str, behind: impl FnOnce(&str) -> B) -> Self {
         let portal = Portal::start(flags);
         let cookie = portal.set_up();
         let chain = format!("{name}-{}", std::process::id() % 10_000);
-        Self { portal, engine, cookie, host: Value::Null, chain }
+        Self { portal, engine: behind(&chain), cookie, host: Value::Null, chain }
     }
 
     /// Calls a server function and demands success.

@@ -13,26 +13,39 @@ use crate::{
 /// Ports for the chains of one test: three blocks, so that there is one to go on to.
 const PORTS: u16 = 300;
 
-impl Behind for Cluster {
+/// A cluster, from which a test's chain goes whatever comes of the test: others need its room.
+struct Ground {
+    cluster: Cluster,
+    chain: String,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // The portal is gone already: a scene lets it go first.
+        self.cluster.forget(&format!("heddle.chain={}", self.chain));
+    }
+}
+
+impl Behind for Ground {
     /// A test cluster may have two cores, of which every node keeps a quarter of this for itself.
     const CPU_MILLI: u32 = 500;
 
     fn nodes(&self, chain: &str) -> Vec<String> {
-        self.workloads(chain)
+        self.cluster.workloads(chain)
     }
 
     fn left(&self, chain: &str) -> Vec<String> {
-        self.objects(&format!("-{chain}"))
+        self.cluster.objects(&format!("-{chain}"))
     }
 }
 
-impl Scene<Cluster> {
+impl Scene<Ground> {
     /// Tests run side by side: each has a chain and a range of ports of its own, of those that clusters give to services.
     /// The portal is told of the cluster as a person would tell it, with a pasted kubeconfig.
     fn on_cluster(name: &str, port_first: u16) -> Option<Self> {
         let cluster = Cluster::find()?;
         let (text, address) = (cluster.kubeconfig(), cluster.address());
-        let mut scene = Self::over(cluster, &[], name);
+        let mut scene = Self::over(&[], name, |chain| Ground { cluster, chain: chain.to_owned() });
         let contexts = scene.call("host_kubeconfig", &json!({ "text": text }));
         let contexts = contexts.as_array().unwrap();
         let context = contexts.iter().find(|context| context["current"] == true).unwrap_or(&contexts[0]);

@@ -58,10 +58,11 @@ impl Cluster {
         names
     }
 
-    /// Removes every namespace of a portal, its own one included, which stays as long as the portal does.
-    pub fn forget(&self, installation: &str) {
-        let label = format!("--selector=heddle.installation={installation}");
-        self.run(&["delete", "namespaces", &label, "--timeout=180s"]);
+    /// Removes the namespaces with a label and all that is in them. It is the last that a test does, whatever came of it,
+    /// so it does not fail: what cannot be removed is found by whoever looks for it.
+    pub fn forget(&self, label: &str) {
+        let label = format!("--selector={label}");
+        let _removed = self.client(&["delete", "namespaces", &label, "--timeout=180s"]).output();
     }
 
     fn list(&self, words: &[&str]) -> Vec<Value> {
@@ -74,13 +75,17 @@ impl Cluster {
     }
 
     fn run(&self, words: &[&str]) -> String {
-        let mut command = Command::new("kubectl");
-        command.arg("--kubeconfig").arg(&self.path).args(words);
-        let output = command.output();
+        let output = self.client(words).output();
         let output = output.unwrap_or_else(|error| panic!("kubectl has to be in PATH: {error}"));
         let wrong = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {wrong}");
+        assert!(output.status.success(), "{words:?}: {wrong}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn client(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        command.arg("--kubeconfig").arg(&self.path).args(words);
+        command
     }
 }
 

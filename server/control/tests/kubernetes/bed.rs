@@ -50,7 +50,7 @@ where
     let _alone = ROOM.lock().await;
     let bed = Arc::new(Bed::new(cluster, chain).await);
     let outcome = tokio::spawn(test(bed.clone())).await;
-    bed.cluster.forget(&bed.portal.services.installation);
+    bed.cluster.forget(&format!("heddle.installation={}", bed.portal.services.installation));
     outcome.unwrap();
 }
 
