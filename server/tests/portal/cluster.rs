@@ -66,7 +66,8 @@ impl Cluster {
     }
 
     fn list(&self, words: &[&str]) -> Vec<Value> {
-        let said = self.run(&[&["get", "--output=json", "--request-timeout=60s"], words].concat());
+        let get = ["get", "--output=json", "--request-timeout=60s"];
+        let said = self.run(&[&get[..], words].concat());
         let mut found: Value = serde_json::from_str(&said).unwrap();
         match found["items"].take() {
             Value::Array(items) => items,
