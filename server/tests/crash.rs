@@ -4,7 +4,8 @@
 //! What fails or is called off is undone, and says what stays.
 //! Beside that: two portals share an engine, and an image is brought to it.
 //!
-//! Needs `HEDDLE_TEST_DOCKER=unix:///path` with the node images; without it every test says so and passes.
+//! Needs `HEDDLE_TEST_DOCKER=unix:///path` with the node images; what is played on a cluster as well needs
+//! `HEDDLE_TEST_KUBERNETES=/path/to/kubeconfig` and `kubectl` in the path. Without its host a test says so and passes.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,8 +16,12 @@
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
+#[path = "portal/cluster.rs"]
+mod cluster;
 #[path = "portal/engine.rs"]
 mod engine;
+#[path = "crash/on_cluster.rs"]
+mod on_cluster;
 #[path = "crash/shared.rs"]
 mod shared;
 #[path = "crash/upload.rs"]
@@ -31,10 +36,34 @@ use serde_json::{Value, json};
 /// Deployments that try to be killed in the middle of one step.
 const TRIES: u32 = 12;
 
-/// A portal on the engine, with a host; nothing of its chain stays behind, whatever comes of the test.
-struct Scene {
+/// A host as it is looked at past the portal.
+trait Behind {
+    /// What every node of a chain may use, in thousandths of a core.
+    const CPU_MILLI: u32;
+
+    /// What runs the nodes of a chain, those that are stopped as well.
+    fn nodes(&self, chain: &str) -> Vec<String>;
+
+    /// Everything of a chain.
+    fn left(&self, chain: &str) -> Vec<String>;
+}
+
+impl Behind for Engine {
+    const CPU_MILLI: u32 = 1_000;
+
+    fn nodes(&self, chain: &str) -> Vec<String> {
+        self.containers(chain)
+    }
+
+    fn left(&self, chain: &str) -> Vec<String> {
+        self.objects(chain)
+    }
+}
+
+/// A portal on an engine, unless it says otherwise, with a host.
+struct Scene<B = Engine> {
     portal: Portal,
-    engine: Engine,
+    engine: B,
     cookie: String,
     host: Value,
     chain: String,
@@ -54,14 +83,27 @@ impl Scene {
     fn with_host(name: &str, change: impl FnOnce(&mut Value)) -> Option<Self> {
         let engine = Engine::find()?;
         let address = format!("unix://{}", engine.socket);
-        let portal = Portal::start(&["--local-engine", &address]);
-        let cookie = portal.set_up();
-        let chain = format!("{name}-{}", std::process::id() % 10_000);
-        let mut scene = Self { portal, engine, cookie, host: Value::Null, chain };
+        let mut scene = Self::over(&["--local-engine", &address], name, |_| engine);
         let mut spec = scene.call("host_local_offer", &json!({}));
         change(&mut spec);
         scene.host = scene.call("host_add", &json!({ "spec": spec, "credentials": null }))["id"].clone();
         Some(scene)
+    }
+
+    /// The container that serves the chaincode.
+    fn server(&self) -> String {
+        let names = self.engine.containers(&self.chain);
+        names.into_iter().find(|name| name.contains("--cc-")).expect("a container of the chaincode")
+    }
+}
+
+impl<B: Behind> Scene<B> {
+    /// A new portal with an admin, and without a host.
+    fn over(flags: &[&str], name: &str, behind: impl FnOnce(&str) -> B) -> Self {
+        let portal = Portal::start(flags);
+        let cookie = portal.set_up();
+        let chain = format!("{name}-{}", std::process::id() % 10_000);
+        Self { portal, engine: behind(&chain), cookie, host: Value::Null, chain }
     }
 
     /// Calls a server function and demands success.
@@ -75,7 +117,7 @@ impl Scene {
     fn spec(&self) -> Value {
         json!({ "name": self.chain, "host": self.host, "version": "2.5", "consensus": "raft", "orderers": 1,
             "organizations": [{ "name": "org1", "peers": 1 }], "channel": "mychannel", "batch_timeout_ms": 200,
-            "resources": { "cpu_milli": 1000, "memory_mib": 512 } })
+            "resources": { "cpu_milli": B::CPU_MILLI, "memory_mib": 512 } })
     }
 
     fn create(&self, key: &str) -> Value {
@@ -146,12 +188,6 @@ impl Scene {
         assert_eq!(self.engine.left(&self.chain), Vec::<String>::new());
     }
 
-    /// The container that serves the chaincode.
-    fn server(&self) -> String {
-        let names = self.engine.containers(&self.chain);
-        names.into_iter().find(|name| name.contains("--cc-")).expect("a container of the chaincode")
-    }
-
     /// Lines of an operation's record that contain a text.
     fn lines(&self, operation: &Value, text: &str) -> Vec<String> {
         let view = self.view(operation);
@@ -183,7 +219,11 @@ impl Scene {
 
 #[test]
 fn a_creation_outlives_kills_at_three_points() {
-    let Some(mut scene) = Scene::new("kill", 10_000) else { return };
+    let Some(scene) = Scene::new("kill", 10_000) else { return };
+    creation_outlives_kills(scene);
+}
+
+fn creation_outlives_kills<B: Behind>(mut scene: Scene<B>) {
     // The first one is killed as soon as it is promised.
     for point in [None, Some("start-nodes"), Some("join-channel")] {
         let key = point.unwrap_or("begin");
@@ -195,7 +235,7 @@ fn a_creation_outlives_kills_at_three_points() {
         scene.ends(&operation, "done");
         assert!(point.is_none_or(|step| scene.was_cut(&operation, step)), "no kill fell into {point:?}");
         // One orderer and one peer, and neither twice.
-        assert_eq!(scene.engine.containers(&scene.chain).len(), 2, "{point:?}");
+        assert_eq!(scene.engine.nodes(&scene.chain).len(), 2, "{point:?}");
         let operation = scene.deploy(1, key);
         scene.ends(&operation, "done");
         scene.call("transaction_query", &scene.on_sample("init", &["a", "100", "b", "200"]));
@@ -205,7 +245,11 @@ fn a_creation_outlives_kills_at_three_points() {
 
 #[test]
 fn a_deployment_outlives_kills_at_three_points() {
-    let Some(mut scene) = Scene::new("deploy", 11_000) else { return };
+    let Some(scene) = Scene::new("deploy", 11_000) else { return };
+    deployment_outlives_kills(scene);
+}
+
+fn deployment_outlives_kills<B: Behind>(mut scene: Scene<B>) {
     let operation = scene.create("create-once");
     scene.ends(&operation, "done");
     let mut versions = 1_u32..;
@@ -223,7 +267,7 @@ fn a_deployment_outlives_kills_at_three_points() {
             }
             scene.holds("90");
             // An orderer, a peer and one chaincode.
-            assert_eq!(scene.engine.containers(&scene.chain).len(), 3, "{step}");
+            assert_eq!(scene.engine.nodes(&scene.chain).len(), 3, "{step}");
             scene.was_cut(&operation, step)
         });
         assert!(hit, "no kill fell into {step}");
@@ -234,6 +278,10 @@ fn a_deployment_outlives_kills_at_three_points() {
 #[test]
 fn an_undone_creation_leaves_a_clean_host() {
     let Some(scene) = Scene::new("undo", 12_000) else { return };
+    undone_creation_leaves_nothing(&scene);
+}
+
+fn undone_creation_leaves_nothing<B: Behind>(scene: &Scene<B>) {
     for (number, step) in ["start-nodes", "join-channel"].into_iter().enumerate() {
         let operation = scene.create(&format!("create-{number}-once"));
         scene.reaches(&operation, step);

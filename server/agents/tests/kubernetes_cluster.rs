@@ -6,6 +6,9 @@
 //! `docker_engine/node.go`, as `cargo xtask cluster up` brings them.
 
 #[cfg(test)]
+#[path = "kubernetes_cluster/accounts.rs"]
+mod accounts;
+#[cfg(test)]
 #[path = "kubernetes_cluster/bed.rs"]
 mod bed;
 #[cfg(test)]
@@ -14,6 +17,9 @@ mod life;
 #[cfg(test)]
 #[path = "kubernetes_cluster/nodes.rs"]
 mod nodes;
+#[cfg(test)]
+#[path = "kubernetes_cluster/remains.rs"]
+mod remains;
 #[cfg(test)]
 #[path = "kubernetes_cluster/strangers.rs"]
 mod strangers;

@@ -14,16 +14,17 @@
 mod bed;
 #[path = "versions/five.rs"]
 mod five;
+#[path = "engine/sample.rs"]
+mod sample;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use bed::{Portal, organization};
-use domain::chain::{ChainState, Consensus, FabricVersion};
+use domain::chain::{Consensus, FabricVersion};
 use domain::channel::{ChannelMember, ChannelSpec};
-use domain::name::{ChaincodeName, ChannelName, NodeName};
-use domain::node::{NodeKind, NodeState};
-use domain::transaction::{CallSpec, TransactionState};
+use domain::name::{ChannelName, NodeName};
+use sample::{counts, is_served, rests, says};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn raft_of_three_orderers() {
@@ -78,43 +79,12 @@ async fn lives(name: &str, port_first: u16, version: FabricVersion, consensus: C
     outcome.unwrap();
 }
 
-fn call(portal: &Portal, function: &str, arguments: &[&str]) -> CallSpec {
-    CallSpec {
-        chain: portal.name.clone(),
-        channel: ChannelName::parse("mychannel").unwrap(),
-        chaincode: ChaincodeName::parse("example02").unwrap(),
-        organization: organization("org1"),
-        function: function.to_owned(),
-        arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
-        transient: Default::default(),
-        endorsers: Vec::new(),
-        is_init: false,
-        idempotency_key: format!("call-{function}-once"),
-    }
-}
-
 async fn used(portal: &Portal) {
-    let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
-    for (function, arguments) in [("init", &["a", "100", "b", "200"][..]), ("move", &["a", "b", "10"])] {
-        let done = plane.transaction_submit(admin, call(portal, function, arguments)).await.unwrap();
-        assert_eq!(done.state, TransactionState::Valid, "{done:?}");
-        // The next call is endorsed by both organizations, and the block reaches one of them later than the other.
-        portal.seen_by_all(done.block.unwrap()).await;
-    }
-    let view = plane.chain_read(admin, chain).await.unwrap();
-    let servers: Vec<_> = view.nodes.iter().filter(|node| node.kind == NodeKind::Chaincode).collect();
-    assert_eq!(servers.len(), 2, "a chaincode container per organization: {view:?}");
-    for server in servers {
-        assert_eq!(server.state, NodeState::Running);
-        plane.node_log_stream(admin, chain, &server.name, 10, false).await.map(drop).unwrap();
-    }
-    let id = plane.chain_stop(admin, chain).await.unwrap();
-    portal.settled(&id).await;
-    assert_eq!(plane.chain_read(admin, chain).await.unwrap().summary.state, ChainState::Stopped);
-    let id = plane.chain_start(admin, chain).await.unwrap();
-    portal.settled(&id).await;
-    let answer = plane.transaction_query(admin, call(portal, "query", &["a"])).await.unwrap();
-    assert_eq!(answer.text, "90", "{answer:?}");
+    counts(portal, "init", "init", &["a", "100", "b", "200"]).await;
+    counts(portal, "move", "move", &["a", "b", "10"]).await;
+    is_served(portal).await;
+    rests(portal).await;
+    says(portal, "query", &["a"], "90").await;
     further(portal).await;
 }
 

@@ -46,7 +46,7 @@ impl Engine {
     }
 
     /// Everything of a chain: containers, networks, volumes.
-    pub fn left(&self, chain: &str) -> Vec<String> {
+    pub fn objects(&self, chain: &str) -> Vec<String> {
         let mut names = self.containers(chain);
         let networks = self.get(&format!("/networks?{}", filter(chain)));
         let volumes = self.get(&format!("/volumes?{}", filter(chain)));

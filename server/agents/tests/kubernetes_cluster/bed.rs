@@ -25,6 +25,7 @@ pub struct Bed {
     pub agent: KubernetesAgent,
     /// The cluster, past the agent.
     pub hands: kube::Client,
+    pub server: String,
     pub credentials: ClusterCredentials,
     pub options: KubernetesOptions,
     pub installation: String,
@@ -81,12 +82,13 @@ impl Bed {
             allowed_networks: vec![],
         };
         let installation = format!("t{:08x}", random());
+        let server = entry.server.clone();
         let endpoint =
-            KubernetesEndpoint::Remote { server: entry.server.clone(), credentials: credentials.clone() };
+            KubernetesEndpoint::Remote { server: server.clone(), credentials: credentials.clone() };
         let agent = KubernetesAgent::connect(endpoint, options.clone(), &installation).unwrap();
         let tag = hex::encode(&Sha256::digest(PROGRAM.as_bytes())[..6]);
         let image = format!("heddle.local/agent-test-node:{tag}");
-        Some(Self { agent, hands, credentials, options, installation, image })
+        Some(Self { agent, hands, server, credentials, options, installation, image })
     }
 
     /// Another portal on the same cluster.

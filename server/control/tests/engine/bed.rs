@@ -1,48 +1,23 @@
-//! A portal on a real engine (`HEDDLE_TEST_DOCKER=unix:///path`), with an admin and one host; what every test on an
-//! engine begins and ends with.
+//! A portal on a real engine (`HEDDLE_TEST_DOCKER=unix:///path`), and what only engines have: sockets, containers and
+//! images that somebody put there.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use agents::Agent;
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
-use agents::{Agent, NodeRef, NodeStatus, Selector};
-use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
-use control::network::ChainLink;
-use control::network::native::NativeNetwork;
-use control::operations::demo_create::default_spec;
-use control::secrets::{KEY_LEN, Vault};
-use control::services::Services;
-use domain::chain::{ChainSpec, FabricVersion, OrganizationSpec};
+use control::services::Connector;
+use domain::chain::{ChainSpec, FabricVersion};
 use domain::host::HostSpec;
-use domain::id::OperationId;
-use domain::name::{ChainName, HostName, NodeName, OrganizationName, UserName};
-use domain::node::NodeKind;
-use domain::operation::OperationState;
+use domain::name::HostName;
 use store::Store;
-use workflow::{Settings, SystemClock};
-use zeroize::Zeroizing;
 
-pub const PASSWORD: &str = "three unrelated words here";
-/// Longest wait for one operation.
-const LIMIT: Duration = Duration::from_secs(240);
-/// Longest wait for nodes to agree on something, and the pause between two looks.
-const AGREED: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(50);
-/// Time for a node to end.
-const GRACE: Duration = Duration::from_secs(10);
+#[path = "portal.rs"]
+mod portal;
 
-pub struct Portal {
-    pub plane: Arc<ControlPlane>,
-    pub admin: Caller,
-    pub name: ChainName,
-    services: Arc<Services>,
-    agent: Arc<dyn Agent>,
-    socket: String,
-}
+pub use portal::*;
 
 /// The engine's socket, or none, and says so.
 pub fn engine() -> Option<String> {
@@ -55,95 +30,34 @@ pub fn engine() -> Option<String> {
     Some(socket.unwrap_or_else(|| panic!("HEDDLE_TEST_DOCKER must be unix://…")).to_owned())
 }
 
-pub fn organization(name: &str) -> OrganizationName {
-    OrganizationName::parse(name).unwrap()
-}
-
 impl Portal {
     /// A portal of its own on the engine, with an admin; its chain will have this name.
     pub async fn new(socket: &str, chain: &str) -> Self {
         let endpoint = DockerEndpoint::Unix { path: PathBuf::from(socket) };
         let agent: Arc<dyn Agent> =
             Arc::new(DockerAgent::connect(endpoint, DockerOptions::default()).unwrap());
-        let connected = agent.clone();
-        let services = Services::new(
-            Store::open("mem://").await.unwrap(),
-            Vault::new([3; KEY_LEN], 1),
-            Arc::new(SystemClock),
-            Arc::new(NativeNetwork::default()),
-            Arc::new(move |_, _| Ok(connected.clone())),
-            Some(socket.to_owned()),
-        );
-        let services = Arc::new(services);
-        let key = Zeroizing::new(vec![1; 32]);
-        let plane = ControlPlane::new(services.clone(), Settings::new(chain), key).unwrap();
-        let nobody = Caller::anonymous("r0", "127.0.0.1");
-        let token = plane.setup_token().to_owned();
-        let user = UserName::parse("root").unwrap();
-        let view = plane.setup_admin(&nobody, &token, user, PASSWORD.to_owned()).await.unwrap();
-        let user = CallerUser { id: view.id, name: view.name, role: view.role };
-        let admin = Caller { user: Some(user), ..nobody };
-        let name = ChainName::parse(chain).unwrap();
-        Self { plane: Arc::new(plane), admin, name, services, agent, socket: socket.to_owned() }
+        let (connected, store) = (agent.clone(), Store::open("mem://").await.unwrap());
+        let connector: Connector = Arc::new(move |_, _| Ok(connected.clone()));
+        Self::over(store, connector, agent, Some(socket.to_owned()), chain).await
+    }
+
+    fn socket(&self) -> &str {
+        self.services.local_engine.as_deref().unwrap()
     }
 
     /// The host, and a chain on it of two organizations, the first with two peers, with the sample deployed. The
     /// range of ports begins at `port_first`, beside what others have on the same engine.
     pub async fn raise(&self, port_first: u16, change: impl FnOnce(&mut ChainSpec)) {
-        let mut host = HostSpec::local(HostName::parse("here").unwrap(), &self.socket);
+        let mut host = HostSpec::local(HostName::parse("here").unwrap(), self.socket());
         (host.port_first, host.port_last) = (port_first, port_first + 999);
         let host = self.plane.host_add(&self.admin, host, None).await.unwrap();
-        let demo = default_spec(self.name.clone(), host.id).unwrap();
-        let member = |name: &str, peers| OrganizationSpec { name: organization(name), peers };
-        let mut spec = ChainSpec { organizations: vec![member("org1", 2), member("org2", 1)], ..demo };
-        change(&mut spec);
-        let started = self.plane.chain_create(&self.admin, spec, "create-once".to_owned()).await;
-        self.settled(&started.unwrap()).await;
-        let sample = self.plane.chaincode_sample(&self.admin, &self.name).await.unwrap();
-        let started = self.plane.chaincode_deploy(&self.admin, sample, "deploy-once".to_owned()).await;
-        self.settled(&started.unwrap()).await;
-    }
-
-    /// Waits for the end of an operation, which has to be a good one.
-    pub async fn settled(&self, id: &OperationId) {
-        let begin = Instant::now();
-        let mut changes = self.plane.changes();
-        loop {
-            let view = self.plane.operation_read(&self.admin, id).await.unwrap();
-            if view.summary.state.is_at_rest() {
-                assert_eq!(view.summary.state, OperationState::Done, "{view:#?}");
-                return;
-            }
-            assert!(begin.elapsed() < LIMIT, "{view:#?}");
-            // Whatever changes is a reason to look again; without one, a second is.
-            let _changed = tokio::time::timeout(Duration::from_secs(1), changes.recv()).await;
-        }
-    }
-
-    /// What the engine has of this portal.
-    pub async fn nodes(&self) -> Vec<NodeStatus> {
-        let selector = Selector { installation: self.services.installation.clone(), chain: None };
-        self.agent.list_nodes(&selector).await.unwrap()
-    }
-
-    fn node(&self, name: &str) -> NodeRef {
-        NodeRef::new(&self.services.installation, self.name.as_str(), name)
-    }
-
-    /// Ends a node past the portal, as somebody on the host would.
-    pub async fn stop(&self, node: &str) {
-        self.agent.stop(&self.node(node), GRACE).await.unwrap();
-    }
-
-    /// Starts it again.
-    pub async fn start(&self, node: &str) {
-        self.agent.start(&self.node(node)).await.unwrap();
+        self.create(host.id, change).await;
     }
 
     /// Does something to the container of a node that no agent does, such as `pause`.
     pub fn act(&self, node: &str, verb: &str) {
         let container = format!("heddle-{}-{}--{node}", self.services.installation, self.name);
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
         let request = format!("POST /containers/{container}/{verb} HTTP/1.0\r\nHost: engine\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -151,46 +65,9 @@ impl Portal {
         assert!(answer.starts_with("HTTP/1.0 20"), "{verb} {container}: {answer}");
     }
 
-    /// The chain as the portal speaks with it.
-    pub async fn link(&self) -> ChainLink {
-        let record = self.services.store.chain_read(&self.name).await.unwrap().unwrap();
-        let plan = serde_json::from_value((*record.plan).clone()).unwrap();
-        control::operations::link_of(&self.services, plan).await.unwrap()
-    }
-
-    /// Waits until each of these orderers knows of a leader, or each of none.
-    pub async fn led(&self, orderers: &[&str], is_led: bool) {
-        let (link, limit) = (self.link().await, Instant::now() + AGREED);
-        for name in orderers {
-            let orderer = link.plan.node(&NodeName::parse(name).unwrap()).unwrap();
-            loop {
-                let ready = self.services.network.orderer_ready(&link, orderer, "mychannel").await;
-                if ready.as_ref().ok() == Some(&is_led) {
-                    break;
-                }
-                assert!(Instant::now() < limit, "{name} is led: {ready:?}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-
-    /// Waits until every peer has a block.
-    pub async fn seen_by_all(&self, block: u64) {
-        let limit = Instant::now() + AGREED;
-        loop {
-            let view = self.plane.chain_read(&self.admin, &self.name).await.unwrap();
-            let mut peers = view.nodes.iter().filter(|node| node.kind == NodeKind::Peer);
-            if peers.all(|peer| peer.heights.iter().any(|(_, height)| *height > block)) {
-                return;
-            }
-            assert!(Instant::now() < limit, "block {block} is not everywhere: {view:?}");
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
     /// Whether the engine has the nodes of this version; if not, says which image is on it under none of its names.
     pub async fn has(&self, version: FabricVersion) -> bool {
-        let spec = HostSpec::local(HostName::parse("here").unwrap(), &self.socket);
+        let spec = HostSpec::local(HostName::parse("here").unwrap(), self.socket());
         for names in [&spec.images.peer, &spec.images.orderer] {
             let names = names.iter().map(|name| name.replace("{version}", version.image_tag()));
             let names: Vec<String> = names.collect();
@@ -205,10 +82,5 @@ impl Portal {
             }
         }
         true
-    }
-
-    pub async fn remove(&self) {
-        let id = self.plane.chain_delete(&self.admin, &self.name, self.name.as_str()).await.unwrap();
-        self.settled(&id).await;
     }
 }

@@ -3,9 +3,10 @@
 
 use domain::Code;
 use domain::chain::ChainSpec;
-use domain::transaction::SubmitView;
+use domain::transaction::TransactionState;
 
 use super::*;
+use crate::sample::submitted;
 
 const ORDERERS: [&str; 5] = ["orderer0", "orderer1", "orderer2", "orderer3", "orderer4"];
 
@@ -26,20 +27,6 @@ async fn five_orderers_go_on_without_two_and_say_what_is_wrong_without_three() {
     portal.remove().await;
     assert!(portal.nodes().await.is_empty());
     outcome.unwrap();
-}
-
-/// A call of its own for each key.
-async fn submitted(portal: &Portal, key: &str, function: &str, arguments: &[&str]) -> SubmitView {
-    let idempotency_key = format!("key-of-{key}");
-    let spec = CallSpec { idempotency_key, ..call(portal, function, arguments) };
-    portal.plane.transaction_submit(&portal.admin, spec).await.unwrap()
-}
-
-/// The same, and every peer has it.
-async fn counts(portal: &Portal, key: &str, function: &str, arguments: &[&str]) {
-    let done = submitted(portal, key, function, arguments).await;
-    assert_eq!(done.state, TransactionState::Valid, "{key}: {done:?}");
-    portal.seen_by_all(done.block.unwrap()).await;
 }
 
 async fn loses(portal: &Portal) {

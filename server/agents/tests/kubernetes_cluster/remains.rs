@@ -1,0 +1,51 @@
+//! What a removed chain leaves on a cluster, as the cluster itself lists it: nothing.
+
+use std::collections::BTreeSet;
+
+use agents::Agent;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
+use kube::Api;
+use kube::api::ListParams;
+
+use crate::bed::{Bed, on_cluster};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_removed_chain_the_cluster_lists_no_namespace_no_claim_and_no_volume() {
+    on_cluster(async |bed| {
+        let before = listed(&bed).await;
+        assert_eq!(before, BTreeSet::new());
+        bed.agent.ensure_space(&bed.space("gone")).await.unwrap();
+        for name in ["peer0", "peer1"] {
+            let spec = bed.keeping("gone", name);
+            bed.agent.ensure_node(&spec).await.unwrap();
+            bed.lines_with(&spec.node_ref(), "boot 1").await;
+        }
+        let there = listed(&bed).await;
+        let count = |kind: &str| there.iter().filter(|object| object.starts_with(kind)).count();
+        assert_eq!((count("namespace"), count("claim"), count("volume")), (1, 2, 2), "{there:?}");
+        bed.agent.remove_space(&bed.installation, "gone").await.unwrap();
+        assert_eq!(listed(&bed).await, before);
+    })
+    .await;
+}
+
+/// Namespaces, claims and volumes of the chain. Volumes are told by what they were made for: those that a storage class
+/// made have no labels of ours.
+async fn listed(bed: &Bed) -> BTreeSet<String> {
+    let namespace = bed.namespace(&bed.installation, "gone");
+    let all = ListParams::default();
+    let namespaces: Api<Namespace> = Api::all(bed.hands.clone());
+    let found = namespaces.list(&all).await.unwrap().into_iter().filter_map(|one| one.metadata.name);
+    let mut listed: BTreeSet<String> =
+        found.filter(|name| *name == namespace).map(|name| format!("namespace {name}")).collect();
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(bed.hands.clone(), &namespace);
+    let found = claims.list(&all).await.unwrap().into_iter().filter_map(|one| one.metadata.name);
+    listed.extend(found.map(|name| format!("claim {name}")));
+    let volumes: Api<PersistentVolume> = Api::all(bed.hands.clone());
+    let found = volumes.list(&all).await.unwrap().into_iter().filter(|volume| {
+        let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+        claim.and_then(|claim| claim.namespace.as_ref()) == Some(&namespace)
+    });
+    listed.extend(found.filter_map(|one| one.metadata.name).map(|name| format!("volume {name}")));
+    listed
+}

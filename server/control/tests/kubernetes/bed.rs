@@ -1,0 +1,134 @@
+//! A portal on a real cluster, which it reaches as the program does: with what an admin gave for the host.
+
+use std::sync::Arc;
+
+use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions, kubeconfig};
+use agents::{Agent, ProbeFailure};
+use control::host::credentials::{Access, EngineCredentials};
+use control::services::Connector;
+use domain::chain::{ChainSpec, NodeResources};
+use domain::host::cluster::{ClusterCredentials, ClusterLogin, ClusterSettings};
+use domain::host::{Endpoint, HostCredentials, HostSpec};
+use domain::name::HostName;
+use store::Store;
+use tokio::sync::Mutex;
+
+#[path = "../../../tests/portal/cluster.rs"]
+#[expect(dead_code, reason = "the tests of the binary need more of it")]
+mod cluster;
+#[path = "../engine/portal.rs"]
+#[expect(dead_code, reason = "the tests on engines need more of it")]
+mod portal;
+
+use cluster::Cluster;
+pub use portal::{Portal, organization};
+
+/// What every node gets. A test cluster may have two cores, of which a node keeps a quarter of this for itself: so seven
+/// nodes and four processes of chaincode find room.
+const RESOURCES: NodeResources = NodeResources { cpu_milli: 500, memory_mib: 256 };
+
+/// There is room for the chain of one test only.
+static ROOM: Mutex<()> = Mutex::const_new(());
+
+/// A portal, and the cluster that it is told of.
+pub struct Bed {
+    pub portal: Portal,
+    cluster: Cluster,
+    server: String,
+    context: String,
+    credentials: ClusterCredentials,
+}
+
+/// Runs a test with a portal of its own, and cleans up whatever comes of it; afterwards nothing of the portal's chains is
+/// on the cluster.
+pub async fn on_cluster<F, T>(chain: &str, test: T)
+where
+    T: FnOnce(Arc<Bed>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Some(cluster) = Cluster::find() else { return };
+    let _alone = ROOM.lock().await;
+    let bed = Arc::new(Bed::new(cluster, chain).await);
+    let outcome = tokio::spawn(test(bed.clone())).await;
+    bed.cluster.forget(&format!("heddle.installation={}", bed.portal.services.installation));
+    outcome.unwrap();
+}
+
+/// Makes every node small enough for the cluster.
+pub fn small(spec: &mut ChainSpec) {
+    spec.resources = RESOURCES;
+}
+
+impl Bed {
+    async fn new(cluster: Cluster, chain: &str) -> Self {
+        let entries = kubeconfig::read(&cluster.kubeconfig()).unwrap();
+        let entry = entries.iter().find(|entry| entry.current).or(entries.first()).unwrap().clone();
+        let credentials = entry.access.unwrap();
+        let store = Store::open("mem://").await.unwrap();
+        let installation = store.installation().to_owned();
+        let spec = spec(&entry.server, cluster.address(), 30_000);
+        let agent = connect(&spec, &credentials, &installation).unwrap();
+        let connector: Connector =
+            Arc::new(move |spec: &HostSpec, access: &Access| match &access.credentials {
+                Some(EngineCredentials::Cluster(credentials)) => connect(spec, credentials, &installation),
+                Some(EngineCredentials::Tls(_)) | None => panic!("a cluster has credentials: {spec:?}"),
+            });
+        let portal = Portal::over(store, connector, agent, None, chain).await;
+        Self { portal, cluster, server: entry.server, context: entry.name, credentials }
+    }
+
+    /// The cluster as a host, with a thousand ports for chains.
+    pub fn host(&self, port_first: u16) -> HostSpec {
+        spec(&self.server, self.cluster.address(), port_first)
+    }
+
+    /// What lets the portal in, as an admin has it.
+    pub fn kubeconfig(&self) -> HostCredentials {
+        HostCredentials::Kubeconfig { text: self.cluster.kubeconfig(), context: self.context.clone() }
+    }
+
+    /// The same taken apart: a certificate and its key.
+    pub fn certificate(&self) -> HostCredentials {
+        HostCredentials::Cluster(self.credentials.clone())
+    }
+
+    /// A bearer token.
+    pub fn token(&self, token: &str) -> HostCredentials {
+        let login = ClusterLogin::Token { token: token.to_owned() };
+        HostCredentials::Cluster(ClusterCredentials { login, ..self.credentials.clone() })
+    }
+
+    /// What the cluster has of this portal's chains, its own namespace aside.
+    pub fn left(&self) -> Vec<String> {
+        self.cluster.objects(&format!("{}-", self.portal.services.installation))
+    }
+}
+
+fn spec(server: &str, client_address: String, port_first: u16) -> HostSpec {
+    let endpoint = Endpoint::Cluster { server: server.to_owned() };
+    HostSpec {
+        client_address,
+        port_first,
+        port_last: port_first + 999,
+        cluster: Some(ClusterSettings { volume_gib: 1, ..ClusterSettings::default() }),
+        ..HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
+    }
+}
+
+fn connect(
+    spec: &HostSpec,
+    credentials: &ClusterCredentials,
+    installation: &str,
+) -> Result<Arc<dyn Agent>, ProbeFailure> {
+    let (server, credentials) = (spec.endpoint.canonical(), credentials.clone());
+    let options = KubernetesOptions {
+        settings: spec.cluster.clone().unwrap(),
+        client_address: spec.client_address.clone(),
+        registries: Vec::new(),
+        allow_loopback: true,
+        allowed_networks: Vec::new(),
+    };
+    let endpoint = KubernetesEndpoint::Remote { server, credentials };
+    let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options, installation)?);
+    Ok(agent)
+}

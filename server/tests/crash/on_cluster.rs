@@ -1,0 +1,83 @@
+//! The same deaths on a real cluster: what was begun there is finished as it is on an engine, once and whole.
+
+use domain::host::cluster::ClusterSettings;
+use domain::host::{Endpoint, HostSpec};
+use domain::name::HostName;
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::{
+    Behind, Scene, creation_outlives_kills, deployment_outlives_kills, undone_creation_leaves_nothing,
+};
+
+/// Ports for the chains of one test: three blocks, so that there is one to go on to.
+const PORTS: u16 = 300;
+
+/// A cluster, from which a test's chain goes whatever comes of the test: others need its room.
+struct Ground {
+    cluster: Cluster,
+    chain: String,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // The portal is gone already: a scene lets it go first.
+        self.cluster.forget(&format!("heddle.chain={}", self.chain));
+    }
+}
+
+impl Behind for Ground {
+    /// A test cluster may have two cores, of which every node keeps a quarter of this for itself.
+    const CPU_MILLI: u32 = 500;
+
+    fn nodes(&self, chain: &str) -> Vec<String> {
+        self.cluster.workloads(chain)
+    }
+
+    fn left(&self, chain: &str) -> Vec<String> {
+        self.cluster.objects(&format!("-{chain}"))
+    }
+}
+
+impl Scene<Ground> {
+    /// Tests run side by side: each has a chain and a range of ports of its own, of those that clusters give to services.
+    /// The portal is told of the cluster as a person would tell it, with a pasted kubeconfig.
+    fn on_cluster(name: &str, port_first: u16) -> Option<Self> {
+        let cluster = Cluster::find()?;
+        let (text, address) = (cluster.kubeconfig(), cluster.address());
+        let mut scene = Self::over(&[], name, |chain| Ground { cluster, chain: chain.to_owned() });
+        let contexts = scene.call("host_kubeconfig", &json!({ "text": text }));
+        let contexts = contexts.as_array().unwrap();
+        let context = contexts.iter().find(|context| context["current"] == true).unwrap_or(&contexts[0]);
+        let endpoint = Endpoint::Cluster { server: context["server"].as_str().unwrap().to_owned() };
+        let spec = HostSpec {
+            client_address: address,
+            port_first,
+            port_last: port_first + PORTS - 1,
+            cluster: Some(ClusterSettings { volume_gib: 1, ..ClusterSettings::default() }),
+            ..HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
+        };
+        let credentials = json!({ "kind": "kubeconfig", "text": text, "context": context["name"] });
+        let host = scene.call("host_add", &json!({ "spec": spec, "credentials": credentials }));
+        scene.host = host["id"].clone();
+        Some(scene)
+    }
+}
+
+#[test]
+fn a_creation_on_a_cluster_outlives_kills_at_three_points() {
+    let Some(scene) = Scene::on_cluster("kill", 30_000) else { return };
+    creation_outlives_kills(scene);
+}
+
+#[test]
+fn a_deployment_on_a_cluster_outlives_kills_at_three_points() {
+    let Some(scene) = Scene::on_cluster("deploy", 30_300) else { return };
+    deployment_outlives_kills(scene);
+}
+
+#[test]
+fn an_undone_creation_leaves_a_clean_cluster() {
+    let Some(scene) = Scene::on_cluster("undo", 30_600) else { return };
+    undone_creation_leaves_nothing(&scene);
+}
