@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::ApiError;
+use crate::session::safe_url;
 use crate::text::tr;
 
 pub mod audit;
@@ -50,11 +51,12 @@ pub fn before() -> Memo<Option<i64>> {
 pub fn to_newest(before: Memo<Option<i64>>, address: &str) -> AnyView {
     let address = address.to_owned();
     let leads = move || before.read().is_some();
+    let way = move || leads().then(|| safe_url(&address).to_owned());
     view! {
         <a
             class="button"
             role="link"
-            href=move || leads().then(|| address.clone())
+            href=way
             aria-disabled=move || (!leads()).then_some("true")
             tabindex=move || (!leads()).then_some("-1")
         >

@@ -88,7 +88,8 @@ fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// What a node may use at most, and what is kept free for it: nodes idle most of the time.
+/// What a node may use at most, and what is kept free for it: nodes idle most of the time, and a tenth of a processor's
+/// time is what one needs to keep up with its chain; a machine of two processors then holds a chain of seven nodes.
 fn resources(limits: Limits) -> ResourceRequirements {
     let amounts = |cpu: u32, memory: u32| {
         BTreeMap::from([
@@ -98,7 +99,7 @@ fn resources(limits: Limits) -> ResourceRequirements {
     };
     ResourceRequirements {
         limits: Some(amounts(limits.cpu_milli, limits.memory_mib)),
-        requests: Some(amounts(limits.cpu_milli.div_ceil(4), limits.memory_mib.div_ceil(2))),
+        requests: Some(amounts(limits.cpu_milli.div_ceil(10), limits.memory_mib.div_ceil(2))),
         ..ResourceRequirements::default()
     }
 }
