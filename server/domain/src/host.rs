@@ -232,10 +232,13 @@ impl HostSpec {
         let (Some(now), Some(then), false) = (&self.cluster, &before.cluster, chains == 0) else {
             return Ok(());
         };
+        // How users reach nodes is written into what was made of each; what a load balancer is told may change.
+        let exposed = [&now.exposure, &then.exposure].map(std::mem::discriminant);
         let changed = [
             ("namespace_prefix", now.namespace_prefix != then.namespace_prefix),
             ("storage", now.storage != then.storage),
             ("volume_gib", now.volume_gib != then.volume_gib),
+            ("exposure", exposed[0] != exposed[1]),
         ];
         match changed.into_iter().find(|(_, changed)| *changed) {
             Some((field, _)) => Err(Error::conflict(Code::ClusterSettingsInUse).on(field)),
@@ -315,7 +318,7 @@ pub enum HostState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostStatus {
     pub state: HostState,
-    /// Why it is inactive.
+    /// Why it is inactive; of a cluster that is active: what of it cannot be used.
     pub reason: Option<Error>,
     pub last_seen_ms: Option<i64>,
     pub facts: Option<HostFacts>,

@@ -204,6 +204,15 @@ fn what_chains_of_a_cluster_are_found_by_stays() {
     assert_eq!(check(storage, 1), Err("storage".to_owned()));
     assert_eq!(check(|s| s.volume_gib = 1, 1), Err("volume_gib".to_owned()));
     assert_eq!(check(|s| s.volume_gib = 1, 0), Ok(()));
-    assert_eq!(check(|s| s.exposure = ClusterExposure::ClusterIp, 1), Ok(()));
+    assert_eq!(check(|s| s.exposure = ClusterExposure::ClusterIp, 1), Err("exposure".to_owned()));
+    assert_eq!(check(|s| s.exposure = ClusterExposure::ClusterIp, 0), Ok(()));
+    let balanced = |key: &str| {
+        let annotations = [(key.to_owned(), "yes".to_owned())].into();
+        let exposure = ClusterExposure::LoadBalancer { annotations };
+        let settings = ClusterSettings { exposure, ..ClusterSettings::default() };
+        HostSpec { cluster: Some(settings), ..cluster() }
+    };
+    assert_eq!(balanced("inner").check_kept(&balanced("outer"), 1), Ok(()), "annotations may change");
+    assert!(balanced("inner").check_kept(&cluster(), 1).is_err());
     assert_eq!(spec().check_kept(&spec(), 1), Ok(()));
 }
