@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use agents::NodeRef;
 use agents::simulated::{Delay, Flaw, Verb};
+use agents::{Agent, NodeRef};
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
@@ -88,6 +88,39 @@ async fn nodes_join_while_another_one_is_not_well() {
     plane.operation_resume(&ada(), &id).await.unwrap();
     assert_eq!(settled(&plane, &id).await.summary.state, domain::operation::OperationState::Done);
     bed.check_chain(ChainState::Running).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_creation_is_resumed_after_nodes_were_lost() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let [orderer, peer] = ["orderer0", "peer0-org1"].map(|name| bed.node(name));
+    bed.network.ail(&peer, Some(Ailment::Sick));
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
+    assert_eq!(failure(&settled(&plane, &id).await).0, "join-channel");
+    bed.network.ail(&peer, None);
+    for lost in [&orderer, &peer] {
+        bed.agent.remove_node(lost, true).await.unwrap();
+    }
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!(view.summary.state, domain::operation::OperationState::Done, "{view:?}");
+    bed.check_chain(ChainState::Running).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_creation_that_is_resumed_does_not_begin_without_the_data_of_a_node() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let peer = bed.node("peer0-org1");
+    bed.network.ail(&peer, Some(Ailment::Sick));
+    let plane = plane(bed.services.clone());
+    let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
+    assert_eq!(failure(&settled(&plane, &id).await).0, "join-channel");
+    bed.network.ail(&peer, None);
+    bed.agent.lose_data(&peer);
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    let view = settled(&plane, &id).await;
+    assert_eq!((failure(&view).0, failure(&view).1), ("join-channel", "node-data-lost"));
 }
 
 /// A running chain of two organizations, and the peer of the second one.

@@ -7,6 +7,7 @@ use domain::node::NodeKind;
 use store::ChannelRecord;
 use workflow::{Context, StepError};
 
+use super::nodes::bring_back;
 use super::{CreatesChain, GENESIS, set_state};
 use crate::error::internal;
 use crate::network::ChainLink;
@@ -19,6 +20,7 @@ use crate::topology::PlannedNode;
 pub(super) async fn join_channel<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
     let (services, spec) = (ctx.env(), ctx.params().chain_spec());
     let link = link(services, &spec.name).await.map_err(step_error)?;
+    bring_back(&ctx, &link).await?;
     let block = services
         .store
         .document_read(&spec.name, GENESIS)

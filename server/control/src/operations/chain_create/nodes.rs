@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agents::{
-    Agent, AgentError, ImageFacts, Limits, NodeNetwork, NodeSpec, NodeStatus, PortSpec, Publish, SpaceSpec,
+    Agent, AgentError, ImageFacts, Limits, NodeNetwork, NodeSpec, NodeState, NodeStatus, PortSpec, Publish,
+    SpaceSpec,
 };
 use domain::chain::{ChainSpec, Consensus};
 use domain::host::PORTS_PER_CHAIN;
@@ -16,7 +17,7 @@ use super::CreatesChain;
 use super::ports::{move_ports, planned, to_value};
 use crate::material::plain_file;
 use crate::network::ChainLink;
-use crate::operations::{agent_error, for_each_node, host_prepare, link, step_error, store_error};
+use crate::operations::{agent_error, for_each_node, host_prepare, link, selector, step_error, store_error};
 use crate::services::Services;
 use crate::topology::{self, ChainPlan, ImagesPinned, PlannedNode};
 
@@ -83,7 +84,7 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
     link.agent.ensure_space(&space).await.map_err(agent_error)?;
     let mut tried = Vec::new();
     loop {
-        match ensure_nodes(&ctx, &link).await {
+        match ensure_nodes(&ctx, &link, true).await {
             Ok(()) => return Ok(()),
             Err(StartFailure::Other(error)) => return Err(error),
             Err(StartFailure::PortTaken(port)) => {
@@ -96,14 +97,36 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
     }
 }
 
+/// Makes sure that what was started is still there when nodes are to join: a creation may be resumed days after a node was
+/// lost. Ports are known by now, so none is left for others. A node that had data does not begin without it.
+pub(super) async fn bring_back<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Result<(), StepError> {
+    let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
+    let runs = |node: &PlannedNode| {
+        let mut named = present.iter().filter(|status| status.node.node == node.name.as_str());
+        named.any(|status| status.state == NodeState::Running)
+    };
+    if link.plan.nodes.iter().all(runs) {
+        return Ok(());
+    }
+    ensure_nodes(ctx, link, false).await.map_err(|failure| match failure {
+        StartFailure::PortTaken(port) => agent_error(AgentError::PortTaken(port)),
+        StartFailure::Other(error) => error,
+    })
+}
+
 /// Makes every node run on the ports of the plan; one that runs on others is made anew around its data.
-async fn ensure_nodes<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Result<(), StartFailure> {
+async fn ensure_nodes<P: CreatesChain>(
+    ctx: &Context<P>,
+    link: &ChainLink,
+    allow_new_data: bool,
+) -> Result<(), StartFailure> {
     let images = &ctx.output::<ImagesPinned>()?;
     let block = link.plan.port_block;
     for_each_node(ctx, link.plan.nodes.clone(), |node| async move {
         let image = images.of(node.kind).to_owned();
-        let spec =
-            node_spec(ctx.env(), link, &node, image, ctx.operation_id(), true).await.map_err(step_error)?;
+        let spec = node_spec(ctx.env(), link, &node, image, ctx.operation_id(), allow_new_data)
+            .await
+            .map_err(step_error)?;
         match link.agent.ensure_node(&spec).await {
             Ok(_) => Ok(()),
             Err(AgentError::PortTaken(port)) if (block..block + PORTS_PER_CHAIN).contains(&port) => {
