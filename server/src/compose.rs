@@ -1,7 +1,7 @@
 //! The composition root: constructs store, agents, workflow and façade. The only place that knows all of them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
@@ -23,6 +23,9 @@ use zeroize::Zeroizing;
 use crate::config::{Config, Refused};
 use crate::key;
 use crate::tls::TlsError;
+
+/// Where a pod finds the token of its service account.
+const ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Why the portal does not start, each with its way out.
 #[derive(Debug, thiserror::Error)]
@@ -127,9 +130,14 @@ async fn open(config: &Config) -> Result<Store, StartError> {
     })
 }
 
-/// Whether the portal runs as a pod: every one finds the address of its cluster's API server in its environment.
+/// Whether the portal runs as a pod that may speak to its cluster: every one finds the address of the API server in its
+/// environment, but a token only where it got a service account.
 fn in_cluster() -> bool {
-    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+    is_in_cluster(std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(), Path::new(ACCOUNT_TOKEN))
+}
+
+fn is_in_cluster(has_address: bool, token: &Path) -> bool {
+    has_address && token.is_file()
 }
 
 /// Makes agents: Docker engines by socket, or by TCP with mutual TLS, and clusters; in these networks, or in any where
@@ -230,6 +238,16 @@ mod tests {
         let connect = connector(vec!["10.0.0.0/8".parse().unwrap()], "test".to_owned());
         let failure = connect(&spec, &access).unwrap().probe().await.unwrap_err();
         assert_eq!((failure.stage, failure.remedy), (ProbeStage::Address, Remedy::UseOtherAddress));
+    }
+
+    #[test]
+    fn a_cluster_is_the_portals_own_only_with_an_address_and_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        assert!(!is_in_cluster(true, &token), "an environment that somebody carried along");
+        std::fs::write(&token, "token").unwrap();
+        assert!(is_in_cluster(true, &token));
+        assert!(!is_in_cluster(false, &token));
     }
 
     #[tokio::test]

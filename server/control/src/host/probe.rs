@@ -1,6 +1,6 @@
 //! Connection tests: which stage fails, why, and what helps.
 
-use agents::{ProbeFailure, ProbeStage as AgentStage, Remedy};
+use agents::{EngineFacts, ProbeFailure, ProbeStage as AgentStage, Remedy};
 use domain::host::{Endpoint, HostCredentials, HostFacts, HostSpec, ProbeStage, ProbeView};
 use domain::id::HostId;
 use domain::permission::{Action, Noun};
@@ -56,8 +56,14 @@ impl ControlPlane {
             }
             Err(error) => {
                 tracing::info!(%error, host = %record.spec.name, "a host has no agent");
-                let unusable = Error::unavailable(Code::HostClientMaterial);
-                Ok(failed_at(endpoint, ProbeStage::Authentication, unusable))
+                // Why there is none is told in general; made once more by hand, it names the stage.
+                match self.services.access(id, &record.spec).await {
+                    Ok(access) => Ok(view(endpoint, self.facts_by(&record.spec, &access).await)),
+                    Err(_) => {
+                        let unusable = Error::unavailable(Code::HostClientMaterial);
+                        Ok(failed_at(endpoint, ProbeStage::Authentication, unusable))
+                    }
+                }
             }
         }
     }
@@ -74,15 +80,19 @@ impl ControlPlane {
         check_given(&spec.endpoint, credentials.as_ref())?;
         // Nothing is pulled in a test.
         let access = Access { credentials, registries: Vec::new() };
-        let probed = match (self.services.connector)(spec, &access) {
+        Ok(view(&spec.endpoint, self.facts_by(spec, &access).await))
+    }
+
+    /// What a host says of itself to an agent that is made for this question alone.
+    async fn facts_by(&self, spec: &HostSpec, access: &Access) -> Result<EngineFacts, ProbeFailure> {
+        match (self.services.connector)(spec, access) {
             Ok(agent) => agent.probe().await,
             Err(failure) => Err(failure),
-        };
-        Ok(view(&spec.endpoint, probed))
+        }
     }
 }
 
-fn view(endpoint: &Endpoint, probed: Result<agents::EngineFacts, ProbeFailure>) -> ProbeView {
+fn view(endpoint: &Endpoint, probed: Result<EngineFacts, ProbeFailure>) -> ProbeView {
     match probed {
         Ok(facts) => ProbeView { passed: stages(endpoint), failed: None, facts: Some(facts_view(&facts)) },
         Err(failure) => failed_at(endpoint, stage_of(failure.stage), probe_error(endpoint, &failure)),
@@ -95,7 +105,7 @@ fn failed_at(endpoint: &Endpoint, stage: ProbeStage, error: Error) -> ProbeView 
 }
 
 /// The engine's facts in the portal's words.
-pub(crate) fn facts_view(facts: &agents::EngineFacts) -> HostFacts {
+pub(crate) fn facts_view(facts: &EngineFacts) -> HostFacts {
     HostFacts {
         engine: facts.name.clone(),
         version: facts.version.clone(),

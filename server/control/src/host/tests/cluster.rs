@@ -67,6 +67,27 @@ async fn a_cluster_is_added_once_its_test_passes_and_its_token_is_sealed() {
 }
 
 #[tokio::test]
+async fn a_test_of_a_host_that_gets_no_agent_names_the_stage() {
+    let bed = Bed::new().await;
+    let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
+    let services = &bed.plane.services;
+    let HostCredentials::Cluster(spoiled) = token("bad") else { panic!("a cluster has a token") };
+    let key = credentials_key(&host.id);
+    let sealed = services.seal(&key, &EngineCredentials::Cluster(spoiled)).unwrap();
+    services.store.host_secret_put(&host.id, &sealed).await.unwrap();
+    services.forget_agent(&host.id);
+    let (stage, error) = bed.plane.host_test(&admin(), &host.id).await.unwrap().failed.unwrap();
+    assert_eq!((stage, error.code), (ProbeStage::Authentication, Code::HostToken));
+    assert_eq!((error.field.as_deref(), error.values["why"].as_str()), (Some("token"), "401"));
+    // What nobody can open does not come to a connection.
+    let foreign = Vault::new([8; KEY_LEN], 1).seal(&key, b"{}").unwrap();
+    let sealed = store::SealedSecret { sealed: foreign, ..sealed };
+    services.store.host_secret_put(&host.id, &sealed).await.unwrap();
+    let (stage, error) = bed.plane.host_test(&admin(), &host.id).await.unwrap().failed.unwrap();
+    assert_eq!((stage, error.code), (ProbeStage::Authentication, Code::HostClientMaterial));
+}
+
+#[tokio::test]
 async fn other_settings_are_tested_with_the_stored_token_and_kept_from_chains() {
     let bed = Bed::new().await;
     let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
