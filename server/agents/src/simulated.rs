@@ -136,6 +136,11 @@ impl SimulatedAgent {
         self.world().faults.fail_verb(verb, nth, fault);
     }
 
+    /// Every test of the connection fails like this, until `heal`; all other verbs go on.
+    pub fn fail_probes(&self, failure: ProbeFailure) {
+        self.world().probe_failure = Some(failure);
+    }
+
     /// So many of a thousand calls fail, always the same ones for the same seed.
     pub fn fail_randomly(&self, seed: u64, per_mille: u64) {
         self.world().faults.fail_randomly(seed, per_mille);
@@ -145,6 +150,7 @@ impl SimulatedAgent {
     pub fn heal(&self) {
         let mut world = self.world();
         world.faults.clear();
+        world.probe_failure = None;
         world.reachable = true;
     }
 
@@ -229,6 +235,9 @@ impl Agent for SimulatedAgent {
         let answer = self.act(Verb::Probe, "host", |_, _| Ok(())).await;
         answer.map_err(|error| ProbeFailure::at(ProbeStage::Tcp, Remedy::StartEngine, error.to_string()))?;
         let world = self.world();
+        if let Some(failure) = &world.probe_failure {
+            return Err(failure.clone());
+        }
         let skew = Duration::from_secs(world.clock_skew_s.unsigned_abs());
         let now = SystemTime::now();
         let clock = if world.clock_skew_s < 0 { now - skew } else { now + skew };

@@ -14,7 +14,8 @@ use super::disk::Data;
 use super::fault::{Fault, Faults, Flaw, Verb, When};
 use crate::{
     AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
-    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, Publish, Removed, Selector, is_local_only_name,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, ProbeFailure, Publish, Removed, Selector,
+    is_local_only_name,
 };
 
 /// Ports that the host chooses begin here, as on Linux.
@@ -36,6 +37,8 @@ pub(crate) struct World {
     /// Ports on which somebody who is no container listens.
     pub(crate) listeners: BTreeSet<u16>,
     pub(crate) faults: Faults,
+    /// What every test of the connection ends with.
+    pub(crate) probe_failure: Option<ProbeFailure>,
     pub(crate) calls: Vec<(Verb, String)>,
     pub(crate) images: BTreeMap<String, ImageFacts>,
     /// What is wrong with what an image runs, by the image's id.
@@ -83,6 +86,7 @@ impl World {
             clock_skew_s: 0,
             listeners: BTreeSet::new(),
             faults: Faults::default(),
+            probe_failure: None,
             calls: Vec::new(),
             images: BTreeMap::new(),
             flaws: BTreeMap::new(),

@@ -84,7 +84,10 @@ impl ControlPlane {
             let reason = inactive.into_iter().find_map(|host| host.status.reason);
             return Err(reason.unwrap_or_else(|| Error::unavailable(Code::HostUnreachable)));
         }
-        hosts.sort_by_key(|host| (!is_local(host), host.status.state != HostState::Active));
+        // A cluster that answers and lacks something comes last; an engine never tells a reason while it answers.
+        hosts.sort_by_key(|host| {
+            (host.status.reason.is_some(), !is_local(host), host.status.state != HostState::Active)
+        });
         Ok(hosts)
     }
 

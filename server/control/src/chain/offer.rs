@@ -33,12 +33,13 @@ impl ControlPlane {
     }
 }
 
-/// What speaks against a host, the weightiest first: it does not answer, it is full, nobody has looked at it yet,
-/// it is far away.
+/// What speaks against a host, the weightiest first: it does not answer, it is full, nobody has looked at it yet
+/// or it lacks something, it is far away.
 fn rank(host: &HostRecord, held: usize) -> [bool; 4] {
     let state = host.status.state;
     let is_full = held >= usize::from(host.spec.capacity);
-    [state == HostState::Inactive, is_full, state != HostState::Active, !is_local(host)]
+    let is_doubtful = state != HostState::Active || host.status.reason.is_some();
+    [state == HostState::Inactive, is_full, is_doubtful, !is_local(host)]
 }
 
 /// Whether a host is the engine of the machine on which the portal runs.

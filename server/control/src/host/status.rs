@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use agents::{ProbeFailure, ProbeStage, Remedy, Selector};
 use domain::Error;
 use domain::host::{HostState, HostStatus};
 use store::{HostRecord, StoreError};
@@ -16,6 +17,10 @@ const TRIES: u32 = 3;
 const TRY_PAUSE: Duration = Duration::from_secs(3);
 /// A status in which nothing but the time changed is stored this often: the record is shared with claims.
 const SAVE_EVERY_MS: i64 = 30_000;
+/// An active cluster is asked all of it this often, for that is some eighty questions.
+const CLUSTER_EVERY_MS: i64 = 60_000;
+/// Longest wait for a cluster to say in between what runs there.
+const LIST_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl ControlPlane {
     /// One round over all hosts, side by side.
@@ -49,7 +54,8 @@ impl ControlPlane {
         }
         let differs = !same_but_time(&status, &host.status);
         let age = status.last_seen_ms.unwrap_or(0) - host.status.last_seen_ms.unwrap_or(0);
-        if !differs && age < SAVE_EVERY_MS {
+        // Also stored when the clock was set back: ages are counted from it.
+        if !differs && (0..SAVE_EVERY_MS).contains(&age) {
             return;
         }
         match self.services.store.host_status_save(&host.id, &host.spec, &status).await {
@@ -63,11 +69,16 @@ impl ControlPlane {
         }
         if differs && status.state == HostState::Inactive {
             tracing::warn!(host = %host.spec.name, reason = ?status.reason, "a host does not answer");
+        } else if differs && status.reason.is_some() {
+            tracing::warn!(host = %host.spec.name, reason = ?status.reason, "a cluster lacks something");
         }
         self.services.changed("host", &host.id);
     }
 
     async fn host_status(&self, host: &HostRecord) -> HostStatus {
+        if self.answers_still(host).await {
+            return host.status.clone();
+        }
         let mut reason = None;
         for attempt in 1..=TRIES {
             match self.look_at(host).await {
@@ -86,17 +97,45 @@ impl ControlPlane {
         }
     }
 
+    /// Whether a cluster that was asked all of it lately still answers at all. One that does not is asked all of it again,
+    /// which tells why. What it refuses is no silence; the next full look names that.
+    async fn answers_still(&self, host: &HostRecord) -> bool {
+        let now = self.services.clock.now_ms();
+        // A time to come was seen by a clock that was set back since.
+        let is_recent = |seen: i64| (0..CLUSTER_EVERY_MS).contains(&now.saturating_sub(seen));
+        let is_recent = host.status.last_seen_ms.is_some_and(is_recent);
+        if !host.spec.endpoint.is_cluster() || host.status.state != HostState::Active || !is_recent {
+            return false;
+        }
+        let Ok(agent) = self.services.agent(&host.id).await else { return false };
+        let selector = Selector { installation: self.services.installation.clone(), chain: None };
+        match tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(&selector)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => !error.is_retryable(),
+            Err(_) => false,
+        }
+    }
+
     async fn look_at(&self, host: &HostRecord) -> Result<HostStatus, Error> {
         let agent = self.services.agent(&host.id).await?;
-        let facts = agent.probe().await;
-        let facts = facts.map_err(|failure| probe_error(&host.spec.endpoint, &failure))?;
-        Ok(HostStatus {
-            state: HostState::Active,
-            reason: None,
-            last_seen_ms: Some(self.services.clock.now_ms()),
-            facts: Some(facts_view(&facts)),
-        })
+        let (reason, facts) = match agent.probe().await {
+            Ok(facts) => (None, Some(facts_view(&facts))),
+            // Chains that are there go on without what a further one would need.
+            Err(failure) if is_lack(&failure) => {
+                (Some(probe_error(&host.spec.endpoint, &failure)), host.status.facts.clone())
+            }
+            Err(failure) => return Err(probe_error(&host.spec.endpoint, &failure)),
+        };
+        let last_seen_ms = Some(self.services.clock.now_ms());
+        Ok(HostStatus { state: HostState::Active, reason, last_seen_ms, facts })
     }
+}
+
+/// Whether a cluster answers and only lacks something. One that gives no answer at these stages is told by its remedy.
+fn is_lack(failure: &ProbeFailure) -> bool {
+    let is_behind_api =
+        matches!(failure.stage, ProbeStage::Permission | ProbeStage::Storage | ProbeStage::Capacity);
+    is_behind_api && !failure.is_late && failure.remedy != Remedy::InspectEngine
 }
 
 /// Free disk space changes all the time; it is told with the next save and does not count as a change.

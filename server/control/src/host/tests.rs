@@ -24,7 +24,7 @@ mod cluster;
 mod further;
 
 /// A portal whose hosts are simulated: `engine-a` and `engine-b` are two engines, whatever stands behind a dot, and the
-/// local one is a third.
+/// local one is a third, which is one of the clusters as well.
 pub(crate) struct Bed {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) local: SimulatedAgent,
@@ -78,6 +78,7 @@ impl Bed {
                 }
                 Ok(shared(agent))
             }
+            Endpoint::Cluster { server } if server == cluster::SHARED => Ok(shared(agents.clone())),
             Endpoint::Cluster { .. } | Endpoint::InCluster => cluster::connect(spec, access),
         });
         let services = Services::new(

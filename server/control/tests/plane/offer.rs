@@ -1,10 +1,10 @@
 //! What the wizard begins with: its defaults create one chain after another, each on a host that takes it.
 
 use control::operations::demo_create::default_spec;
-use domain::Code;
 use domain::host::{HostSpec, HostState, HostStatus};
 use domain::operation::OperationState;
 use domain::permission::Role;
+use domain::{Code, Error};
 
 use crate::caller;
 use crate::demo::{saw, two_hosts};
@@ -19,6 +19,9 @@ async fn the_defaults_create_one_chain_after_another_on_hosts_that_take_them() {
     let is = |state| HostStatus { state, ..HostStatus::default() };
     saw(&bed, &bed.host, &is(HostState::Inactive)).await;
     assert_eq!(plane.chain_offer(&ada).await.unwrap().host, Some(far.clone()), "it does not answer");
+    let lack = Some(Error::unavailable(Code::HostMachines));
+    saw(&bed, &bed.host, &HostStatus { reason: lack, ..is(HostState::Active) }).await;
+    assert_eq!(plane.chain_offer(&ada).await.unwrap().host, Some(far.clone()), "it lacks something");
     saw(&bed, &bed.host, &is(HostState::Active)).await;
     let mut hosts = Vec::new();
     for name in ["first", "first-2", "first-3"] {

@@ -1,10 +1,11 @@
 //! Clusters as hosts. The engine behind one is simulated: what is shown is what the portal asks for and what it keeps.
 
-use agents::simulated::SimulatedAgent;
+use agents::simulated::{Fault, SimulatedAgent, Verb, When};
 use domain::chain::CheckKind;
 use domain::host::cluster::{
     ClusterAuthority, ClusterCredentials, ClusterExposure, ClusterLogin, ClusterSettings,
 };
+use workflow::testkit::JumpClock;
 
 use super::*;
 use crate::host::credentials::{Access, EngineCredentials};
@@ -12,6 +13,9 @@ use crate::operations::demo_create::default_spec;
 use crate::services::credentials_key;
 
 const SERVER: &str = "https://api.example:6443";
+/// The cluster that the bed's own agent stands for.
+pub(super) const SHARED: &str = "https://shared.example:6443";
+const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// A cluster that knows one token, and one user's certificate.
 pub(super) fn connect(spec: &HostSpec, access: &Access) -> Result<Arc<dyn Agent>, ProbeFailure> {
@@ -233,4 +237,72 @@ async fn a_chain_on_a_cluster_is_not_measured_by_a_disk() {
     let kinds: Vec<CheckKind> = view.checks.iter().map(|check| check.kind).collect();
     assert!(!kinds.contains(&CheckKind::Disk) && kinds.contains(&CheckKind::Ports), "{kinds:?}");
     assert_eq!(view.port_block, 31_000);
+}
+
+/// A portal with the cluster that the bed's own agent stands for.
+async fn watched() -> (Bed, Arc<JumpClock>, HostView) {
+    let clock = Arc::new(JumpClock::new(BEGIN_MS));
+    let bed = Bed::with_clock(clock.clone()).await;
+    let spec = HostSpec { endpoint: Endpoint::Cluster { server: SHARED.to_owned() }, ..spec() };
+    let host = bed.plane.host_add(&admin(), spec, Some(token("good"))).await.unwrap();
+    (bed, clock, host)
+}
+
+#[tokio::test]
+async fn an_active_cluster_is_asked_all_of_it_once_a_minute() {
+    let (bed, clock, host) = watched().await;
+    let probes = || bed.local.calls().iter().filter(|(verb, _)| *verb == Verb::Probe).count();
+    let looked = async || {
+        let before = probes();
+        bed.plane.reconcile_hosts().await;
+        let status = bed.plane.host_read(&admin(), &host.id).await.unwrap().status;
+        (probes() - before, status.state)
+    };
+    assert_eq!(looked().await, (0, HostState::Active));
+    clock.advance(59_999);
+    assert_eq!(looked().await, (0, HostState::Active));
+    clock.advance(1);
+    assert_eq!(looked().await, (1, HostState::Active));
+    assert_eq!(looked().await, (0, HostState::Active));
+    clock.set_back(3_600_000);
+    assert_eq!(looked().await, (1, HostState::Active), "it was seen at a time to come");
+    assert_eq!(looked().await, (0, HostState::Active), "ages are counted anew");
+    // What it refuses is an answer; silence is looked into at once.
+    bed.local.fail_verb(Verb::ListNodes, 1, Fault::broken(When::Before));
+    assert_eq!(looked().await, (0, HostState::Active));
+    bed.local.fail_verb(Verb::ListNodes, 1, Fault::unreachable(When::Before));
+    assert_eq!(looked().await, (1, HostState::Active));
+    bed.local.cut_off();
+    assert_eq!(looked().await, (3, HostState::Inactive));
+    assert_eq!(looked().await, (3, HostState::Inactive));
+    bed.local.heal();
+    assert_eq!(looked().await, (1, HostState::Active));
+}
+
+#[tokio::test]
+async fn a_cluster_that_answers_and_lacks_something_stays_active_and_says_so() {
+    let (bed, clock, host) = watched().await;
+    let looked = async || {
+        clock.advance(60_000);
+        bed.plane.reconcile_hosts().await;
+        let status = bed.plane.host_read(&admin(), &host.id).await.unwrap().status;
+        assert!(status.facts.is_some(), "what was known is kept");
+        (status.state, status.reason.map(|why| why.code))
+    };
+    for (stage, remedy, code) in [
+        (AgentStage::Permission, Remedy::GrantPermissions, Code::HostPermissions),
+        (AgentStage::Storage, Remedy::ChooseStorage, Code::HostStorage),
+        (AgentStage::Capacity, Remedy::ProvideMachines, Code::HostMachines),
+    ] {
+        bed.local.fail_probes(ProbeFailure::at(stage, remedy, "seen"));
+        assert_eq!(looked().await, (HostState::Active, Some(code)));
+    }
+    let late = ProbeFailure::late(AgentStage::Permission, Remedy::InspectEngine, "no answer in time");
+    let broken = ProbeFailure::at(AgentStage::Capacity, Remedy::InspectEngine, "it answered 500");
+    for silent in [late, broken, ProbeFailure::at(AgentStage::Tls, Remedy::CheckFingerprint, "another one")] {
+        bed.local.fail_probes(silent);
+        assert_eq!(looked().await.0, HostState::Inactive);
+    }
+    bed.local.heal();
+    assert_eq!(looked().await, (HostState::Active, None));
 }
