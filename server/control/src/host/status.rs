@@ -97,8 +97,8 @@ impl ControlPlane {
         }
     }
 
-    /// Whether a cluster that was asked all of it lately still answers at all. One that does not is asked all of it again,
-    /// which tells why. What it refuses is no silence; the next full look names that.
+    /// Whether a cluster that was asked all of it lately still answers at all. One that does not is asked all of it
+    /// again, which tells why. What it refuses is no silence; the next full look names that.
     async fn answers_still(&self, host: &HostRecord) -> bool {
         let now = self.services.clock.now_ms();
         // A time to come was seen by a clock that was set back since.

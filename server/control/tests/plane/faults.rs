@@ -93,15 +93,24 @@ async fn nodes_join_while_another_one_is_not_well() {
 #[tokio::test]
 async fn a_creation_is_resumed_after_nodes_were_lost() {
     let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
-    let [orderer, peer] = ["orderer0", "peer0-org1"].map(|name| bed.node(name));
-    bed.network.ail(&peer, Some(Ailment::Sick));
+    let nodes = ["orderer0", "peer0-org1", "peer0-org2"].map(|name| bed.node(name));
+    let [_, peer, _] = &nodes;
+    bed.network.ail(peer, Some(Ailment::Sick));
     let plane = plane(bed.services.clone());
     let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
     assert_eq!(failure(&settled(&plane, &id).await).0, "join-channel");
-    bed.network.ail(&peer, None);
-    for lost in [&orderer, &peer] {
-        bed.agent.remove_node(lost, true).await.unwrap();
+    bed.network.ail(peer, None);
+    bed.agent.remove_node(peer, true).await.unwrap();
+    // One node alone, then all of them with their networks.
+    bed.network.ail(&nodes[2], Some(Ailment::Sick));
+    plane.operation_resume(&ada(), &id).await.unwrap();
+    assert_eq!(failure(&settled(&plane, &id).await).0, "join-channel");
+    assert!(bed.agent.boots(peer) > 1, "it was brought back");
+    bed.network.ail(&nodes[2], None);
+    for node in &nodes {
+        bed.agent.remove_node(node, true).await.unwrap();
     }
+    bed.agent.prune();
     plane.operation_resume(&ada(), &id).await.unwrap();
     let view = settled(&plane, &id).await;
     assert_eq!(view.summary.state, domain::operation::OperationState::Done, "{view:?}");

@@ -74,14 +74,8 @@ impl From<StepError> for StartFailure {
 /// Starts all nodes. A chain that meets a taken port moves on: nobody knows its ports yet. Whether they are well is
 /// waited for when they join, so that none waits for the slowest.
 pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), StepError> {
-    let services = ctx.env();
-    let mut link = link(services, &ctx.params().chain_spec().name).await.map_err(step_error)?;
-    let space = SpaceSpec {
-        installation: services.installation.clone(),
-        chain: link.plan.chain.to_string(),
-        operation: ctx.operation_id().to_owned(),
-    };
-    link.agent.ensure_space(&space).await.map_err(agent_error)?;
+    let mut link = link(ctx.env(), &ctx.params().chain_spec().name).await.map_err(step_error)?;
+    ensure_space(&ctx, &link).await?;
     let mut tried = Vec::new();
     loop {
         match ensure_nodes(&ctx, &link, true).await {
@@ -97,7 +91,17 @@ pub(super) async fn start_nodes<P: CreatesChain>(ctx: Context<P>) -> Result<(), 
     }
 }
 
-/// Makes sure that what was started is still there when nodes are to join: a creation may be resumed days after a node was
+/// Makes what the nodes share.
+async fn ensure_space<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Result<(), StepError> {
+    let space = SpaceSpec {
+        installation: link.installation.clone(),
+        chain: link.plan.chain.to_string(),
+        operation: ctx.operation_id().to_owned(),
+    };
+    link.agent.ensure_space(&space).await.map_err(agent_error)
+}
+
+/// Makes sure that what was started is still there when nodes are to join: a creation may be resumed long after some were
 /// lost. Ports are known by now, so none is left for others. A node that had data does not begin without it.
 pub(super) async fn bring_back<P: CreatesChain>(ctx: &Context<P>, link: &ChainLink) -> Result<(), StepError> {
     let present = link.agent.list_nodes(&selector(link)).await.map_err(agent_error)?;
@@ -108,6 +112,7 @@ pub(super) async fn bring_back<P: CreatesChain>(ctx: &Context<P>, link: &ChainLi
     if link.plan.nodes.iter().all(runs) {
         return Ok(());
     }
+    ensure_space(ctx, link).await?;
     ensure_nodes(ctx, link, false).await.map_err(|failure| match failure {
         StartFailure::PortTaken(port) => agent_error(AgentError::PortTaken(port)),
         StartFailure::Other(error) => error,
