@@ -102,6 +102,13 @@ impl Form {
         }
     }
 
+    /// The first offer filled in, with the others to choose; else an empty one.
+    pub fn offered(offers: &[HostSpec]) -> Self {
+        let mut form = Self::new(offers.first());
+        form.cluster.has_own = offers.iter().any(|offer| offer.endpoint == Endpoint::InCluster);
+        form
+    }
+
     /// Changes the place, and the addresses that go with it where nobody has changed them.
     pub fn choose(self, place: Place) {
         self.place.set(place);
@@ -342,7 +349,7 @@ mod tests {
                 }
             };
             let own = HostSpec::cluster(HostName::parse("cluster").unwrap(), Endpoint::InCluster);
-            let form = Form::new(Some(&own));
+            let form = Form::offered(std::slice::from_ref(&own));
             form.choose(Place::Remote);
             fill(form);
             let (spec, _) = form.draft().parse().unwrap();
@@ -361,6 +368,15 @@ mod tests {
             );
             form.choose(Place::Local);
             assert_eq!(form.draft().parse().unwrap().0, local);
+            assert!(!Form::offered(std::slice::from_ref(&local)).cluster.has_own);
+            let form = Form::offered(&[local, own.clone()]);
+            assert!(form.cluster.has_own);
+            form.choose(Place::Cluster);
+            form.cluster.sign_in.set(SignIn::Own);
+            form.name.set("cluster".to_owned());
+            form.client_address.set("node.example".to_owned());
+            let expect = HostSpec { client_address: "node.example".to_owned(), ..own };
+            assert_eq!(form.draft().parse().unwrap().0, expect);
         });
     }
 
