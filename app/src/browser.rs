@@ -243,6 +243,15 @@ pub fn path() -> String {
     web_sys::window().and_then(|window| window.location().pathname().ok()).unwrap_or_default()
 }
 
+/// Whether the page came over HTTPS; false on the server.
+pub fn is_secure() -> bool {
+    if cfg!(feature = "ssr") {
+        return false;
+    }
+    let protocol = web_sys::window().and_then(|window| window.location().protocol().ok());
+    protocol.is_some_and(|protocol| protocol == "https:")
+}
+
 /// Waits for some milliseconds; on the server nothing waits.
 pub async fn pause(ms: u32) {
     if cfg!(feature = "ssr") {

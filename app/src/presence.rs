@@ -15,21 +15,27 @@ const HERE_COOKIE: &str = "heddle_here";
 const HERE_SECONDS: u32 = 30;
 /// What the browser tells of somebody who does something. A pointer that merely lies on a page moves, too, and so does
 /// the page below it.
-const TOUCHES: [&str; 2] = ["keydown", "pointerdown"];
+const TOUCHES: [&str; 5] = ["keydown", "pointerdown", "click", "input", "wheel"];
 
 /// Keeps the cookies, for the life of the page.
 pub fn provide_presence() {
     Effect::new(|_| {
-        browser::set_cookie(&format!("{SCRIPT_COOKIE}=1; Path=/; SameSite=Lax"));
+        let is_secure = browser::is_secure();
+        browser::set_cookie(&line(SCRIPT_COOKIE, None, is_secure));
         for name in TOUCHES {
-            let touched = |_| {
-                let line = format!("{HERE_COOKIE}=1; Path=/; Max-Age={HERE_SECONDS}; SameSite=Lax");
-                browser::set_cookie(&line);
-            };
+            let touched = move |_| browser::set_cookie(&line(HERE_COOKIE, Some(HERE_SECONDS), is_secure));
             let listener = window_event_listener_untyped(name, touched);
             on_cleanup(move || listener.remove());
         }
     });
+}
+
+/// A cookie as the browser takes it; over HTTPS it is sent over nothing else. Without seconds it stays until the browser
+/// is closed.
+fn line(name: &str, seconds: Option<u32>, is_secure: bool) -> String {
+    let age = seconds.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{name}=1; Path=/{age}; SameSite=Lax{secure}")
 }
 
 /// Whether a page asks by itself, as the lines of a request's cookies say.
@@ -41,6 +47,12 @@ pub fn is_unattended(cookies: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_of_a_page_over_https_is_sent_over_nothing_else() {
+        assert_eq!(line("a", None, false), "a=1; Path=/; SameSite=Lax");
+        assert_eq!(line("a", Some(30), true), "a=1; Path=/; Max-Age=30; SameSite=Lax; Secure");
+    }
 
     #[test]
     fn only_a_script_with_nobody_before_it_asks_by_itself() {

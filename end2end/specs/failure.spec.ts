@@ -89,7 +89,7 @@ test('a small chain', async () => {
 test('a failure tells step, cause and what helps, and its report can be handed on', async () => {
   await deploy(`${LATE}:1`);
   const card = await failureAt('Find the image');
-  await expect(card).toContainText('Load it there, or change the host’s image names.');
+  await expect(card).toContainText('Or change the host’s image names.');
   await expect(card).toContainText('image-missing');
   await expect(card).toContainText(`${LATE}:1`);
   const report = await copied(card.getByRole('button', { name: 'Copy', exact: true }));

@@ -84,7 +84,7 @@ impl Scene {
         let engine = Engine::find()?;
         let address = format!("unix://{}", engine.socket);
         let mut scene = Self::over(&["--local-engine", &address], name, |_| engine);
-        let mut spec = scene.call("host_local_offer", &json!({}));
+        let mut spec = scene.call("host_local_offer", &json!({}))[0].take();
         change(&mut spec);
         scene.host = scene.call("host_add", &json!({ "spec": spec, "credentials": null }))["id"].clone();
         Some(scene)

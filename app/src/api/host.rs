@@ -23,9 +23,9 @@ pub async fn host_read(id: HostId) -> Result<HostView, ApiError> {
     super::request::answer(plane.host_read(&caller, &id).await, &caller).await
 }
 
-/// The machine's own engine, filled in, if it may be used and is not added yet.
+/// The machine's own engine and the portal's own cluster, filled in, where they may be used and are not added yet.
 #[server(endpoint = "host_local_offer", input = leptos::server_fn::codec::Json)]
-pub async fn host_local_offer() -> Result<Option<HostSpec>, ApiError> {
+pub async fn host_local_offer() -> Result<Vec<HostSpec>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_local_offer(&caller).await, &caller).await
 }

@@ -60,7 +60,15 @@ pub fn LongField(
     #[prop(optional, into)] hint: MaybeProp<String>,
     #[prop(optional, into)] error: MaybeProp<String>,
     #[prop(default = 4)] rows: u16,
+    /// Told of the text once somebody has changed it and left the field.
+    #[prop(optional)]
+    on_change: Option<Callback<String>>,
 ) -> impl IntoView {
+    let changed = move |text: String| {
+        if let Some(tell) = on_change {
+            tell.run(text);
+        }
+    };
     // The text goes in as a property only: children of a textarea would not be escaped on the server.
     let input = view! {
         <textarea
@@ -73,6 +81,7 @@ pub fn LongField(
             aria-describedby=described(&id)
             prop:value=move || value.get()
             on:input:target=move |event| value.set(event.target().value())
+            on:change:target=move |event| changed(event.target().value())
         ></textarea>
     }
     .into_any();

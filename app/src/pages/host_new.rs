@@ -47,18 +47,18 @@ pub type Wanted = (HostSpec, Option<HostCredentials>);
 /// The page.
 #[component]
 pub fn HostNew() -> impl IntoView {
-    let offer = Fetched::new(|| (), |()| host_local_offer());
+    let offers = Fetched::new(|| (), |()| host_local_offer());
     view! {
         <Page title=words(|t| t.add_host) crumbs=vec![(words(|t| t.hosts), "/hosts".to_owned())]>
-            {load(offer, |offer, _| view! { <Fields offer=offer/> }.into_any())}
+            {load(offers, |offers, _| view! { <Fields offers=offers/> }.into_any())}
         </Page>
     }
 }
 
 #[component]
-fn Fields(offer: Option<HostSpec>) -> impl IntoView {
-    let has_local = offer.as_ref().is_some_and(|offer| matches!(offer.endpoint, Endpoint::Local { .. }));
-    let form = Form::new(offer.as_ref());
+fn Fields(offers: Vec<HostSpec>) -> impl IntoView {
+    let has_local = offers.iter().any(|offer| matches!(offer.endpoint, Endpoint::Local { .. }));
+    let form = Form::offered(&offers);
     let wrong = RwSignal::new(None::<domain::Error>);
     let test = Action::new(|wanted: &Wanted| {
         let (spec, credentials) = wanted.clone();

@@ -49,9 +49,9 @@ impl ControlPlane {
         self.host_view(record).await
     }
 
-    /// What the portal runs beside, with defaults filled in, if it is not a host yet: the local engine, if it was
-    /// allowed at start, or else the cluster that the portal runs in.
-    pub async fn host_local_offer(&self, caller: &Caller) -> Result<Option<HostSpec>, Error> {
+    /// What the portal runs beside and is not a host yet, with defaults filled in: the local engine, if it was allowed
+    /// at start, then the cluster that the portal runs in.
+    pub async fn host_local_offer(&self, caller: &Caller) -> Result<Vec<HostSpec>, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Host))?;
         let mut offers = Vec::new();
         if let Some(path) = &self.services.local_engine {
@@ -64,7 +64,8 @@ impl ControlPlane {
         let is_taken = |offer: &HostSpec| {
             hosts.iter().any(|host| host.spec.endpoint.canonical() == offer.endpoint.canonical())
         };
-        Ok(offers.into_iter().find(|offer| !is_taken(offer)))
+        offers.retain(|offer| !is_taken(offer));
+        Ok(offers)
     }
 
     /// Adds a host after a connection test; nothing is saved before it passes.

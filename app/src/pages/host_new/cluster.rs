@@ -154,6 +154,12 @@ impl ClusterForm {
         self.context.set(chosen.map(|context| context.name.clone()).unwrap_or_default());
         self.contexts.set(contexts);
     }
+
+    /// Forgets what was found in another text: its context must not stand for one of this.
+    pub fn retyped(self) {
+        self.contexts.set(Vec::new());
+        self.context.set(String::new());
+    }
 }
 
 impl SettingsForm {
@@ -224,9 +230,15 @@ impl ClusterDraft {
         if self.sign_in == SignIn::Own {
             return Ok((Endpoint::InCluster, self.settings.parse()?, None));
         }
+        let keeps = has_some && self.gives_none();
+        if self.sign_in == SignIn::Kubeconfig && !keeps {
+            // The address comes from these and cannot be typed, so that they are asked for first.
+            filled(&self.kubeconfig, "kubeconfig")?;
+            filled(&self.context, "context")?;
+        }
         let server = canonical_server(&filled(&self.server, "server")?)?;
         let endpoint = Endpoint::Cluster { server };
-        let credentials = if has_some && self.gives_none() { None } else { Some(self.credentials()?) };
+        let credentials = if keeps { None } else { Some(self.credentials()?) };
         if let Some(given) = &credentials {
             given.check(&endpoint)?;
         }

@@ -109,11 +109,31 @@ fn Authority(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
 /// The text of a kubeconfig, pasted or from a file, and the choice among the contexts that the portal finds in it.
 #[component]
 fn Kubeconfig(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
-    let read = Action::new(|text: &String| host_kubeconfig(text.clone()));
+    let read = Action::new(|text: &String| {
+        let text = text.clone();
+        async move { host_kubeconfig(text.clone()).await.map(|contexts| (text, contexts)) }
+    });
     show_on_field(read, wrong);
     Effect::new(move |_| {
-        if let Some(Ok(contexts)) = read.value().get() {
+        if let Some(Ok((text, contexts))) = read.value().get()
+            // An answer about a text that has been changed meanwhile is none about what stands here.
+            && cluster.kubeconfig.read_untracked().as_str() == text.as_str()
+        {
             cluster.found(contexts);
+            let is_settled = |error: &mut domain::Error| error.field.as_deref() == Some("kubeconfig");
+            wrong.update(|wrong| drop(wrong.take_if(is_settled)));
+        }
+    });
+    Effect::new(move |before: Option<String>| {
+        let text = cluster.kubeconfig.get();
+        if before.is_some_and(|before| before != text) {
+            cluster.retyped();
+        }
+        text
+    });
+    let look = Callback::new(move |text: String| {
+        if !text.trim().is_empty() {
+            read.dispatch(text);
         }
     });
     // The address is that of the context.
@@ -135,7 +155,8 @@ fn Kubeconfig(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
     });
     view! {
         <LongField id="kubeconfig" label=words(|t| t.cluster.kubeconfig) value=cluster.kubeconfig
-            hint=words(|t| t.cluster.kubeconfig_hint) rows=6 error=wrong_on(wrong, "kubeconfig")/>
+            hint=words(|t| t.cluster.kubeconfig_hint) rows=6 error=wrong_on(wrong, "kubeconfig")
+            on_change=look/>
         <div class="field">
             <label for="kubeconfig-file">{tr(|t| t.cluster.kubeconfig_file)}</label>
             <input type="file" id="kubeconfig-file" accept=".yaml,.yml,.conf,.kubeconfig,application/yaml"

@@ -7,6 +7,11 @@ use leptos::prelude::*;
 
 use super::cluster::{ClusterDraft, ClusterForm};
 
+/// Where an engine that others reach publishes ports, unless somebody says otherwise.
+const ALL_NETWORKS: &str = "0.0.0.0";
+/// The same of one that only this machine reaches.
+const THIS_MACHINE: &str = "127.0.0.1";
+
 /// Which engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -71,6 +76,8 @@ impl Form {
             Some(Endpoint::Cluster { .. } | Endpoint::InCluster) => (Place::Cluster, "", "", 2376),
             None => (Place::Remote, "", "", 2376),
         };
+        // A cluster binds nowhere; the engine that somebody chooses instead of one does.
+        let bound = offer.map(|spec| spec.bind_address.as_str()).filter(|address| !address.is_empty());
         let or = |pick: fn(&HostSpec) -> String, other: &str| offer.map_or_else(|| other.to_owned(), pick);
         Self {
             place: RwSignal::new(place),
@@ -82,7 +89,7 @@ impl Form {
             certificate_pem: text(""),
             key_pem: text(""),
             capacity: RwSignal::new(or(|s| s.capacity.to_string(), "10")),
-            bind_address: RwSignal::new(or(|s| s.bind_address.clone(), "0.0.0.0")),
+            bind_address: text(bound.unwrap_or(ALL_NETWORKS)),
             client_address: RwSignal::new(or(|s| s.client_address.clone(), "")),
             port_first: RwSignal::new(or(|s| s.port_first.to_string(), "31000")),
             port_last: RwSignal::new(or(|s| s.port_last.to_string(), "32000")),
@@ -95,18 +102,27 @@ impl Form {
         }
     }
 
+    /// The first offer filled in, with the others to choose; else an empty one.
+    pub fn offered(offers: &[HostSpec]) -> Self {
+        let mut form = Self::new(offers.first());
+        form.cluster.has_own = offers.iter().any(|offer| offer.endpoint == Endpoint::InCluster);
+        form
+    }
+
     /// Changes the place, and the addresses that go with it where nobody has changed them.
     pub fn choose(self, place: Place) {
         self.place.set(place);
         let (from, to) = match place {
-            Place::Local => ("0.0.0.0", "127.0.0.1"),
-            Place::Remote | Place::Cluster => ("127.0.0.1", "0.0.0.0"),
+            Place::Local => (ALL_NETWORKS, THIS_MACHINE),
+            Place::Remote | Place::Cluster => (THIS_MACHINE, ALL_NETWORKS),
         };
         if self.bind_address.read_untracked().as_str() == from {
             self.bind_address.set(to.to_owned());
         }
-        if place != Place::Local && self.client_address.read_untracked().as_str() == "127.0.0.1" {
-            self.client_address.set(String::new());
+        // Elsewhere an empty one means where the host listens; the own engine listens at no address.
+        let (from, to) = if place == Place::Local { ("", THIS_MACHINE) } else { (THIS_MACHINE, "") };
+        if self.client_address.read_untracked().as_str() == from {
+            self.client_address.set(to.to_owned());
         }
     }
 
@@ -320,6 +336,48 @@ mod tests {
         assert_eq!((spec.endpoint, credentials), (Endpoint::InCluster, None));
         draft.ports.0 = "20000".to_owned();
         assert_eq!(draft.parse().unwrap_err().field.as_deref(), Some("port_first"));
+    }
+
+    #[test]
+    fn another_place_than_the_offered_one_finds_addresses_that_it_takes() {
+        Owner::new().with(|| {
+            let fill = |form: Form| {
+                let pem = || "-----BEGIN X-----".to_owned();
+                form.address.set("engine.example".to_owned());
+                for field in [form.ca_pem, form.certificate_pem, form.key_pem] {
+                    field.set(pem());
+                }
+            };
+            let own = HostSpec::cluster(HostName::parse("cluster").unwrap(), Endpoint::InCluster);
+            let form = Form::offered(std::slice::from_ref(&own));
+            form.choose(Place::Remote);
+            fill(form);
+            let (spec, _) = form.draft().parse().unwrap();
+            assert_eq!(
+                (spec.bind_address.as_str(), spec.client_address.as_str()),
+                ("0.0.0.0", "engine.example")
+            );
+            let local = HostSpec::local(HostName::parse("local").unwrap(), "/run/engine.sock");
+            let form = Form::new(Some(&local));
+            form.choose(Place::Remote);
+            fill(form);
+            let (spec, _) = form.draft().parse().unwrap();
+            assert_eq!(
+                (spec.bind_address.as_str(), spec.client_address.as_str()),
+                ("0.0.0.0", "engine.example")
+            );
+            form.choose(Place::Local);
+            assert_eq!(form.draft().parse().unwrap().0, local);
+            assert!(!Form::offered(std::slice::from_ref(&local)).cluster.has_own);
+            let form = Form::offered(&[local, own.clone()]);
+            assert!(form.cluster.has_own);
+            form.choose(Place::Cluster);
+            form.cluster.sign_in.set(SignIn::Own);
+            form.name.set("cluster".to_owned());
+            form.client_address.set("node.example".to_owned());
+            let expect = HostSpec { client_address: "node.example".to_owned(), ..own };
+            assert_eq!(form.draft().parse().unwrap().0, expect);
+        });
     }
 
     #[test]

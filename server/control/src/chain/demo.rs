@@ -67,7 +67,8 @@ impl ControlPlane {
         let hosts = self.services.store.host_list().await.map_err(crate::error::store)?;
         if hosts.is_empty() {
             // The portal's own cluster has to be told where its nodes are reached.
-            let offer = self.host_local_offer(caller).await?.filter(|offer| !offer.endpoint.is_cluster());
+            let offers = self.host_local_offer(caller).await?;
+            let offer = offers.into_iter().find(|offer| !offer.endpoint.is_cluster());
             let spec = offer.ok_or_else(|| Error::invalid(Code::HostMissing))?;
             return match self.host_add(caller, spec, None).await {
                 Ok(added) => Ok(vec![self.host_record(&added.id).await?]),

@@ -139,8 +139,8 @@ impl Portal {
 
     /// Adds the engine that the portal was started with, and returns the host's id.
     pub fn add_host(&self) -> Result<Value> {
-        let offer = self.call("host_local_offer", &json!({}))?;
-        Ok(self.call("host_add", &json!({ "spec": offer, "credentials": null }))?["id"].clone())
+        let offers = self.call("host_local_offer", &json!({}))?;
+        Ok(self.call("host_add", &json!({ "spec": offers[0], "credentials": null }))?["id"].clone())
     }
 
     /// Waits until an operation is done; an operation that fails fails the bench.

@@ -87,6 +87,44 @@ fn a_refusal_names_its_field() {
 }
 
 #[test]
+fn a_kubeconfig_is_asked_for_before_the_address_that_comes_from_it() {
+    let mut empty = draft(SignIn::Kubeconfig);
+    for text in [&mut empty.server, &mut empty.kubeconfig, &mut empty.context] {
+        text.clear();
+    }
+    let field = |draft: &ClusterDraft, has_some| draft.clone().parse(has_some).unwrap_err().field.unwrap();
+    assert_eq!(field(&empty, false), "kubeconfig");
+    empty.kubeconfig = "kind: Config".to_owned();
+    assert_eq!(field(&empty, false), "context");
+    empty.context = "one".to_owned();
+    assert_eq!(field(&empty, false), "server");
+    let mut kept = draft(SignIn::Kubeconfig);
+    let given = [&mut kept.token, &mut kept.certificate_pem, &mut kept.key_pem, &mut kept.ca_pem];
+    for text in given.into_iter().chain([&mut kept.kubeconfig, &mut kept.context]) {
+        text.clear();
+    }
+    assert_eq!(kept.clone().parse(true).unwrap().2, None);
+    assert_eq!(field(&kept, false), "kubeconfig");
+}
+
+#[test]
+fn another_kubeconfig_is_not_used_by_the_context_of_the_first() {
+    Owner::new().with(|| {
+        let form = ClusterForm::new(None);
+        let context = |name: &str, current| KubeconfigContext {
+            name: name.to_owned(),
+            server: "https://api.example:443".to_owned(),
+            current,
+            refused: None,
+        };
+        form.found(vec![context("one", false), context("two", true)]);
+        assert_eq!((form.draft().context.as_str(), form.contexts.read_untracked().len()), ("two", 2));
+        form.retyped();
+        assert_eq!((form.draft().context.as_str(), form.contexts.read_untracked().len()), ("", 0));
+    });
+}
+
+#[test]
 fn stored_credentials_are_kept_when_none_are_given() {
     let mut kept = draft(SignIn::Token);
     for text in [&mut kept.token, &mut kept.certificate_pem, &mut kept.key_pem, &mut kept.kubeconfig] {
