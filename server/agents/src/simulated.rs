@@ -61,6 +61,12 @@ impl SimulatedAgent {
         self.world().listeners.insert(port);
     }
 
+    /// Says where clients reach a port of a node, as a host does whose own address is not the way.
+    pub fn reach_at(&self, node: &NodeRef, own: u16, host: &str, port: u16) {
+        let mut world = self.world();
+        world.reached.entry(node.clone()).or_default().insert(own, (host.to_owned(), port));
+    }
+
     /// Moves the host's clock against the portal's, by seconds.
     pub fn skew_clock(&self, seconds: i64) {
         self.world().clock_skew_s = seconds;
