@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) id: String,
     pub(crate) reachable: bool,
     pub(crate) memory_bytes: Option<u64>,
+    pub(crate) memory_largest_bytes: Option<u64>,
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) clock_skew_s: i64,
     /// Ports on which somebody who is no container listens.
@@ -81,6 +82,7 @@ impl World {
             id: "simulated".to_owned(),
             reachable: true,
             memory_bytes: Some(64 << 30),
+            memory_largest_bytes: Some(64 << 30),
             disk_free_bytes: None,
             clock_skew_s: 0,
             listeners: BTreeSet::new(),
