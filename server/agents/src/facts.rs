@@ -23,6 +23,8 @@ pub struct EngineFacts {
     pub cpus: Option<u32>,
     /// Memory in bytes.
     pub memory_bytes: Option<u64>,
+    /// Memory of its largest machine in bytes: no node gets more than that. The same where the host is one machine.
+    pub memory_largest_bytes: Option<u64>,
     /// Free space where data lives, in bytes.
     pub disk_free_bytes: Option<u64>,
     /// Containers that run at this moment, ours and others'.

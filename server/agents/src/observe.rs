@@ -54,6 +54,8 @@ pub struct NodeStatus {
     /// Node port → address at which it is published outside of its host. A port that is only assigned may have none:
     /// whatever the host, the portal reaches every port by `Agent::connect`.
     pub ports: BTreeMap<u16, SocketAddr>,
+    /// Where clients reach its ports, where that is not the host's address: name or IP and port, by the node's own port.
+    pub reached: BTreeMap<u16, (String, u16)>,
     /// Content id of the image it runs.
     pub image_id: Option<String>,
     /// How often the host started it again by itself.

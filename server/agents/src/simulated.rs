@@ -61,6 +61,12 @@ impl SimulatedAgent {
         self.world().listeners.insert(port);
     }
 
+    /// Says where clients reach a port of a node, as a host does whose own address is not the way.
+    pub fn reach_at(&self, node: &NodeRef, own: u16, host: &str, port: u16) {
+        let mut world = self.world();
+        world.reached.entry(node.clone()).or_default().insert(own, (host.to_owned(), port));
+    }
+
     /// Moves the host's clock against the portal's, by seconds.
     pub fn skew_clock(&self, seconds: i64) {
         self.world().clock_skew_s = seconds;
@@ -70,6 +76,12 @@ impl SimulatedAgent {
     pub fn set_resources(&self, memory: Option<u64>, disk_free: Option<u64>) {
         let mut world = self.world();
         (world.memory_bytes, world.disk_free_bytes) = (memory, disk_free);
+        world.memory_largest_bytes = memory;
+    }
+
+    /// What the host says of its largest machine's memory, in bytes, as a host of several does.
+    pub fn set_largest(&self, memory: Option<u64>) {
+        self.world().memory_largest_bytes = memory;
     }
 
     /// The same host, with a wait before each verb.
@@ -251,6 +263,7 @@ impl Agent for SimulatedAgent {
             architecture: "amd64".to_owned(),
             cpus: Some(8),
             memory_bytes: world.memory_bytes,
+            memory_largest_bytes: world.memory_largest_bytes,
             disk_free_bytes: world.disk_free_bytes,
             containers_running: None,
             clock: Some(clock),

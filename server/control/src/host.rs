@@ -1,5 +1,7 @@
 //! Hosts: adding, changing, removing, and what is on them. Credentials go in and never come out.
 
+use std::sync::Arc;
+
 use domain::host::image::check_registry;
 use domain::host::{
     Endpoint, HostCredentials, HostFacts, HostSpec, HostState, HostStatus, HostView, RegistryCredentials,
@@ -23,6 +25,7 @@ mod cluster;
 pub mod credentials;
 pub(crate) mod images;
 pub(crate) mod probe;
+mod spaces;
 pub(crate) mod status;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -285,10 +288,14 @@ impl ControlPlane {
         self.host_view(record).await
     }
 
-    /// The agent of a cluster carries credentials for registries with it; it is made anew with those that are there now.
+    /// The agent of a cluster carries credentials for registries with it; it is made anew with those that are there now,
+    /// which then come to the chains that are there already. Nobody waits for that.
     fn registries_changed(&self, record: &HostRecord) {
         if record.spec.endpoint.is_cluster() {
             self.services.forget_agent(&record.id);
+            let (services, id) = (Arc::clone(&self.services), record.id.clone());
+            let generation = services.generation(&id);
+            tokio::spawn(async move { spaces::renew(&services, &id, generation).await });
         }
     }
 

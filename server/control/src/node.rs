@@ -21,7 +21,7 @@ use crate::caller::Caller;
 use crate::chain::plan_of;
 use crate::network::{ChainLink, height_in_time};
 use crate::operations::side_by_side;
-use crate::topology::{ChainPlan, PlannedNode};
+use crate::topology::{ChainPlan, PlannedNode, address};
 
 /// How long a page waits for what a node uses.
 const USAGE_WAIT: Duration = Duration::from_millis(300);
@@ -220,12 +220,13 @@ fn problem_of(status: Option<&NodeStatus>) -> Option<Error> {
 }
 
 fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> NodeView {
+    let (host, port) = plan.reached(node, status);
     NodeView {
         name: node.name.clone(),
         kind: node.kind,
         organization: node.organization.clone(),
         host: node.host.clone(),
-        endpoints: vec![(node.endpoint_name.clone(), format!("{}:{}", plan.client_address, node.port))],
+        endpoints: vec![(node.endpoint_name.clone(), address(&host, port))],
         state: state_of(status),
         reason: status.and_then(|status| status.reason.clone()),
         problem: problem_of(status),

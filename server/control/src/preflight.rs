@@ -66,7 +66,7 @@ impl ControlPlane {
             passed(CheckKind::ApiVersion, facts.api_version.clone()),
             images.check(),
             ports,
-            memory_check(memory_mib, u64::from(spec.resources.memory_mib), facts.memory_bytes.map(mib)),
+            memory_check(memory_mib, u64::from(spec.resources.memory_mib), &facts),
         ];
         // Where a cluster keeps data is no disk of its machines: each node asks for a volume of its own.
         if !host.spec.endpoint.is_cluster() {
@@ -178,10 +178,17 @@ fn capacity_check(held: usize, capacity: u16) -> CheckView {
     verdict(CheckKind::Capacity, refusal, format!("{held}/{capacity}"))
 }
 
-/// Limits are not reservations: all nodes together may want more than there is, one alone may not.
-fn memory_check(wanted: u64, of_one: u64, has: Option<u64>) -> CheckView {
+/// Limits are not reservations: all nodes together may want more than there is, one alone may not, and it runs on one
+/// machine, whatever all of them have.
+fn memory_check(wanted: u64, of_one: u64, facts: &EngineFacts) -> CheckView {
     let fact = format!("{wanted} MiB");
-    match has {
+    // One machine is all of the host: then that is told below.
+    let largest = facts.memory_largest_bytes.filter(|_| facts.memory_largest_bytes != facts.memory_bytes);
+    if let Some(largest) = largest.map(mib).filter(|largest| *largest < of_one) {
+        let low = Error::conflict(Code::MachineMemoryLow).with("wanted", of_one).with("has", largest);
+        return verdict(CheckKind::Memory, Some(low), fact);
+    }
+    match facts.memory_bytes.map(mib) {
         None => {
             let unknown = Error::unavailable(Code::MemoryUnknown).with("wanted", wanted);
             item(CheckKind::Memory, Verdict::Warn, Some(unknown), fact)

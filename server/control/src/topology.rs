@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use agents::NodeStatus;
 use domain::Error;
 use domain::chain::{ChainSpec, Consensus, FabricVersion, NodeResources};
 use domain::host::HostSpec;
@@ -164,11 +165,30 @@ impl ChainPlan {
         self.organizations.iter().filter_map(|o| o.name.as_ref().map(|name| (name, o)))
     }
 
-    /// Endpoints under the names users know, with the address clients use.
-    pub fn endpoints(&self) -> BTreeMap<String, String> {
-        let address = |port: u16| format!("{}:{port}", self.client_address);
-        self.nodes.iter().map(|node| (node.endpoint_name.clone(), address(node.port))).collect()
+    /// Where clients reach a node, host and port: what its own host tells, or else the host's address with the published
+    /// port.
+    pub fn reached(&self, node: &PlannedNode, status: Option<&NodeStatus>) -> (String, u16) {
+        let told = status.and_then(|status| status.reached.get(&node.inner_port()));
+        told.cloned().unwrap_or_else(|| (self.client_address.clone(), node.port))
     }
+
+    /// The same as `host:port`, with what a host lists of the chain's nodes; nothing where it does not answer.
+    pub fn address(&self, node: &PlannedNode, statuses: &[NodeStatus]) -> String {
+        let status = statuses.iter().find(|status| status.node.node == node.name.as_str());
+        let (host, port) = self.reached(node, status);
+        address(&host, port)
+    }
+
+    /// Endpoints under the names users know, with the address clients use.
+    pub fn endpoints(&self, statuses: &[NodeStatus]) -> BTreeMap<String, String> {
+        let endpoint = |node: &PlannedNode| (node.endpoint_name.clone(), self.address(node, statuses));
+        self.nodes.iter().map(endpoint).collect()
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+pub(crate) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Works a specification out on a port block. The specification must have passed its own checks.
@@ -264,6 +284,7 @@ pub fn images(names: &[String], version: FabricVersion) -> Vec<String> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use agents::{DataVolume, NodeRef, NodeState as AgentState};
     use domain::chain::OrganizationSpec;
     use domain::name::{ChannelName, HostName};
 
@@ -295,7 +316,7 @@ mod tests {
     #[test]
     fn scenario_two_ports_and_names() {
         let plan = plan(&spec(2, 2, 1), &host(), 31_000).unwrap();
-        let endpoints = plan.endpoints();
+        let endpoints = plan.endpoints(&[]);
         assert_eq!(endpoints["orderer"], "127.0.0.1:31010");
         assert_eq!(endpoints["peer0_org1_grpc"], "127.0.0.1:31020");
         assert_eq!(endpoints["peer1_org1_grpc"], "127.0.0.1:31023");
@@ -304,6 +325,43 @@ mod tests {
         assert_eq!(plan.nodes[1].domain_name, "peer0.org1.first");
         assert_eq!(plan.nodes[0].inner_address(), "orderer0:7050");
         assert_eq!(plan.nodes[1].inner_address(), "peer0-org1:7051");
+    }
+
+    #[test]
+    fn clients_are_sent_where_the_host_says_and_else_to_its_address() {
+        let plan = plan(&spec(1, 2, 1), &host(), 31_000).unwrap();
+        let status = |name: &str, own: u16, at: (&str, u16)| NodeStatus {
+            node: NodeRef::new("abc", "first", name),
+            kind: "peer".to_owned(),
+            operation: "op".to_owned(),
+            state: AgentState::Running,
+            started_at: None,
+            exit_code: None,
+            reason: None,
+            data_volume: DataVolume::Present,
+            ports: BTreeMap::new(),
+            reached: BTreeMap::from([(own, (at.0.to_owned(), at.1))]),
+            image_id: None,
+            restarts: 0,
+            fingerprint: None,
+        };
+        let statuses = [
+            status("orderer0", ORDERER_PORT, ("lb.example", 31_010)),
+            status("peer0-org1", PEER_PORT, ("fd00::1", 7_051)),
+            // Where another port is reached says nothing of this one.
+            status("peer1-org1", PEER_OPERATIONS_PORT, ("lb.example", 9_443)),
+        ];
+        let endpoints = plan.endpoints(&statuses);
+        assert_eq!(endpoints["orderer"], "lb.example:31010");
+        assert_eq!(endpoints["peer0_org1_grpc"], "[fd00::1]:7051");
+        assert_eq!(endpoints["peer1_org1_grpc"], "127.0.0.1:31023");
+    }
+
+    #[test]
+    fn addresses_of_every_family() {
+        assert_eq!(address("127.0.0.1", 31_020), "127.0.0.1:31020");
+        assert_eq!(address("host.example", 1), "host.example:1");
+        assert_eq!(address("fd00::1", 1), "[fd00::1]:1");
     }
 
     /// What a chain's ledgers say of its nodes does not change when the portal does.

@@ -147,6 +147,7 @@ pub enum Code {
     DiskLow,
     MemoryUnknown,
     MemoryLow,
+    MachineMemoryLow,
     ClockUnknown,
     ClockApart,
     // Chains

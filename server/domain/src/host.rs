@@ -340,6 +340,9 @@ pub struct HostFacts {
     pub architecture: String,
     pub cpus: u32,
     pub memory_mib: u64,
+    /// Memory of its largest machine: no node gets more than that. None: nobody has looked at that yet.
+    #[serde(default)]
+    pub memory_largest_mib: Option<u64>,
     /// Free space where data lives; none: the engine does not tell.
     #[serde(default)]
     pub disk_free_mib: Option<u64>,

@@ -112,6 +112,7 @@ crate::text::table::sentences! {
     DiskLow => "Only {free} MiB of disk space are free on the host; about {wanted} MiB are needed at first. Free some.",
     MemoryUnknown => "The engine does not tell how much memory the host has. The nodes may use up to {wanted} MiB.",
     MemoryLow => "The nodes may use up to {wanted} MiB of memory; the host has {has} MiB. Lower the limits, or choose another host.",
+    MachineMemoryLow => "A node may use up to {wanted} MiB of memory; the largest machine that would run it has {has} MiB. Lower the limit, or choose another host.",
     ClockUnknown => "The engine does not tell its time. Check that host and portal are set by a time server.",
     ClockApart => "The clocks of host and portal differ by {seconds} seconds. Set both by a time server.",
     ChainNameTaken => "There is a chain with this name already. Choose another name.",

@@ -112,6 +112,7 @@ crate::text::table::sentences! {
     DiskLow => "主机仅剩 {free} MiB 磁盘空间，起步约需 {wanted} MiB。请清理空间。",
     MemoryUnknown => "引擎不提供主机内存信息。各节点最多可能使用 {wanted} MiB。",
     MemoryLow => "各节点最多可能使用 {wanted} MiB 内存，而主机只有 {has} MiB。请降低限制，或选择其他主机。",
+    MachineMemoryLow => "单个节点最多可能使用 {wanted} MiB 内存，而可运行它的最大机器只有 {has} MiB。请降低限制，或选择其他主机。",
     ClockUnknown => "引擎不提供时间信息。请确认主机与门户都由时间服务器校准。",
     ClockApart => "主机与门户的时钟相差 {seconds} 秒。请用时间服务器校准两者。",
     ChainNameTaken => "该链名称已存在，请换一个。",

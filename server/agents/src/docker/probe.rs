@@ -23,6 +23,7 @@ pub(crate) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
         return Err(ProbeFailure::at(ProbeStage::Engine, Remedy::InspectEngine, message));
     }
     let agreed = docker.client_version();
+    let memory = info.mem_total.and_then(|n| u64::try_from(n).ok());
     Ok(EngineFacts {
         id: info.id.unwrap_or_default(),
         name: info.name.unwrap_or_default(),
@@ -32,7 +33,8 @@ pub(crate) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
         operating_system: info.operating_system.unwrap_or_default(),
         architecture: version.arch.unwrap_or_default(),
         cpus: info.ncpu.and_then(|n| u32::try_from(n).ok()),
-        memory_bytes: info.mem_total.and_then(|n| u64::try_from(n).ok()),
+        memory_bytes: memory,
+        memory_largest_bytes: memory,
         disk_free_bytes: None,
         containers_running: info.containers_running.and_then(|n| u32::try_from(n).ok()),
         clock: info.system_time.as_deref().and_then(parse_time),

@@ -115,6 +115,13 @@ pub(super) fn allocatable(kube_nodes: &[&KubeNode]) -> (u64, u64) {
     (whole(cpu), whole(memory))
 }
 
+/// Memory that the largest of machines has for pods, in bytes.
+pub(super) fn largest(kube_nodes: &[&KubeNode]) -> Option<u64> {
+    let each = kube_nodes.iter().map(|kube_node| allocatable(&[*kube_node]).1);
+    // One that does not tell is not empty.
+    each.max().filter(|memory| *memory > 0)
+}
+
 /// A quantity in thousandths of its unit, rounded up: `250m` is 250, `2` is 2,000, `1Ki` is 1,024,000. None for what is
 /// no quantity, is negative, or has no place in the number.
 pub(super) fn thousandths(quantity: &Quantity) -> Option<u128> {

@@ -33,6 +33,7 @@ mod workload;
 
 pub(crate) use self::check::check;
 pub(crate) use self::probe::probe_pod;
+pub(crate) use self::service::published_of;
 pub(crate) use self::space::space;
 pub(crate) use self::volume::{Folder, folder_pod};
 

@@ -74,6 +74,7 @@ pub(super) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
         architecture: machines::architecture(&kube_nodes),
         cpus: u32::try_from(cpus / 1_000).ok(),
         memory_bytes: Some(memory),
+        memory_largest_bytes: machines::largest(&fitting),
         disk_free_bytes: None,
         containers_running: None,
         clock,

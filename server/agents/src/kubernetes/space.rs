@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector};
 use super::request::{self, Object};
-use super::{data, errands, manifest};
+use super::{data, errands, manifest, names};
 use crate::labels::{INSTALLATION, PURPOSE};
 use crate::{AgentError, Removed, SpaceSpec};
 
@@ -49,10 +49,27 @@ pub(super) async fn ensure(cluster: &Cluster, space: &SpaceSpec) -> Result<(), A
     for policy in &objects.policies {
         apply::apply(&cluster.within(&name), policy, owner).await?;
     }
-    if let Some(secret) = &objects.pull_secret {
-        apply::apply(&cluster.within(&name), secret, owner).await?;
+    pull_secret(cluster, &name, objects.pull_secret.as_ref(), owner).await
+}
+
+/// Puts the names for registries into a namespace, or takes those of before out of it: a password that was removed is
+/// left nowhere. What has that name and is not ours stays.
+async fn pull_secret(
+    cluster: &Cluster,
+    namespace: &str,
+    wanted: Option<&Secret>,
+    owner: Owner<'_>,
+) -> Result<(), AgentError> {
+    let secrets: Api<Secret> = cluster.within(namespace);
+    if let Some(wanted) = wanted {
+        return apply::apply(&secrets, wanted, owner).await.map(drop);
     }
-    Ok(())
+    match request::get(&secrets, names::REGISTRIES).await? {
+        Some(found) if owner.has(found.metadata.labels.as_ref()) => {
+            request::delete(&secrets, &found, DeleteParams::default()).await.map(drop)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Makes the portal's own namespace, or finds it, and tells its name.
@@ -79,11 +96,9 @@ pub(super) async fn home(cluster: &Cluster, installation: &str) -> Result<String
         chain: HOME.to_owned(),
         operation: HOME.to_owned(),
     };
-    if let Some(mut secret) = manifest::space(&like, cluster.options()).pull_secret {
-        let called = secret.metadata.name.take().unwrap_or_default();
-        secret.metadata = metadata(Some(&name), &called);
-        apply::apply(&cluster.within(&name), &secret, owner).await?;
-    }
+    let wanted = manifest::space(&like, cluster.options()).pull_secret;
+    let wanted = wanted.map(|secret| Secret { metadata: metadata(Some(&name), names::REGISTRIES), ..secret });
+    pull_secret(cluster, &name, wanted.as_ref(), owner).await?;
     let accounts: Api<ServiceAccount> = cluster.within(&name);
     let deadline = Instant::now() + ACCOUNT_MAX;
     while request::get(&accounts, DEFAULT_ACCOUNT).await?.is_none() {

@@ -1,8 +1,9 @@
 //! What a cluster shows of our nodes: what runs each, its pod, its data, its ways in, put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use domain::host::cluster::ClusterExposure;
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -15,7 +16,7 @@ use kube::{Api, Resource};
 use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector};
 use super::request::{self, Object};
-use super::{data, images, names, pods, reasons};
+use super::{data, images, manifest, names, pods, reasons};
 use crate::labels::{FINGERPRINT, KIND, OPERATION};
 use crate::{AgentError, NodeRef, NodeState, NodeStatus, Selector};
 
@@ -48,6 +49,8 @@ pub(super) struct Controller {
     pub(super) replicas: i32,
     /// What its pod runs.
     pub(super) image: String,
+    /// Its own ports that users reach.
+    published: BTreeSet<u16>,
 }
 
 impl Controller {
@@ -61,7 +64,8 @@ impl From<StatefulSet> for Controller {
     fn from(found: StatefulSet) -> Self {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
-        Self { kind: ControllerKind::StatefulSet, metadata: found.metadata, replicas, image }
+        let published = published_of(&spec.template);
+        Self { kind: ControllerKind::StatefulSet, metadata: found.metadata, replicas, image, published }
     }
 }
 
@@ -69,13 +73,18 @@ impl From<Deployment> for Controller {
     fn from(found: Deployment) -> Self {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
-        Self { kind: ControllerKind::Deployment, metadata: found.metadata, replicas, image }
+        let published = published_of(&spec.template);
+        Self { kind: ControllerKind::Deployment, metadata: found.metadata, replicas, image, published }
     }
 }
 
 fn image_of(template: &PodTemplateSpec) -> String {
     let container = template.spec.as_ref().and_then(|spec| spec.containers.first());
     container.and_then(|container| container.image.clone()).unwrap_or_default()
+}
+
+fn published_of(template: &PodTemplateSpec) -> BTreeSet<u16> {
+    template.spec.as_ref().map(manifest::published_of).unwrap_or_default()
 }
 
 /// Finds what runs a node and proves that it is ours.
@@ -134,8 +143,15 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
         seen.of(service.metadata.clone(), |parts| parts.services.push(service));
     }
     let reach: Option<IpAddr> = cluster.options().client_address.parse().ok();
-    let mut all: Vec<NodeStatus> =
-        seen.0.iter().filter_map(|(node, parts)| parts.status(node, reach)).collect();
+    let is_inside = matches!(cluster.options().settings.exposure, ClusterExposure::ClusterIp);
+    let status = |(node, parts): (&NodeRef, &Parts)| {
+        let mut status = parts.status(node, reach)?;
+        if is_inside {
+            status.reached = parts.inside(node, &cluster.namespace_of(node));
+        }
+        Some(status)
+    };
+    let mut all: Vec<NodeStatus> = seen.0.iter().filter_map(status).collect();
     explain(cluster, &mut all, &seen).await;
     Ok(all)
 }
@@ -259,6 +275,7 @@ impl Parts {
                 self.claim.as_ref(),
             ),
             ports: self.ports(node, pod, reach),
+            reached: self.balanced(node),
             image_id: pod.and_then(pods::container).and_then(|found| images::id_of(&found.image_id)),
             restarts: pod
                 .and_then(pods::container)
@@ -268,17 +285,40 @@ impl Parts {
         })
     }
 
+    /// The way in for users.
+    fn public(&self, node: &NodeRef) -> Option<&Service> {
+        let name = names::public(&node.node);
+        self.services.iter().find(|service| service.metadata.name.as_ref() == Some(&name))
+    }
+
+    /// Where clients find the ports that a load balancer publishes, once it has an address or a name.
+    fn balanced(&self, node: &NodeRef) -> BTreeMap<u16, (String, u16)> {
+        let Some(service) = self.public(node).filter(|service| is_balanced(service)) else {
+            return BTreeMap::new();
+        };
+        let Some(at) = balanced_at(service) else { return BTreeMap::new() };
+        let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_ref()).into_iter().flatten();
+        let ports = ports.filter_map(|port| {
+            let Some(IntOrString::Int(own)) = port.target_port else { return None };
+            Some((u16::try_from(own).ok()?, (at.clone(), u16::try_from(port.port).ok()?)))
+        });
+        ports.collect()
+    }
+
+    /// Where clients inside the cluster find the ports that are published, when nobody else shall.
+    fn inside(&self, node: &NodeRef, namespace: &str) -> BTreeMap<u16, (String, u16)> {
+        let published = self.controller.iter().flat_map(|found| &found.published);
+        published.map(|port| (*port, (format!("{}.{namespace}.svc", node.node), *port))).collect()
+    }
+
     /// The ports that have an address outside of the cluster. Those that were only assigned have none: they are reached
     /// through the API server.
     fn ports(&self, node: &NodeRef, pod: Option<&Pod>, reach: Option<IpAddr>) -> BTreeMap<u16, SocketAddr> {
-        let name = names::public(&node.node);
-        let Some(service) = self.services.iter().find(|s| s.metadata.name.as_ref() == Some(&name)) else {
-            return BTreeMap::new();
-        };
+        let Some(service) = self.public(node) else { return BTreeMap::new() };
         // Each of the cluster's machines answers at a node port, so also the one that the pod is on.
         let machine = || -> Option<IpAddr> { pod?.status.as_ref()?.host_ip.as_ref()?.parse().ok() };
         let spec = service.spec.as_ref();
-        let is_balanced = spec.and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer");
+        let is_balanced = is_balanced(service);
         let at = if is_balanced { balanced(service).or(reach) } else { reach.or_else(machine) };
         let Some(at) = at else { return BTreeMap::new() };
         let ports = spec.and_then(|spec| spec.ports.as_ref()).into_iter().flatten();
@@ -289,6 +329,16 @@ impl Parts {
         });
         ports.collect()
     }
+}
+
+fn is_balanced(service: &Service) -> bool {
+    service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer")
+}
+
+/// The address or name that a load balancer gave a Service; some clouds give names alone.
+fn balanced_at(service: &Service) -> Option<String> {
+    let ingress = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?;
+    ingress.iter().find_map(|at| at.ip.clone().or_else(|| at.hostname.clone()))
 }
 
 /// The address that a load balancer gave a Service.

@@ -32,6 +32,7 @@ pub(crate) struct World {
     pub(crate) id: String,
     pub(crate) reachable: bool,
     pub(crate) memory_bytes: Option<u64>,
+    pub(crate) memory_largest_bytes: Option<u64>,
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) clock_skew_s: i64,
     /// Ports on which somebody who is no container listens.
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) nodes: BTreeMap<NodeRef, Container>,
     pub(crate) data: BTreeMap<NodeRef, Data>,
     pub(crate) config: BTreeMap<NodeRef, Config>,
+    /// Where clients reach ports of nodes, where that is not the host's address.
+    pub(crate) reached: BTreeMap<NodeRef, BTreeMap<u16, (String, u16)>>,
     /// Ports that somebody else holds.
     pub(crate) foreign_ports: BTreeSet<u16>,
     pub(crate) events: broadcast::Sender<NodeEvent>,
@@ -82,6 +85,7 @@ impl World {
             id: "simulated".to_owned(),
             reachable: true,
             memory_bytes: Some(64 << 30),
+            memory_largest_bytes: Some(64 << 30),
             disk_free_bytes: None,
             clock_skew_s: 0,
             listeners: BTreeSet::new(),
@@ -95,6 +99,7 @@ impl World {
             nodes: BTreeMap::new(),
             data: BTreeMap::new(),
             config: BTreeMap::new(),
+            reached: BTreeMap::new(),
             foreign_ports: BTreeSet::new(),
             events: broadcast::channel(1024).0,
             ticks: 0,
@@ -111,6 +116,7 @@ impl World {
         other.nodes = self.nodes.clone();
         other.data = self.data.clone();
         other.config = self.config.clone();
+        other.reached = self.reached.clone();
         other.foreign_ports = self.foreign_ports.clone();
         other.ticks = self.ticks;
         other.assigned_next = self.assigned_next;
@@ -457,6 +463,7 @@ impl World {
                 (false, false) => DataVolume::None,
             },
             ports: container.map(|c| c.ports.iter().map(reachable).collect()).unwrap_or_default(),
+            reached: self.reached.get(node).cloned().unwrap_or_default(),
             image_id: container.and_then(|c| self.image(&c.spec.image)).map(|image| image.id.clone()),
             restarts: container.map_or(0, |c| c.restarts),
             fingerprint: container.map(|c| c.spec.fingerprint()),

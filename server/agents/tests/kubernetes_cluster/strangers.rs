@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions};
 use agents::{Agent, AgentError, NodeRef};
+use domain::host::RegistryCredentials;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{Namespace, Service};
+use k8s_openapi::api::core::v1::{Namespace, Secret, Service};
 use kube::Api;
 use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use serde_json::json;
@@ -96,6 +98,39 @@ async fn what_is_asked_for_side_by_side_is_made_once() {
         assert_eq!(removed.nodes.len(), 3, "{removed:?}");
         assert!(removed.networks.contains(&bed.namespace(&bed.installation, "parallel")), "{removed:?}");
         assert_eq!(bed.status(&NodeRef::new(&bed.installation, "parallel", "peer0")).await, None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_for_registries_that_were_removed_leave_the_namespaces() {
+    on_cluster(async |bed| {
+        let with = |registries: Vec<RegistryCredentials>| {
+            let (server, credentials) = (bed.server.clone(), bed.credentials.clone());
+            let options = KubernetesOptions { registries, ..bed.options.clone() };
+            let endpoint = KubernetesEndpoint::Remote { server, credentials };
+            KubernetesAgent::connect(endpoint, options, &bed.installation).unwrap()
+        };
+        let registry = RegistryCredentials {
+            registry: "registry.example:5000".to_owned(),
+            user: "ada".to_owned(),
+            password: "a password".to_owned(),
+        };
+        let space = bed.space("pulls");
+        let secrets: Api<Secret> =
+            Api::namespaced(bed.hands.clone(), &bed.namespace(&bed.installation, "pulls"));
+        with(vec![registry]).ensure_space(&space).await.unwrap();
+        let found = secrets.get("registries").await.unwrap();
+        with(vec![]).ensure_space(&space).await.unwrap();
+        assert!(secrets.get_opt("registries").await.unwrap().is_none(), "the password is still there");
+        // What somebody else put there under that name is not ours to remove.
+        let metadata = ObjectMeta { name: found.metadata.name, ..ObjectMeta::default() };
+        let theirs = Secret { metadata, ..Secret::default() };
+        secrets.create(&PostParams::default(), &theirs).await.unwrap();
+        with(vec![]).ensure_space(&space).await.unwrap();
+        assert!(secrets.get_opt("registries").await.unwrap().is_some(), "a stranger's Secret was removed");
+        secrets.delete("registries", &DeleteParams::default()).await.unwrap();
+        bed.agent.remove_space(&bed.installation, "pulls").await.unwrap();
     })
     .await;
 }

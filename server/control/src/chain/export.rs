@@ -2,6 +2,7 @@
 //! authorities and of nodes never leave the portal; an admin's key leaves it only when it is asked for by name, by
 //! somebody who has just typed their password, and every export is audited.
 
+use agents::NodeStatus;
 use domain::name::{ChainName, OrganizationName};
 use domain::node::NodeKind;
 use domain::permission::{Action, Noun};
@@ -11,7 +12,6 @@ use fabric::msp::{CryptogenOrganization, MaterialFile, Member, OrganizationKind,
 use store::ChainRecord;
 use zeroize::Zeroizing;
 
-use super::profile::address;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::error::internal;
@@ -189,6 +189,7 @@ impl ControlPlane {
     /// How the official tools are pointed at the chain.
     async fn notes(&self, link: &ChainLink, planned: &PlannedOrganization, users: &[Pair]) -> String {
         let domain = &planned.domain_name;
+        let statuses = listed(link.agent.as_ref(), &selector(link)).await.unwrap_or_default();
         let mut text = format!(
             "Material of {} on chain {}, in cryptogen's folder layout.\n\
              Keys of authorities and nodes are not in it: they never leave the portal.\n\n",
@@ -201,11 +202,11 @@ impl ControlPlane {
             );
         }
         for node in &link.plan.nodes {
-            let at = address(&link.plan.client_address, node.port);
+            let at = link.plan.address(node, &statuses);
             text.push_str(&format!("{:<28} {at}\n", node.domain_name));
         }
         if planned.name.is_none() {
-            for (node, at) in self.admin_endpoints(link).await {
+            for (node, at) in admin_endpoints(link, &statuses) {
                 text.push_str(&format!("{:<28} {at} (administration, for osnadmin)\n", node));
             }
             return text;
@@ -220,23 +221,22 @@ impl ControlPlane {
                  export CORE_PEER_TLS_ROOTCERT_FILE=\"{root}/tlsca/tlsca.{domain}-cert.pem\"\n\
                  export CORE_PEER_MSPCONFIGPATH=\"{root}/users/{}@{domain}/msp\"\n",
                 planned.msp_id,
-                address(&link.plan.client_address, peer.port),
+                link.plan.address(peer, &statuses),
                 peer.domain_name,
                 user.name
             ));
         }
         text
     }
+}
 
-    /// Where the orderers' administration endpoints are published; the engine assigns these ports.
-    async fn admin_endpoints(&self, link: &ChainLink) -> Vec<(String, String)> {
-        let Some(statuses) = listed(link.agent.as_ref(), &selector(link)).await else { return Vec::new() };
-        let orderers = link.plan.of_kind(NodeKind::Orderer).filter_map(|node: &PlannedNode| {
-            let status = statuses.iter().find(|status| status.node.node == node.name.as_str())?;
-            Some((node.domain_name.clone(), status.ports.get(&ADMIN_PORT)?.to_string()))
-        });
-        orderers.collect()
-    }
+/// Where the orderers' administration endpoints are published; the engine assigns these ports.
+fn admin_endpoints(link: &ChainLink, statuses: &[NodeStatus]) -> Vec<(String, String)> {
+    let orderers = link.plan.of_kind(NodeKind::Orderer).filter_map(|node: &PlannedNode| {
+        let status = statuses.iter().find(|status| status.node.node == node.name.as_str())?;
+        Some((node.domain_name.clone(), status.ports.get(&ADMIN_PORT)?.to_string()))
+    });
+    orderers.collect()
 }
 
 /// The name of an exported organization from an address: a member, or the ordering one.

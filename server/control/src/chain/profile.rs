@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use agents::NodeStatus;
 use domain::Error;
 use domain::chain::ChainState;
 use domain::channel::ChannelView;
@@ -17,7 +18,9 @@ use super::yaml;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::network::ChainLink;
+use crate::node::listed;
 use crate::operation::subject;
+use crate::operations::selector;
 use crate::topology::{ChainPlan, PlannedNode};
 
 impl ControlPlane {
@@ -37,7 +40,9 @@ impl ControlPlane {
             // Only while the chain runs can peers tell which channels they have joined.
             let asked = (record.state == ChainState::Running).then_some(&link);
             let shared = self.channel_views(Some(link.plan.as_ref()), asked, shared).await;
-            profile(&link, &shared, organization)
+            // Where nobody says otherwise, clients go to the host's address.
+            let statuses = listed(link.agent.as_ref(), &selector(&link)).await.unwrap_or_default();
+            profile(&link, &statuses, &shared, organization)
         }
         .await;
         self.audit.record(caller, "profile-export", &object, &result).await;
@@ -73,6 +78,7 @@ impl ControlPlane {
 /// in it: their peers endorse as well.
 fn profile(
     link: &ChainLink,
+    statuses: &[NodeStatus],
     shared: &[ChannelView],
     organization: &OrganizationName,
 ) -> Result<Value, Error> {
@@ -89,12 +95,12 @@ fn profile(
         let entry = json!({ "mspid": planned.msp_id, "peers": names, "certificateAuthorities": [] });
         organizations.insert(name.to_string(), entry);
         for peer in plan.peers_of(name) {
-            peers.insert(peer.domain_name.clone(), endpoint(link, peer));
+            peers.insert(peer.domain_name.clone(), endpoint(link, statuses, peer));
         }
     }
     let orderers: BTreeMap<String, Value> = plan
         .of_kind(NodeKind::Orderer)
-        .map(|node| (node.domain_name.clone(), endpoint(link, node)))
+        .map(|node| (node.domain_name.clone(), endpoint(link, statuses, node)))
         .collect();
     let channels: Map<String, Value> =
         shared.iter().map(|channel| (channel.name.to_string(), channel_entry(link, channel))).collect();
@@ -113,21 +119,16 @@ fn profile(
 }
 
 /// Address, authority and name of a node. The name stands in its certificate whatever the address is.
-fn endpoint(link: &ChainLink, node: &PlannedNode) -> Value {
+fn endpoint(link: &ChainLink, statuses: &[NodeStatus], node: &PlannedNode) -> Value {
     let pem = link.trust.msps.get(&node.msp_id).map(|msp| msp.tls_ca_cert_pem.as_str());
     json!({
-        "url": format!("grpcs://{}", address(&link.plan.client_address, node.port)),
+        "url": format!("grpcs://{}", link.plan.address(node, statuses)),
         "tlsCACerts": { "pem": pem },
         "grpcOptions": {
             "ssl-target-name-override": node.domain_name,
             "hostnameOverride": node.domain_name,
         },
     })
-}
-
-/// `host:port`, with brackets around an IPv6 address.
-pub(super) fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// A channel with the peers that serve it; one that does not tell whether it has joined may have.
@@ -144,16 +145,4 @@ fn channel_entry(link: &ChainLink, channel: &ChannelView) -> Value {
     });
     let peers: Map<String, Value> = inside.map(|peer| (peer.domain_name.clone(), roles.clone())).collect();
     json!({ "orderers": orderers, "peers": peers })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_every_family() {
-        assert_eq!(address("127.0.0.1", 31_020), "127.0.0.1:31020");
-        assert_eq!(address("host.example", 1), "host.example:1");
-        assert_eq!(address("fd00::1", 1), "[fd00::1]:1");
-    }
 }

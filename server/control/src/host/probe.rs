@@ -114,6 +114,7 @@ pub(crate) fn facts_view(facts: &EngineFacts) -> HostFacts {
         architecture: facts.architecture.clone(),
         cpus: facts.cpus.unwrap_or(0),
         memory_mib: mib(facts.memory_bytes.unwrap_or(0)),
+        memory_largest_mib: facts.memory_largest_bytes.map(mib),
         disk_free_mib: facts.disk_free_bytes.map(mib),
         engine_id: facts.id.clone(),
         warnings: facts.warnings.clone(),

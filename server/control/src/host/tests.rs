@@ -28,6 +28,8 @@ mod further;
 pub(crate) struct Bed {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) local: SimulatedAgent,
+    /// What stands behind every cluster.
+    cluster: SimulatedAgent,
 }
 
 const SOCKET: &str = "/run/engine.sock";
@@ -62,7 +64,8 @@ impl Bed {
 
     async fn built(clock: crate::services::SharedClock, in_cluster: bool) -> Self {
         let local = SimulatedAgent::new();
-        let agents = local.clone();
+        let (agents, cluster) = (local.clone(), SimulatedAgent::named("cluster"));
+        let behind = cluster.clone();
         let connector: crate::services::Connector = Arc::new(move |spec, access| match &spec.endpoint {
             Endpoint::Local { .. } => Ok(shared(agents.clone())),
             Endpoint::Tcp { address, .. } if address == "no-tls" => {
@@ -79,7 +82,7 @@ impl Bed {
                 Ok(shared(agent))
             }
             Endpoint::Cluster { server } if server == cluster::SHARED => Ok(shared(agents.clone())),
-            Endpoint::Cluster { .. } | Endpoint::InCluster => cluster::connect(spec, access),
+            Endpoint::Cluster { .. } | Endpoint::InCluster => cluster::connect(spec, access, &behind),
         });
         let services = Services::new(
             Store::open("mem://").await.unwrap(),
@@ -92,7 +95,7 @@ impl Bed {
         .running_in_cluster(in_cluster);
         let key = Zeroizing::new(vec![1; 32]);
         let plane = ControlPlane::new(Arc::new(services), Settings::new("test"), key).unwrap();
-        Self { plane: Arc::new(plane), local }
+        Self { plane: Arc::new(plane), local, cluster }
     }
 
     pub(crate) async fn host(&self) -> HostView {

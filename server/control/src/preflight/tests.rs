@@ -182,7 +182,12 @@ async fn resources_and_clocks_warn_or_fail() {
     bed.local.set_resources(Some(1 << 20), Some(100 << 30));
     check(CheckKind::Memory, (Verdict::Fail, Some(Code::MemoryLow))).await;
     check(CheckKind::Disk, (Verdict::Pass, None)).await;
-    assert_eq!(refusal(&bed, &spec).await, Some(Code::MemoryLow));
+    // All machines together have enough, and none of them for one node.
+    bed.local.set_resources(Some(64 << 30), Some(100 << 30));
+    check(CheckKind::Memory, (Verdict::Pass, None)).await;
+    bed.local.set_largest(Some(1 << 20));
+    check(CheckKind::Memory, (Verdict::Fail, Some(Code::MachineMemoryLow))).await;
+    assert_eq!(refusal(&bed, &spec).await, Some(Code::MachineMemoryLow));
     for seconds in [60, -60] {
         bed.local.skew_clock(seconds);
         check(CheckKind::Clock, (Verdict::Warn, Some(Code::ClockApart))).await;

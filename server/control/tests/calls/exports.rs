@@ -118,3 +118,29 @@ async fn a_profile_lists_for_a_channel_the_peers_that_have_joined_it() {
     bed.run(ChainStop { chain: demo.clone() }).await;
     assert_eq!(listed("second").await, both);
 }
+
+/// A cluster publishes nodes where its host's own address leads nowhere.
+#[tokio::test]
+async fn clients_are_sent_where_the_host_publishes_a_node() {
+    let (bed, plane) = deployed().await;
+    let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
+    let ann = caller("ann", Role::Operator);
+    bed.agent.reach_at(&peer(&bed, "peer0-org1"), 7_051, "lb.example", 31_999);
+    let looks = async || {
+        let profile = plane.connection_profile(&ann, &demo, &org1).await.unwrap();
+        let view = plane.chain_read(&ann, &demo).await.unwrap();
+        let node = view.nodes.into_iter().find(|node| node.name.as_str() == "peer0-org1").unwrap();
+        let tar = plane.material_export(&ann, &demo, &org1).await.unwrap();
+        let orderer = profile["orderers"]["orderer0.orderer.demo"]["url"].clone();
+        assert_eq!(orderer, "grpcs://127.0.0.1:31010", "what nobody tells otherwise");
+        let url = profile["peers"]["peer0.org1.demo"]["url"].as_str().unwrap().to_owned();
+        let address = url.strip_prefix("grpcs://").unwrap().to_owned();
+        assert_eq!(node.endpoints[0].1, address);
+        let notes = String::from_utf8_lossy(&tar).into_owned();
+        assert!(notes.contains(&format!("export CORE_PEER_ADDRESS={address}\n")), "{address}");
+        address
+    };
+    assert_eq!(looks().await, "lb.example:31999");
+    bed.agent.cut_off();
+    assert_eq!(looks().await, "127.0.0.1:31020", "the host does not answer");
+}

@@ -33,7 +33,7 @@ async fn a_chain_moves_to_the_next_block_and_leaves_nothing_behind() {
     bed.check_chain(ChainState::Running).await.unwrap();
     let plan = bed.plan().await.unwrap();
     same("block", plan.port_block, 31_200).unwrap();
-    same("orderer's endpoint", plan.endpoints()["orderer"].as_str(), "127.0.0.1:31210").unwrap();
+    same("orderer's endpoint", plan.endpoints(&[])["orderer"].as_str(), "127.0.0.1:31210").unwrap();
 }
 
 #[tokio::test]

@@ -77,6 +77,11 @@ fn what_machines_have_is_added_up() {
     let one = machine(&json!({}));
     assert_eq!(allocatable(&[&one, &one]), (7_000, 16 << 30));
     assert_eq!(allocatable(&[]), (0, 0));
+    let mut small = one.clone();
+    let has = small.status.as_mut().and_then(|status| status.allocatable.as_mut()).unwrap();
+    has.insert("memory".to_owned(), Quantity("2Gi".to_owned()));
+    assert_eq!(largest(&[&small, &one, &small]), Some(8 << 30));
+    assert_eq!(largest(&[]), None);
 }
 
 #[test]

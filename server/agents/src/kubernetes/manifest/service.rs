@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::host::cluster::ClusterExposure;
-use k8s_openapi::api::core::v1::{ContainerPort, Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::core::v1::{ContainerPort, PodSpec, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -15,6 +15,8 @@ use crate::{NodeSpec, PortSpec, Publish};
 
 /// Most ports of one node that users reach. Openings of a namespace name them, so their number has an end.
 pub(super) const PUBLISHED_MAX: usize = 8;
+/// Names of published ports begin so.
+const PUBLISHED: &str = "public-";
 const TCP: &str = "TCP";
 
 /// The Services of a node. A name without a port cannot be one, so a node without ports has none.
@@ -100,7 +102,14 @@ pub(super) fn container_ports(spec: &NodeSpec) -> Option<Vec<ContainerPort>> {
 
 /// The names that published ports can have.
 pub(super) fn published_names() -> impl Iterator<Item = String> {
-    (0..PUBLISHED_MAX).map(|nth| format!("public-{nth}"))
+    (0..PUBLISHED_MAX).map(|nth| format!("{PUBLISHED}{nth}"))
+}
+
+/// The ports of a pod that have such a name: its template tells them also while no pod is there.
+pub(crate) fn published_of(pod: &PodSpec) -> BTreeSet<u16> {
+    let ports = pod.containers.iter().filter_map(|container| container.ports.as_ref()).flatten();
+    let named = ports.filter(|port| port.name.as_ref().is_some_and(|name| name.starts_with(PUBLISHED)));
+    named.filter_map(|port| u16::try_from(port.container_port).ok()).collect()
 }
 
 fn published(spec: &NodeSpec) -> impl Iterator<Item = (&PortSpec, u16)> {

@@ -27,7 +27,9 @@ fn controller(replicas: i32) -> Controller {
             "heddle.started-at": "2026-11-30T09:00:00Z",
         }},
         "spec": {"replicas": replicas, "selector": {}, "serviceName": "peer0", "template": {
-            "spec": {"containers": [{"name": "node", "image": "heddle.local/n:1"}]},
+            "spec": {"containers": [{"name": "node", "image": "heddle.local/n:1", "ports": [
+                {"name": "public-0", "containerPort": 7051}, {"containerPort": 9443},
+            ]}]},
         }},
     }));
     set.into()
@@ -71,6 +73,7 @@ fn a_running_node_is_told_with_all_that_is_known_of_it() {
         reason: None,
         data_volume: DataVolume::Present,
         ports: BTreeMap::new(),
+        reached: BTreeMap::new(),
         image_id: Some(format!("sha256:{}", "0f".repeat(32))),
         restarts: 2,
         fingerprint: Some("f1".into()),
@@ -144,6 +147,30 @@ fn published_ports_are_told_at_the_address_that_the_exposure_gives() {
     assert_eq!(ports(balanced(given), Some("192.0.2.1")), ["7051 198.51.100.7:31000"]);
     assert_eq!(ports(balanced(json!({})), Some("192.0.2.1")), ["7051 192.0.2.1:31000"]);
     assert!(ports(balanced(json!({})), None).is_empty());
+}
+
+#[test]
+fn clients_are_sent_where_the_exposure_publishes_and_else_to_the_hosts_address() {
+    let reached = |service: Service| {
+        let parts = Parts { services: vec![service], ..parts(0, vec![]) };
+        parts.status(&node(), None).unwrap().reached
+    };
+    let at = |host: &str, port: u16| BTreeMap::from([(7051, (host.to_owned(), port))]);
+    let of_kind = |kind: &str, ingress: Value| {
+        let port = json!({"port": 31000, "targetPort": 7051, "nodePort": 30999});
+        let status = json!({"loadBalancer": {"ingress": ingress}});
+        service(json!({"type": kind, "ports": [port]}), status)
+    };
+    let by_ip = of_kind("LoadBalancer", json!([{"ip": "198.51.100.7"}]));
+    assert_eq!(reached(by_ip), at("198.51.100.7", 31000));
+    let by_name = of_kind("LoadBalancer", json!([{"hostname": "lb.example"}]));
+    assert_eq!(reached(by_name), at("lb.example", 31000));
+    assert!(reached(of_kind("LoadBalancer", json!([]))).is_empty());
+    assert!(reached(of_kind("NodePort", json!([{"ip": "198.51.100.7"}]))).is_empty());
+    // Only what is published, whether or not a pod is there.
+    let inside = parts(0, vec![]).inside(&node(), "heddle-abc-demo");
+    assert_eq!(inside, at("peer0.heddle-abc-demo.svc", 7051));
+    assert!(Parts::default().inside(&node(), "heddle-abc-demo").is_empty());
 }
 
 #[test]

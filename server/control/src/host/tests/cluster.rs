@@ -1,10 +1,13 @@
 //! Clusters as hosts. The engine behind one is simulated: what is shown is what the portal asks for and what it keeps.
 
+use std::collections::BTreeSet;
+
 use agents::simulated::{Fault, SimulatedAgent, Verb, When};
-use domain::chain::CheckKind;
+use domain::chain::{ChainState, CheckKind, HealthView};
 use domain::host::cluster::{
     ClusterAuthority, ClusterCredentials, ClusterExposure, ClusterLogin, ClusterSettings,
 };
+use store::ChainRecord;
 use workflow::testkit::JumpClock;
 
 use super::*;
@@ -18,7 +21,11 @@ pub(super) const SHARED: &str = "https://shared.example:6443";
 const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// A cluster that knows one token, and one user's certificate.
-pub(super) fn connect(spec: &HostSpec, access: &Access) -> Result<Arc<dyn Agent>, ProbeFailure> {
+pub(super) fn connect(
+    spec: &HostSpec,
+    access: &Access,
+    behind: &SimulatedAgent,
+) -> Result<Arc<dyn Agent>, ProbeFailure> {
     let login = match &access.credentials {
         Some(EngineCredentials::Cluster(credentials)) => Some(&credentials.login),
         Some(EngineCredentials::Tls(_)) | None => None,
@@ -28,7 +35,7 @@ pub(super) fn connect(spec: &HostSpec, access: &Access) -> Result<Arc<dyn Agent>
         (_, Some(ClusterLogin::Token { token })) if token == "good" => {}
         _ => return Err(ProbeFailure::at(AgentStage::Authentication, Remedy::RenewToken, "401")),
     }
-    Ok(shared(SimulatedAgent::named(&spec.endpoint.canonical())))
+    Ok(shared(behind.clone()))
 }
 
 fn spec() -> HostSpec {
@@ -154,6 +161,61 @@ async fn registries_come_to_the_agent_of_a_cluster_and_images_are_not_uploaded()
     let stream = futures::stream::iter([Ok(image_archive("heddle.local/mine:1", false))]);
     let refused = bed.plane.host_image_upload(&admin(), &host.id, stream).await.unwrap_err();
     assert_eq!((refused.code, refused.field.as_deref()), (Code::ClusterNoUpload, Some("archive")));
+}
+
+impl Bed {
+    /// A chain that the store says is on a host.
+    async fn chain_on(&self, host: &HostView, name: &str, state: ChainState) {
+        let spec = default_spec(ChainName::parse(name).unwrap(), host.id.clone()).unwrap();
+        let record = ChainRecord {
+            name: spec.name.clone(),
+            spec,
+            plan: Arc::default(),
+            state,
+            health: HealthView::default(),
+            owner: None,
+            host: host.id.clone(),
+            created_ms: 1,
+            operation: Some(OperationId::new("op")),
+        };
+        self.plane.services.store.chain_create(&record).await.unwrap();
+    }
+
+    /// The chains whose spaces were asked for in the cluster, once there are so many calls.
+    async fn renewed(&self, calls: usize) -> BTreeSet<String> {
+        let looks = async {
+            loop {
+                let all = self.cluster.calls();
+                let spaces = all.into_iter().filter(|(verb, _)| *verb == Verb::EnsureSpace);
+                let spaces: Vec<String> = spaces.map(|(_, chain)| chain).collect();
+                if spaces.len() >= calls {
+                    return spaces.into_iter().collect::<BTreeSet<String>>();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), looks).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn chains_that_are_there_are_told_of_other_registries() {
+    let bed = Bed::new().await;
+    let (host, other) =
+        (bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap(), bed.host().await);
+    bed.chain_on(&host, "coming", ChainState::Creating).await;
+    bed.chain_on(&host, "one", ChainState::Running).await;
+    bed.chain_on(&host, "two", ChainState::Stopped).await;
+    bed.chain_on(&other, "elsewhere", ChainState::Running).await;
+    let wanted = BTreeSet::from(["one".to_owned(), "two".to_owned()]);
+    bed.plane.host_registry_set(&admin(), &host.id, registry()).await.unwrap();
+    assert_eq!(bed.renewed(2).await, wanted);
+    bed.plane.host_registry_remove(&admin(), &host.id, &registry().registry).await.unwrap();
+    assert_eq!(bed.renewed(4).await, wanted);
+    // A cluster that is down refuses no change.
+    bed.cluster.cut_off();
+    bed.plane.host_registry_set(&admin(), &host.id, registry()).await.unwrap();
+    assert_eq!(bed.renewed(6).await, wanted);
 }
 
 #[tokio::test]
