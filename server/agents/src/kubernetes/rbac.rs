@@ -33,6 +33,8 @@ pub enum When {
     Always,
     /// Only where volumes are made by the portal itself: NFS and folders of a machine.
     OwnVolumes,
+    /// Only where a storage class makes the volumes: removing a chain waits until they are given back.
+    ClassVolumes,
     /// It is done without where it is missing.
     Optional,
 }
@@ -42,7 +44,7 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 }
 
 /// Every rule, in the order of the manifest.
-const RULES: [Rule; 21] = [
+const RULES: [Rule; 22] = [
     rule("", "namespaces", MANAGE_AND_FOLLOW),
     rule("", "serviceaccounts", MANAGE),
     rule("", "secrets", MANAGE),
@@ -50,6 +52,7 @@ const RULES: [Rule; 21] = [
     rule("", "services", MANAGE_AND_FOLLOW),
     rule("", "persistentvolumeclaims", MANAGE_AND_FOLLOW),
     Rule { group: "", resource: "persistentvolumes", verbs: MANAGE, when: When::OwnVolumes },
+    Rule { group: "", resource: "persistentvolumes", verbs: READ, when: When::ClassVolumes },
     rule("", "pods", MANAGE_AND_FOLLOW),
     rule("", "pods/log", &["get"]),
     // Newer clusters ask for `create` even where a port-forward begins with GET, as one by WebSocket does.
@@ -69,8 +72,12 @@ const RULES: [Rule; 21] = [
 
 /// The rules that a cluster with these settings needs.
 pub fn rules(settings: &ClusterSettings) -> impl Iterator<Item = Rule> + use<> {
-    let own_volumes = !matches!(settings.storage, ClusterStorage::Class { .. });
-    RULES.into_iter().filter(move |rule| rule.when != When::OwnVolumes || own_volumes)
+    let by_class = matches!(settings.storage, ClusterStorage::Class { .. });
+    RULES.into_iter().filter(move |rule| match rule.when {
+        When::OwnVolumes => !by_class,
+        When::ClassVolumes => by_class,
+        When::Always | When::Optional => true,
+    })
 }
 
 /// One verb on one kind of object: what a cluster is asked about.
@@ -205,11 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn volumes_of_our_own_are_only_asked_for_where_they_are_made() {
-        let asks = |settings: &ClusterSettings| {
-            permissions(settings).iter().any(|one| one.resource == "persistentvolumes")
+    fn volumes_are_seen_everywhere_and_made_only_where_no_class_makes_them() {
+        let asked = |settings: &ClusterSettings| -> Vec<&'static str> {
+            let all = permissions(settings).into_iter();
+            all.filter(|one| one.resource == "persistentvolumes").map(|one| one.verb).collect()
         };
-        assert!(!asks(&ClusterSettings::default()) && asks(&nfs()));
+        assert_eq!(asked(&ClusterSettings::default()), READ);
+        assert_eq!(asked(&nfs()), MANAGE);
         let all = permissions(&nfs());
         assert!(all.iter().all(|one| one.group != "metrics.k8s.io"));
         assert!(all.iter().any(|one| one.to_string() == "create pods/portforward"));
