@@ -185,6 +185,7 @@ impl Door {
             registries: Vec::new(),
             allow_loopback: true,
             allowed_networks: Vec::new(),
+            portal_namespace: None,
         };
         Client::new(endpoint, options).unwrap_or_else(|failure| panic!("{failure}"))
     }
