@@ -7,6 +7,8 @@ use std::fmt;
 
 use domain::host::cluster::{ClusterSettings, ClusterStorage};
 
+/// Seen, but not one by one: whether somebody else keeps something in a namespace.
+const SEE: &[&str] = &["list"];
 /// Read, one by one and as a whole.
 const READ: &[&str] = &["get", "list"];
 /// Read, and hear of changes.
@@ -44,7 +46,7 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 }
 
 /// Every rule, in the order of the manifest.
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 26] = [
     rule("", "namespaces", MANAGE_AND_FOLLOW),
     rule("", "serviceaccounts", MANAGE),
     rule("", "secrets", MANAGE),
@@ -63,6 +65,10 @@ const RULES: [Rule; 22] = [
     rule("apps", "statefulsets", MANAGE_AND_FOLLOW),
     rule("apps", "deployments", MANAGE_AND_FOLLOW),
     rule("apps", "replicasets", READ),
+    rule("apps", "daemonsets", SEE),
+    rule("batch", "jobs", SEE),
+    rule("batch", "cronjobs", SEE),
+    rule("networking.k8s.io", "ingresses", SEE),
     rule("networking.k8s.io", "networkpolicies", MANAGE),
     rule("policy", "poddisruptionbudgets", MANAGE),
     rule("storage.k8s.io", "storageclasses", READ),
