@@ -39,7 +39,7 @@ fn held(services: &[Service]) -> BTreeSet<u16> {
 /// Those of some ports of the machines on which a connection is taken, at the address that users have.
 pub(super) async fn answering(cluster: &Cluster, ports: &[u16]) -> BTreeSet<u16> {
     let options = cluster.options();
-    let allowed = Allowed { loopback: options.allow_loopback, networks: Vec::new() };
+    let allowed = Allowed { loopback: options.allow_loopback, networks: options.allowed_networks.clone() };
     let Some(any) = ports.first() else { return BTreeSet::new() };
     let resolved =
         tokio::time::timeout(RESOLVE_MAX, address::resolve(&options.client_address, *any, &allowed)).await;

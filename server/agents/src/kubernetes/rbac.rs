@@ -11,8 +11,8 @@ use domain::host::cluster::{ClusterSettings, ClusterStorage};
 const SEE: &[&str] = &["list"];
 /// Read, one by one and as a whole.
 const READ: &[&str] = &["get", "list"];
-/// Read, and hear of changes.
-const FOLLOW: &[&str] = &["get", "list", "watch"];
+/// Make, hear of changes, and remove: what runs for a moment or is run by others is not changed.
+const MAKE_AND_FOLLOW: &[&str] = &["get", "list", "watch", "create", "delete"];
 /// Make, change by server-side apply, and remove.
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
 /// The same, and hear of changes.
@@ -46,25 +46,23 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 }
 
 /// Every rule, in the order of the manifest.
-const RULES: [Rule; 26] = [
-    rule("", "namespaces", MANAGE_AND_FOLLOW),
+const RULES: [Rule; 23] = [
+    rule("", "namespaces", MANAGE),
     rule("", "serviceaccounts", MANAGE),
     rule("", "secrets", MANAGE),
     rule("", "configmaps", MANAGE),
-    rule("", "services", MANAGE_AND_FOLLOW),
-    rule("", "persistentvolumeclaims", MANAGE_AND_FOLLOW),
+    rule("", "services", MANAGE),
+    rule("", "persistentvolumeclaims", MANAGE),
     Rule { group: "", resource: "persistentvolumes", verbs: MANAGE, when: When::OwnVolumes },
     Rule { group: "", resource: "persistentvolumes", verbs: READ, when: When::ClassVolumes },
-    rule("", "pods", MANAGE_AND_FOLLOW),
+    rule("", "pods", MAKE_AND_FOLLOW),
     rule("", "pods/log", &["get"]),
     // Newer clusters ask for `create` even where a port-forward begins with GET, as one by WebSocket does.
     rule("", "pods/portforward", &["get", "create"]),
-    rule("", "events", FOLLOW),
-    rule("", "nodes", FOLLOW),
-    rule("", "resourcequotas", READ),
+    rule("", "events", READ),
+    rule("", "nodes", READ),
     rule("apps", "statefulsets", MANAGE_AND_FOLLOW),
     rule("apps", "deployments", MANAGE_AND_FOLLOW),
-    rule("apps", "replicasets", READ),
     rule("apps", "daemonsets", SEE),
     rule("batch", "jobs", SEE),
     rule("batch", "cronjobs", SEE),
@@ -73,7 +71,6 @@ const RULES: [Rule; 26] = [
     rule("policy", "poddisruptionbudgets", MANAGE),
     rule("storage.k8s.io", "storageclasses", READ),
     Rule { group: "metrics.k8s.io", resource: "pods", verbs: READ, when: When::Optional },
-    Rule { group: "metrics.k8s.io", resource: "nodes", verbs: READ, when: When::Optional },
 ];
 
 /// The rules that a cluster with these settings needs.
@@ -229,5 +226,13 @@ mod tests {
         assert!(all.iter().all(|one| one.group != "metrics.k8s.io"));
         assert!(all.iter().any(|one| one.to_string() == "create pods/portforward"));
         assert!(all.iter().any(|one| one.to_string() == "patch statefulsets (apps)"));
+    }
+
+    #[test]
+    fn only_what_is_watched_may_be_watched() {
+        let all = permissions(&nfs());
+        let watched = all.iter().filter(|one| one.verb == "watch").map(|one| one.resource);
+        assert_eq!(watched.collect::<Vec<_>>(), ["pods", "statefulsets", "deployments"]);
+        assert!(all.iter().all(|one| one.to_string() != "patch pods"));
     }
 }
