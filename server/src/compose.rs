@@ -210,6 +210,7 @@ fn cluster(
         // Whoever starts the portal may name its own machine; an admin cannot.
         allow_loopback: networks.iter().any(|network| loopback.iter().any(|own| network.contains(*own))),
         allowed_networks: networks.to_vec(),
+        portal_namespace: None,
     };
     let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options, installation)?);
     Ok(agent)

@@ -1,7 +1,8 @@
 //! The bounds of an answer: how long it may take and how large it may get.
 //!
 //! An ordinary answer is there as a whole within the time of its request. A watch is silent for longer, but never for
-//! good: the server ends it itself. Only logs that are followed may be silent as long as their node is.
+//! good: the server ends it itself. Logs that are followed are silent as long as their node is, and a connection that
+//! died looks the same: after a long silence their reader opens them again, from the last line on.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,8 +17,10 @@ use tower::BoxError;
 
 /// An ordinary answer that takes longer has failed.
 pub(super) const REQUEST_MAX: Duration = Duration::from_secs(60);
-/// A watch that is silent for longer is dead: servers end watches of ours after 290 seconds.
-const SILENCE_MAX: Duration = Duration::from_secs(330);
+/// A watch that is silent for longer is dead: every one of ours asks the server to end it after 60 seconds.
+const WATCH_SILENCE_MAX: Duration = Duration::from_secs(75);
+/// Logs that are silent for longer are opened again: nothing else would show that their connection died.
+const LOG_SILENCE_MAX: Duration = Duration::from_secs(300);
 /// An ordinary answer is not larger: 500 objects of the largest size that lists of ours have.
 const ANSWER_MAX: usize = 64 * 1024 * 1024;
 /// One line of a stream, which is one event of a watch, is not longer.
@@ -41,6 +44,15 @@ pub(super) enum Sort {
 }
 
 impl Sort {
+    /// How long such an answer may take as a whole, or be silent when it is a stream.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::Whole => REQUEST_MAX,
+            Self::Watch => WATCH_SILENCE_MAX,
+            Self::Followed => LOG_SILENCE_MAX,
+        }
+    }
+
     /// Reads it from the request.
     pub(super) fn of(uri: &Uri) -> Self {
         let asks = |wanted: &str| {
@@ -64,8 +76,8 @@ impl Sort {
 pub(super) struct Answer {
     body: Incoming,
     sort: Sort,
-    /// When it is over, with the time that was given.
-    end: Option<(Pin<Box<Sleep>>, Duration)>,
+    /// When it is over; a stream puts it off with all that it says.
+    end: Pin<Box<Sleep>>,
     /// Bytes of the answer, or of its last line.
     seen: usize,
 }
@@ -73,12 +85,8 @@ pub(super) struct Answer {
 impl Answer {
     /// Bounds a body; `asked` is when its request was sent.
     pub(super) fn new(body: Incoming, sort: Sort, asked: Instant) -> Self {
-        let end = match sort {
-            Sort::Whole => Some((asked + REQUEST_MAX, REQUEST_MAX)),
-            Sort::Watch => Some((Instant::now() + SILENCE_MAX, SILENCE_MAX)),
-            Sort::Followed => None,
-        };
-        let end = end.map(|(at, limit)| (Box::pin(tokio::time::sleep_until(at)), limit));
+        let from = if sort == Sort::Whole { asked } else { Instant::now() };
+        let end = Box::pin(tokio::time::sleep_until(from + sort.patience()));
         Self { body, sort, end, seen: 0 }
     }
 
@@ -90,10 +98,8 @@ impl Answer {
         if self.seen > limit {
             return Err(Broken::Large(limit).into());
         }
-        if self.sort == Sort::Watch
-            && let Some((end, limit)) = &mut self.end
-        {
-            end.as_mut().reset(Instant::now() + *limit);
+        if self.sort != Sort::Whole {
+            self.end.as_mut().reset(Instant::now() + self.sort.patience());
         }
         Ok(frame)
     }
@@ -120,12 +126,9 @@ impl Body for Answer {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(this.take(frame))),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => match &mut this.end {
-                Some((end, limit)) => match end.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(Broken::Late(*limit).into()))),
-                    Poll::Pending => Poll::Pending,
-                },
-                None => Poll::Pending,
+            Poll::Pending => match this.end.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(Some(Err(Broken::Late(this.sort.patience()).into()))),
+                Poll::Pending => Poll::Pending,
             },
         }
     }
@@ -141,6 +144,7 @@ impl Body for Answer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pods;
     use super::*;
 
     #[test]
@@ -149,8 +153,16 @@ mod tests {
         check("/api/v1/pods", Sort::Whole);
         check("/api/v1/pods?limit=500&labelSelector=watch%3Dtrue", Sort::Whole);
         check("/api/v1/pods?watch=false", Sort::Whole);
-        check("/api/v1/pods?&watch=true&timeoutSeconds=290", Sort::Watch);
+        check("/api/v1/pods?&watch=true&timeoutSeconds=60", Sort::Watch);
         check("/api/v1/namespaces/a/pods/b/log?follow=true&tailLines=5", Sort::Followed);
+    }
+
+    #[test]
+    fn a_watch_outlives_what_it_asks_for_and_no_answer_is_waited_for_without_end() {
+        let asked = Duration::from_secs(u64::from(pods::WATCH_SECONDS));
+        assert!(Sort::Watch.patience() > asked && Sort::Watch.patience() < asked * 2);
+        assert_eq!(Sort::Whole.patience(), REQUEST_MAX);
+        assert!(Sort::Followed.patience() > Sort::Watch.patience());
     }
 
     #[test]

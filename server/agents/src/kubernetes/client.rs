@@ -48,7 +48,7 @@ impl Client {
     /// for certificates, keys and tokens that cannot be read.
     pub(super) fn new(
         endpoint: KubernetesEndpoint,
-        options: KubernetesOptions,
+        mut options: KubernetesOptions,
     ) -> Result<Self, ProbeFailure> {
         let allowed =
             Allowed { loopback: options.allow_loopback, networks: options.allowed_networks.clone() };
@@ -58,6 +58,8 @@ impl Client {
             }
             KubernetesEndpoint::InCluster => (Way::in_cluster()?, true),
         };
+        // Whatever was given: only the pod's own files tell it.
+        options.portal_namespace.clone_from(&way.namespace);
         let way = Arc::new(way);
         Ok(Self { kube: kube_client(Arc::clone(&way)), options, in_cluster, way })
     }

@@ -44,4 +44,7 @@ pub struct KubernetesOptions {
     pub allow_loopback: bool,
     /// Where API servers may be called; empty: wherever nothing else stands against it.
     pub allowed_networks: Vec<Network>,
+    /// Namespace of the portal's own pod, where it runs in this very cluster. The connection finds it itself: whoever
+    /// makes one says `None`.
+    pub portal_namespace: Option<String>,
 }

@@ -55,7 +55,7 @@ pub(super) async fn answering(cluster: &Cluster, ports: &[u16]) -> BTreeSet<u16>
     if !are_taken(&options.settings.exposure) {
         return BTreeSet::new();
     }
-    let allowed = Allowed { loopback: options.allow_loopback, networks: Vec::new() };
+    let allowed = Allowed { loopback: options.allow_loopback, networks: options.allowed_networks.clone() };
     let Some(any) = ports.first() else { return BTreeSet::new() };
     let resolved =
         tokio::time::timeout(RESOLVE_MAX, address::resolve(&options.client_address, *any, &allowed)).await;

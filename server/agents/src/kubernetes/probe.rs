@@ -19,6 +19,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::api::{Api, ListParams, PostParams};
 use kube::client::Body;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
@@ -150,7 +151,7 @@ async fn version(client: &Client) -> Result<(Info, Option<SystemTime>), ProbeFai
         Ok(read) => read.map_err(|error| engine(error.to_string()))?.to_bytes(),
         Err(_) => return Err(late(ProbeStage::ApiVersion, "version")),
     };
-    let said = || cut(&String::from_utf8_lossy(&body));
+    let said = || reason(&body);
     match status.as_u16() {
         200 => {}
         401 => return Err(unknown_to_it(client, &said())),
@@ -159,13 +160,20 @@ async fn version(client: &Client) -> Result<(Info, Option<SystemTime>), ProbeFai
             let message = format!("the account may not ask for the version: {}", said());
             return Err(ProbeFailure::at(ProbeStage::Permission, Remedy::GrantPermissions, message));
         }
-        _ => return Err(engine(format!("the cluster answered {status}: {}", said()))),
+        _ => return Err(engine(format!("the cluster answered {status}"))),
     }
     // The page of something else may say anything, so it is not repeated.
     match serde_json::from_slice::<Info>(&body) {
         Ok(version) if !version.git_version.is_empty() => Ok((version, clock)),
         Ok(_) | Err(_) => Err(engine("what answers is no API server of Kubernetes".to_owned())),
     }
+}
+
+/// The reason that an API server gives. What something else says, a proxy in between for example, is not repeated.
+fn reason(body: &[u8]) -> String {
+    let read: Option<Value> = serde_json::from_slice(body).ok();
+    let message = read.as_ref().and_then(|read| read.get("message")).and_then(Value::as_str);
+    cut(message.unwrap_or("it gives no reason"))
 }
 
 /// Reads the date that stands in answers' heads.

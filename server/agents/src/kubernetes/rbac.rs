@@ -7,10 +7,12 @@ use std::fmt;
 
 use domain::host::cluster::{ClusterSettings, ClusterStorage};
 
+/// Seen, but not one by one: whether somebody else keeps something in a namespace.
+const SEE: &[&str] = &["list"];
 /// Read, one by one and as a whole.
 const READ: &[&str] = &["get", "list"];
-/// Read, and hear of changes.
-const FOLLOW: &[&str] = &["get", "list", "watch"];
+/// Make, hear of changes, and remove: what runs for a moment or is run by others is not changed.
+const MAKE_AND_FOLLOW: &[&str] = &["get", "list", "watch", "create", "delete"];
 /// Make, change by server-side apply, and remove.
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
 /// The same, and hear of changes.
@@ -33,6 +35,8 @@ pub enum When {
     Always,
     /// Only where volumes are made by the portal itself: NFS and folders of a machine.
     OwnVolumes,
+    /// Only where a storage class makes the volumes: removing a chain waits until they are given back.
+    ClassVolumes,
     /// It is done without where it is missing.
     Optional,
 }
@@ -42,35 +46,41 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 }
 
 /// Every rule, in the order of the manifest.
-const RULES: [Rule; 21] = [
-    rule("", "namespaces", MANAGE_AND_FOLLOW),
+const RULES: [Rule; 23] = [
+    rule("", "namespaces", MANAGE),
     rule("", "serviceaccounts", MANAGE),
     rule("", "secrets", MANAGE),
     rule("", "configmaps", MANAGE),
-    rule("", "services", MANAGE_AND_FOLLOW),
-    rule("", "persistentvolumeclaims", MANAGE_AND_FOLLOW),
+    rule("", "services", MANAGE),
+    rule("", "persistentvolumeclaims", MANAGE),
     Rule { group: "", resource: "persistentvolumes", verbs: MANAGE, when: When::OwnVolumes },
-    rule("", "pods", MANAGE_AND_FOLLOW),
+    Rule { group: "", resource: "persistentvolumes", verbs: READ, when: When::ClassVolumes },
+    rule("", "pods", MAKE_AND_FOLLOW),
     rule("", "pods/log", &["get"]),
     // Newer clusters ask for `create` even where a port-forward begins with GET, as one by WebSocket does.
     rule("", "pods/portforward", &["get", "create"]),
-    rule("", "events", FOLLOW),
-    rule("", "nodes", FOLLOW),
-    rule("", "resourcequotas", READ),
+    rule("", "events", READ),
+    rule("", "nodes", READ),
     rule("apps", "statefulsets", MANAGE_AND_FOLLOW),
     rule("apps", "deployments", MANAGE_AND_FOLLOW),
-    rule("apps", "replicasets", READ),
+    rule("apps", "daemonsets", SEE),
+    rule("batch", "jobs", SEE),
+    rule("batch", "cronjobs", SEE),
+    rule("networking.k8s.io", "ingresses", SEE),
     rule("networking.k8s.io", "networkpolicies", MANAGE),
     rule("policy", "poddisruptionbudgets", MANAGE),
     rule("storage.k8s.io", "storageclasses", READ),
     Rule { group: "metrics.k8s.io", resource: "pods", verbs: READ, when: When::Optional },
-    Rule { group: "metrics.k8s.io", resource: "nodes", verbs: READ, when: When::Optional },
 ];
 
 /// The rules that a cluster with these settings needs.
 pub fn rules(settings: &ClusterSettings) -> impl Iterator<Item = Rule> + use<> {
-    let own_volumes = !matches!(settings.storage, ClusterStorage::Class { .. });
-    RULES.into_iter().filter(move |rule| rule.when != When::OwnVolumes || own_volumes)
+    let by_class = matches!(settings.storage, ClusterStorage::Class { .. });
+    RULES.into_iter().filter(move |rule| match rule.when {
+        When::OwnVolumes => !by_class,
+        When::ClassVolumes => by_class,
+        When::Always | When::Optional => true,
+    })
 }
 
 /// One verb on one kind of object: what a cluster is asked about.
@@ -205,14 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn volumes_of_our_own_are_only_asked_for_where_they_are_made() {
-        let asks = |settings: &ClusterSettings| {
-            permissions(settings).iter().any(|one| one.resource == "persistentvolumes")
+    fn volumes_are_seen_everywhere_and_made_only_where_no_class_makes_them() {
+        let asked = |settings: &ClusterSettings| -> Vec<&'static str> {
+            let all = permissions(settings).into_iter();
+            all.filter(|one| one.resource == "persistentvolumes").map(|one| one.verb).collect()
         };
-        assert!(!asks(&ClusterSettings::default()) && asks(&nfs()));
+        assert_eq!(asked(&ClusterSettings::default()), READ);
+        assert_eq!(asked(&nfs()), MANAGE);
         let all = permissions(&nfs());
         assert!(all.iter().all(|one| one.group != "metrics.k8s.io"));
         assert!(all.iter().any(|one| one.to_string() == "create pods/portforward"));
         assert!(all.iter().any(|one| one.to_string() == "patch statefulsets (apps)"));
+    }
+
+    #[test]
+    fn only_what_is_watched_may_be_watched() {
+        let all = permissions(&nfs());
+        let watched = all.iter().filter(|one| one.verb == "watch").map(|one| one.resource);
+        assert_eq!(watched.collect::<Vec<_>>(), ["pods", "statefulsets", "deployments"]);
+        assert!(all.iter().all(|one| one.to_string() != "patch pods"));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -90,10 +91,25 @@ pub(super) async fn delete<K: Object>(
     let name = object.meta().name.clone().unwrap_or_default();
     let preconditions = Some(Preconditions { resource_version: None, uid: object.meta().uid.clone() });
     let how = DeleteParams { preconditions, ..how };
-    match within(&format!("remove {}", called::<K>(&name)), api.delete(&name, &how)).await {
+    let what = format!("remove {}", called::<K>(&name));
+    match within(&what, api.delete(&name, &how)).await {
         Ok(_) => Ok(true),
         Err(AgentError::NotFound(_)) => Ok(false),
+        // Another one has the name by now, or this one goes already. Only a look tells.
+        Err(AgentError::Conflict(said)) => {
+            let found = within(&what, api.get_metadata_opt(&name)).await?;
+            let goes = goes(found.as_ref().map(|found| &found.metadata), object.meta());
+            goes.ok_or(AgentError::Conflict(said))
+        }
         Err(error) => Err(error),
+    }
+}
+
+/// Does the object go that was meant? False when it is gone, by whatever has its name now; `None` when it stays.
+fn goes(found: Option<&ObjectMeta>, meant: &ObjectMeta) -> Option<bool> {
+    match found {
+        Some(found) if found.uid == meant.uid => found.deletion_timestamp.is_some().then_some(true),
+        Some(_) | None => Some(false),
     }
 }
 
@@ -111,5 +127,28 @@ pub(super) async fn gone<K: Object>(api: &Api<K>, object: &K, limit: Duration) -
             return Err(AgentError::Timeout { what, after: limit });
         }
         tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_refused_removal_is_read_from_what_is_there() {
+        let read = |value: Value| -> ObjectMeta { serde_json::from_value(value).unwrap() };
+        let meant = read(json!({"name": "a", "uid": "u1"}));
+        let check = |found: Option<Value>, expect: Option<bool>| {
+            assert_eq!(goes(found.clone().map(read).as_ref(), &meant), expect, "{found:?}");
+        };
+        check(None, Some(false));
+        check(Some(json!({"name": "a", "uid": "u2"})), Some(false));
+        check(
+            Some(json!({"name": "a", "uid": "u1", "deletionTimestamp": "2026-11-20T22:16:39Z"})),
+            Some(true),
+        );
+        check(Some(json!({"name": "a", "uid": "u1"})), None);
     }
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
     Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
 };
-use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PartialObjectMeta};
 use kube::{Api, Resource};
@@ -34,6 +35,8 @@ const ACCOUNT_MAX: Duration = Duration::from_secs(30);
 const REMOVAL_MAX: Duration = Duration::from_secs(300);
 /// What storage classes made is given back by then.
 const VOLUMES_MAX: Duration = Duration::from_secs(120);
+/// Marks the Secret of a service account's token.
+const ACCOUNT_OF_TOKEN: &str = "kubernetes.io/service-account.name";
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -175,6 +178,13 @@ fn stuck(error: AgentError, namespace: &Namespace) -> AgentError {
     }
 }
 
+/// A Secret that goes with another object: the cluster or a controller made it, and makes it again.
+fn is_attached(secret: &ObjectMeta) -> bool {
+    let is_owned = secret.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+    let is_token = secret.annotations.as_ref().is_some_and(|all| all.contains_key(ACCOUNT_OF_TOKEN));
+    is_owned || is_token
+}
+
 /// Lists what belongs to one chain.
 struct Scan<'a> {
     cluster: &'a Cluster,
@@ -196,14 +206,20 @@ impl Scan<'_> {
     }
 
     /// Somebody else's objects in a chain's namespace are not ours to remove. Only those are looked at that people put
-    /// there: clusters put some of their own into every namespace.
+    /// there: clusters put some of their own into every namespace. That is why no ConfigMap counts (certificates of the
+    /// cluster and of meshes are put everywhere, and nothing marks them), and no Secret that goes with another object.
     async fn refuse_strangers(&self, namespace: &str) -> Result<(), AgentError> {
         let mut strangers = Vec::new();
         self.strangers::<StatefulSet>(namespace, &mut strangers).await?;
         self.strangers::<Deployment>(namespace, &mut strangers).await?;
+        self.strangers::<DaemonSet>(namespace, &mut strangers).await?;
+        self.strangers::<Job>(namespace, &mut strangers).await?;
+        self.strangers::<CronJob>(namespace, &mut strangers).await?;
         self.strangers::<Pod>(namespace, &mut strangers).await?;
         self.strangers::<PersistentVolumeClaim>(namespace, &mut strangers).await?;
         self.strangers::<Service>(namespace, &mut strangers).await?;
+        self.strangers::<Ingress>(namespace, &mut strangers).await?;
+        self.strangers::<PartialObjectMeta<Secret>>(namespace, &mut strangers).await?;
         if strangers.is_empty() {
             return Ok(());
         }
@@ -216,7 +232,10 @@ impl Scan<'_> {
         K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         let all = request::list(&self.cluster.within::<K>(namespace), None).await?;
-        let others = all.iter().filter(|object| !self.owner().has(object.meta().labels.as_ref()));
+        let is_secret = K::kind(&()) == "Secret";
+        let others = all.iter().filter(|object| {
+            !self.owner().has(object.meta().labels.as_ref()) && !(is_secret && is_attached(object.meta()))
+        });
         into.extend(
             others.map(|object| request::called::<K>(object.meta().name.as_deref().unwrap_or_default())),
         );
@@ -300,5 +319,28 @@ impl Scan<'_> {
             left.push(request::called::<K>(found.meta().name.as_deref().unwrap_or_default()));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_goes_with_another_object_is_nobodys_own() {
+        let check = |metadata: Value, expect: bool| {
+            let read: ObjectMeta = serde_json::from_value(metadata.clone()).unwrap();
+            assert_eq!(is_attached(&read), expect, "{metadata}");
+        };
+        let owner = json!({"apiVersion": "v1", "kind": "ServiceAccount", "name": "default", "uid": "u1"});
+        check(json!({"name": "a", "ownerReferences": [owner]}), true);
+        check(json!({"name": "a", "annotations": {"kubernetes.io/service-account.name": "default"}}), true);
+        check(
+            json!({"name": "a", "annotations": {"example.com/note": "mine"}, "ownerReferences": []}),
+            false,
+        );
+        check(json!({"name": "a"}), false);
     }
 }

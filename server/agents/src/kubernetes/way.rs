@@ -29,6 +29,8 @@ pub(super) struct Way {
     pub(super) bearer: Bearer,
     /// `https://host:port/path`: stands before the path of every request.
     pub(super) server: String,
+    /// The portal's own namespace, where it runs in that cluster and the cluster tells it.
+    pub(super) namespace: Option<String>,
 }
 
 impl Way {
@@ -46,7 +48,8 @@ impl Way {
             ClusterLogin::Token { token } => Bearer::Fixed(header(token)?),
             ClusterLogin::Certificate { .. } => Bearer::None,
         };
-        Ok(Self { route: Arc::new(route), bearer, server: server.trim_end_matches('/').to_owned() })
+        let server = server.trim_end_matches('/').to_owned();
+        Ok(Self { route: Arc::new(route), bearer, server, namespace: None })
     }
 
     /// The way to the cluster that the portal runs in. Nobody typed its address, so it may be any one.
@@ -70,13 +73,26 @@ impl Way {
         let config = client_config(&ClusterAuthority::Ca { pem }, None)?;
         let allowed = Allowed { loopback: true, networks: Vec::new() };
         let route = Arc::new(TlsRoute::new(&host, port, None, config, allowed)?);
-        Ok(Self { route, bearer: Bearer::File { path: token, kept: Mutex::new(None) }, server })
+        let bearer = Bearer::File { path: token, kept: Mutex::new(None) };
+        Ok(Self { route, bearer, server, namespace: namespace(account) })
     }
 
     /// The whole address of a request whose path is known.
     pub(super) fn absolute(&self, uri: &Uri) -> Result<Uri, hyper::http::uri::InvalidUri> {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         format!("{}{path}", self.server).parse()
+    }
+}
+
+/// The namespace of a service account, which is that of its pod.
+fn namespace(account: &Path) -> Option<String> {
+    let file = account.join("namespace");
+    match std::fs::read_to_string(&file) {
+        Ok(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
+        Err(error) => {
+            tracing::warn!(%error, "the portal's own namespace cannot be read; no policy lets the portal in");
+            None
+        }
     }
 }
 
@@ -188,7 +204,10 @@ mod tests {
         assert_eq!(remedy(Way::of_account(folder.path(), set)), Some(Remedy::RunInCluster));
         let ca = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
         std::fs::write(folder.path().join("ca.crt"), ca.cert.pem()).unwrap();
+        assert_eq!(Way::of_account(folder.path(), set).ok().unwrap().namespace, None);
+        std::fs::write(folder.path().join("namespace"), "heddle-portal\n").unwrap();
         let way = Way::of_account(folder.path(), set).ok().unwrap();
+        assert_eq!(way.namespace.as_deref(), Some("heddle-portal"));
         let uri = way.absolute(&"/api/v1/pods?limit=1".parse().unwrap()).unwrap();
         assert_eq!(uri.to_string(), "https://[fd00::1]:443/api/v1/pods?limit=1");
 

@@ -80,6 +80,7 @@ impl Bed {
             registries: vec![],
             allow_loopback: true,
             allowed_networks: vec![],
+            portal_namespace: None,
         };
         let installation = format!("t{:08x}", random());
         let server = entry.server.clone();

@@ -127,6 +127,7 @@ fn connect(
         registries: Vec::new(),
         allow_loopback: true,
         allowed_networks: Vec::new(),
+        portal_namespace: None,
     };
     let endpoint = KubernetesEndpoint::Remote { server, credentials };
     let agent: Arc<dyn Agent> = Arc::new(KubernetesAgent::connect(endpoint, options, installation)?);

@@ -19,6 +19,8 @@ use crate::{NodeNetwork, SpaceSpec};
 
 /// In the chain's network and in the one of its chaincode.
 const BOTH_NETWORKS: &str = "chain-and-chaincode";
+/// The label by which every cluster tells the name of a namespace; nobody else can carry it.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Where name servers listen.
 const DNS_PORT: i32 = 53;
 const INGRESS: &str = "Ingress";
@@ -33,16 +35,20 @@ pub(super) fn network(of: NodeNetwork) -> &'static str {
     }
 }
 
-/// The policies of a chain's namespace.
-pub(super) fn policies(space: &SpaceSpec, namespace: &str) -> Vec<NetworkPolicy> {
-    let named = [
+/// The policies of a chain's namespace; `portal_namespace` is the portal's own one, where it runs in the cluster.
+pub(super) fn policies(
+    space: &SpaceSpec,
+    namespace: &str,
+    portal_namespace: Option<&str>,
+) -> Vec<NetworkPolicy> {
+    let mut named = vec![
         ("deny", nothing()),
         ("names", names()),
         ("chain", chain()),
         ("chaincode", chaincode()),
         ("published", published()),
-        ("portal", portal()),
     ];
+    named.extend(portal_namespace.map(|name| ("portal", portal(name))));
     let policy = |(name, spec): (&str, NetworkPolicySpec)| NetworkPolicy {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -120,13 +126,14 @@ fn published() -> NetworkPolicySpec {
     }
 }
 
-/// The portal reaches every node where it runs in the cluster itself.
-fn portal() -> NetworkPolicySpec {
-    let label = BTreeMap::from([(PURPOSE.to_owned(), PORTAL.to_owned())]);
+/// The portal reaches every node where it runs in the cluster itself: the pods of its own namespace that say they are
+/// the portal. Anybody may put the same label on a pod elsewhere.
+fn portal(namespace: &str) -> NetworkPolicySpec {
+    let label = |key: &str, value: &str| carrying(BTreeMap::from([(key.to_owned(), value.to_owned())]));
     NetworkPolicySpec {
         ingress: Some(vec![from(NetworkPolicyPeer {
-            namespace_selector: Some(LabelSelector::default()),
-            pod_selector: Some(carrying(label)),
+            namespace_selector: Some(label(NAMESPACE_NAME, namespace)),
+            pod_selector: Some(label(PURPOSE, PORTAL)),
             ..NetworkPolicyPeer::default()
         })]),
         ..about(LabelSelector::default(), &[INGRESS])

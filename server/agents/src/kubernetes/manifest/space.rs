@@ -36,7 +36,7 @@ pub(crate) fn space(space: &SpaceSpec, options: &KubernetesOptions) -> SpaceObje
             image_pull_secrets: pulled_by(options),
             ..ServiceAccount::default()
         },
-        policies: policy::policies(space, &namespace),
+        policies: policy::policies(space, &namespace, options.portal_namespace.as_deref()),
         pull_secret: (!options.registries.is_empty()).then(|| Secret {
             metadata: meta(names::REGISTRIES),
             type_: Some("kubernetes.io/dockerconfigjson".to_owned()),

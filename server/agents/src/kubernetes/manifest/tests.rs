@@ -24,6 +24,7 @@ fn options(settings: ClusterSettings) -> KubernetesOptions {
         registries: Vec::new(),
         allow_loopback: false,
         allowed_networks: Vec::new(),
+        portal_namespace: None,
     }
 }
 

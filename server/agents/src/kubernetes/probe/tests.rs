@@ -11,7 +11,7 @@ use domain::host::cluster::{
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -185,6 +185,7 @@ impl Door {
             registries: Vec::new(),
             allow_loopback: true,
             allowed_networks: Vec::new(),
+            portal_namespace: None,
         };
         Client::new(endpoint, options).unwrap_or_else(|failure| panic!("{failure}"))
     }
@@ -289,6 +290,11 @@ async fn what_is_no_cluster_or_an_old_one_is_told_apart() {
         stops(Double { instead: Some((200, "<html>s3cret</html>")), ..Double::default() }).await;
     assert_eq!((stage, remedy), (ProbeStage::Engine, Remedy::InspectEngine));
     assert!(!message.contains("s3cret"), "{message}");
+    for status in [401, 403, 502] {
+        let (_, _, message) =
+            stops(Double { instead: Some((status, "<html>s3cret</html>")), ..Double::default() }).await;
+        assert!(!message.contains("s3cret"), "{message}");
+    }
     let (stage, remedy, _) = stops(Double { instead: Some((200, "{}")), ..Double::default() }).await;
     assert_eq!((stage, remedy), (ProbeStage::Engine, Remedy::InspectEngine));
     let (stage, remedy, message) = stops(Double { minor: "32+", ..Double::default() }).await;

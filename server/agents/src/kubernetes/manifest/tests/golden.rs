@@ -115,7 +115,8 @@ fn a_chaincode_at_particular_machines() {
 
 #[test]
 fn a_chain_with_a_registry_that_asks_for_a_name() {
-    golden("space.yaml", space_documents(space(&chain_space(), &particular())));
+    let inside = KubernetesOptions { portal_namespace: Some("heddle-portal".into()), ..particular() };
+    golden("space.yaml", space_documents(space(&chain_space(), &inside)));
 }
 
 #[test]

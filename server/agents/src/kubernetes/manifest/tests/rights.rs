@@ -156,3 +156,21 @@ fn folders_exist_only_without_a_storage_class() {
     assert_eq!(names::node_of(pod.metadata.labels.as_ref().unwrap()), None);
     assert_eq!(pod.metadata.namespace.as_deref(), Some("heddle-abc123"));
 }
+
+/// A pod elsewhere may carry any label, so a policy is only made where it can name the namespace of the portal.
+#[test]
+fn only_a_portal_in_the_cluster_is_let_in_and_only_from_its_namespace() {
+    let policies = |portal_namespace: Option<&str>| {
+        let portal_namespace = portal_namespace.map(str::to_owned);
+        let options = KubernetesOptions { portal_namespace, ..options(ClusterSettings::default()) };
+        space(&chain_space(), &options).policies
+    };
+    let is_portal = |policy: &NetworkPolicy| policy.metadata.name.as_deref() == Some("portal");
+    assert!(!policies(None).iter().any(is_portal));
+    let inside: Vec<Value> =
+        policies(Some("home")).iter().filter(|policy| is_portal(policy)).map(value).collect();
+    let from = inside[0]["spec"]["ingress"][0]["from"].as_array().unwrap();
+    assert_eq!(from.len(), 1);
+    assert_eq!(from[0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"], "home");
+    assert_eq!(from[0]["podSelector"]["matchLabels"]["heddle.purpose"], "portal");
+}
