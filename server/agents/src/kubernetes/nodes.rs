@@ -47,6 +47,9 @@ pub(super) async fn ensure(cluster: &Cluster, spec: &NodeSpec) -> Result<NodeSta
     match &found {
         Some(found) if is_as_specified(found, spec) => adopt(cluster, spec, &image, found).await?,
         Some(found) => {
+            if spec.data_path.is_some() && !spec.allow_new_data {
+                data::hold(cluster, &node).await?;
+            }
             end(cluster, &node, found, REPLACE_GRACE).await?;
             if found.kind != kind_of(spec) {
                 delete(cluster, &node, found).await?;
@@ -113,6 +116,7 @@ async fn put(cluster: &Cluster, spec: &NodeSpec, image: &str) -> Result<(), Agen
     if objects.volume.is_some() {
         errands::make_folder(cluster, spec, image).await?;
     }
+    data::check_again(cluster, spec).await?;
     let claim = data::ensure(cluster, &node, &objects).await?;
     if let Some(files) = &mut objects.files {
         data::remember(&mut files.metadata, claim.as_ref());
@@ -229,8 +233,9 @@ pub(super) async fn start(cluster: &Cluster, node: &NodeRef) -> Result<(), Agent
     started(cluster, node, &found.image).await
 }
 
-/// Asks a node to end and kills it after the grace period.
+/// Asks a node to end and kills it after the grace period. Refused while its process is all that keeps its data.
 pub(super) async fn stop(cluster: &Cluster, node: &NodeRef, grace: Duration) -> Result<(), AgentError> {
+    data::hold(cluster, node).await?;
     let found = status::require(cluster, node).await?;
     end(cluster, node, &found, grace).await
 }

@@ -252,7 +252,7 @@ impl Parts {
             state,
             started_at: started_at.or_else(|| remembered(STARTED_AT).filter(|_| is_stopped)),
             exit_code: exit_code.or_else(|| if is_stopped { remembered_code() } else { None }),
-            reason: controller.filter(|found| found.replicas > 0).and(pod).and_then(reasons::of_pod),
+            reason: self.reason(pod),
             data_volume: data::volume(
                 controller.map(|found| &found.metadata),
                 &self.files,
@@ -266,6 +266,13 @@ impl Parts {
                 .unwrap_or_default(),
             fingerprint: remembered(FINGERPRINT),
         })
+    }
+
+    /// Why the node does not run, or will not for long.
+    fn reason(&self, pod: Option<&Pod>) -> Option<String> {
+        let controller = self.controller.as_ref()?;
+        let wanted = pod.filter(|_| controller.replicas > 0);
+        self.claim.as_ref().and_then(data::going).or_else(|| wanted.and_then(reasons::of_pod))
     }
 
     /// The ports that have an address outside of the cluster. Those that were only assigned have none: they are reached

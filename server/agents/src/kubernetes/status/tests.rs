@@ -105,6 +105,16 @@ fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
 }
 
 #[test]
+fn data_that_is_being_removed_is_told_while_the_node_still_runs() {
+    let mut going = claim("claim-1");
+    going.metadata.deletion_timestamp = running().metadata.creation_timestamp;
+    let parts = Parts { claim: Some(going), ..parts(1, vec![running()]) };
+    let status = parts.status(&node(), None).unwrap();
+    assert_eq!((status.state, status.data_volume), (NodeState::Running, DataVolume::Present));
+    assert!(status.reason.is_some_and(|reason| reason.contains("removes the claim of its data")));
+}
+
+#[test]
 fn what_is_left_of_a_node_says_what_it_was() {
     let files: ObjectMeta = object(json!({
         "name": "peer0-files-0a0b0c0d", "labels": labels(), "annotations": {"heddle.keeps-data": "claim-1"},
