@@ -253,12 +253,11 @@ pub(super) async fn end(
     }
     let grace = grace.min(GRACE_MAX);
     let limit = grace + REQUEST_MAX;
-    let late = || AgentError::Timeout { what: format!("stop of {node}"), after: limit };
     let leaves = |pod: &Pod| pod.metadata.deletion_timestamp.is_some() || pods::is_over(pod);
     let leaving = pods::until(cluster, node, limit, |pods, _| {
         pods.values().all(leaves).then(|| pods.values().cloned().collect::<Vec<Pod>>())
     });
-    let leaving = leaving.await?.ok_or_else(late)?;
+    let Some(leaving) = leaving.await? else { return Err(late(cluster, node, limit).await) };
     hasten(cluster, node, &leaving, grace).await?;
     let mut last = pods::current(&leaving).cloned();
     let gone = pods::until(cluster, node, limit, |pods, gone| {
@@ -267,11 +266,21 @@ pub(super) async fn end(
         }
         pods.is_empty().then_some(())
     });
-    gone.await?.ok_or_else(late)?;
+    if gone.await?.is_none() {
+        return Err(late(cluster, node, limit).await);
+    }
     let Some(ended) = last.as_ref().and_then(pods::last_end) else { return Ok(()) };
     let started_at = ended.started_at.as_ref().map(|at| at.0.to_string());
     let remarks = json!({EXIT_CODE: ended.exit_code.to_string(), STARTED_AT: started_at});
     change(cluster, node, found, json!({"metadata": {"annotations": remarks}})).await
+}
+
+/// The error of a node that did not end in time, with the cause where it can be seen.
+async fn late(cluster: &Cluster, node: &NodeRef, limit: Duration) -> AgentError {
+    let left = pods::of_node(cluster, node).await.unwrap_or_default();
+    let is_lost = left.iter().any(pods::is_out_of_sight);
+    let why = if is_lost { format!(" ({})", reasons::OUT_OF_SIGHT) } else { String::new() };
+    AgentError::Timeout { what: format!("stop of {node}{why}"), after: limit }
 }
 
 /// Lets pods have no longer than this to end; those that are over already just go.

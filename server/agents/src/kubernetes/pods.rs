@@ -50,6 +50,19 @@ pub(super) fn is_running(pod: &Pod) -> bool {
     !is_over(pod) && state.is_some_and(|state| state.running.is_some())
 }
 
+/// True when a pod's machine does not answer. Its process was last seen to run, and no word comes any more: the cluster
+/// then only takes back that the pod is ready, and leaves standing what the machine said of its containers. A pod that
+/// waits for somebody else's word as well looks the same and is well.
+pub(super) fn is_out_of_sight(pod: &Pod) -> bool {
+    let gates = pod.spec.as_ref().and_then(|spec| spec.readiness_gates.as_ref());
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let is = |name: &str, wanted: &str| {
+        conditions.is_some_and(|all| all.iter().any(|one| one.type_ == name && one.status == wanted))
+    };
+    let is_gated = gates.is_some_and(|gates| !gates.is_empty());
+    is_running(pod) && !is_gated && is("Ready", "False") && is("ContainersReady", "True")
+}
+
 /// How a pod's last process ended, when one did.
 pub(super) fn last_end(pod: &Pod) -> Option<&ContainerStateTerminated> {
     let container = container(pod)?;
@@ -155,6 +168,29 @@ pub(super) mod tests {
             "name": "node", "image": "heddle.local/n:1", "imageID": "sha256:aa", "ready": true,
             "containerID": id, "restartCount": restarts, "state": state, "lastState": last,
         }]})
+    }
+
+    /// A pod that runs, with these of its conditions.
+    pub(in super::super) fn ready(is_ready: &str, are_containers: &str) -> Pod {
+        let mut status = in_state("c1", 0, json!({"running": {}}), json!({}));
+        status["conditions"] = json!([
+            {"type": "Ready", "status": is_ready}, {"type": "ContainersReady", "status": are_containers},
+        ]);
+        pod("a", status)
+    }
+
+    #[test]
+    fn a_pod_is_out_of_sight_when_only_the_cluster_says_that_it_is_not_ready() {
+        assert!(is_out_of_sight(&ready("False", "True")));
+        // The machine itself says that the node is not well, or all is well.
+        assert!(!is_out_of_sight(&ready("False", "False")) && !is_out_of_sight(&ready("True", "True")));
+        assert!(!is_out_of_sight(&pod("a", in_state("c1", 0, json!({"running": {}}), json!({})))));
+        let mut gated = ready("False", "True");
+        gated.spec = serde_json::from_value(json!({
+            "containers": [], "readinessGates": [{"conditionType": "balancer.example/registered"}],
+        }))
+        .unwrap();
+        assert!(!is_out_of_sight(&gated));
     }
 
     #[test]

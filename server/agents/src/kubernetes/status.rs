@@ -312,7 +312,8 @@ fn node_state(controller: &Controller, pod: Option<&Pod>) -> NodeState {
     if controller.replicas == 0 {
         return if pods::is_running(pod) { NodeState::Running } else { NodeState::Stopped };
     }
-    if pods::is_running(pod) && pod.metadata.deletion_timestamp.is_none() {
+    let stays = pod.metadata.deletion_timestamp.is_none() && !pods::is_out_of_sight(pod);
+    if pods::is_running(pod) && stays {
         NodeState::Running
     } else if pods::is_running(pod) || pods::is_over(pod) || pods::last_end(pod).is_some() {
         NodeState::Restarting

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::pods::tests::{in_state, pod};
+use super::super::pods::tests::{in_state, pod, ready};
 use super::*;
 use crate::DataVolume;
 
@@ -95,6 +95,8 @@ fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
     check(1, vec![running()], NodeState::Running, None);
     check(1, vec![crashed], NodeState::Restarting, Some(3));
     check(1, vec![going.clone()], NodeState::Restarting, None);
+    check(1, vec![ready("False", "True")], NodeState::Restarting, None);
+    check(1, vec![ready("False", "False")], NodeState::Running, None);
     check(0, vec![going], NodeState::Running, None);
     check(0, vec![pod("a", in_state("c1", 0, ended, json!({})))], NodeState::Stopped, Some(3));
     // The pod is gone; how it ended is remembered.
