@@ -9,7 +9,7 @@ use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
 use super::cluster::{Cluster, selector_of};
-use super::{failure, request};
+use super::{failure, manifest, request};
 use crate::{AgentError, NodeRef};
 
 /// A watch is asked for anew after so many seconds, so that a dead connection does not look like a quiet one.
@@ -18,6 +18,8 @@ pub(super) const WATCH_SECONDS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 /// A watch that failed so often in a row is given up.
 const FAILURES_MAX: u32 = 10;
+/// Names of our containers; a pod of ours has one of them.
+const OURS: [&str; 3] = [manifest::CONTAINER, manifest::PROBE, manifest::FOLDER];
 
 /// All pods of a node.
 pub(super) async fn of_node(cluster: &Cluster, node: &NodeRef) -> Result<Vec<Pod>, AgentError> {
@@ -39,9 +41,10 @@ pub(super) fn is_over(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-/// What is known of a pod's only container.
+/// What is known of the container that we put into a pod. A cluster may put others before it and after it.
 pub(super) fn container(pod: &Pod) -> Option<&ContainerStatus> {
-    pod.status.as_ref()?.container_statuses.as_ref()?.first()
+    let all = pod.status.as_ref()?.container_statuses.as_ref()?;
+    OURS.iter().find_map(|name| all.iter().find(|found| found.name == *name))
 }
 
 /// True when a pod's process runs at this moment.
@@ -168,6 +171,28 @@ pub(super) mod tests {
             "name": "node", "image": "heddle.local/n:1", "imageID": "sha256:aa", "ready": true,
             "containerID": id, "restartCount": restarts, "state": state, "lastState": last,
         }]})
+    }
+
+    #[test]
+    fn our_container_is_found_among_those_that_a_cluster_puts_beside_it() {
+        let mut status = in_state("c1", 2, json!({"terminated": {"exitCode": 3}}), json!({}));
+        let beside = |name: &str| {
+            json!({
+                "name": name, "image": "mesh:1", "imageID": "sha256:bb", "ready": true, "restartCount": 0,
+                "state": {"running": {}},
+            })
+        };
+        let ours = status["containerStatuses"][0].clone();
+        status["containerStatuses"] = json!([beside("mesh-proxy"), ours, beside("vault-agent")]);
+        let with = pod("a", status.clone());
+        assert_eq!(container(&with).map(|found| found.restart_count), Some(2));
+        assert!(!is_running(&with));
+        assert_eq!(last_end(&with).map(|end| end.exit_code), Some(3));
+        status["containerStatuses"] = json!([beside("mesh-proxy"), beside("probe")]);
+        let probe = pod("a", status.clone());
+        assert_eq!(container(&probe).map(|found| found.name.as_str()), Some("probe"));
+        status["containerStatuses"] = json!([beside("mesh-proxy")]);
+        assert!(container(&pod("a", status)).is_none());
     }
 
     /// A pod that runs, with these of its conditions.

@@ -15,7 +15,7 @@ use kube::{Api, Resource};
 use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector};
 use super::request::{self, Object};
-use super::{data, images, names, pods, reasons};
+use super::{data, images, manifest, names, pods, reasons};
 use crate::labels::{FINGERPRINT, KIND, OPERATION};
 use crate::{AgentError, NodeRef, NodeState, NodeStatus, Selector};
 
@@ -74,8 +74,9 @@ impl From<Deployment> for Controller {
 }
 
 fn image_of(template: &PodTemplateSpec) -> String {
-    let container = template.spec.as_ref().and_then(|spec| spec.containers.first());
-    container.and_then(|container| container.image.clone()).unwrap_or_default()
+    let all = template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+    let ours = all.iter().find(|container| container.name == manifest::CONTAINER);
+    ours.and_then(|container| container.image.clone()).unwrap_or_default()
 }
 
 /// Finds what runs a node and proves that it is ours.

@@ -27,7 +27,9 @@ fn controller(replicas: i32) -> Controller {
             "heddle.started-at": "2026-11-30T09:00:00Z",
         }},
         "spec": {"replicas": replicas, "selector": {}, "serviceName": "peer0", "template": {
-            "spec": {"containers": [{"name": "node", "image": "heddle.local/n:1"}]},
+            "spec": {"containers": [
+                {"name": "mesh-proxy", "image": "mesh:1"}, {"name": "node", "image": "heddle.local/n:1"},
+            ]},
         }},
     }));
     set.into()
@@ -76,6 +78,11 @@ fn a_running_node_is_told_with_all_that_is_known_of_it() {
         fingerprint: Some("f1".into()),
     };
     assert_eq!(status, expect);
+}
+
+#[test]
+fn a_node_s_image_is_that_of_its_own_container() {
+    assert_eq!(controller(1).image, "heddle.local/n:1");
 }
 
 #[test]
