@@ -215,7 +215,10 @@ async fn hindered(
             Progress::NoMachine(said) if !said.contains("PersistentVolumeClaim") => Some(said),
             _ => None,
         },
-        None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+        None => match status::require(cluster, node).await?.failure {
+            Some(message) => Some(reasons::not_let(&message)),
+            None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+        },
     };
     refused.map_or(Ok(()), |said| Err(AgentError::Refused(said)))
 }

@@ -9,7 +9,10 @@ use crate::{AgentError, MissingWhy};
 /// A cluster's words are cut to this many characters.
 const MESSAGE_MAX: usize = 400;
 /// What is said of a node whose machine is gone: the cluster alone cannot take its pod away.
-pub(super) const OUT_OF_SIGHT: &str = "its machine does not answer: bring it back, or remove it from the cluster so that the node can run elsewhere";
+pub(super) const OUT_OF_SIGHT: &str = "its machine does not answer: bring it back, or remove it from the cluster \
+                                       so that the node can run elsewhere";
+/// What is said of a node whose pod a quota or a rule of the cluster stands against.
+const NOT_LET: &str = "the cluster does not let it be made";
 
 /// How far a pod is on its way to a running process.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,7 +115,7 @@ pub(super) fn of_events(events: &[Event]) -> Option<String> {
             "FailedScheduling" => "no machine of the cluster takes it",
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => "its data or files cannot be mounted",
             "ProvisioningFailed" => "no volume is made for its data",
-            "FailedCreate" => "the cluster does not let it be made",
+            "FailedCreate" => NOT_LET,
             "FailedCreatePodSandBox" => "its machine gives it no network",
             "Unhealthy" => "it does not say that it is well",
             "Evicted" => "it was moved away from its machine",
@@ -122,6 +125,11 @@ pub(super) fn of_events(events: &[Event]) -> Option<String> {
         };
         Some(said(what, event.message.as_deref()))
     })
+}
+
+/// What the cluster says about a pod that it does not let be made.
+pub(super) fn not_let(message: &str) -> String {
+    said(NOT_LET, Some(message))
 }
 
 /// What keeps a workload without any pod from having one.

@@ -48,6 +48,9 @@ pub(super) struct Controller {
     pub(super) replicas: i32,
     /// What its pod runs.
     pub(super) image: String,
+    /// Why the cluster makes no pod for it, in the cluster's words. Only a Deployment is told: the events that say so are
+    /// those of an object between it and the pod.
+    pub(super) failure: Option<String>,
 }
 
 impl Controller {
@@ -61,7 +64,7 @@ impl From<StatefulSet> for Controller {
     fn from(found: StatefulSet) -> Self {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
-        Self { kind: ControllerKind::StatefulSet, metadata: found.metadata, replicas, image }
+        Self { kind: ControllerKind::StatefulSet, metadata: found.metadata, replicas, image, failure: None }
     }
 }
 
@@ -69,7 +72,10 @@ impl From<Deployment> for Controller {
     fn from(found: Deployment) -> Self {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
-        Self { kind: ControllerKind::Deployment, metadata: found.metadata, replicas, image }
+        let conditions = found.status.and_then(|status| status.conditions).unwrap_or_default();
+        let failed = conditions.into_iter().find(|one| one.type_ == "ReplicaFailure" && one.status == "True");
+        let failure = failed.map(|failed| failed.message.unwrap_or_default());
+        Self { kind: ControllerKind::Deployment, metadata: found.metadata, replicas, image, failure }
     }
 }
 
@@ -272,8 +278,16 @@ impl Parts {
     /// Why the node does not run, or will not for long.
     fn reason(&self, pod: Option<&Pod>) -> Option<String> {
         let controller = self.controller.as_ref()?;
-        let wanted = pod.filter(|_| controller.replicas > 0);
-        self.claim.as_ref().and_then(data::going).or_else(|| wanted.and_then(reasons::of_pod))
+        if let Some(going) = self.claim.as_ref().and_then(data::going) {
+            return Some(going);
+        }
+        if controller.replicas == 0 {
+            return None;
+        }
+        match pod {
+            Some(pod) => reasons::of_pod(pod),
+            None => controller.failure.as_deref().map(reasons::not_let),
+        }
     }
 
     /// The ports that have an address outside of the cluster. Those that were only assigned have none: they are reached

@@ -114,6 +114,27 @@ fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
 }
 
 #[test]
+fn a_deployment_says_why_no_pod_is_made_for_it() {
+    let reason = |replicas: i32, is_failing: &str, pods: Vec<Pod>| {
+        let deployment: Deployment = object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "peer0", "labels": labels()},
+            "spec": {"replicas": replicas, "selector": {}, "template": {}},
+            "status": {"conditions": [
+                {"type": "Progressing", "status": "True", "message": "is progressing"},
+                {"type": "ReplicaFailure", "status": is_failing, "message": "exceeded quota"},
+            ]},
+        }));
+        let parts = Parts { controller: Some(deployment.into()), pods, ..Parts::default() };
+        parts.status(&node(), None).unwrap().reason
+    };
+    let refused = "the cluster does not let it be made: exceeded quota";
+    assert_eq!(reason(1, "True", vec![]).as_deref(), Some(refused));
+    assert_eq!(reason(1, "False", vec![]), None);
+    assert_eq!(reason(0, "True", vec![]), None);
+    assert_eq!(reason(1, "True", vec![running()]), None);
+}
+
+#[test]
 fn data_that_is_being_removed_is_told_while_the_node_still_runs() {
     let mut going = claim("claim-1");
     going.metadata.deletion_timestamp = running().metadata.creation_timestamp;
