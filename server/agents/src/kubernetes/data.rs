@@ -94,7 +94,8 @@ pub(super) async fn check_again(cluster: &Cluster, spec: &NodeSpec) -> Result<()
 /// A claim that was told to go goes with the pod that still uses it, and the data with it.
 pub(super) async fn hold(cluster: &Cluster, node: &NodeRef) -> Result<(), AgentError> {
     let claims: Api<PersistentVolumeClaim> = cluster.within(&cluster.namespace_of(node));
-    let found = apply::find(&claims, &names::claim(&node.node), Owner::Node(node)).await?;
+    // The pod uses it by its name, whatever labels it has lost.
+    let found = request::get(&claims, &names::claim(&node.node)).await?;
     if found.as_ref().is_some_and(is_going) {
         return Err(AgentError::Refused(format!(
             "somebody removes the claim of {node}: its data goes when its process ends. Copy what is in it first, \
