@@ -47,7 +47,7 @@ pub struct NodeStatus {
     pub started_at: Option<String>,
     /// How its last process ended; only when it is not running.
     pub exit_code: Option<i64>,
-    /// Why it does not run, in words, when the host told.
+    /// Why it does not run, or what threatens it while it does, in words, when the host told.
     pub reason: Option<String>,
     /// Its data.
     pub data_volume: DataVolume,

@@ -17,7 +17,7 @@ use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector_of};
 use super::manifest::NodeObjects;
 use super::status::Controller;
-use super::{names, request};
+use super::{names, request, status};
 use crate::labels::KEEPS_DATA;
 use crate::{AgentError, DataVolume, NodeRef, NodeSpec};
 
@@ -76,6 +76,44 @@ pub(super) async fn check(
         DataVolume::Missing => Err(AgentError::DataLost(node.to_string())),
         DataVolume::None | DataVolume::Present => Ok(()),
     }
+}
+
+/// Asks once more when the node's process has ended: a claim that the process held may have gone with it.
+pub(super) async fn check_again(cluster: &Cluster, spec: &NodeSpec) -> Result<(), AgentError> {
+    if spec.data_path.is_none() || spec.allow_new_data {
+        return Ok(());
+    }
+    let node = spec.node_ref();
+    let found = status::find(cluster, &node).await?;
+    if found.is_some() {
+        hold(cluster, &node).await?;
+    }
+    check(cluster, spec, found.as_ref()).await
+}
+
+/// A claim that was told to go goes with the pod that still uses it, and the data with it.
+pub(super) async fn hold(cluster: &Cluster, node: &NodeRef) -> Result<(), AgentError> {
+    let claims: Api<PersistentVolumeClaim> = cluster.within(&cluster.namespace_of(node));
+    // The pod uses it by its name, whatever labels it has lost.
+    let found = request::get(&claims, &names::claim(&node.node)).await?;
+    if found.as_ref().is_some_and(is_going) {
+        return Err(AgentError::Refused(format!(
+            "somebody removes the claim of {node}: its data goes when its process ends. Copy what is in it first, \
+             or remove the node"
+        )));
+    }
+    Ok(())
+}
+
+/// Somebody has told the claim to go; it stays only as long as a pod uses it.
+fn is_going(claim: &PersistentVolumeClaim) -> bool {
+    claim.metadata.deletion_timestamp.is_some()
+}
+
+/// What is to be said of a node whose claim was told to go.
+pub(super) fn going(claim: &PersistentVolumeClaim) -> Option<String> {
+    let said = "somebody removes the claim of its data: the data goes when its process ends. Copy what is in it first";
+    is_going(claim).then(|| said.to_owned())
 }
 
 /// What stands on the Secrets of a node; what is in them is not read.
@@ -175,5 +213,21 @@ mod tests {
         assert_eq!(volume(Some(&first), std::slice::from_ref(&second), Some(&bound)), DataVolume::Present);
         let lost = claim("u1", json!({"phase": "Lost"}));
         assert_eq!(volume(Some(&first), &[], Some(&lost)), DataVolume::Missing);
+    }
+
+    #[test]
+    fn a_claim_that_was_told_to_go_is_told() {
+        let claim = |metadata: Value| -> PersistentVolumeClaim {
+            serde_json::from_value(json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata,
+            }))
+            .unwrap()
+        };
+        assert_eq!(going(&claim(json!({"name": "c", "uid": "u1"}))), None);
+        let told = going(&claim(json!({
+            "name": "c", "uid": "u1", "deletionTimestamp": "2026-11-30T10:00:00Z",
+            "finalizers": ["kubernetes.io/pvc-protection"],
+        })));
+        assert!(told.is_some_and(|told| told.contains("the data goes when its process ends")));
     }
 }

@@ -32,6 +32,7 @@ mod volume;
 mod workload;
 
 pub(crate) use self::check::check;
+pub(crate) use self::pod::CONTAINER;
 pub(crate) use self::probe::probe_pod;
 pub(crate) use self::service::published_of;
 pub(crate) use self::space::space;
@@ -45,10 +46,10 @@ const WORKLOAD: &str = "workload";
 const INTERNAL: &str = "internal";
 /// Purpose of a Service by which users reach a node.
 const PUBLIC: &str = "public";
-/// Purpose of a Pod that makes or removes a folder.
-const FOLDER: &str = "folder";
-/// Purpose of a Pod that only shows whether its image can be pulled.
-const PROBE: &str = "probe";
+/// Purpose of a Pod that makes or removes a folder, and name of its container.
+pub(crate) const FOLDER: &str = "folder";
+/// Purpose of a Pod that only shows whether its image can be pulled, and name of its container.
+pub(crate) const PROBE: &str = "probe";
 /// Purpose of the portal's own Pods, where the portal runs in the cluster.
 const PORTAL: &str = "portal";
 

@@ -47,6 +47,9 @@ pub(super) async fn ensure(cluster: &Cluster, spec: &NodeSpec) -> Result<NodeSta
     match &found {
         Some(found) if is_as_specified(found, spec) => adopt(cluster, spec, &image, found).await?,
         Some(found) => {
+            if spec.data_path.is_some() && !spec.allow_new_data {
+                data::hold(cluster, &node).await?;
+            }
             end(cluster, &node, found, REPLACE_GRACE).await?;
             if found.kind != kind_of(spec) {
                 delete(cluster, &node, found).await?;
@@ -113,6 +116,7 @@ async fn put(cluster: &Cluster, spec: &NodeSpec, image: &str) -> Result<(), Agen
     if objects.volume.is_some() {
         errands::make_folder(cluster, spec, image).await?;
     }
+    data::check_again(cluster, spec).await?;
     let claim = data::ensure(cluster, &node, &objects).await?;
     if let Some(files) = &mut objects.files {
         data::remember(&mut files.metadata, claim.as_ref());
@@ -211,7 +215,10 @@ async fn hindered(
             Progress::NoMachine(said) if !said.contains("PersistentVolumeClaim") => Some(said),
             _ => None,
         },
-        None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+        None => match status::require(cluster, node).await?.failure {
+            Some(message) => Some(reasons::not_let(&message)),
+            None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+        },
     };
     refused.map_or(Ok(()), |said| Err(AgentError::Refused(said)))
 }
@@ -229,8 +236,9 @@ pub(super) async fn start(cluster: &Cluster, node: &NodeRef) -> Result<(), Agent
     started(cluster, node, &found.image).await
 }
 
-/// Asks a node to end and kills it after the grace period.
+/// Asks a node to end and kills it after the grace period. Refused while its process is all that keeps its data.
 pub(super) async fn stop(cluster: &Cluster, node: &NodeRef, grace: Duration) -> Result<(), AgentError> {
+    data::hold(cluster, node).await?;
     let found = status::require(cluster, node).await?;
     end(cluster, node, &found, grace).await
 }
@@ -248,12 +256,11 @@ pub(super) async fn end(
     }
     let grace = grace.min(GRACE_MAX);
     let limit = grace + REQUEST_MAX;
-    let late = || AgentError::Timeout { what: format!("stop of {node}"), after: limit };
     let leaves = |pod: &Pod| pod.metadata.deletion_timestamp.is_some() || pods::is_over(pod);
     let leaving = pods::until(cluster, node, limit, |pods, _| {
         pods.values().all(leaves).then(|| pods.values().cloned().collect::<Vec<Pod>>())
     });
-    let leaving = leaving.await?.ok_or_else(late)?;
+    let Some(leaving) = leaving.await? else { return Err(late(cluster, node, limit).await) };
     hasten(cluster, node, &leaving, grace).await?;
     let mut last = pods::current(&leaving).cloned();
     let gone = pods::until(cluster, node, limit, |pods, gone| {
@@ -262,11 +269,21 @@ pub(super) async fn end(
         }
         pods.is_empty().then_some(())
     });
-    gone.await?.ok_or_else(late)?;
+    if gone.await?.is_none() {
+        return Err(late(cluster, node, limit).await);
+    }
     let Some(ended) = last.as_ref().and_then(pods::last_end) else { return Ok(()) };
     let started_at = ended.started_at.as_ref().map(|at| at.0.to_string());
     let remarks = json!({EXIT_CODE: ended.exit_code.to_string(), STARTED_AT: started_at});
     change(cluster, node, found, json!({"metadata": {"annotations": remarks}})).await
+}
+
+/// The error of a node that did not end in time, with the cause where it can be seen.
+async fn late(cluster: &Cluster, node: &NodeRef, limit: Duration) -> AgentError {
+    let left = pods::of_node(cluster, node).await.unwrap_or_default();
+    let is_lost = left.iter().any(pods::is_out_of_sight);
+    let why = if is_lost { format!(" ({})", reasons::OUT_OF_SIGHT) } else { String::new() };
+    AgentError::Timeout { what: format!("stop of {node}{why}"), after: limit }
 }
 
 /// Lets pods have no longer than this to end; those that are over already just go.

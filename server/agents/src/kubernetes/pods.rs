@@ -9,7 +9,7 @@ use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
 use super::cluster::{Cluster, selector_of};
-use super::{failure, request};
+use super::{failure, manifest, request};
 use crate::{AgentError, NodeRef};
 
 /// A watch is asked for anew after so many seconds, so that a dead connection does not look like a quiet one.
@@ -18,6 +18,8 @@ pub(super) const WATCH_SECONDS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 /// A watch that failed so often in a row is given up.
 const FAILURES_MAX: u32 = 10;
+/// Names of our containers; a pod of ours has one of them.
+const OURS: [&str; 3] = [manifest::CONTAINER, manifest::PROBE, manifest::FOLDER];
 
 /// All pods of a node.
 pub(super) async fn of_node(cluster: &Cluster, node: &NodeRef) -> Result<Vec<Pod>, AgentError> {
@@ -39,15 +41,29 @@ pub(super) fn is_over(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-/// What is known of a pod's only container.
+/// What is known of the container that we put into a pod. A cluster may put others before it and after it.
 pub(super) fn container(pod: &Pod) -> Option<&ContainerStatus> {
-    pod.status.as_ref()?.container_statuses.as_ref()?.first()
+    let all = pod.status.as_ref()?.container_statuses.as_ref()?;
+    OURS.iter().find_map(|name| all.iter().find(|found| found.name == *name))
 }
 
 /// True when a pod's process runs at this moment.
 pub(super) fn is_running(pod: &Pod) -> bool {
     let state = container(pod).and_then(|container| container.state.as_ref());
     !is_over(pod) && state.is_some_and(|state| state.running.is_some())
+}
+
+/// True when a pod's machine does not answer. Its process was last seen to run, and no word comes any more: the cluster
+/// then only takes back that the pod is ready, and leaves standing what the machine said of its containers. A pod that
+/// waits for somebody else's word as well looks the same and is well.
+pub(super) fn is_out_of_sight(pod: &Pod) -> bool {
+    let gates = pod.spec.as_ref().and_then(|spec| spec.readiness_gates.as_ref());
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let is = |name: &str, wanted: &str| {
+        conditions.is_some_and(|all| all.iter().any(|one| one.type_ == name && one.status == wanted))
+    };
+    let is_gated = gates.is_some_and(|gates| !gates.is_empty());
+    is_running(pod) && !is_gated && is("Ready", "False") && is("ContainersReady", "True")
 }
 
 /// How a pod's last process ended, when one did.
@@ -155,6 +171,51 @@ pub(super) mod tests {
             "name": "node", "image": "heddle.local/n:1", "imageID": "sha256:aa", "ready": true,
             "containerID": id, "restartCount": restarts, "state": state, "lastState": last,
         }]})
+    }
+
+    #[test]
+    fn our_container_is_found_among_those_that_a_cluster_puts_beside_it() {
+        let mut status = in_state("c1", 2, json!({"terminated": {"exitCode": 3}}), json!({}));
+        let beside = |name: &str| {
+            json!({
+                "name": name, "image": "mesh:1", "imageID": "sha256:bb", "ready": true, "restartCount": 0,
+                "state": {"running": {}},
+            })
+        };
+        let ours = status["containerStatuses"][0].clone();
+        status["containerStatuses"] = json!([beside("mesh-proxy"), ours, beside("vault-agent")]);
+        let with = pod("a", status.clone());
+        assert_eq!(container(&with).map(|found| found.restart_count), Some(2));
+        assert!(!is_running(&with));
+        assert_eq!(last_end(&with).map(|end| end.exit_code), Some(3));
+        status["containerStatuses"] = json!([beside("mesh-proxy"), beside("probe")]);
+        let probe = pod("a", status.clone());
+        assert_eq!(container(&probe).map(|found| found.name.as_str()), Some("probe"));
+        status["containerStatuses"] = json!([beside("mesh-proxy")]);
+        assert!(container(&pod("a", status)).is_none());
+    }
+
+    /// A pod that runs, with these of its conditions.
+    pub(in super::super) fn ready(is_ready: &str, are_containers: &str) -> Pod {
+        let mut status = in_state("c1", 0, json!({"running": {}}), json!({}));
+        status["conditions"] = json!([
+            {"type": "Ready", "status": is_ready}, {"type": "ContainersReady", "status": are_containers},
+        ]);
+        pod("a", status)
+    }
+
+    #[test]
+    fn a_pod_is_out_of_sight_when_only_the_cluster_says_that_it_is_not_ready() {
+        assert!(is_out_of_sight(&ready("False", "True")));
+        // The machine itself says that the node is not well, or all is well.
+        assert!(!is_out_of_sight(&ready("False", "False")) && !is_out_of_sight(&ready("True", "True")));
+        assert!(!is_out_of_sight(&pod("a", in_state("c1", 0, json!({"running": {}}), json!({})))));
+        let mut gated = ready("False", "True");
+        gated.spec = serde_json::from_value(json!({
+            "containers": [], "readinessGates": [{"conditionType": "balancer.example/registered"}],
+        }))
+        .unwrap();
+        assert!(!is_out_of_sight(&gated));
     }
 
     #[test]

@@ -94,6 +94,7 @@ mod tests {
             registries: Vec::new(),
             allow_loopback: true,
             allowed_networks: Vec::new(),
+            portal_namespace: None,
         };
         let client = Client::new(endpoint, options).unwrap_or_else(|failure| panic!("{failure}"));
         Cluster { client, installation: "test".to_owned() }

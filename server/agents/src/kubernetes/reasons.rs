@@ -8,6 +8,11 @@ use crate::{AgentError, MissingWhy};
 
 /// A cluster's words are cut to this many characters.
 const MESSAGE_MAX: usize = 400;
+/// What is said of a node whose machine is gone: the cluster alone cannot take its pod away.
+pub(super) const OUT_OF_SIGHT: &str = "its machine does not answer: bring it back, or remove it from the cluster \
+                                       so that the node can run elsewhere";
+/// What is said of a node whose pod a quota or a rule of the cluster stands against.
+const NOT_LET: &str = "the cluster does not let it be made";
 
 /// How far a pod is on its way to a running process.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,9 +64,7 @@ pub(super) fn progress(pod: &Pod, reference: &str) -> Progress {
 /// Why a pod does not run, in words; `None` when it does or when nothing was told.
 pub(super) fn of_pod(pod: &Pod) -> Option<String> {
     if pods::is_running(pod) {
-        // A machine that does not answer cannot take its pods away.
-        let gone = pod.status.as_ref().and_then(|status| status.reason.as_deref()) == Some("NodeLost");
-        return gone.then(|| "its machine does not answer".to_owned());
+        return pods::is_out_of_sight(pod).then(|| OUT_OF_SIGHT.to_owned());
     }
     if pods::is_over(pod) {
         let status = pod.status.as_ref()?;
@@ -112,7 +115,7 @@ pub(super) fn of_events(events: &[Event]) -> Option<String> {
             "FailedScheduling" => "no machine of the cluster takes it",
             "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => "its data or files cannot be mounted",
             "ProvisioningFailed" => "no volume is made for its data",
-            "FailedCreate" => "the cluster does not let it be made",
+            "FailedCreate" => NOT_LET,
             "FailedCreatePodSandBox" => "its machine gives it no network",
             "Unhealthy" => "it does not say that it is well",
             "Evicted" => "it was moved away from its machine",
@@ -122,6 +125,11 @@ pub(super) fn of_events(events: &[Event]) -> Option<String> {
         };
         Some(said(what, event.message.as_deref()))
     })
+}
+
+/// What the cluster says about a pod that it does not let be made.
+pub(super) fn not_let(message: &str) -> String {
+    said(NOT_LET, Some(message))
 }
 
 /// What keeps a workload without any pod from having one.
@@ -187,7 +195,7 @@ fn cut(message: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::pods::tests::{in_state, pod};
+    use super::super::pods::tests::{in_state, pod, ready};
     use super::*;
 
     fn waits(reason: &str, message: &str) -> Pod {
@@ -213,6 +221,8 @@ mod tests {
         let evicted = json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"});
         check(&pod("a", evicted), Some("it was moved away from its machine: low on disk"));
         check(&pod("a", in_state("c1", 0, json!({"running": {}}), json!({}))), None);
+        check(&ready("False", "True"), Some(OUT_OF_SIGHT));
+        check(&ready("False", "False"), None);
     }
 
     #[test]

@@ -22,6 +22,9 @@ const VOLUME_MAX: Duration = Duration::from_secs(60);
 pub(super) async fn node(cluster: &Cluster, node: &NodeRef, keep_data: bool) -> Result<Removed, AgentError> {
     let mut removed = Removed::default();
     let namespace = cluster.namespace_of(node);
+    if keep_data {
+        data::hold(cluster, node).await?;
+    }
     if let Some(found) = status::find(cluster, node).await? {
         let grace = if keep_data { KEEP_GRACE } else { KILL_GRACE };
         nodes::end(cluster, node, &found, grace).await?;

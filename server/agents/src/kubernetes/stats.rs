@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::cluster::Cluster;
 use super::machines::thousandths;
-use super::{pods, request, status};
+use super::{manifest, pods, request, status};
 use crate::{AgentError, NodeRef, NodeStats};
 
 /// A pod's measures, `metrics.k8s.io/v1beta1`: what is read of them.
@@ -20,6 +20,7 @@ struct PodMetrics {
 
 #[derive(Debug, Deserialize)]
 struct ContainerMetrics {
+    name: String,
     usage: BTreeMap<String, Quantity>,
 }
 
@@ -66,12 +67,14 @@ enum Measured {
 }
 
 fn stats(metrics: &PodMetrics, pod: &Pod) -> NodeStats {
-    let sum = |of: &str| -> u128 {
-        metrics.containers.iter().filter_map(|container| thousandths(container.usage.get(of)?)).sum()
-    };
+    // What a cluster puts beside a node is none of the node's use.
+    let measured = || metrics.containers.iter().filter(|container| container.name == manifest::CONTAINER);
+    let sum =
+        |of: &str| -> u128 { measured().filter_map(|container| thousandths(container.usage.get(of)?)).sum() };
     let containers = pod.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
     let limits = containers
         .iter()
+        .filter(|container| container.name == manifest::CONTAINER)
         .filter_map(|container| thousandths(container.resources.as_ref()?.limits.as_ref()?.get("memory")?));
     let bytes = |thousandths: u128| u64::try_from(thousandths / 1000).unwrap_or(u64::MAX);
     NodeStats {
@@ -88,15 +91,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn use_is_summed_and_set_beside_the_limit() {
+    fn use_of_the_node_alone_is_set_beside_its_limit() {
         let metrics: PodMetrics = serde_json::from_value(json!({
             "kind": "PodMetrics", "metadata": {"name": "peer0-0"}, "timestamp": "2026-11-30T10:00:00Z", "window": "15s",
-            "containers": [{"name": "node", "usage": {"cpu": "156340112n", "memory": "20Mi"}}],
+            "containers": [
+                {"name": "mesh-proxy", "usage": {"cpu": "1", "memory": "50Mi"}},
+                {"name": "node", "usage": {"cpu": "156340112n", "memory": "20Mi"}},
+            ],
         }))
         .unwrap();
         let pod: Pod = serde_json::from_value(json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "peer0-0"},
-            "spec": {"containers": [{"name": "node", "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}}}]},
+            "spec": {"containers": [
+                {"name": "mesh-proxy", "resources": {"limits": {"memory": "1Gi"}}},
+                {"name": "node", "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}}},
+            ]},
         }))
         .unwrap();
         let expect = NodeStats { cpu_milli: 157, memory_bytes: 20 << 20, memory_limit: 64 << 20 };

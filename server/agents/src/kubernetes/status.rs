@@ -51,6 +51,9 @@ pub(super) struct Controller {
     pub(super) image: String,
     /// Its own ports that users reach.
     published: BTreeSet<u16>,
+    /// Why the cluster makes no pod for it, in the cluster's words. Only a Deployment is told: the events that say so are
+    /// those of an object between it and the pod.
+    pub(super) failure: Option<String>,
 }
 
 impl Controller {
@@ -65,7 +68,8 @@ impl From<StatefulSet> for Controller {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
         let published = published_of(&spec.template);
-        Self { kind: ControllerKind::StatefulSet, metadata: found.metadata, replicas, image, published }
+        let kind = ControllerKind::StatefulSet;
+        Self { kind, metadata: found.metadata, replicas, image, published, failure: None }
     }
 }
 
@@ -74,13 +78,18 @@ impl From<Deployment> for Controller {
         let spec = found.spec.unwrap_or_default();
         let (replicas, image) = (spec.replicas.unwrap_or(1), image_of(&spec.template));
         let published = published_of(&spec.template);
-        Self { kind: ControllerKind::Deployment, metadata: found.metadata, replicas, image, published }
+        let conditions = found.status.and_then(|status| status.conditions).unwrap_or_default();
+        let failed = conditions.into_iter().find(|one| one.type_ == "ReplicaFailure" && one.status == "True");
+        let failure = failed.map(|failed| failed.message.unwrap_or_default());
+        let kind = ControllerKind::Deployment;
+        Self { kind, metadata: found.metadata, replicas, image, published, failure }
     }
 }
 
 fn image_of(template: &PodTemplateSpec) -> String {
-    let container = template.spec.as_ref().and_then(|spec| spec.containers.first());
-    container.and_then(|container| container.image.clone()).unwrap_or_default()
+    let all = template.spec.as_ref().map(|spec| spec.containers.as_slice()).unwrap_or_default();
+    let ours = all.iter().find(|container| container.name == manifest::CONTAINER);
+    ours.and_then(|container| container.image.clone()).unwrap_or_default()
 }
 
 fn published_of(template: &PodTemplateSpec) -> BTreeSet<u16> {
@@ -268,7 +277,7 @@ impl Parts {
             state,
             started_at: started_at.or_else(|| remembered(STARTED_AT).filter(|_| is_stopped)),
             exit_code: exit_code.or_else(|| if is_stopped { remembered_code() } else { None }),
-            reason: controller.filter(|found| found.replicas > 0).and(pod).and_then(reasons::of_pod),
+            reason: self.reason(pod),
             data_volume: data::volume(
                 controller.map(|found| &found.metadata),
                 &self.files,
@@ -309,6 +318,21 @@ impl Parts {
     fn inside(&self, node: &NodeRef, namespace: &str) -> BTreeMap<u16, (String, u16)> {
         let published = self.controller.iter().flat_map(|found| &found.published);
         published.map(|port| (*port, (format!("{}.{namespace}.svc", node.node), *port))).collect()
+    }
+
+    /// Why the node does not run, or will not for long.
+    fn reason(&self, pod: Option<&Pod>) -> Option<String> {
+        let controller = self.controller.as_ref()?;
+        if let Some(going) = self.claim.as_ref().and_then(data::going) {
+            return Some(going);
+        }
+        if controller.replicas == 0 {
+            return None;
+        }
+        match pod {
+            Some(pod) => reasons::of_pod(pod),
+            None => controller.failure.as_deref().map(reasons::not_let),
+        }
     }
 
     /// The ports that have an address outside of the cluster. Those that were only assigned have none: they are reached
@@ -355,7 +379,8 @@ fn node_state(controller: &Controller, pod: Option<&Pod>) -> NodeState {
     if controller.replicas == 0 {
         return if pods::is_running(pod) { NodeState::Running } else { NodeState::Stopped };
     }
-    if pods::is_running(pod) && pod.metadata.deletion_timestamp.is_none() {
+    let stays = pod.metadata.deletion_timestamp.is_none() && !pods::is_out_of_sight(pod);
+    if pods::is_running(pod) && stays {
         NodeState::Running
     } else if pods::is_running(pod) || pods::is_over(pod) || pods::last_end(pod).is_some() {
         NodeState::Restarting

@@ -8,6 +8,9 @@ use agents::{
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::Api;
+use kube::api::DeleteParams;
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
@@ -191,6 +194,47 @@ async fn data_that_is_gone_is_told_and_not_replaced() {
         let made = bed.agent.ensure_node(&allowed).await.unwrap();
         assert_eq!(made.data_volume, DataVolume::Present);
         bed.lines_with(&node, "boot 1").await;
+    })
+    .await;
+}
+
+/// The cluster keeps a claim that somebody removes as long as the node's pod uses it: nothing of ours may end that pod.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_claim_is_being_removed_is_not_ended() {
+    on_cluster(async |bed| {
+        bed.agent.ensure_space(&bed.space("going")).await.unwrap();
+        let spec = bed.keeping("going", "orderer0");
+        let node = spec.node_ref();
+        bed.agent.ensure_node(&spec).await.unwrap();
+        bed.lines_with(&node, "boot 1").await;
+        let namespace = bed.namespace(&bed.installation, "going");
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(bed.hands.clone(), &namespace);
+        claims.delete("orderer0-data", &DeleteParams::default()).await.unwrap();
+        let told = |reason: &String| reason.contains("removes the claim of its data");
+        let seen = bed.wait(&node, |status| status.reason.as_ref().is_some_and(told)).await;
+        assert_eq!((seen.state, seen.data_volume), (NodeState::Running, DataVolume::Present));
+
+        let grace = Duration::from_secs(5);
+        let mut other = spec.clone();
+        set(&mut other, "NODE_OTHER", "1");
+        let refused = [
+            bed.agent.stop(&node, grace).await,
+            bed.agent.restart(&node, grace).await,
+            bed.agent.ensure_node(&other).await.map(drop),
+            bed.agent.remove_node(&node, true).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(
+                matches!(&refused, Err(AgentError::Refused(said)) if said.contains("claim")),
+                "{refused:?}"
+            );
+        }
+        let kept = bed.status(&node).await.unwrap();
+        assert_eq!((kept.state, kept.started_at), (NodeState::Running, seen.started_at));
+
+        bed.agent.remove_node(&node, false).await.unwrap();
+        assert_eq!(bed.status(&node).await, None);
+        assert_eq!(claims.get_opt("orderer0-data").await.unwrap(), None);
     })
     .await;
 }

@@ -174,8 +174,10 @@ impl ControlPlane {
             // What removes the chain may not have seen it, and a start that failed may have left a part.
             None | Some((true, ChainState::Deleting | ChainState::Creating)) => remove(agent, node).await,
             Some((true, ChainState::Stopping | ChainState::Stopped)) => {
+                // What failed here may still have told a cluster to run it.
+                let stopped = agent.stop(node, GRACE).await;
                 started?;
-                agent.stop(node, GRACE).await.map_err(crate::error::agent)
+                stopped.map_err(crate::error::agent)
             }
             // A chain of the same name that was made since has a node of its own by this name.
             Some((false, _)) => started,

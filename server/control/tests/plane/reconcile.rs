@@ -438,9 +438,13 @@ async fn a_chain_that_is_deleted_meanwhile_leaves_no_node() {
 
 #[tokio::test]
 async fn a_chain_that_is_stopped_meanwhile_stays_stopped() {
-    for verb in [Verb::ListNodes, Verb::Start] {
+    // A start may also be told as failed and have been done.
+    for (verb, is_told_failed) in [(Verb::ListNodes, false), (Verb::Start, false), (Verb::Start, true)] {
         let bed = running().await;
         bed.agent.kill(&node(&bed, "peer0-org1"), 137).unwrap();
+        if is_told_failed {
+            bed.agent.fail_verb(verb, 1, Fault::unreachable(When::After));
+        }
         plane(stop_at(&bed, verb, ChainState::Stopped)).reconcile().await;
         let selector = Selector { installation: bed.services.installation.clone(), chain: None };
         for found in bed.agent.list_nodes(&selector).await.unwrap() {

@@ -18,8 +18,8 @@ use super::{Placed, WORKLOAD, files, health, kept, kept_map, names, orderers, po
 use crate::labels::NETWORK;
 use crate::{Limits, NodeSpec};
 
-/// Name of the container.
-const CONTAINER: &str = "node";
+/// Name of a node's own container. Clusters may put others beside it.
+pub(crate) const CONTAINER: &str = "node";
 /// Where a node may write when it may write nowhere else …
 const TMP: &str = "/tmp";
 /// … and how much.

@@ -33,7 +33,7 @@ pub(crate) fn probe_pod(name: &str, image: &str, options: &KubernetesOptions) ->
             tolerations: pod::tolerations(settings),
             active_deadline_seconds: Some(SECONDS_MAX),
             ..errand(Container {
-                name: "probe".to_owned(),
+                name: PROBE.to_owned(),
                 image: Some(image.to_owned()),
                 command: Some(vec![NO_PROGRAM.to_owned()]),
                 security_context: Some(pod::security(true)),

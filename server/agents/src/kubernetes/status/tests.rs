@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::pods::tests::{in_state, pod};
+use super::super::pods::tests::{in_state, pod, ready};
 use super::*;
 use crate::DataVolume;
 
@@ -27,9 +27,12 @@ fn controller(replicas: i32) -> Controller {
             "heddle.started-at": "2026-11-30T09:00:00Z",
         }},
         "spec": {"replicas": replicas, "selector": {}, "serviceName": "peer0", "template": {
-            "spec": {"containers": [{"name": "node", "image": "heddle.local/n:1", "ports": [
-                {"name": "public-0", "containerPort": 7051}, {"containerPort": 9443},
-            ]}]},
+            "spec": {"containers": [
+                {"name": "mesh-proxy", "image": "mesh:1"},
+                {"name": "node", "image": "heddle.local/n:1", "ports": [
+                    {"name": "public-0", "containerPort": 7051}, {"containerPort": 9443},
+                ]},
+            ]},
         }},
     }));
     set.into()
@@ -82,6 +85,11 @@ fn a_running_node_is_told_with_all_that_is_known_of_it() {
 }
 
 #[test]
+fn a_node_s_image_is_that_of_its_own_container() {
+    assert_eq!(controller(1).image, "heddle.local/n:1");
+}
+
+#[test]
 fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
     let check = |replicas: i32, pods: Vec<Pod>, state, code| {
         let status = parts(replicas, pods).status(&node(), None).unwrap();
@@ -98,6 +106,8 @@ fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
     check(1, vec![running()], NodeState::Running, None);
     check(1, vec![crashed], NodeState::Restarting, Some(3));
     check(1, vec![going.clone()], NodeState::Restarting, None);
+    check(1, vec![ready("False", "True")], NodeState::Restarting, None);
+    check(1, vec![ready("False", "False")], NodeState::Running, None);
     check(0, vec![going], NodeState::Running, None);
     check(0, vec![pod("a", in_state("c1", 0, ended, json!({})))], NodeState::Stopped, Some(3));
     // The pod is gone; how it ended is remembered.
@@ -105,6 +115,37 @@ fn what_runs_a_node_and_its_pod_say_together_what_it_does() {
     let stopped = parts(0, vec![]).status(&node(), None).unwrap();
     assert_eq!(stopped.started_at.as_deref(), Some("2026-11-30T09:00:00Z"));
     assert_eq!(stopped.reason, None);
+}
+
+#[test]
+fn a_deployment_says_why_no_pod_is_made_for_it() {
+    let reason = |replicas: i32, is_failing: &str, pods: Vec<Pod>| {
+        let deployment: Deployment = object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "peer0", "labels": labels()},
+            "spec": {"replicas": replicas, "selector": {}, "template": {}},
+            "status": {"conditions": [
+                {"type": "Progressing", "status": "True", "message": "is progressing"},
+                {"type": "ReplicaFailure", "status": is_failing, "message": "exceeded quota"},
+            ]},
+        }));
+        let parts = Parts { controller: Some(deployment.into()), pods, ..Parts::default() };
+        parts.status(&node(), None).unwrap().reason
+    };
+    let refused = "the cluster does not let it be made: exceeded quota";
+    assert_eq!(reason(1, "True", vec![]).as_deref(), Some(refused));
+    assert_eq!(reason(1, "False", vec![]), None);
+    assert_eq!(reason(0, "True", vec![]), None);
+    assert_eq!(reason(1, "True", vec![running()]), None);
+}
+
+#[test]
+fn data_that_is_being_removed_is_told_while_the_node_still_runs() {
+    let mut going = claim("claim-1");
+    going.metadata.deletion_timestamp = running().metadata.creation_timestamp;
+    let parts = Parts { claim: Some(going), ..parts(1, vec![running()]) };
+    let status = parts.status(&node(), None).unwrap();
+    assert_eq!((status.state, status.data_volume), (NodeState::Running, DataVolume::Present));
+    assert!(status.reason.is_some_and(|reason| reason.contains("removes the claim of its data")));
 }
 
 #[test]
