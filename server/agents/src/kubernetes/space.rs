@@ -233,9 +233,10 @@ impl Scan<'_> {
     {
         let all = request::list(&self.cluster.within::<K>(namespace), None).await?;
         let is_secret = K::kind(&()) == "Secret";
-        let others = all.iter().filter(|object| {
-            !self.owner().has(object.meta().labels.as_ref()) && !(is_secret && is_attached(object.meta()))
-        });
+        let belongs = |metadata: &ObjectMeta| {
+            self.owner().has(metadata.labels.as_ref()) || (is_secret && is_attached(metadata))
+        };
+        let others = all.iter().filter(|object| !belongs(object.meta()));
         into.extend(
             others.map(|object| request::called::<K>(object.meta().name.as_deref().unwrap_or_default())),
         );

@@ -232,6 +232,7 @@ mod tests {
             reason: None,
             data_volume: DataVolume::None,
             ports: BTreeMap::new(),
+            reached: BTreeMap::new(),
             image_id: None,
             restarts,
             fingerprint: None,
