@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
+use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{DeleteParams, PartialObjectMeta};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector_of};
 use super::manifest::{self, Workload};
 use super::reasons::{self, Progress};
-use super::status::{Controller, ControllerKind, EXIT_CODE, STARTED_AT};
+use super::status::{CHANGING, Controller, ControllerKind, EXIT_CODE, STARTED_AT};
 use super::{REQUEST_MAX, data, errands, images, names, pods, request, space, status};
 use crate::labels::FINGERPRINT;
 use crate::{AgentError, DataVolume, NodeRef, NodeSpec, NodeStatus};
@@ -50,7 +51,7 @@ pub(super) async fn ensure(cluster: &Cluster, spec: &NodeSpec) -> Result<NodeSta
             if spec.data_path.is_some() && !spec.allow_new_data {
                 data::hold(cluster, &node).await?;
             }
-            end(cluster, &node, found, REPLACE_GRACE).await?;
+            make_way(cluster, &node, found, REPLACE_GRACE).await?;
             if found.kind != kind_of(spec) {
                 delete(cluster, &node, found).await?;
             }
@@ -226,7 +227,8 @@ async fn hindered(
 /// Starts a node that was stopped.
 pub(super) async fn start(cluster: &Cluster, node: &NodeRef) -> Result<(), AgentError> {
     let found = status::require(cluster, node).await?;
-    if found.replicas > 0 {
+    // Whoever changes it makes it run, or takes it away.
+    if found.replicas > 0 || found.is_changing() {
         return Ok(());
     }
     if data::look(cluster, node, Some(&found)).await? == DataVolume::Missing {
@@ -240,7 +242,24 @@ pub(super) async fn start(cluster: &Cluster, node: &NodeRef) -> Result<(), Agent
 pub(super) async fn stop(cluster: &Cluster, node: &NodeRef, grace: Duration) -> Result<(), AgentError> {
     data::hold(cluster, node).await?;
     let found = status::require(cluster, node).await?;
+    if found.annotation(CHANGING).is_some() {
+        change(cluster, node, &found, json!({"metadata": {"annotations": {CHANGING: null}}})).await?;
+    }
     end(cluster, node, &found, grace).await
+}
+
+/// Ends a node's pod to put another one in its place, or for good. Until that is done nobody takes the node for one that
+/// was stopped, and starts it.
+pub(super) async fn make_way(
+    cluster: &Cluster,
+    node: &NodeRef,
+    found: &Controller,
+    grace: Duration,
+) -> Result<(), AgentError> {
+    let since = Timestamp::now().as_second().to_string();
+    let part = json!({"metadata": {"annotations": {CHANGING: since}}, "spec": {"replicas": 0}});
+    change(cluster, node, found, part).await?;
+    end(cluster, node, found, grace).await
 }
 
 /// Ends a node's pod and keeps what would run it again. How the process ended is remembered there, because the pod is

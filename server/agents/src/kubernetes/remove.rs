@@ -27,7 +27,7 @@ pub(super) async fn node(cluster: &Cluster, node: &NodeRef, keep_data: bool) -> 
     }
     if let Some(found) = status::find(cluster, node).await? {
         let grace = if keep_data { KEEP_GRACE } else { KILL_GRACE };
-        nodes::end(cluster, node, &found, grace).await?;
+        nodes::make_way(cluster, node, &found, grace).await?;
         nodes::delete(cluster, node, &found).await?;
         removed.nodes.push(format!("{namespace}/{}", node.node));
     }

@@ -10,6 +10,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, PersistentVolumeClaim, Pod, PodTemplateSpec, Secret, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{ListParams, PartialObjectMeta};
 use kube::{Api, Resource};
 
@@ -24,6 +25,10 @@ use crate::{AgentError, NodeRef, NodeState, NodeStatus, Selector};
 pub(super) const EXIT_CODE: &str = "heddle.exit-code";
 /// On what runs a node: when its last process started, when it was stopped.
 pub(super) const STARTED_AT: &str = "heddle.started-at";
+/// Since when somebody replaces or removes what runs a node, in seconds since 1970.
+pub(super) const CHANGING: &str = "heddle.changing";
+/// A change is done or given up by then: whoever makes it waits for less.
+const CHANGING_SECONDS: i64 = 120;
 /// Events of so many nodes are looked up for one list; the rest stays without a reason until the next.
 const LOOKS_MAX: usize = 20;
 /// So many of them side by side.
@@ -60,6 +65,13 @@ impl Controller {
     /// A remark on it.
     pub(super) fn annotation(&self, name: &str) -> Option<&String> {
         self.metadata.annotations.as_ref()?.get(name)
+    }
+
+    /// Whether somebody replaces or removes it at this moment: then it has no pod, and is not stopped all the same. Who
+    /// took it for a stopped node and started it would keep the other waiting.
+    pub(super) fn is_changing(&self) -> bool {
+        let since = self.annotation(CHANGING).and_then(|text| text.parse::<i64>().ok());
+        since.is_some_and(|since| (0..CHANGING_SECONDS).contains(&(Timestamp::now().as_second() - since)))
     }
 }
 
@@ -372,12 +384,13 @@ fn balanced(service: &Service) -> Option<IpAddr> {
 }
 
 fn node_state(controller: &Controller, pod: Option<&Pod>) -> NodeState {
+    let at_rest = || if controller.is_changing() { NodeState::Restarting } else { NodeState::Stopped };
     let Some(pod) = pod else {
         // Nothing was seen to run: either it was stopped or its pod is still to come.
-        return if controller.replicas == 0 { NodeState::Stopped } else { NodeState::Created };
+        return if controller.replicas == 0 { at_rest() } else { NodeState::Created };
     };
     if controller.replicas == 0 {
-        return if pods::is_running(pod) { NodeState::Running } else { NodeState::Stopped };
+        return if pods::is_running(pod) { NodeState::Running } else { at_rest() };
     }
     let stays = pod.metadata.deletion_timestamp.is_none() && !pods::is_out_of_sight(pod);
     if pods::is_running(pod) && stays {

@@ -64,6 +64,23 @@ fn running() -> Pod {
 }
 
 #[test]
+fn a_node_that_is_replaced_or_removed_is_not_a_stopped_one_for_as_long_as_that_may_take() {
+    let state = |since: i64| {
+        let mut changed = parts(0, Vec::new());
+        if let Some(found) = changed.controller.as_mut() {
+            let since = (Timestamp::now().as_second() + since).to_string();
+            found.metadata.annotations.get_or_insert_default().insert(CHANGING.to_owned(), since);
+        }
+        changed.status(&node(), None).unwrap().state
+    };
+    assert_eq!(parts(0, Vec::new()).status(&node(), None).unwrap().state, NodeState::Stopped);
+    assert_eq!(state(-5), NodeState::Restarting);
+    // Whoever changed it has given up; and a moment to come is no moment at all.
+    assert_eq!(state(-CHANGING_SECONDS), NodeState::Stopped);
+    assert_eq!(state(60), NodeState::Stopped);
+}
+
+#[test]
 fn a_running_node_is_told_with_all_that_is_known_of_it() {
     let status = parts(1, vec![running()]).status(&node(), None).unwrap();
     let expect = NodeStatus {
