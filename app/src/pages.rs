@@ -46,17 +46,15 @@ pub fn before() -> Memo<Option<i64>> {
     Memo::new(move |_| query.read().get("before").and_then(|text| text.parse().ok()))
 }
 
-/// The way back to the newest page of such a list. Where that is shown already it leads nowhere and is no stop of the tab
-/// key, but it stays in its place: whoever has just come by it keeps the focus.
+/// The way back to the newest page of such a list. Where that is shown already it is no stop of the tab key, but it stays
+/// a link in its place: one that leads nowhere would lose the focus of whoever has just come by it.
 pub fn to_newest(before: Memo<Option<i64>>, address: &str) -> AnyView {
-    let address = address.to_owned();
+    let address = safe_url(address).to_owned();
     let leads = move || before.read().is_some();
-    let way = move || leads().then(|| safe_url(&address).to_owned());
     view! {
         <a
             class="button"
-            role="link"
-            href=way
+            href=address
             aria-disabled=move || (!leads()).then_some("true")
             tabindex=move || (!leads()).then_some("-1")
         >

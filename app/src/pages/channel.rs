@@ -63,10 +63,14 @@ impl Anchors {
     }
 }
 
-/// The node behind an anchor peer's address: `peer0.org1.demo:7051` is `peer0-org1`.
+/// The node behind an anchor peer's address: `peer0-org1:7051` is `peer0-org1`, and so is `peer0.org1.demo:7051`, as the
+/// channels of former portals have it.
 fn node_of(address: &str) -> Option<NodeName> {
-    let mut labels = address.split('.');
-    NodeName::parse(&format!("{}-{}", labels.next()?, labels.next()?)).ok()
+    let name = address.split(':').next()?;
+    match name.split_once('.') {
+        Some((node, rest)) => NodeName::parse(&format!("{node}-{}", rest.split('.').next()?)).ok(),
+        None => NodeName::parse(name).ok().filter(|_| name.contains('-')),
+    }
 }
 
 /// The page.
@@ -299,6 +303,7 @@ mod tests {
     fn anchor_peers_are_known_by_their_address() {
         assert_eq!(node_of("peer0.org1.demo:7051").unwrap().as_str(), "peer0-org1");
         assert_eq!(node_of("peer1.big-org.my-chain:7051").unwrap().as_str(), "peer1-big-org");
+        assert_eq!(node_of("peer1-big-org:7051").unwrap().as_str(), "peer1-big-org");
         assert_eq!(node_of("localhost:7051"), None);
     }
 }
