@@ -6,8 +6,6 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::ApiError;
-use crate::session::safe_url;
-use crate::text::tr;
 
 pub mod audit;
 pub mod block;
@@ -44,24 +42,6 @@ pub fn parameter(name: &'static str) -> Memo<String> {
 pub fn before() -> Memo<Option<i64>> {
     let query = use_query_map();
     Memo::new(move |_| query.read().get("before").and_then(|text| text.parse().ok()))
-}
-
-/// The way back to the newest page of such a list. Where that is shown already it is no stop of the tab key, but it stays
-/// a link in its place: one that leads nowhere would lose the focus of whoever has just come by it.
-pub fn to_newest(before: Memo<Option<i64>>, address: &str) -> AnyView {
-    let address = safe_url(address).to_owned();
-    let leads = move || before.read().is_some();
-    view! {
-        <a
-            class="button"
-            href=address
-            aria-disabled=move || (!leads()).then_some("true")
-            tabindex=move || (!leads()).then_some("-1")
-        >
-            {tr(|t| t.newest)}
-        </a>
-    }
-    .into_any()
 }
 
 /// A chain's name from an address; one that cannot be a name is not found.

@@ -3,7 +3,7 @@
 use domain::audit::AuditView;
 use leptos::prelude::*;
 
-use super::{before, to_newest};
+use super::before;
 use crate::api::audit::audit_list;
 use crate::components::copy::Copyable;
 use crate::components::load::load;
@@ -21,11 +21,11 @@ pub fn Audit() -> impl IntoView {
     let before = before();
     let entries = Fetched::new(move || before.get(), audit_list);
     view! {
-        <Page title=words(|t| t.audit)>{load(entries, move |entries, _| table(entries, before))}</Page>
+        <Page title=words(|t| t.audit)>{load(entries, |entries, _| table(entries))}</Page>
     }
 }
 
-fn table(entries: Vec<AuditView>, before: Memo<Option<i64>>) -> AnyView {
+fn table(entries: Vec<AuditView>) -> AnyView {
     if entries.is_empty() {
         return empty(|t| t.no_audit, |t| t.no_audit_hint, None);
     }
@@ -67,7 +67,7 @@ fn table(entries: Vec<AuditView>, before: Memo<Option<i64>>) -> AnyView {
             </table>
         </div>
         <p class="row">
-            {to_newest(before, "/audit")}
+            <a class="button" href="/audit">{tr(|t| t.newest)}</a>
             {older}
         </p>
     }

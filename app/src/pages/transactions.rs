@@ -3,7 +3,7 @@
 use domain::transaction::SubmitView;
 use leptos::prelude::*;
 
-use super::{before, chain_name, parameter, to_newest};
+use super::{before, chain_name, parameter};
 use crate::api::transaction::transaction_history;
 use crate::components::badge::{badge, transaction_state};
 use crate::components::copy::middle_cut;
@@ -33,7 +33,7 @@ pub fn Transactions() -> impl IntoView {
         view! {
             <Page title=words(|t| t.transactions) crumbs=chain_crumbs(&chain)>
                 {chain_tabs(&chain)}
-                {table(&chain, history, before)}
+                {table(&chain, history)}
             </Page>
         }
         .into_any()
@@ -47,7 +47,7 @@ fn why(one: &SubmitView) -> Option<AnyView> {
     Some(view! { <p class="muted small">{text}</p> }.into_any())
 }
 
-fn table(chain: &str, history: Vec<SubmitView>, before: Memo<Option<i64>>) -> AnyView {
+fn table(chain: &str, history: Vec<SubmitView>) -> AnyView {
     if history.is_empty() {
         let address = format!("/chains/{chain}/invoke");
         let call = view! { <a class="button primary" href=address>{tr(|t| t.invoke)}</a> };
@@ -104,7 +104,7 @@ fn table(chain: &str, history: Vec<SubmitView>, before: Memo<Option<i64>>) -> An
             </table>
         </div>
         <p class="row">
-            {to_newest(before, &newest)}
+            <a class="button" href=newest>{tr(|t| t.newest)}</a>
             {older}
         </p>
     }
