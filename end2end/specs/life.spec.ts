@@ -77,7 +77,7 @@ test('an organization has two anchor peers', async () => {
   await page.getByRole('button', { name: 'Set anchor peers of org1' }).click();
   await operationDone(page);
   await open(page, chainPage(`/channels/${CHANNEL}`));
-  await expect(page.getByText(/peer0\.org1\.demo:7051, peer1\.org1\.demo:7051/).first()).toBeVisible();
+  await expect(page.getByText(/peer0-org1:7051, peer1-org1:7051/).first()).toBeVisible();
   await expect(second).toBeChecked();
 });
 
