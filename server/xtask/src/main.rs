@@ -5,6 +5,7 @@ mod cluster;
 mod engine;
 mod engine_api;
 mod fingerprint;
+mod helm;
 mod images;
 mod licences;
 mod local_engine;
@@ -13,6 +14,7 @@ mod made;
 mod nodes;
 mod outliving;
 mod paths;
+mod portal_image;
 mod private;
 mod process;
 mod report;
@@ -71,6 +73,12 @@ enum Task {
             default_value = "unix:///var/run/docker.sock"
         )]
         engine: String,
+    },
+    /// Builds the portal's own image, by which it runs in a cluster, and prints where its archive lies
+    Image {
+        /// As it is shipped
+        #[arg(long)]
+        release: bool,
     },
     /// Checks the house rules: who may import whom, sizes, names, links, licences
     Tidy,
@@ -174,6 +182,7 @@ fn perform(task: Task) -> Result<ExitCode> {
             let _claim = sources::claim(&paths)?;
             println!("{}", site::build(&paths, quality(release, dev))?.display());
         }
+        Task::Image { release } => println!("{}", portal_image::build(&paths, release)?.display()),
         Task::Images { engine } => {
             images::ensure(&paths, &Engine::from_address(&engine)?, Source::Built)?;
             println!("programs: {}", nodes::ensure(&paths)?.folder.display());

@@ -10,8 +10,10 @@ use anyhow::{Context, Result, bail};
 
 use super::Bench;
 use crate::fingerprint::{self, Fingerprint};
+use crate::helm;
 use crate::machine;
 use crate::paths::Paths;
+use crate::portal_image;
 use crate::process::{BUILD, LONG, SHORT, logged, output, run, tee};
 use crate::report::say;
 
@@ -38,7 +40,7 @@ pub fn clippy(bench: &mut Bench) -> Result<()> {
     run(own_cargo(paths).args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]), BUILD)
 }
 
-/// The tests of this program and of the Go programs in the test bed.
+/// The tests of this program, of the Go programs in the test bed, and of the chart that puts the portal into a cluster.
 pub fn tools(bench: &mut Bench) -> Result<()> {
     let (status, text) = tee(own_cargo(&bench.paths).args(["test", "--locked", "--no-fail-fast"]), BUILD)?;
     bench.summary.add_cargo(&text);
@@ -51,6 +53,7 @@ pub fn tools(bench: &mut Bench) -> Result<()> {
         ("chaincode", "", "./..."),
         ("chaincode", "second", "./..."),
         ("cluster", "", "./provisioner"),
+        ("helm", "", "./..."),
     ];
     for (module, tags, packages) in modules {
         let mut command = crate::nodes::in_module(&go, &bench.paths.testbed().join(module));
@@ -121,11 +124,22 @@ pub fn browser(bench: &mut Bench) -> Result<()> {
     command.args(["--no-install", "playwright", "test"]).current_dir(&folder);
     command.env("HEDDLE_BIN", bench.paths.portal()).env("HEDDLE_SITE", bench.paths.site());
     command.env("HEDDLE_CHROMIUM", chromium).env("CI", "1");
+    put_portal_on_cluster(bench, &mut command)?;
     let (status, text) = tee(&mut command, BUILD)?;
     bench.summary.add_playwright(&text);
     if !status.success() {
         bail!("tests failed");
     }
+    Ok(())
+}
+
+/// Gives the cluster, if there is one, the image of the portal that is tested, and the tests what installs it there.
+fn put_portal_on_cluster(bench: &Bench, command: &mut Command) -> Result<()> {
+    let Some(cluster) = &bench.cluster else { return Ok(()) };
+    cluster.load(&portal_image::write(&bench.paths, &bench.paths.portal())?)?;
+    machine::ensure_programs(&["openssl"], &["openssl"], "the browser tests")?;
+    command.env("HEDDLE_TEST_PORTAL_IMAGE", portal_image::name());
+    command.env("HEDDLE_TEST_HELM", helm::ensure(&bench.paths)?);
     Ok(())
 }
 
