@@ -102,13 +102,15 @@ async function things(...words: readonly string[]): Promise<Thing[]> {
   return answer.items;
 }
 
-async function kubectl(words: readonly string[], input = ''): Promise<string> {
+/** Asks the cluster, or tells it, as its admin. */
+export async function kubectl(words: readonly string[], input = ''): Promise<string> {
   const limits = { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 };
   const running = promisify(execFile)('kubectl', ['--kubeconfig', file(), ...words], limits);
   running.child.stdin?.end(input);
   return (await running).stdout;
 }
 
-function file(): string {
+/** The kubeconfig by which `kubectl` and others of its kind reach the cluster. */
+export function file(): string {
   return process.env.HEDDLE_TEST_KUBERNETES ?? '';
 }

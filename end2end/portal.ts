@@ -15,6 +15,9 @@ const START_MS = 30_000;
 const STOP_MS = 15_000;
 const OUTPUT_CHARACTERS_MAX = 1_000_000;
 
+/** What a browser has to know of a portal, wherever that runs. */
+export type Reached = Pick<Portal, 'url' | 'setupToken'>;
+
 export class Portal {
   private child: ChildProcess | undefined;
   /** Everything the portal has written since its last start. */

@@ -5,7 +5,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { test as base, expect, type Browser, type BrowserContextOptions, type Locator, type Page } from '@playwright/test';
 
-import { Portal } from './portal.ts';
+import { Portal, type Reached } from './portal.ts';
 
 export const ADMIN = { name: 'ada', password: 'correct horse battery staple' } as const;
 
@@ -88,7 +88,7 @@ export async function ready(page: Page): Promise<void> {
 }
 
 /** Makes the first admin by the page a new user sees. */
-export async function setUp(page: Page, portal: Portal): Promise<void> {
+export async function setUp(page: Page, portal: Reached): Promise<void> {
   await open(page, portal.url);
   await expect(page).toHaveURL(/\/setup$/);
   await page.getByLabel('One-time token').fill(await portal.setupToken());
@@ -100,7 +100,7 @@ export async function setUp(page: Page, portal: Portal): Promise<void> {
 }
 
 /** Signs in by the form. */
-export async function signIn(page: Page, portal: Portal, name: string, password: string): Promise<void> {
+export async function signIn(page: Page, portal: Reached, name: string, password: string): Promise<void> {
   await open(page, `${portal.url}/login`);
   await page.getByLabel('User name').fill(name);
   await page.getByLabel('Password').fill(password);
@@ -118,7 +118,12 @@ export async function operationDone(page: Page, limitMs = 90_000): Promise<void>
 }
 
 /** Begins to create a chain of one organization with one peer by the wizard. */
-export async function beginSmallChain(page: Page, portal: Portal, name: string): Promise<void> {
+export async function beginSmallChain(
+  page: Page,
+  portal: Reached,
+  name: string,
+  checksMs = 15_000,
+): Promise<void> {
   await open(page, `${portal.url}/chains/new`);
   await page.getByLabel('Chain name').fill(name);
   await page.getByRole('button', { name: 'Next' }).click();
@@ -126,12 +131,12 @@ export async function beginSmallChain(page: Page, portal: Portal, name: string):
   await page.locator('#peers-1').fill('1');
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByRole('button', { name: 'Next' }).click();
-  await expect(page.getByRole('heading', { name: 'Pre-flight checks' })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Pre-flight checks' })).toBeVisible({ timeout: checksMs });
   await page.getByRole('button', { name: 'Create chain' }).click();
 }
 
 /** Deletes a chain by its page, and waits until it is gone. */
-export async function deleteChain(page: Page, portal: Portal, name: string, limitMs?: number): Promise<void> {
+export async function deleteChain(page: Page, portal: Reached, name: string, limitMs?: number): Promise<void> {
   await open(page, `${portal.url}/chains/${name}`);
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   const dialog = page.getByRole('dialog');

@@ -186,7 +186,8 @@ mod tests {
             library("lib64/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2"),
         ];
         assert_eq!(libraries(listed).unwrap(), expect);
-        let elsewhere = "\t/lib64/ld-linux-x86-64.so.2 => /usr/lib64/ld-linux-x86-64.so.2 (0x00007f0000000000)\n";
+        let elsewhere =
+            "\t/lib64/ld-linux-x86-64.so.2 => /usr/lib64/ld-linux-x86-64.so.2 (0x00007f0000000000)\n";
         let expect = [library("lib64/ld-linux-x86-64.so.2", "/usr/lib64/ld-linux-x86-64.so.2")];
         assert_eq!(libraries(elsewhere).unwrap(), expect);
         let missing = libraries("\tlibz.so.1 => not found\n").unwrap_err().to_string();
