@@ -14,7 +14,8 @@ import { promisify } from 'node:util';
 import { file, hasCluster, kubectl, machine } from './cluster.ts';
 
 /** Whether the portal can be installed in a cluster. */
-export const canInstall = hasCluster && variable('HEDDLE_TEST_PORTAL_IMAGE') !== '' && variable('HEDDLE_TEST_HELM') !== '';
+export const canInstall =
+  hasCluster && variable('HEDDLE_TEST_PORTAL_IMAGE') !== '' && variable('HEDDLE_TEST_HELM') !== '';
 
 export const NAMESPACE = 'heddle-inside';
 /** Outside of the ports that hosts give to chains. */

@@ -214,6 +214,19 @@ mod tests {
         }
     }
 
+    /// What runs the portal in a cluster grants it this and nothing else, in the same words.
+    #[test]
+    fn a_portal_in_a_cluster_gets_what_the_manifest_says() {
+        let own: Vec<&str> = include_str!("../../../deploy/kubernetes/portal.yaml").split("---\n").collect();
+        let kinds =
+            ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"].map(|kind| format!("\nkind: {kind}\n"));
+        let is_about_rights = |part: &&str| kinds.iter().any(|kind| part.contains(kind));
+        let shown = manifest(&ClusterSettings::default());
+        let shown: Vec<&str> = shown.split("---\n").filter(is_about_rights).collect();
+        assert_eq!(shown.len(), kinds.len());
+        assert_eq!(own.iter().copied().filter(is_about_rights).collect::<Vec<_>>(), shown);
+    }
+
     #[test]
     fn volumes_are_seen_everywhere_and_made_only_where_no_class_makes_them() {
         let asked = |settings: &ClusterSettings| -> Vec<&'static str> {
