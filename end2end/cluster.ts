@@ -9,6 +9,19 @@ import { promisify } from 'node:util';
 /** Whether there is a cluster at all. */
 export const hasCluster = (process.env.HEDDLE_TEST_KUBERNETES ?? '') !== '';
 
+/** What a test of a cluster goes through. */
+export const STAGES = [
+  'Address',
+  'TCP connection',
+  'TLS',
+  'Authentication',
+  'API version',
+  'Engine facts',
+  'Permissions',
+  'Storage',
+  'Machines',
+] as const;
+
 /** What tests read of a cluster's objects. */
 interface Thing {
   readonly kind: string;

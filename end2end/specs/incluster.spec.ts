@@ -2,7 +2,7 @@
  * The portal in a cluster, on which it raises chains as well: installed by its chart under the strictest rules for pods,
  * as its own service account, with its data on a volume. It outlives its pod, and leaves nothing when it is taken away.
  */
-import { hasCluster, leftOf, machine, removeAll, spacesOf, type Space } from '../cluster.ts';
+import { hasCluster, leftOf, machine, removeAll, spacesOf, STAGES, type Space } from '../cluster.ts';
 import { canInstall, deletePod, letIn, listing, NAMESPACE, pod, PortalInside, remove } from '../incluster.ts';
 import { beginSmallChain, deleteChain, expect, open, operationDone, setUp, test, visitor } from '../visit.ts';
 import type { Page } from '@playwright/test';
@@ -14,18 +14,6 @@ test.skip(!canInstall, 'HEDDLE_TEST_PORTAL_IMAGE or HEDDLE_TEST_HELM is not set'
 const CHAIN = 'within';
 /** Volumes are made and pods placed before anything starts: that takes its time where two cores do everything. */
 const PATIENCE_MS = 360_000;
-/** What a test of a cluster goes through. */
-const STAGES = [
-  'Address',
-  'TCP connection',
-  'TLS',
-  'Authentication',
-  'API version',
-  'Engine facts',
-  'Permissions',
-  'Storage',
-  'Machines',
-] as const;
 
 let portal: PortalInside;
 let admin: Page;

@@ -14,6 +14,7 @@ import {
   removeAll,
   server,
   spacesOf,
+  STAGES,
   type Space,
 } from '../cluster.ts';
 import {
@@ -41,18 +42,6 @@ const CHAIN = 'afar';
 const PASSWORD = 'a few plain words together';
 /** Volumes are made and pods placed before anything starts: that takes its time where two cores do everything. */
 const PATIENCE_MS = 360_000;
-/** What a test of a cluster goes through. */
-const STAGES = [
-  'Address',
-  'TCP connection',
-  'TLS',
-  'Authentication',
-  'API version',
-  'Engine facts',
-  'Permissions',
-  'Storage',
-  'Machines',
-] as const;
 
 let manifest = '';
 let space: Space = { name: '', installation: '' };
