@@ -218,6 +218,7 @@ func TestValuesReachTheirPlaces(t *testing.T) {
 		{at(t, claim, "resources", "requests", "storage"), "1Gi"},
 		{at(t, service, "spec", "type"), "NodePort"},
 		{at(t, service, "spec", "ports", 0, "nodePort"), float64(30443)},
+		{at(t, mustRender(t, map[string]any{"service": map[string]any{"type": "NodePort"}})["Service"], "spec", "ports", 0, "nodePort"), nil},
 		{at(t, objects["NetworkPolicy"], "spec", "ingress", 0, "from", 0, "ipBlock", "cidr"), "10.0.0.0/8"},
 	} {
 		if one.got != one.want {
