@@ -296,6 +296,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes::Route;
 
     fn refused(arguments: &[&str]) -> Option<Refused> {
         let all = std::iter::once("heddle").chain(arguments.iter().copied());
@@ -320,6 +321,25 @@ mod tests {
         assert_eq!(refused(&[&tls[..], &[plain]].concat()), Some(Refused::TlsPublicUrl));
         assert_eq!(refused(&["--public-url=http://p.example"]), Some(Refused::PlainPublicUrl));
         assert_eq!(refused(&[plain]), None);
+    }
+
+    /// What runs the portal in a cluster gives options that exist and are safe together, and asks where it answers.
+    #[test]
+    fn the_manifests_for_a_cluster_fit_the_portal() {
+        let manifests = include_str!("../deploy/kubernetes/portal.yaml");
+        let mut lines = manifests.lines().map(str::trim);
+        let mut flags = Vec::new();
+        while let Some(line) = lines.next() {
+            let Some(name) = line.strip_prefix("- name: HEDDLE_") else { continue };
+            let value = lines.next().unwrap().strip_prefix("value: ").unwrap().trim_matches('"');
+            flags.push(format!("--{}={value}", name.to_lowercase().replace('_', "-")));
+        }
+        assert_eq!(flags.len(), 5, "{flags:?}");
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        assert_eq!(refused(&flags), None);
+        for route in [Route::Health, Route::Ready] {
+            assert!(manifests.contains(&format!("path: {}\n", route.path())), "{route:?}");
+        }
     }
 
     #[test]
