@@ -67,6 +67,11 @@ impl SimulatedAgent {
         world.reached.entry(node.clone()).or_default().insert(own, (host.to_owned(), port));
     }
 
+    /// Says which machine a node runs on, as a host does that is made of several.
+    pub fn run_on(&self, node: &NodeRef, machine: Machine) {
+        self.world().machines.insert(node.clone(), machine);
+    }
+
     /// Moves the host's clock against the portal's, by seconds.
     pub fn skew_clock(&self, seconds: i64) {
         self.world().clock_skew_s = seconds;

@@ -111,9 +111,8 @@ fn is_going(claim: &PersistentVolumeClaim) -> bool {
 }
 
 /// What is to be said of a node whose claim was told to go.
-pub(super) fn going(claim: &PersistentVolumeClaim) -> Option<String> {
-    let said = "somebody removes the claim of its data: the data goes when its process ends. Copy what is in it first";
-    is_going(claim).then(|| said.to_owned())
+pub(super) fn going(claim: &PersistentVolumeClaim) -> Option<NodeReason> {
+    is_going(claim).then(|| NodeReason::new(ReasonKind::DataGoing))
 }
 
 /// What stands on the Secrets of a node; what is in them is not read.
@@ -228,6 +227,6 @@ mod tests {
             "name": "c", "uid": "u1", "deletionTimestamp": "2026-11-30T10:00:00Z",
             "finalizers": ["kubernetes.io/pvc-protection"],
         })));
-        assert!(told.is_some_and(|told| told.contains("the data goes when its process ends")));
+        assert_eq!(told, Some(NodeReason::new(ReasonKind::DataGoing)));
     }
 }
