@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use domain::node::Machine;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

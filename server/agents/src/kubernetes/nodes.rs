@@ -217,11 +217,13 @@ async fn hindered(
             Progress::NoMachine(said) if !said.contains("PersistentVolumeClaim") => Some(said),
             _ => None,
         },
-        None => match status::require(cluster, node).await?.failure {
-            Some(message) => Some(reasons::not_let(&message)),
-            None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+        None => {
+            let refused = match status::require(cluster, node).await?.failure {
+                Some(message) => Some(reasons::not_let(&message)),
+                None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+            };
+            refused.map(|why| reasons::prose(&why))
         }
-        .map(|why| reasons::prose(&why)),
     };
     refused.map_or(Ok(()), |said| Err(AgentError::Refused(said)))
 }

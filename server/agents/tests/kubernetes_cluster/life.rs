@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint};
 use agents::{Agent, NodeChange, NodeEvent, NodeState, Selector};
+use domain::node::ReasonKind;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -88,7 +89,7 @@ async fn a_node_that_no_machine_takes_says_so() {
         assert!(refused.to_string().contains("no machine of the cluster takes it"), "{refused}");
         let status = bed.status(&spec.node_ref()).await.unwrap();
         assert_eq!(status.state, NodeState::Created);
-        assert!(status.reason.is_some_and(|reason| reason.contains("no machine of the cluster takes it")));
+        assert!(status.reason.is_some_and(|reason| reason.kind == ReasonKind::NoMachine && reason.said.is_some()));
         bed.agent.stop(&spec.node_ref(), Duration::from_secs(1)).await.unwrap();
         bed.wait(&spec.node_ref(), |status| status.state == NodeState::Stopped).await;
     })
