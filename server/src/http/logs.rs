@@ -128,7 +128,7 @@ async fn feed(mut reader: Reader, lines: BoxStream<'static, String>, sender: Sen
                 let Some(batch) = batch else {
                     if reader.is_over {
                         // Who is gone needs no word.
-                        let _ = sender.send(Ok(Event::default().event(OVER).data(""))).await;
+                        let _ = sender.send(Ok(Event::default().event(OVER).data("1"))).await;
                     }
                     return;
                 };

@@ -81,15 +81,15 @@ impl Asked {
 
 /// How a page for whoever asks would look; none for whoever takes no page.
 fn page_of(headers: &HeaderMap) -> Option<(Lang, Theme)> {
-    value(headers, &header::ACCEPT).contains("text/html").then(|| look(headers))
+    value(headers, header::ACCEPT).contains("text/html").then(|| look(headers))
 }
 
 /// The language and the look that whoever asks has chosen.
 pub fn look(headers: &HeaderMap) -> (Lang, Theme) {
-    asked(value(headers, &header::COOKIE), value(headers, &header::ACCEPT_LANGUAGE))
+    asked(value(headers, header::COOKIE), value(headers, header::ACCEPT_LANGUAGE))
 }
 
-fn value<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+fn value(headers: &HeaderMap, name: HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
