@@ -286,8 +286,7 @@ fn node_row(chain: &ChainView, node: &NodeView, newest: RwSignal<ChainView>, has
     let cpu = of_node(|node| node.cpu_milli.map(cores).unwrap_or_default());
     let memory = of_node(|node| node.memory_bytes.map(bytes).unwrap_or_default());
     // Nothing stands out where nothing happened.
-    let restarts =
-        of_node(|node| if node.restarts == 0 { String::new() } else { node.restarts.to_string() });
+    let restarts = of_node(|node| if node.restarts == 0 { String::new() } else { node.restarts.to_string() });
     let machine = has_machines.then(|| {
         let machine = node.machine.as_ref();
         let address = machine.and_then(|machine| machine.address.clone());

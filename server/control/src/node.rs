@@ -321,7 +321,10 @@ mod tests {
         let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
         let told = NodeStatus {
             ports: BTreeMap::from([(7051, at("10.9.0.2:31000")), (9443, at("[fd00::1]:32768"))]),
-            reached: BTreeMap::from([(7051, ("lb.example".to_owned(), 7051)), (7053, ("fd00::2".to_owned(), 1))]),
+            reached: BTreeMap::from([
+                (7051, ("lb.example".to_owned(), 7051)),
+                (7053, ("fd00::2".to_owned(), 1)),
+            ]),
             ..status(None)
         };
         let expect = [(7051, "lb.example:7051"), (7053, "[fd00::2]:1"), (9443, "[fd00::1]:32768")];

@@ -34,9 +34,9 @@ pub(super) fn progress(pod: &Pod, reference: &str) -> Progress {
     if pods::is_running(pod) || pods::last_end(pod).is_some() {
         return match pods::last_end(pod).filter(|_| !pods::is_running(pod)) {
             // The machine could not even begin it.
-            Some(end) if end.reason.as_deref().is_some_and(never_began) => Progress::Failed(
-                AgentError::Refused(said(CANNOT_START, end.message.as_deref())),
-            ),
+            Some(end) if end.reason.as_deref().is_some_and(never_began) => {
+                Progress::Failed(AgentError::Refused(said(CANNOT_START, end.message.as_deref())))
+            }
             _ => Progress::Started,
         };
     }
@@ -277,16 +277,14 @@ mod tests {
             Some(NodeReason::new(ReasonKind::EndsAgain)),
         );
         let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-        check(
-            &pod("a", in_state("c1", 1, crash, killed)),
-            Some(NodeReason::new(ReasonKind::OutOfMemory)),
-        );
+        check(&pod("a", in_state("c1", 1, crash, killed)), Some(NodeReason::new(ReasonKind::OutOfMemory)));
         let full = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
             "reason": "Unschedulable", "message": "0/2 nodes are available"}]});
         check(&pod("a", full), Some(told(ReasonKind::NoMachine, "0/2 nodes are available")));
         let evicted = json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"});
         check(&pod("a", evicted), Some(told(ReasonKind::MovedAway, "low on disk")));
-        let never = json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file"}});
+        let never =
+            json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file"}});
         let never = pod("a", in_state("c1", 0, never, json!({})));
         check(&never, Some(told(ReasonKind::CannotStart, "no such file")));
         check(&pod("a", in_state("c1", 0, json!({"running": {}}), json!({}))), None);
@@ -298,7 +296,11 @@ mod tests {
     fn what_a_container_waits_for_is_sorted_by_kind() {
         for (reason, message, kind) in [
             ("ErrImagePull", "r/x:1: not found", ReasonKind::ImageNotInRegistry),
-            ("ImagePullBackOff", "Back-off pulling image: ErrImagePull: not found", ReasonKind::ImageNotInRegistry),
+            (
+                "ImagePullBackOff",
+                "Back-off pulling image: ErrImagePull: not found",
+                ReasonKind::ImageNotInRegistry,
+            ),
             ("ErrImagePull", "401 Unauthorized", ReasonKind::ImageDenied),
             ("ErrImagePull", "dial tcp: connection refused", ReasonKind::RegistryUnreachable),
             ("RegistryUnreachable", "no route", ReasonKind::RegistryUnreachable),

@@ -89,7 +89,9 @@ async fn a_node_that_no_machine_takes_says_so() {
         assert!(refused.to_string().contains("no machine of the cluster takes it"), "{refused}");
         let status = bed.status(&spec.node_ref()).await.unwrap();
         assert_eq!(status.state, NodeState::Created);
-        assert!(status.reason.is_some_and(|reason| reason.kind == ReasonKind::NoMachine && reason.said.is_some()));
+        assert!(
+            status.reason.is_some_and(|reason| reason.kind == ReasonKind::NoMachine && reason.said.is_some())
+        );
         bed.agent.stop(&spec.node_ref(), Duration::from_secs(1)).await.unwrap();
         bed.wait(&spec.node_ref(), |status| status.state == NodeState::Stopped).await;
     })
