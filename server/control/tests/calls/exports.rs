@@ -1,5 +1,6 @@
 //! What is taken away from a chain: who gets it, who does not, and what the audit tells of either.
 
+use domain::node::Machine;
 use domain::user::NewUser;
 
 use super::*;
@@ -143,4 +144,29 @@ async fn clients_are_sent_where_the_host_publishes_a_node() {
     assert_eq!(looks().await, "lb.example:31999");
     bed.agent.cut_off();
     assert_eq!(looks().await, "127.0.0.1:31020", "the host does not answer");
+}
+
+/// A host that is made of several machines tells which one a node runs on; what it does not know stays unknown.
+#[tokio::test]
+async fn a_node_tells_its_machine_its_process_and_its_ports() {
+    let (bed, plane) = deployed().await;
+    let demo = ChainName::parse("demo").unwrap();
+    let ann = caller("ann", Role::Operator);
+    let machine = Machine { name: "worker-1".to_owned(), address: Some("10.9.0.2".to_owned()) };
+    bed.agent.run_on(&peer(&bed, "peer0-org1"), machine.clone());
+    bed.agent.reach_at(&peer(&bed, "peer0-org1"), 7_051, "lb.example", 31_999);
+    let nodes = async || plane.chain_read(&ann, &demo).await.unwrap().nodes;
+    let told = nodes().await;
+    let node = told.iter().find(|node| node.name.as_str() == "peer0-org1").unwrap();
+    assert_eq!(node.machine.as_ref(), Some(&machine));
+    assert!(node.started_ms.is_some() && node.exit_code.is_none() && node.reason.is_none(), "{node:?}");
+    assert_eq!(node.restarts, 0);
+    // Nothing of a process before, as long as the host has not started the node again.
+    assert!(!node.has_earlier_log());
+    assert!(node.ports.contains(&(7_051, "lb.example:31999".to_owned())), "{:?}", node.ports);
+    assert!(told.iter().filter(|other| other.name != node.name).all(|other| other.machine.is_none()));
+    bed.agent.cut_off();
+    for node in nodes().await {
+        assert_eq!((node.started_ms, node.machine, node.ports), (None, None, Vec::new()));
+    }
 }
