@@ -97,3 +97,21 @@ async fn a_node_that_no_machine_takes_says_so() {
     })
     .await;
 }
+
+/// The process runs, and what it should answer at does not: that is told while the cluster still waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_runs_and_is_not_well_says_so() {
+    on_cluster(async |bed| {
+        bed.agent.ensure_space(&bed.space("unwell")).await.unwrap();
+        let mut spec = bed.spec("unwell", "peer0");
+        spec.health_port = Some(9443);
+        let node = spec.node_ref();
+        bed.agent.ensure_node(&spec).await.unwrap();
+        let seen = bed.wait(&node, |status| status.reason.is_some()).await;
+        assert_eq!((seen.state, seen.restarts), (NodeState::Running, 0), "{seen:?}");
+        let reason = seen.reason.unwrap();
+        assert_eq!(reason.kind, ReasonKind::NotWell);
+        assert!(reason.said.is_some_and(|said| said.contains("probe failed")));
+    })
+    .await;
+}
