@@ -143,7 +143,7 @@ texts! {
 texts! {
     /// Where nodes run, and why one does not.
     NodeText {}
-    restarts, restarted_n, last_exit, exit_code_n, machine, which_process, process_now, process_before,
+    restarts, last_exit, exit_code_n, machine, which_process, process_now, process_before,
     no_earlier_lines, image_not_on_host, image_not_in_registry, image_denied, registry_unreachable,
     image_not_pulled, image_name_malformed, no_machine, machine_out_of_sight, out_of_memory, ends_again,
     not_well, moved_away, cannot_be_made, cannot_start, not_allowed, not_mounted, no_volume, no_network,

@@ -75,11 +75,10 @@ impl LogStream {
     pub fn look(self, lines: RwSignal<Lines>) {
         // The page may be gone already when the browser tells that it is hidden.
         let Some(address) = self.address.try_get_value().flatten() else { return };
+        let is_open = SOURCES.with_borrow(|all| all.contains_key(&self.id));
         if browser::is_hidden() {
             self.disconnect();
-        } else if self.over.get_untracked() {
-            // Asked for again, the same lines would come once more.
-        } else if !SOURCES.with_borrow(|all| all.contains_key(&self.id)) {
+        } else if !is_open && !self.over.get_untracked() {
             self.connect(&address, lines);
         }
     }

@@ -5,7 +5,6 @@ use crate::text::table::NodeText;
 /// The texts.
 pub const TEXT: NodeText = NodeText {
     restarts: "Restarts",
-    restarted_n: "restarts: {n}",
     last_exit: "Last exit",
     exit_code_n: "code {n}",
     machine: "Machine",

@@ -5,7 +5,6 @@ use crate::text::table::NodeText;
 /// The texts.
 pub const TEXT: NodeText = NodeText {
     restarts: "重启次数",
-    restarted_n: "重启次数：{n}",
     last_exit: "上次退出",
     exit_code_n: "退出码 {n}",
     machine: "所在机器",
