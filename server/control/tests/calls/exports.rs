@@ -1,7 +1,12 @@
 //! What is taken away from a chain: who gets it, who does not, and what the audit tells of either.
 
+use std::time::Duration;
+
+use agents::Agent;
+use control::node::LogAsked;
 use domain::node::Machine;
 use domain::user::NewUser;
+use futures::StreamExt;
 
 use super::*;
 
@@ -169,4 +174,25 @@ async fn a_node_tells_its_machine_its_process_and_its_ports() {
     for node in nodes().await {
         assert_eq!((node.started_ms, node.machine, node.ports), (None, None, Vec::new()));
     }
+}
+
+/// What a process before has printed is read apart, and only where the host has it apart.
+#[tokio::test]
+async fn the_lines_of_the_process_before_are_read_apart() {
+    let (bed, plane) = deployed().await;
+    let (demo, name) = (ChainName::parse("demo").unwrap(), NodeName::parse("peer0-org1").unwrap());
+    let (ann, node) = (caller("ann", Role::Operator), peer(&bed, "peer0-org1"));
+    let lines = async |previous: bool| {
+        let asked = LogAsked { tail: 100, follow: false, previous };
+        let stream = plane.node_log_stream(&ann, &demo, &name, asked).await.unwrap();
+        stream.collect::<Vec<String>>().await
+    };
+    let before = lines(false).await;
+    assert!(!before.is_empty());
+    assert_eq!(lines(true).await, before, "an engine has all lines in one stream");
+    bed.agent.run_on(&node, Machine { name: "worker-1".to_owned(), address: None });
+    bed.agent.restart(&node, Duration::ZERO).await.unwrap();
+    let earlier = lines(true).await;
+    assert_eq!(earlier.last(), before.last());
+    assert_ne!(lines(false).await.last(), before.last());
 }
