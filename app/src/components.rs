@@ -12,6 +12,7 @@ pub mod log_view;
 pub mod menu;
 pub mod notice;
 pub mod page;
+pub mod reason;
 pub mod stepper;
 pub mod time;
 pub mod toast;

@@ -32,7 +32,7 @@ import {
   test,
   visitor,
 } from '../visit.ts';
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
 test.skip(!hasCluster, 'HEDDLE_TEST_KUBERNETES names no cluster');
@@ -183,7 +183,10 @@ test('the chain page shows seven nodes, with the address of a machine', async ()
   const rows = operator.getByRole('region', { name: 'Nodes' }).locator('tbody tr');
   await expect(rows).toHaveCount(7);
   await expect(rows.filter({ hasText: 'running' })).toHaveCount(7);
-  await expect(rows.filter({ hasText: 'peer0-org1' })).toContainText(await machine());
+  const peer = rows.filter({ hasText: 'peer0-org1' });
+  await expect(peer).toContainText(await machine());
+  await expect(operator.getByRole('columnheader', { name: 'Machine' })).toBeVisible();
+  await expect(peer.getByTitle(await machine(), { exact: true }).first()).toHaveText(/\S/);
 });
 
 test('the sample is deployed as it is filled in', async () => {
@@ -207,6 +210,14 @@ test('init, move and query: 90 and 210', async () => {
 test('the page of a node shows its log', async () => {
   await open(operator, chainPage('/nodes/peer0-org1'));
   await expect(operator.getByRole('main').getByText('running').first()).toBeVisible();
+  const fact = (name: string): Locator => operator.locator(`dl.facts dt:text-is("${name}") + dd`);
+  await expect(fact('Machine')).toContainText(await machine());
+  await expect(fact('Restarts')).toHaveText(/^\d+$/);
+  await expect(fact('Started')).toContainText(/\d/);
+  await expect(fact('Ports')).toContainText('7051 → ');
+  // Lines of a process before are offered where there was one.
+  const restarts = await fact('Restarts').innerText();
+  await expect(operator.locator('#process')).toHaveCount(restarts === '0' ? 0 : 1);
   await expect(operator.locator('pre[role=log]')).toContainText(/\S/);
   await operator.getByLabel('Filter').fill('mychannel');
   await expect(operator.locator('pre[role=log]')).toContainText('mychannel');

@@ -406,6 +406,8 @@ test('a log of a hundred thousand lines is filtered, looked through and copied',
 test('the log of a node is taken away as text', async () => {
   await open(page, chainPage(NODE));
   await expect(log(page)).toContainText(/\S/);
+  // An engine keeps all lines of a node in one stream: nobody is offered those of a process before.
+  await expect(page.locator('#process')).toHaveCount(0);
   await page.getByRole('button', { name: 'Pause' }).click();
   const shown = (await logged(page)).trimEnd();
   const file = await taken(page.getByRole('link', { name: 'Download' }));

@@ -167,6 +167,11 @@ mod tests {
             cpu_milli: None,
             memory_bytes: None,
             image: String::new(),
+            started_ms: None,
+            restarts: 0,
+            exit_code: None,
+            machine: None,
+            ports: Vec::new(),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::components::dialog::Confirm;
 use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
+use crate::components::reason::reason_text;
 use crate::components::time::{Time, bytes, cores};
 use crate::components::topology::topology;
 use crate::events;
@@ -243,43 +244,9 @@ fn figure(
 }
 
 fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
-    let name = chain.summary.name.to_string();
-    let rows = chain
-        .nodes
-        .iter()
-        .map(|node| {
-            let endpoints = node
-                .endpoints
-                .iter()
-                .map(|(known_as, address)| {
-                    view! { <div title=known_as.clone()><Copyable text=address.clone()/></div> }
-                })
-                .collect_view();
-            let of_node = |read: fn(&NodeView) -> String| figure(newest, node.name.clone(), read);
-            let heights = of_node(|node| {
-                node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", ")
-            });
-            let cpu = of_node(|node| node.cpu_milli.map(cores).unwrap_or_default());
-            let memory = of_node(|node| node.memory_bytes.map(bytes).unwrap_or_default());
-            view! {
-                <tr>
-                    <th scope="row">
-                        <a href=format!("/chains/{name}/nodes/{}", node.name)>{node.name.to_string()}</a>
-                    </th>
-                    <td>{tr(node_kind(node.kind))}</td>
-                    <td>{node.organization.as_ref().map(ToString::to_string)}</td>
-                    <td>
-                        {badge(node_state(node.state))}
-                        {node.reason.clone().map(|r| view! { <div class="muted small" lang="en">{r}</div> })}
-                    </td>
-                    <td>{endpoints}</td>
-                    <td>{heights}</td>
-                    <td class="number">{cpu}</td>
-                    <td class="number">{memory}</td>
-                </tr>
-            }
-        })
-        .collect_view();
+    let has_machines = chain.nodes.iter().any(|node| node.machine.is_some());
+    let rows = chain.nodes.iter().map(|node| node_row(chain, node, newest, has_machines)).collect_view();
+    let machine = has_machines.then(|| view! { <th scope="col">{tr(|t| t.node.machine)}</th> });
     let label = say(|t| t.nodes.to_owned());
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=label>
@@ -290,6 +257,8 @@ fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
                         <th scope="col">{tr(|t| t.kind)}</th>
                         <th scope="col">{tr(|t| t.organization)}</th>
                         <th scope="col">{tr(|t| t.state)}</th>
+                        <th scope="col" class="number">{tr(|t| t.node.restarts)}</th>
+                        {machine}
                         <th scope="col">{tr(|t| t.endpoint)}</th>
                         <th scope="col">{tr(|t| t.height)}</th>
                         <th scope="col" class="number">{tr(|t| t.cpu)}</th>
@@ -299,6 +268,50 @@ fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+    }
+    .into_any()
+}
+
+fn node_row(chain: &ChainView, node: &NodeView, newest: RwSignal<ChainView>, has_machines: bool) -> AnyView {
+    let endpoints = node
+        .endpoints
+        .iter()
+        .map(|(known_as, address)| {
+            view! { <div title=known_as.clone()><Copyable text=address.clone()/></div> }
+        })
+        .collect_view();
+    let of_node = |read: fn(&NodeView) -> String| figure(newest, node.name.clone(), read);
+    let heights =
+        of_node(|node| node.heights.iter().map(|(c, h)| format!("{c}: {h}")).collect::<Vec<_>>().join(", "));
+    let cpu = of_node(|node| node.cpu_milli.map(cores).unwrap_or_default());
+    let memory = of_node(|node| node.memory_bytes.map(bytes).unwrap_or_default());
+    // Nothing stands out where nothing happened.
+    let restarts = of_node(|node| if node.restarts == 0 { String::new() } else { node.restarts.to_string() });
+    let machine = has_machines.then(|| {
+        let machine = node.machine.as_ref();
+        let address = machine.and_then(|machine| machine.address.clone());
+        view! { <td title=address>{machine.map(|machine| machine.name.clone())}</td> }
+    });
+    let reason = node.reason.as_ref().map(|reason| {
+        view! { <div class="muted small">{tr(reason_text(reason.kind))}</div> }
+    });
+    view! {
+        <tr>
+            <th scope="row">
+                <a href=format!("/chains/{}/nodes/{}", chain.summary.name, node.name)>
+                    {node.name.to_string()}
+                </a>
+            </th>
+            <td>{tr(node_kind(node.kind))}</td>
+            <td>{node.organization.as_ref().map(ToString::to_string)}</td>
+            <td>{badge(node_state(node.state))} {reason}</td>
+            <td class="number">{restarts}</td>
+            {machine}
+            <td>{endpoints}</td>
+            <td>{heights}</td>
+            <td class="number">{cpu}</td>
+            <td class="number">{memory}</td>
+        </tr>
     }
     .into_any()
 }

@@ -14,7 +14,8 @@ use crate::components::load::load_live;
 use crate::components::log_view::{Lines, LogState, LogView};
 use crate::components::notice::problem_note;
 use crate::components::page::Page;
-use crate::components::time::{bytes, cores};
+use crate::components::reason::node_reason;
+use crate::components::time::{Time, bytes, cores};
 use crate::events;
 use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
@@ -36,9 +37,12 @@ pub fn Node() -> impl IntoView {
             find(view, &node)
         },
     );
+    let earlier = RwSignal::new(false);
     view! {
         {load_live(data, move |one: RwSignal<NodeView>, _| {
             events::pulse(tick, move || one.track());
+            // The log is the browser's matter, and so is what it offers.
+            Effect::new(move |_| earlier.set(one.with(NodeView::has_earlier_log)));
             // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
             let still = Memo::new(move |_| one.with(without_figures));
             view! {
@@ -48,7 +52,7 @@ pub fn Node() -> impl IntoView {
             }
             .into_any()
         })}
-        <Logs chain=chain node=node/>
+        <Logs chain=chain node=node earlier=earlier/>
     }
 }
 
@@ -60,6 +64,7 @@ fn find(chain: ChainView, name: &str) -> Result<NodeView, ApiError> {
 pub(super) fn forget_figures(node: &mut NodeView) {
     node.heights.clear();
     (node.cpu_milli, node.memory_bytes) = (None, None);
+    (node.started_ms, node.restarts, node.exit_code) = (None, 0, None);
 }
 
 fn without_figures(node: &NodeView) -> NodeView {
@@ -89,13 +94,15 @@ fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
         <section class="card">
             <dl class="facts">
                 <dt>{tr(|t| t.state)}</dt>
-                <dd>{badge(node_state(node.state))} " " <span lang="en">{node.reason.clone()}</span></dd>
+                <dd>{badge(node_state(node.state))} {node.reason.as_ref().map(node_reason)}</dd>
+                {process(newest)}
                 <dt>{tr(|t| t.kind)}</dt>
                 <dd>{tr(node_kind(node.kind))}</dd>
                 <dt>{tr(|t| t.organization)}</dt>
                 <dd>{node.organization.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)}</dd>
                 <dt>{tr(|t| t.endpoint)}</dt>
                 <dd>{endpoints}</dd>
+                {place(node)}
                 <dt>{tr(|t| t.height)}</dt>
                 <dd>{heights}</dd>
                 <dt>{tr(|t| t.cpu)}</dt>
@@ -110,15 +117,65 @@ fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
     .into_any()
 }
 
-/// The log, streamed to the browser only: an engine that is slow must not hold back the page.
+/// The node's process, as the newest reading tells it.
+fn process(newest: RwSignal<NodeView>) -> AnyView {
+    let started = Memo::new(move |_| newest.with(|node| node.started_ms));
+    let exit = Memo::new(move |_| newest.with(|node| node.exit_code));
+    let restarts = move || newest.with(|node| node.restarts.to_string());
+    let started_at = move || started.get().map(|ms| view! { <Time ms=ms/> });
+    let exited = move || {
+        exit.get().map(|code| {
+            let code = say(move |t| fill(t.node.exit_code_n, &[("n", code.to_string())]));
+            view! {
+                <dt>{tr(|t| t.node.last_exit)}</dt>
+                <dd>{code}</dd>
+            }
+        })
+    };
+    view! {
+        <dt>{tr(|t| t.started)}</dt>
+        <dd>{started_at} {move || started.get().is_none().then_some("–")}</dd>
+        <dt>{tr(|t| t.node.restarts)}</dt>
+        <dd>{restarts}</dd>
+        {exited}
+    }
+    .into_any()
+}
+
+/// The machine that the node runs on, where there is a choice, and its ports.
+fn place(node: &NodeView) -> AnyView {
+    let machine = node.machine.as_ref().map(|machine| {
+        let address = machine.address.clone().map(|address| view! { " " <code>{address}</code> });
+        view! {
+            <dt>{tr(|t| t.node.machine)}</dt>
+            <dd>{machine.name.clone()} {address}</dd>
+        }
+    });
+    let ports = (!node.ports.is_empty()).then(|| {
+        let row = |(own, address): &(u16, String)| {
+            view! { <div>{own.to_string()} " → " <code>{address.clone()}</code></div> }
+        };
+        view! {
+            <dt>{tr(|t| t.ports)}</dt>
+            <dd>{node.ports.iter().map(row).collect_view()}</dd>
+        }
+    });
+    view! { {machine} {ports} }.into_any()
+}
+
+/// The log, streamed to the browser only: an engine that is slow must not hold back the page. `earlier`: whether there
+/// are lines of a process before this one.
 #[component]
-fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
+fn Logs(chain: Memo<String>, node: Memo<String>, earlier: RwSignal<bool>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
+    let process = RwSignal::new(NOW.to_owned());
+    let previous = Memo::new(move |_| earlier.get() && process.with(|process| process == BEFORE));
     let state = LogState::new();
     let stream = LogStream::new();
     let lines = RwSignal::new(Lines::default());
     Effect::new(move |_| {
-        let address = format!("/chains/{}/nodes/{}/logs?tail={}", chain.get(), node.get(), tail.get());
+        let which = if previous.get() { "&previous=1" } else { "" };
+        let address = format!("/chains/{}/nodes/{}/logs?tail={}{which}", chain.get(), node.get(), tail.get());
         lines.set(Lines::default());
         state.show_newest();
         stream.open(&address, lines);
@@ -131,8 +188,10 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
     on_cleanup(move || stream.close());
     let choices: Vec<(String, String)> =
         ["50", "200", "1000", "10000", "100000"].map(|n| (n.to_owned(), n.to_owned())).into();
-    let download = move || format!("/chains/{}/nodes/{}/log.txt", chain.get(), node.get());
-    let waiting = say(move |t| fill(t.waiting_lines, &[("n", stream.waiting.get().to_string())]));
+    let download = move || {
+        let which = if previous.get() { "?previous=1" } else { "" };
+        format!("/chains/{}/nodes/{}/log.txt{which}", chain.get(), node.get())
+    };
     let pause_label = move || if stream.paused.get() { tr(|t| t.go_on)() } else { tr(|t| t.pause)() };
     view! {
         <section class="card">
@@ -142,6 +201,7 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
                     <SelectField id="tail" label=words(|t| t.tail) value=tail
                         options=Signal::stored(choices.clone())/>
                 </div>
+                {process_choice(earlier, process)}
                 <button
                     type="button"
                     class="button"
@@ -152,15 +212,48 @@ fn Logs(chain: Memo<String>, node: Memo<String>) -> impl IntoView {
                 </button>
                 <a class="button" href=download rel="external">{tr(|t| t.download)}</a>
             </div>
-            <p class="muted" aria-live="polite">
-                {move || (stream.waiting.get() != 0).then(&waiting)}
-            </p>
-            <Show when=move || stream.lost.get()>
-                <p class="notice">{tr(|t| t.stream_lost)}</p>
-            </Show>
+            {remarks(stream, lines, previous)}
             <LogView id="node-log" lines=lines state=state/>
         </section>
     }
+}
+
+/// The choice of the process whose lines are shown.
+const NOW: &str = "now";
+const BEFORE: &str = "before";
+
+/// Offered only where there is a choice.
+fn process_choice(earlier: RwSignal<bool>, process: RwSignal<String>) -> AnyView {
+    let label = words(|t| t.node.which_process);
+    let (now, before) = (words(|t| t.node.process_now), words(|t| t.node.process_before));
+    let options =
+        Signal::derive(move || vec![(NOW.to_owned(), now.get()), (BEFORE.to_owned(), before.get())]);
+    view! {
+        <Show when=move || earlier.get()>
+            <div class="narrow">
+                <SelectField id="process" label=label value=process options=options/>
+            </div>
+        </Show>
+    }
+    .into_any()
+}
+
+/// What is to be said of the lines beside them.
+fn remarks(stream: LogStream, lines: RwSignal<Lines>, previous: Memo<bool>) -> AnyView {
+    let waiting = say(move |t| fill(t.waiting_lines, &[("n", stream.waiting.get().to_string())]));
+    let has_none = move || previous.get() && stream.over.get() && lines.with(Lines::is_empty);
+    view! {
+        <p class="muted" aria-live="polite">
+            {move || (stream.waiting.get() != 0).then(&waiting)}
+        </p>
+        <Show when=has_none>
+            <p class="muted">{tr(|t| t.node.no_earlier_lines)}</p>
+        </Show>
+        <Show when=move || stream.lost.get()>
+            <p class="notice">{tr(|t| t.stream_lost)}</p>
+        </Show>
+    }
+    .into_any()
 }
 
 #[cfg(test)]
@@ -186,9 +279,15 @@ mod tests {
             cpu_milli: Some(100),
             memory_bytes: None,
             image: String::new(),
+            started_ms: None,
+            restarts: 1,
+            exit_code: None,
+            machine: None,
+            ports: Vec::new(),
         };
         let mut after = before.clone();
         (after.heights, after.cpu_milli, after.memory_bytes) = (Vec::new(), Some(200), Some(1));
+        (after.started_ms, after.restarts, after.exit_code) = (Some(1), 2, Some(3));
         assert_eq!(without_figures(&before), without_figures(&after));
         after.state = NodeState::Stopped;
         assert_ne!(without_figures(&before), without_figures(&after));

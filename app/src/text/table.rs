@@ -38,7 +38,7 @@ pub(crate) use sentences;
 
 texts! {
     /// The texts of one language.
-    Text { cluster: ClusterText }
+    Text { cluster: ClusterText, node: NodeText }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
@@ -138,4 +138,14 @@ texts! {
     exposure_cluster_ip, image_missing_local, annotations, entries_hint, registry_prefix, registry_prefix_hint,
     node_selector, tolerations, tolerations_hint, settings, keep_hint, connection_fine,
     permissions_missing, rights, rights_hint, rights_show,
+}
+
+texts! {
+    /// Where nodes run, and why one does not.
+    NodeText {}
+    restarts, last_exit, exit_code_n, machine, which_process, process_now, process_before,
+    no_earlier_lines, image_not_on_host, image_not_in_registry, image_denied, registry_unreachable,
+    image_not_pulled, image_name_malformed, no_machine, machine_out_of_sight, out_of_memory, ends_again,
+    not_well, moved_away, cannot_be_made, cannot_start, not_allowed, not_mounted, no_volume, no_network,
+    data_going, paused, other_reason,
 }

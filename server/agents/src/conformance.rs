@@ -259,6 +259,7 @@ pub async fn life_of_a_node(f: &Fixture<'_>) -> Kept {
     })?;
     expect(made.data_volume == DataVolume::Present, || "a new node has no data volume".into())?;
     let running = f.wait(&node, "running", |status| status.state == NodeState::Running).await?;
+    expect(running.started_at.is_some() && running.restarts == 0, || format!("it runs as {running:?}"))?;
     f.wait_for_line(&node, "boot 1").await?;
 
     let other_operation = NodeSpec { operation: "op-2".into(), ..spec.clone() };
@@ -276,6 +277,9 @@ pub async fn life_of_a_node(f: &Fixture<'_>) -> Kept {
     f.wait_for_line(&node, "boot 2").await?;
     f.agent.restart(&node, GRACE).await?;
     f.wait_for_line(&node, "boot 3").await?;
+    // Only what the host does by itself counts as a restart.
+    let again = f.wait(&node, "running", |status| status.state == NodeState::Running).await?;
+    expect(again.started_at != running.started_at && again.restarts == 0, || format!("again {again:?}"))?;
     expect(f.lines(&node, Some(1)).await?.len() == 1, || "the last line is not one line".into())?;
 
     let removed = f.agent.remove_node(&node, false).await?;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use domain::node::{Machine, NodeReason};
+
 use crate::NodeRef;
 
 /// What a node does at this moment.
@@ -47,8 +49,10 @@ pub struct NodeStatus {
     pub started_at: Option<String>,
     /// How its last process ended; only when it is not running.
     pub exit_code: Option<i64>,
-    /// Why it does not run, or what threatens it while it does, in words, when the host told.
-    pub reason: Option<String>,
+    /// Why it does not run, or what threatens it while it does, when the host told.
+    pub reason: Option<NodeReason>,
+    /// The machine that it runs on, of a host that is made of several.
+    pub machine: Option<Machine>,
     /// Its data.
     pub data_volume: DataVolume,
     /// Node port → address at which it is published outside of its host. A port that is only assigned may have none:

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use domain::node::Machine;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -65,6 +66,11 @@ impl SimulatedAgent {
     pub fn reach_at(&self, node: &NodeRef, own: u16, host: &str, port: u16) {
         let mut world = self.world();
         world.reached.entry(node.clone()).or_default().insert(own, (host.to_owned(), port));
+    }
+
+    /// Says which machine a node runs on, as a host does that is made of several.
+    pub fn run_on(&self, node: &NodeRef, machine: Machine) {
+        self.world().machines.insert(node.clone(), machine);
     }
 
     /// Moves the host's clock against the portal's, by seconds.
@@ -378,7 +384,9 @@ impl Agent for SimulatedAgent {
     ) -> Result<BoxStream<'static, Result<LogLine, AgentError>>, AgentError> {
         let lines = self.act(Verb::Logs, node, |world, _| {
             let container = world.nodes.get(node).ok_or_else(|| AgentError::NotFound(node.to_string()))?;
-            Ok(container.lines.clone())
+            // Only a host that is made of several machines has the lines of a process before apart.
+            let is_apart = options.previous && world.machines.contains_key(node);
+            Ok(if is_apart { before_last_boot(&container.lines) } else { container.lines.clone() })
         });
         let lines = lines.await?;
         let wanted = options.tail.map_or(lines.len(), |tail| usize::try_from(tail).unwrap_or(usize::MAX));
@@ -413,6 +421,18 @@ impl Agent for SimulatedAgent {
     async fn answering_ports(&self, ports: &[u16]) -> Result<BTreeSet<u16>, AgentError> {
         self.act(Verb::AnsweringPorts, "host", |world, _| Ok(world.answering_ports(ports))).await
     }
+}
+
+/// The lines of the process before the last one; each begins with a line that counts it.
+fn before_last_boot(lines: &[LogLine]) -> Vec<LogLine> {
+    let mut processes: Vec<Vec<LogLine>> = Vec::new();
+    for line in lines {
+        match processes.last_mut() {
+            Some(process) if !line.text.starts_with("boot ") => process.push(line.clone()),
+            _ => processes.push(vec![line.clone()]),
+        }
+    }
+    processes.into_iter().rev().nth(1).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub mod key;
 pub mod keyring;
 pub mod material;
 pub mod network;
-mod node;
+pub mod node;
 pub mod operation;
 pub mod operations;
 pub mod password;

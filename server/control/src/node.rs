@@ -15,6 +15,8 @@ use domain::{Code, Error};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use store::ChainRecord;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::ControlPlane;
 use crate::caller::Caller;
@@ -28,6 +30,18 @@ const USAGE_WAIT: Duration = Duration::from_millis(300);
 /// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
 /// nobody watches.
 const LIST_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Which lines of a node somebody wants to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogAsked {
+    /// So many of the last lines.
+    pub tail: u32,
+    /// Go on as the node writes.
+    pub follow: bool,
+    /// Those of the process before the one that runs now: they have an end, and nothing follows. A host that has all of a
+    /// node's lines in one stream shows that.
+    pub previous: bool,
+}
 
 /// What runs on a host; none if it does not say so while a page waits.
 pub(crate) async fn listed(agent: &dyn Agent, selector: &Selector) -> Option<Vec<NodeStatus>> {
@@ -78,15 +92,14 @@ impl ControlPlane {
         self.chain_for(caller, Action::Read, Noun::Node, chain).await.map(drop)
     }
 
-    /// A node's output, from so many last lines on; with `follow` it goes on as the node writes. It ends with the
-    /// node's process, when the host no longer answers, or when it is dropped.
+    /// A node's output. It ends with the node's process, when the host no longer answers, or when it is dropped. There
+    /// are no lines of a process before that the host does not keep.
     pub async fn node_log_stream(
         &self,
         caller: &Caller,
         chain: &ChainName,
         node: &NodeName,
-        tail: u32,
-        follow: bool,
+        asked: LogAsked,
     ) -> Result<BoxStream<'static, String>, Error> {
         let record = self.chain_for(caller, Action::Read, Noun::Node, chain).await?;
         let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
@@ -96,7 +109,8 @@ impl ControlPlane {
         // The host knows only what carries the chain's labels: no other container can be named.
         let place = NodeRef::new(&self.services.installation, chain.as_str(), node.as_str());
         let agent = self.services.agent(&record.host).await?;
-        let options = LogOptions { tail: Some(tail), follow, ..LogOptions::default() };
+        let LogAsked { tail, follow, previous } = asked;
+        let options = LogOptions { tail: Some(tail), follow, previous, ..LogOptions::default() };
         let lines = agent.logs(&place, &options).await.map_err(crate::error::agent)?;
         // An error in the middle ends the stream: whoever follows opens it again.
         let readable = lines.take_while(|line| std::future::ready(line.is_ok()));
@@ -195,7 +209,26 @@ fn chaincode_view(plan: &ChainPlan, record: &ChainRecord, status: &NodeStatus) -
         cpu_milli: None,
         memory_bytes: None,
         image: status.image_id.clone().unwrap_or_default(),
+        started_ms: started_ms(status),
+        restarts: status.restarts,
+        exit_code: status.exit_code,
+        machine: status.machine.clone(),
+        ports: ports(status),
     })
+}
+
+/// When a node's process started last, in milliseconds since 1970.
+fn started_ms(status: &NodeStatus) -> Option<i64> {
+    let at = OffsetDateTime::parse(status.started_at.as_deref()?, &Rfc3339).ok()?;
+    at.unix_timestamp().checked_mul(1_000)?.checked_add(i64::from(at.millisecond()))
+}
+
+/// Where a node's ports are found: as clients reach them, where the host tells that, else where they are published.
+fn ports(status: &NodeStatus) -> Vec<(u16, String)> {
+    let published = status.ports.iter().map(|(own, at)| (*own, at.to_string()));
+    let mut all: BTreeMap<u16, String> = published.collect();
+    all.extend(status.reached.iter().map(|(own, (host, port))| (*own, address(host, *port))));
+    all.into_iter().collect()
 }
 
 /// A node's state as the host tells it.
@@ -221,12 +254,18 @@ fn problem_of(status: Option<&NodeStatus>) -> Option<Error> {
 
 fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> NodeView {
     let (host, port) = plan.reached(node, status);
+    let reached = address(&host, port);
+    let mut ports = status.map(ports).unwrap_or_default();
+    // Clients know its main port by the address of the host, wherever that publishes it.
+    for (_, at) in ports.iter_mut().filter(|(own, _)| *own == node.inner_port()) {
+        at.clone_from(&reached);
+    }
     NodeView {
         name: node.name.clone(),
         kind: node.kind,
         organization: node.organization.clone(),
         host: node.host.clone(),
-        endpoints: vec![(node.endpoint_name.clone(), address(&host, port))],
+        endpoints: vec![(node.endpoint_name.clone(), reached)],
         state: state_of(status),
         reason: status.and_then(|status| status.reason.clone()),
         problem: problem_of(status),
@@ -234,5 +273,62 @@ fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> No
         cpu_milli: None,
         memory_bytes: None,
         image: status.and_then(|status| status.image_id.clone()).unwrap_or_default(),
+        started_ms: status.and_then(started_ms),
+        restarts: status.map_or(0, |status| status.restarts),
+        exit_code: status.and_then(|status| status.exit_code),
+        machine: status.and_then(|status| status.machine.clone()),
+        ports,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    fn status(started_at: Option<&str>) -> NodeStatus {
+        NodeStatus {
+            node: NodeRef::new("abc", "first", "peer0-org1"),
+            kind: "peer".to_owned(),
+            operation: "op".to_owned(),
+            state: AgentState::Running,
+            started_at: started_at.map(str::to_owned),
+            exit_code: None,
+            reason: None,
+            machine: None,
+            data_volume: DataVolume::Present,
+            ports: BTreeMap::new(),
+            reached: BTreeMap::new(),
+            image_id: None,
+            restarts: 0,
+            fingerprint: None,
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_process_is_read_whatever_its_digits() {
+        let check = |text: Option<&str>, expect| assert_eq!(started_ms(&status(text)), expect, "{text:?}");
+        check(Some("1970-01-01T00:00:02Z"), Some(2_000));
+        check(Some("1970-01-01T00:00:02.345678901Z"), Some(2_345));
+        check(Some("1970-01-01T01:00:00+01:00"), Some(0));
+        check(Some("yesterday"), None);
+        check(None, None);
+    }
+
+    #[test]
+    fn ports_are_told_as_clients_reach_them_and_else_as_they_are_published() {
+        let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        let told = NodeStatus {
+            ports: BTreeMap::from([(7051, at("10.9.0.2:31000")), (9443, at("[fd00::1]:32768"))]),
+            reached: BTreeMap::from([
+                (7051, ("lb.example".to_owned(), 7051)),
+                (7053, ("fd00::2".to_owned(), 1)),
+            ]),
+            ..status(None)
+        };
+        let expect = [(7051, "lb.example:7051"), (7053, "[fd00::2]:1"), (9443, "[fd00::1]:32768")];
+        let found = ports(&told);
+        assert_eq!(found.iter().map(|(own, at)| (*own, at.as_str())).collect::<Vec<_>>(), expect);
     }
 }

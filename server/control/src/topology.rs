@@ -338,6 +338,7 @@ mod tests {
             started_at: None,
             exit_code: None,
             reason: None,
+            machine: None,
             data_volume: DataVolume::Present,
             ports: BTreeMap::new(),
             reached: BTreeMap::from([(own, (at.0.to_owned(), at.1))]),

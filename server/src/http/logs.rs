@@ -12,6 +12,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use control::ControlPlane;
 use control::caller::Caller;
+use control::node::LogAsked;
 use domain::Error;
 use domain::name::{ChainName, NodeName};
 use futures::StreamExt;
@@ -38,10 +39,22 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Lines of a stream's beginning, and of a file.
 const TAIL_MAX: u32 = 100_000;
 
-/// How many of the last lines come first.
+/// Name of the event that says that no line comes any more.
+const OVER: &str = "over";
+
+/// Which lines are asked for.
 #[derive(Deserialize)]
-pub struct Tail {
+pub struct Wanted {
+    /// How many of the last lines come first.
     tail: Option<u32>,
+    /// `1` for those of the process before the one that runs now.
+    previous: Option<String>,
+}
+
+impl Wanted {
+    fn is_previous(&self) -> bool {
+        self.previous.as_deref() == Some("1")
+    }
 }
 
 fn names(chain: &str, node: &str) -> Result<(ChainName, NodeName), Error> {
@@ -49,21 +62,23 @@ fn names(chain: &str, node: &str) -> Result<(ChainName, NodeName), Error> {
     Ok((ChainName::parse(chain).map_err(unknown)?, NodeName::parse(node).map_err(unknown)?))
 }
 
-/// `GET /chains/{name}/nodes/{node}/logs?tail=200`
+/// `GET /chains/{name}/nodes/{node}/logs?tail=200`, with `&previous=1` those of the process before. What is over ends with
+/// an event that says so: without it a browser would connect again and again.
 pub async fn stream(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
     session: Session,
     Path((chain, node)): Path<(String, String)>,
-    Query(Tail { tail }): Query<Tail>,
+    Query(wanted): Query<Wanted>,
 ) -> Response {
     if caller.user.is_none() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let opened = async {
         let (chain, node) = names(&chain, &node)?;
-        let tail = tail.unwrap_or(200).min(TAIL_MAX);
-        let lines = plane.node_log_stream(&caller, &chain, &node, tail, true).await?;
+        let previous = wanted.is_previous();
+        let asked = LogAsked { tail: wanted.tail.unwrap_or(200).min(TAIL_MAX), follow: !previous, previous };
+        let lines = plane.node_log_stream(&caller, &chain, &node, asked).await?;
         Ok::<_, Error>((chain, lines))
     };
     let (chain, lines) = match opened.await {
@@ -71,7 +86,7 @@ pub async fn stream(
         Err(error) => return refusal::line(&plane, &caller, &error).await,
     };
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let reader = Reader { plane, session, caller, chain };
+    let reader = Reader { plane, session, caller, chain, is_over: wanted.is_previous() };
     tokio::spawn(feed(reader, lines, sender));
     Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
@@ -84,6 +99,8 @@ struct Reader {
     session: Session,
     caller: Caller,
     chain: ChainName,
+    /// Whether what they read has an end for good, and not only until the node writes again.
+    is_over: bool,
 }
 
 impl Reader {
@@ -108,7 +125,13 @@ async fn feed(mut reader: Reader, lines: BoxStream<'static, String>, sender: Sen
                 }
             }
             batch = batches.next() => {
-                let Some(batch) = batch else { return };
+                let Some(batch) = batch else {
+                    if reader.is_over {
+                        // Who is gone needs no word.
+                        let _ = sender.send(Ok(Event::default().event(OVER).data("1"))).await;
+                    }
+                    return;
+                };
                 let Ok(data) = serde_json::to_string(&batch) else { return };
                 if sender.send(Ok(Event::default().data(data))).await.is_err() {
                     return;
@@ -120,24 +143,61 @@ async fn feed(mut reader: Reader, lines: BoxStream<'static, String>, sender: Sen
     }
 }
 
-/// `GET /chains/{name}/nodes/{node}/log.txt`
+/// `GET /chains/{name}/nodes/{node}/log.txt`, with `?previous=1` that of the process before.
 pub async fn file(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Path((chain, node)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
 ) -> Response {
+    let previous = wanted.is_previous();
     let read = async {
         caller.require_user()?;
         let (chain, node) = names(&chain, &node)?;
-        let lines = plane.node_log_stream(&caller, &chain, &node, TAIL_MAX, false).await?;
+        let asked = LogAsked { tail: TAIL_MAX, follow: false, previous };
+        let lines = plane.node_log_stream(&caller, &chain, &node, asked).await?;
         Ok::<_, Error>(lines.collect::<Vec<String>>().await)
     };
     match read.await {
         Ok(lines) => {
-            let name = format!("{chain}-{node}.log");
-            attachment(&name, "text/plain; charset=utf-8", (lines.join("\n") + "\n").into_bytes())
+            let name = format!("{chain}-{node}{}.log", if previous { "-previous" } else { "" });
+            let content = content(&lines, previous, &headers);
+            attachment(&name, "text/plain; charset=utf-8", content.into_bytes())
         }
         Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&chain)).await,
+    }
+}
+
+/// What stands in the file; where nothing of an earlier process is kept, a sentence that says so in the reader's language.
+fn content(lines: &[String], previous: bool, headers: &HeaderMap) -> String {
+    if previous && lines.is_empty() {
+        let (lang, _) = refusal::look(headers);
+        return format!("{}\n", lang.text().node.no_earlier_lines);
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_earlier_lines_says_so_in_the_reader_s_language() {
+        let mut chinese = HeaderMap::new();
+        chinese.insert("accept-language", "zh-CN".parse().unwrap());
+        let lines = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(content(&lines, true, &chinese), "a\nb\n");
+        assert_eq!(content(&[], false, &chinese), "\n");
+        assert!(content(&[], true, &HeaderMap::new()).starts_with("The host keeps no lines"));
+        assert!(content(&[], true, &chinese).ends_with("。\n"));
+    }
+
+    #[test]
+    fn only_a_plain_one_asks_for_the_process_before() {
+        for (previous, expect) in [(None, false), (Some("0"), false), (Some(""), false), (Some("1"), true)] {
+            let wanted = Wanted { tail: None, previous: previous.map(str::to_owned) };
+            assert_eq!(wanted.is_previous(), expect, "{previous:?}");
+        }
     }
 }

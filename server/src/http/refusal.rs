@@ -81,9 +81,16 @@ impl Asked {
 
 /// How a page for whoever asks would look; none for whoever takes no page.
 fn page_of(headers: &HeaderMap) -> Option<(Lang, Theme)> {
-    let header = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let takes_page = header(header::ACCEPT).contains("text/html");
-    takes_page.then(|| asked(header(header::COOKIE), header(header::ACCEPT_LANGUAGE)))
+    value(headers, header::ACCEPT).contains("text/html").then(|| look(headers))
+}
+
+/// The language and the look that whoever asks has chosen.
+pub fn look(headers: &HeaderMap) -> (Lang, Theme) {
+    asked(value(headers, header::COOKIE), value(headers, header::ACCEPT_LANGUAGE))
+}
+
+fn value(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The page of a problem, with a way out of it.

@@ -32,6 +32,8 @@ pub struct LogStream {
     pub waiting: RwSignal<usize>,
     /// Whether the connection is broken; the browser tries again by itself.
     pub lost: RwSignal<bool>,
+    /// Whether all lines are here: what is over needs no connection any more.
+    pub over: RwSignal<bool>,
     /// Where it streams from; none once the page is gone.
     address: StoredValue<Option<String>>,
     held: StoredValue<Lines>,
@@ -49,6 +51,7 @@ impl LogStream {
             paused: RwSignal::new(false),
             waiting: RwSignal::new(0),
             lost: RwSignal::new(false),
+            over: RwSignal::new(false),
             address: StoredValue::new(None),
             held: StoredValue::new(Lines::default()),
             begins: StoredValue::new(false),
@@ -62,6 +65,8 @@ impl LogStream {
         self.address.set_value(Some(address.to_owned()));
         self.held.set_value(Lines::default());
         self.waiting.set(0);
+        self.lost.set(false);
+        self.over.set(false);
         self.disconnect();
         self.look(lines);
     }
@@ -70,9 +75,10 @@ impl LogStream {
     pub fn look(self, lines: RwSignal<Lines>) {
         // The page may be gone already when the browser tells that it is hidden.
         let Some(address) = self.address.try_get_value().flatten() else { return };
+        let is_open = SOURCES.with_borrow(|all| all.contains_key(&self.id));
         if browser::is_hidden() {
             self.disconnect();
-        } else if !SOURCES.with_borrow(|all| all.contains_key(&self.id)) {
+        } else if !is_open && !self.over.get_untracked() {
             self.connect(&address, lines);
         }
     }
@@ -97,6 +103,13 @@ impl LogStream {
         });
         source.set_onmessage(Some(heard.as_ref().unchecked_ref()));
         heard.forget();
+        let ended = Closure::<dyn Fn()>::new(move || {
+            self.over.set(true);
+            self.disconnect();
+        });
+        // Without the listener the browser connects again and again, and shows the same lines.
+        let _ = source.add_event_listener_with_callback("over", ended.as_ref().unchecked_ref());
+        ended.forget();
         SOURCES.with_borrow_mut(|all| all.insert(self.id, source));
     }
 

@@ -7,6 +7,7 @@ use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as State, PortMap, Volume,
 };
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptions, ListVolumesOptions};
+use domain::node::{NodeReason, ReasonKind};
 use futures::{StreamExt, TryStreamExt};
 
 use super::client::Client;
@@ -141,6 +142,7 @@ fn left_over(node: &NodeRef, labels: &Labels, has_data: bool) -> NodeStatus {
         started_at: None,
         exit_code: None,
         reason: None,
+        machine: None,
         data_volume: data_volume(labels, has_data),
         ports: BTreeMap::new(),
         reached: BTreeMap::new(),
@@ -192,6 +194,7 @@ fn of_container(
             .exit_code
             .filter(|_| state == NodeState::Stopped || state == NodeState::Restarting),
         reason: reason(&container_state),
+        machine: None,
         data_volume: data_volume(labels, has_data),
         ports: ports.map(|ports| reachable(client, ports)).unwrap_or_default(),
         reached: BTreeMap::new(),
@@ -210,14 +213,17 @@ fn node_state(state: &ContainerState) -> NodeState {
     }
 }
 
-fn reason(state: &ContainerState) -> Option<String> {
+fn reason(state: &ContainerState) -> Option<NodeReason> {
     if state.oom_killed == Some(true) {
-        return Some("killed for want of memory".to_owned());
+        return Some(NodeReason::new(ReasonKind::OutOfMemory));
     }
     if state.status == Some(State::PAUSED) {
-        return Some("paused".to_owned());
+        return Some(NodeReason::new(ReasonKind::Paused));
     }
-    state.error.clone().filter(|error| !error.is_empty())
+    if let Some(error) = state.error.as_deref().filter(|error| !error.trim().is_empty()) {
+        return Some(NodeReason::told(ReasonKind::CannotStart, error));
+    }
+    (state.status == Some(State::RESTARTING)).then(|| NodeReason::new(ReasonKind::EndsAgain))
 }
 
 /// The published ports, at the addresses under which the portal reaches them.
@@ -259,4 +265,26 @@ pub(crate) async fn used_ports(client: &Client) -> Result<BTreeSet<u16>, AgentEr
         used.extend(ports.filter_map(|port| port.parse::<u16>().ok()).filter(|port| *port > 0));
     }
     Ok(used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_engine_says_of_a_process_is_sorted_by_kind() {
+        let check = |state: ContainerState, expect: Option<NodeReason>| assert_eq!(reason(&state), expect);
+        let with = |status: State, error: &str| ContainerState {
+            status: Some(status),
+            error: Some(error.to_owned()),
+            ..ContainerState::default()
+        };
+        let killed = ContainerState { oom_killed: Some(true), ..with(State::RESTARTING, "x") };
+        check(killed, Some(NodeReason::new(ReasonKind::OutOfMemory)));
+        check(with(State::PAUSED, ""), Some(NodeReason::new(ReasonKind::Paused)));
+        check(with(State::RESTARTING, ""), Some(NodeReason::new(ReasonKind::EndsAgain)));
+        let failed = NodeReason::told(ReasonKind::CannotStart, "no such file");
+        check(with(State::EXITED, "no such file"), Some(failed));
+        check(with(State::RUNNING, " "), None);
+    }
 }

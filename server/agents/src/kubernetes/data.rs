@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::host::cluster::ClusterStorage;
+use domain::node::{NodeReason, ReasonKind};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
@@ -111,9 +112,8 @@ fn is_going(claim: &PersistentVolumeClaim) -> bool {
 }
 
 /// What is to be said of a node whose claim was told to go.
-pub(super) fn going(claim: &PersistentVolumeClaim) -> Option<String> {
-    let said = "somebody removes the claim of its data: the data goes when its process ends. Copy what is in it first";
-    is_going(claim).then(|| said.to_owned())
+pub(super) fn going(claim: &PersistentVolumeClaim) -> Option<NodeReason> {
+    is_going(claim).then(|| NodeReason::new(ReasonKind::DataGoing))
 }
 
 /// What stands on the Secrets of a node; what is in them is not read.
@@ -228,6 +228,6 @@ mod tests {
             "name": "c", "uid": "u1", "deletionTimestamp": "2026-11-30T10:00:00Z",
             "finalizers": ["kubernetes.io/pvc-protection"],
         })));
-        assert!(told.is_some_and(|told| told.contains("the data goes when its process ends")));
+        assert_eq!(told, Some(NodeReason::new(ReasonKind::DataGoing)));
     }
 }

@@ -270,7 +270,8 @@ fn outcome(pod: &Pod, reference: &str) -> Option<Result<(String, Option<String>)
         // Others may make room; a pod this small finds it nearly always.
         Progress::NoMachine(message) => Some(Err(AgentError::Engine { status: 0, message })),
         Progress::Waiting | Progress::Started if pods::is_over(pod) => {
-            let message = reasons::of_pod(pod).unwrap_or_else(|| "the pod of an image ended".to_owned());
+            let why = reasons::of_pod(pod).map(|why| reasons::prose(&why));
+            let message = why.unwrap_or_else(|| "the pod of an image ended".to_owned());
             Some(Err(AgentError::Engine { status: 0, message: format!("image {reference}: {message}") }))
         }
         Progress::Waiting | Progress::Started => None,

@@ -143,8 +143,8 @@ impl Reading {
             Ok(lines) => self.lines = Some(Box::new(Box::pin(lines))),
             // The process or its pod has gone since we looked, or has not quite begun: there is nothing to read now.
             Err(AgentError::NotFound(_)) => {}
-            Err(AgentError::Refused(said)) if said.contains("waiting to start") => {}
-            Err(AgentError::Engine { message, .. }) if message.contains("waiting to start") => {}
+            Err(AgentError::Refused(said)) if has_nothing(&said) => {}
+            Err(AgentError::Engine { message, .. }) if has_nothing(&message) => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -154,6 +154,11 @@ impl Reading {
 /// True when a pod's process runs or did run.
 fn has_begun(pod: &Pod) -> bool {
     pods::is_running(pod) || pods::last_end(pod).is_some()
+}
+
+/// True when a machine says that there is nothing to read: the process has not begun, or that of before is forgotten.
+fn has_nothing(said: &str) -> bool {
+    ["waiting to start", "previous terminated container"].iter().any(|words| said.contains(words))
 }
 
 /// The next line without its end; `None` at the end.
@@ -208,6 +213,13 @@ mod tests {
 
     fn at(text: &str) -> Option<SystemTime> {
         parse_time(text)
+    }
+
+    #[test]
+    fn a_machine_that_has_nothing_to_read_is_no_failure() {
+        assert!(has_nothing("container \"node\" in pod \"peer0-0\" is waiting to start: ContainerCreating"));
+        assert!(has_nothing("previous terminated container \"node\" in pod \"peer0-0\" not found"));
+        assert!(!has_nothing("the server does not allow this method"));
     }
 
     #[test]

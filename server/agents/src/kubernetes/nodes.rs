@@ -197,7 +197,8 @@ async fn started(cluster: &Cluster, node: &NodeRef, reference: &str) -> Result<(
         }
         if began.elapsed() >= START_MAX {
             let events = status::events_of(cluster, node, pod).await?;
-            let why = reasons::of_events(&events).map(|why| format!(" ({why})")).unwrap_or_default();
+            let why = reasons::of_events(&events);
+            let why = why.map(|why| format!(" ({})", reasons::prose(&why))).unwrap_or_default();
             return Err(AgentError::Timeout { what: format!("start of {node}{why}"), after: START_MAX });
         }
     }
@@ -216,10 +217,13 @@ async fn hindered(
             Progress::NoMachine(said) if !said.contains("PersistentVolumeClaim") => Some(said),
             _ => None,
         },
-        None => match status::require(cluster, node).await?.failure {
-            Some(message) => Some(reasons::not_let(&message)),
-            None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
-        },
+        None => {
+            let refused = match status::require(cluster, node).await?.failure {
+                Some(message) => Some(reasons::not_let(&message)),
+                None => reasons::refused_pod(&status::events_of(cluster, node, None).await?),
+            };
+            refused.map(|why| reasons::prose(&why))
+        }
     };
     refused.map_or(Ok(()), |said| Err(AgentError::Refused(said)))
 }

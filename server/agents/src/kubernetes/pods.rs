@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::node::Machine;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use kube::Api;
@@ -64,6 +65,17 @@ pub(super) fn is_out_of_sight(pod: &Pod) -> bool {
     };
     let is_gated = gates.is_some_and(|gates| !gates.is_empty());
     is_running(pod) && !is_gated && is("Ready", "False") && is("ContainersReady", "True")
+}
+
+/// True when a pod's process runs and its probes do not say that it is well.
+pub(super) fn is_unwell(pod: &Pod) -> bool {
+    is_running(pod) && container(pod).is_some_and(|container| !container.ready)
+}
+
+/// The machine that a pod was given to.
+pub(super) fn machine(pod: &Pod) -> Option<Machine> {
+    let name = pod.spec.as_ref()?.node_name.clone()?;
+    Some(Machine { name, address: pod.status.as_ref().and_then(|status| status.host_ip.clone()) })
 }
 
 /// How a pod's last process ended, when one did.
@@ -216,6 +228,25 @@ pub(super) mod tests {
         }))
         .unwrap();
         assert!(!is_out_of_sight(&gated));
+    }
+
+    #[test]
+    fn the_machine_of_a_pod_is_told_with_its_address() {
+        let mut placed = pod("a", in_state("c1", 0, json!({"running": {}}), json!({})));
+        assert_eq!(machine(&placed), None);
+        placed.spec = serde_json::from_value(json!({"containers": [], "nodeName": "worker-1"})).unwrap();
+        let expect = Machine { name: "worker-1".into(), address: Some("10.9.0.2".into()) };
+        assert_eq!(machine(&placed), Some(expect));
+    }
+
+    #[test]
+    fn a_pod_that_runs_and_is_not_ready_is_unwell() {
+        let mut status = in_state("c1", 0, json!({"running": {}}), json!({}));
+        assert!(!is_unwell(&pod("a", status.clone())));
+        status["containerStatuses"][0]["ready"] = json!(false);
+        assert!(is_unwell(&pod("a", status.clone())));
+        status["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        assert!(!is_unwell(&pod("a", status)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use domain::host::cluster::ClusterExposure;
+use domain::node::NodeReason;
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -177,20 +178,25 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     Ok(all)
 }
 
-/// Adds what events say to the nodes that do not run and whose pods do not say why. A failed look is no failed list.
+/// Adds what events say to the nodes that do not run, or are not well, and whose pods do not say why. A failed look is no
+/// failed list.
 async fn explain(cluster: &Cluster, all: &mut [NodeStatus], seen: &Seen) {
     let is_open = |status: &&mut NodeStatus| {
-        let wants_pod = seen
-            .0
-            .get(&status.node)
-            .and_then(|parts| parts.controller.as_ref())
-            .is_some_and(|c| c.replicas > 0);
-        status.reason.is_none() && wants_pod && status.state != NodeState::Running
+        let parts = seen.0.get(&status.node);
+        let wants_pod =
+            parts.and_then(|parts| parts.controller.as_ref()).is_some_and(|found| found.replicas > 0);
+        let is_well = status.state == NodeState::Running
+            && !status_pod(seen, &status.node).is_some_and(pods::is_unwell);
+        status.reason.is_none() && wants_pod && !is_well
     };
     let open: Vec<&mut NodeStatus> = all.iter_mut().filter(is_open).take(LOOKS_MAX).collect();
     let looks = open.into_iter().map(|status| async move {
-        let events = events_of(cluster, &status.node, status_pod(seen, &status.node)).await;
-        status.reason = events.ok().and_then(|events| reasons::of_events(&events));
+        let pod = status_pod(seen, &status.node);
+        let Ok(events) = events_of(cluster, &status.node, pod).await else { return };
+        status.reason = match pod.filter(|pod| pods::is_running(pod)) {
+            Some(pod) => reasons::of_probes(&events, pod),
+            None => reasons::of_events(&events),
+        };
     });
     let looks: Vec<_> = looks.collect();
     futures::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).collect::<Vec<()>>().await;
@@ -290,6 +296,7 @@ impl Parts {
             started_at: started_at.or_else(|| remembered(STARTED_AT).filter(|_| is_stopped)),
             exit_code: exit_code.or_else(|| if is_stopped { remembered_code() } else { None }),
             reason: self.reason(pod),
+            machine: pod.and_then(pods::machine),
             data_volume: data::volume(
                 controller.map(|found| &found.metadata),
                 &self.files,
@@ -333,7 +340,7 @@ impl Parts {
     }
 
     /// Why the node does not run, or will not for long.
-    fn reason(&self, pod: Option<&Pod>) -> Option<String> {
+    fn reason(&self, pod: Option<&Pod>) -> Option<NodeReason> {
         let controller = self.controller.as_ref()?;
         if let Some(going) = self.claim.as_ref().and_then(data::going) {
             return Some(going);

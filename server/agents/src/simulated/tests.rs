@@ -1,5 +1,7 @@
 //! The simulated host keeps the promises of all hosts, and its own: it fails where it is told to.
 
+use domain::node::{NodeReason, ReasonKind};
+
 use super::*;
 use crate::conformance::{Fixture, suite};
 use crate::node::tests::peer;
@@ -147,12 +149,14 @@ async fn what_an_image_runs_can_be_spoilt() {
     let crashing = agent.ensure_node(&spec()).await.unwrap();
     assert_eq!((crashing.state, crashing.exit_code), (NodeState::Restarting, Some(1)));
     assert!(crashing.restarts > 0);
+    assert_eq!(crashing.reason, Some(NodeReason::new(ReasonKind::EndsAgain)));
     let lines = agent.logs(&crashing.node, &LogOptions::default()).await.unwrap();
     let last = lines.map(|line| line.unwrap().text).collect::<Vec<_>>().await.pop();
     assert_eq!(last.as_deref(), Some("it ends at once"));
     agent.stop(&crashing.node, Duration::ZERO).await.unwrap();
     agent.spoil_image(IMAGE, None);
-    assert_eq!(agent.ensure_node(&spec()).await.unwrap().state, NodeState::Running);
+    let well = agent.ensure_node(&spec()).await.unwrap();
+    assert_eq!((well.state, well.reason, well.machine), (NodeState::Running, None, None));
     let (installation, chain) = ("abc123", "demo");
     let mut environment = spec().environment;
     environment.insert("NAME".to_owned(), "value".to_owned());

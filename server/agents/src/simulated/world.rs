@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use domain::node::{Machine, NodeReason, ReasonKind};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::broadcast;
@@ -52,6 +53,8 @@ pub(crate) struct World {
     pub(crate) config: BTreeMap<NodeRef, Config>,
     /// Where clients reach ports of nodes, where that is not the host's address.
     pub(crate) reached: BTreeMap<NodeRef, BTreeMap<u16, (String, u16)>>,
+    /// The machines that nodes run on, where the host is said to have several.
+    pub(crate) machines: BTreeMap<NodeRef, Machine>,
     /// Ports that somebody else holds.
     pub(crate) foreign_ports: BTreeSet<u16>,
     pub(crate) events: broadcast::Sender<NodeEvent>,
@@ -100,6 +103,7 @@ impl World {
             data: BTreeMap::new(),
             config: BTreeMap::new(),
             reached: BTreeMap::new(),
+            machines: BTreeMap::new(),
             foreign_ports: BTreeSet::new(),
             events: broadcast::channel(1024).0,
             ticks: 0,
@@ -117,6 +121,7 @@ impl World {
         other.data = self.data.clone();
         other.config = self.config.clone();
         other.reached = self.reached.clone();
+        other.machines = self.machines.clone();
         other.foreign_ports = self.foreign_ports.clone();
         other.ticks = self.ticks;
         other.assigned_next = self.assigned_next;
@@ -456,7 +461,10 @@ impl World {
             state: container.map_or(NodeState::Missing, |c| c.state),
             started_at: container.and_then(|c| c.started_at.clone()),
             exit_code: container.and_then(|c| c.exit_code),
-            reason: None,
+            reason: container
+                .filter(|c| c.state == NodeState::Restarting)
+                .map(|_| NodeReason::new(ReasonKind::EndsAgain)),
+            machine: container.and_then(|_| self.machines.get(node).cloned()),
             data_volume: match (keeps_data, data) {
                 (_, true) => DataVolume::Present,
                 (true, false) => DataVolume::Missing,

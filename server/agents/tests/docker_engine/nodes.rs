@@ -8,6 +8,7 @@ use agents::{
     PortSpec, Publish,
 };
 use bollard::query_parameters::{KillContainerOptions, RemoveImageOptions, RemoveVolumeOptions};
+use domain::node::{NodeReason, ReasonKind};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::io::AsyncReadExt;
@@ -169,6 +170,8 @@ async fn a_node_that_ends_is_started_again_and_told() {
         let seen =
             bed.wait(&failing.node_ref(), |s| s.restarts > 0 && s.state == NodeState::Restarting).await;
         assert_eq!(seen.exit_code, Some(3));
+        assert_eq!(seen.reason, Some(NodeReason::new(ReasonKind::EndsAgain)));
+        assert_eq!(seen.machine, None, "an engine is one machine");
 
         let steady = bed.spec("ends", "steady");
         bed.agent.ensure_node(&steady).await.unwrap();

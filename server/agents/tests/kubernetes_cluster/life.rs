@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint};
 use agents::{Agent, NodeChange, NodeEvent, NodeState, Selector};
+use domain::node::ReasonKind;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -88,9 +89,29 @@ async fn a_node_that_no_machine_takes_says_so() {
         assert!(refused.to_string().contains("no machine of the cluster takes it"), "{refused}");
         let status = bed.status(&spec.node_ref()).await.unwrap();
         assert_eq!(status.state, NodeState::Created);
-        assert!(status.reason.is_some_and(|reason| reason.contains("no machine of the cluster takes it")));
+        assert!(
+            status.reason.is_some_and(|reason| reason.kind == ReasonKind::NoMachine && reason.said.is_some())
+        );
         bed.agent.stop(&spec.node_ref(), Duration::from_secs(1)).await.unwrap();
         bed.wait(&spec.node_ref(), |status| status.state == NodeState::Stopped).await;
+    })
+    .await;
+}
+
+/// The process runs, and what it should answer at does not: that is told while the cluster still waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_runs_and_is_not_well_says_so() {
+    on_cluster(async |bed| {
+        bed.agent.ensure_space(&bed.space("unwell")).await.unwrap();
+        let mut spec = bed.spec("unwell", "peer0");
+        spec.health_port = Some(9443);
+        let node = spec.node_ref();
+        bed.agent.ensure_node(&spec).await.unwrap();
+        let seen = bed.wait(&node, |status| status.reason.is_some()).await;
+        assert_eq!((seen.state, seen.restarts), (NodeState::Running, 0), "{seen:?}");
+        let reason = seen.reason.unwrap();
+        assert_eq!(reason.kind, ReasonKind::NotWell);
+        assert!(reason.said.is_some_and(|said| said.contains("probe failed")));
     })
     .await;
 }

@@ -6,6 +6,7 @@ use agents::conformance::{Fixture, suite};
 use agents::{
     Agent, AgentError, DataVolume, LogOptions, NodeFile, NodeRef, NodeSpec, NodeState, PortSpec, Publish,
 };
+use domain::node::{NodeReason, ReasonKind};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -139,9 +140,11 @@ async fn logs_follow_a_node_that_ends_and_previous_ones_are_kept() {
         set(&mut failing, "NODE_EXIT", "3");
         bed.agent.ensure_node(&failing).await.unwrap();
         let node = failing.node_ref();
-        let again = "its process ends again and again, last with 3";
-        let seen = bed.wait(&node, |s| s.restarts > 0 && s.reason.as_deref() == Some(again)).await;
+        let again = NodeReason::new(ReasonKind::EndsAgain);
+        let seen = bed.wait(&node, |s| s.restarts > 0 && s.reason.as_ref() == Some(&again)).await;
         assert_eq!((seen.state, seen.exit_code), (NodeState::Restarting, Some(3)));
+        let machine = seen.machine.unwrap();
+        assert!(!machine.name.is_empty() && machine.address.is_some(), "{machine:?}");
         let previous = LogOptions { previous: true, ..LogOptions::default() };
         let lines = bed.lines_by(&node, &previous).await;
         assert!(lines.iter().any(|line| line.starts_with("boot ")), "{lines:?}");
@@ -210,8 +213,8 @@ async fn a_node_whose_claim_is_being_removed_is_not_ended() {
         let namespace = bed.namespace(&bed.installation, "going");
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(bed.hands.clone(), &namespace);
         claims.delete("orderer0-data", &DeleteParams::default()).await.unwrap();
-        let told = |reason: &String| reason.contains("removes the claim of its data");
-        let seen = bed.wait(&node, |status| status.reason.as_ref().is_some_and(told)).await;
+        let told = NodeReason::new(ReasonKind::DataGoing);
+        let seen = bed.wait(&node, |status| status.reason.as_ref() == Some(&told)).await;
         assert_eq!((seen.state, seen.data_volume), (NodeState::Running, DataVolume::Present));
 
         let grace = Duration::from_secs(5);

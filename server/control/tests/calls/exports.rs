@@ -1,6 +1,12 @@
 //! What is taken away from a chain: who gets it, who does not, and what the audit tells of either.
 
+use std::time::Duration;
+
+use agents::Agent;
+use control::node::LogAsked;
+use domain::node::Machine;
 use domain::user::NewUser;
+use futures::StreamExt;
 
 use super::*;
 
@@ -143,4 +149,50 @@ async fn clients_are_sent_where_the_host_publishes_a_node() {
     assert_eq!(looks().await, "lb.example:31999");
     bed.agent.cut_off();
     assert_eq!(looks().await, "127.0.0.1:31020", "the host does not answer");
+}
+
+/// A host that is made of several machines tells which one a node runs on; what it does not know stays unknown.
+#[tokio::test]
+async fn a_node_tells_its_machine_its_process_and_its_ports() {
+    let (bed, plane) = deployed().await;
+    let demo = ChainName::parse("demo").unwrap();
+    let ann = caller("ann", Role::Operator);
+    let machine = Machine { name: "worker-1".to_owned(), address: Some("10.9.0.2".to_owned()) };
+    bed.agent.run_on(&peer(&bed, "peer0-org1"), machine.clone());
+    bed.agent.reach_at(&peer(&bed, "peer0-org1"), 7_051, "lb.example", 31_999);
+    let nodes = async || plane.chain_read(&ann, &demo).await.unwrap().nodes;
+    let told = nodes().await;
+    let node = told.iter().find(|node| node.name.as_str() == "peer0-org1").unwrap();
+    assert_eq!(node.machine.as_ref(), Some(&machine));
+    assert!(node.started_ms.is_some() && node.exit_code.is_none() && node.reason.is_none(), "{node:?}");
+    assert_eq!(node.restarts, 0);
+    // Nothing of a process before, as long as the host has not started the node again.
+    assert!(!node.has_earlier_log());
+    assert!(node.ports.contains(&(7_051, "lb.example:31999".to_owned())), "{:?}", node.ports);
+    assert!(told.iter().filter(|other| other.name != node.name).all(|other| other.machine.is_none()));
+    bed.agent.cut_off();
+    for node in nodes().await {
+        assert_eq!((node.started_ms, node.machine, node.ports), (None, None, Vec::new()));
+    }
+}
+
+/// What a process before has printed is read apart, and only where the host has it apart.
+#[tokio::test]
+async fn the_lines_of_the_process_before_are_read_apart() {
+    let (bed, plane) = deployed().await;
+    let (demo, name) = (ChainName::parse("demo").unwrap(), NodeName::parse("peer0-org1").unwrap());
+    let (ann, node) = (caller("ann", Role::Operator), peer(&bed, "peer0-org1"));
+    let lines = async |previous: bool| {
+        let asked = LogAsked { tail: 100, follow: false, previous };
+        let stream = plane.node_log_stream(&ann, &demo, &name, asked).await.unwrap();
+        stream.collect::<Vec<String>>().await
+    };
+    let before = lines(false).await;
+    assert!(!before.is_empty());
+    assert_eq!(lines(true).await, before, "an engine has all lines in one stream");
+    bed.agent.run_on(&node, Machine { name: "worker-1".to_owned(), address: None });
+    bed.agent.restart(&node, Duration::ZERO).await.unwrap();
+    let earlier = lines(true).await;
+    assert_eq!(earlier.last(), before.last());
+    assert_ne!(lines(false).await.last(), before.last());
 }

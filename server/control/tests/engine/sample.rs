@@ -1,5 +1,6 @@
 //! The sample on a chain of two organizations, and that chain at rest: what is the same on every kind of host.
 
+use control::node::LogAsked;
 use domain::chain::ChainState;
 use domain::name::{ChaincodeName, ChannelName};
 use domain::node::{NodeKind, NodeState};
@@ -53,7 +54,8 @@ pub async fn is_served(portal: &Portal) {
     assert_eq!(servers.len(), 2, "one for each organization: {view:?}");
     for server in servers {
         assert_eq!(server.state, NodeState::Running);
-        plane.node_log_stream(admin, chain, &server.name, 10, false).await.map(drop).unwrap();
+        let asked = LogAsked { tail: 10, follow: false, previous: false };
+        plane.node_log_stream(admin, chain, &server.name, asked).await.map(drop).unwrap();
     }
 }
 

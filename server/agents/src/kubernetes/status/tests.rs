@@ -1,3 +1,4 @@
+use domain::node::ReasonKind;
 use serde_json::{Value, json};
 
 use super::super::pods::tests::{in_state, pod, ready};
@@ -91,6 +92,7 @@ fn a_running_node_is_told_with_all_that_is_known_of_it() {
         started_at: Some("2026-11-30T10:00:01Z".into()),
         exit_code: None,
         reason: None,
+        machine: None,
         data_volume: DataVolume::Present,
         ports: BTreeMap::new(),
         reached: BTreeMap::new(),
@@ -148,8 +150,8 @@ fn a_deployment_says_why_no_pod_is_made_for_it() {
         let parts = Parts { controller: Some(deployment.into()), pods, ..Parts::default() };
         parts.status(&node(), None).unwrap().reason
     };
-    let refused = "the cluster does not let it be made: exceeded quota";
-    assert_eq!(reason(1, "True", vec![]).as_deref(), Some(refused));
+    let refused = NodeReason::told(ReasonKind::NotAllowed, "exceeded quota");
+    assert_eq!(reason(1, "True", vec![]), Some(refused));
     assert_eq!(reason(1, "False", vec![]), None);
     assert_eq!(reason(0, "True", vec![]), None);
     assert_eq!(reason(1, "True", vec![running()]), None);
@@ -162,7 +164,7 @@ fn data_that_is_being_removed_is_told_while_the_node_still_runs() {
     let parts = Parts { claim: Some(going), ..parts(1, vec![running()]) };
     let status = parts.status(&node(), None).unwrap();
     assert_eq!((status.state, status.data_volume), (NodeState::Running, DataVolume::Present));
-    assert!(status.reason.is_some_and(|reason| reason.contains("removes the claim of its data")));
+    assert_eq!(status.reason, Some(NodeReason::new(ReasonKind::DataGoing)));
 }
 
 #[test]

@@ -230,6 +230,7 @@ mod tests {
             started_at: Some(started.to_owned()),
             exit_code: (state != NodeState::Running).then_some(2),
             reason: None,
+            machine: None,
             data_volume: DataVolume::None,
             ports: BTreeMap::new(),
             reached: BTreeMap::new(),
