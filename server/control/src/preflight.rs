@@ -11,7 +11,7 @@ use domain::{Code, Error};
 use store::{ClaimRecord, HostRecord};
 
 use crate::ControlPlane;
-use crate::host::probe::{facts_view, mib, probe_error};
+use crate::host::probe::{facts_view, mib, stored_error};
 use crate::topology;
 
 mod images;
@@ -43,7 +43,7 @@ impl ControlPlane {
         let facts = match agent.probe().await {
             Ok(facts) => facts,
             Err(failure) => {
-                let error = probe_error(&host.spec.endpoint, &failure);
+                let error = stored_error(&host.spec.endpoint, &failure);
                 return Ok(unreachable(spec, name_taken, capacity, error));
             }
         };

@@ -69,6 +69,7 @@ pub enum Code {
     HostEngineFailed,
     HostConflict,
     HostRefused,
+    HostCredentialsRefused,
     HostUnreachable,
     HostHasChains,
     HostFull,

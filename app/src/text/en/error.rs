@@ -36,6 +36,7 @@ crate::text::table::sentences! {
     HostEngineFailed => "The engine failed at this. Look at its own words and at its log, and whether the host has disk space left; then try again.",
     HostConflict => "Something on the host stands against this: it belongs to somebody else, or is being changed. Remove it there, or wait; then try again.",
     HostRefused => "The host refuses this as it is, so trying again alone does not help. Correct what its words name.",
+    HostCredentialsRefused => "The host does not accept the stored credentials any more: they may have expired or been withdrawn. Chains that run go on, but the portal cannot see them. Enter new credentials on the host’s edit page.",
     HostUnreachable => "The host does not answer. Check that its engine runs and can be reached; then try again.",
     HostHasChains => "The host still holds {count} chains. Delete them first.",
     HostFull => "The host holds as many chains as it may ({capacity}). Raise its capacity or choose another host.",

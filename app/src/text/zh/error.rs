@@ -36,6 +36,7 @@ crate::text::table::sentences! {
     HostEngineFailed => "引擎执行时出错。请查看其说明和日志，并检查主机是否还有磁盘空间，然后重试。",
     HostConflict => "主机上有对象与此冲突：它属于他人，或正在被更改。请在主机上将其移除或稍候，然后重试。",
     HostRefused => "主机拒绝了此操作，仅重试没有用处。请按其说明修正。",
+    HostCredentialsRefused => "主机不再接受已存储的凭据：它们可能已过期或被撤销。正在运行的链会继续运行，但门户无法查看。请在主机的编辑页面填写新的凭据。",
     HostUnreachable => "主机没有响应。请检查引擎是否运行且可访问，然后重试。",
     HostHasChains => "主机上仍有 {count} 条链，请先删除。",
     HostFull => "主机的链数已达上限（{capacity}）。请提高容量或选择其他主机。",
