@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     AgentError, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Rehearsal, Removed, Selector,
+    SpaceSpec,
 };
 
 /// A byte stream in both directions.
@@ -56,6 +57,10 @@ pub trait Agent: Send + Sync {
     /// [`AgentError::Conflict`] when the host has another image under a name of the archive, [`AgentError::Refused`] by
     /// a host that gets images from registries alone.
     async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError>;
+
+    /// Asks how the host would take the nodes of one chain, beside all that is on it now. Nothing is made, so the
+    /// specifications need no files, and an image that is not known may be empty.
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError>;
 
     /// Makes what the nodes of one chain share: a network of their own, and one without a way out for chaincode.
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError>;

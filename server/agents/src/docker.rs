@@ -35,8 +35,8 @@ use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
-    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
-    Selector, SpaceSpec,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials,
+    Rehearsal, Removed, Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -98,6 +98,11 @@ impl Agent for DockerAgent {
 
     async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
         load::load(&self.client, archive).await
+    }
+
+    /// An engine has no rules for what runs on it and keeps nothing free.
+    async fn rehearse(&self, _nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        Ok(Rehearsal::default())
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {

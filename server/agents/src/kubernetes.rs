@@ -27,8 +27,10 @@ mod ports;
 mod probe;
 pub mod rbac;
 mod reasons;
+mod rehearsal;
 mod remove;
 mod request;
+mod room;
 mod space;
 mod stats;
 mod status;
@@ -48,8 +50,8 @@ pub use self::endpoint::{KubernetesEndpoint, KubernetesOptions};
 use self::events::Watches;
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
-    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
-    Selector, SpaceSpec,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials,
+    Rehearsal, Removed, Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -117,6 +119,10 @@ impl Agent for KubernetesAgent {
     async fn load_image(&self, _archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
         let why = "images are given to a cluster through its registry, not as archives";
         Err(AgentError::Refused(why.to_owned()))
+    }
+
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        rehearsal::nodes(&self.cluster, nodes).await
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {

@@ -24,7 +24,7 @@ use crate::node::{check_installation, check_name};
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
     LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
-    PullCredentials, Remedy, Removed, Selector, SpaceSpec,
+    PullCredentials, Rehearsal, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.
@@ -82,6 +82,17 @@ impl SimulatedAgent {
     /// What the host says of its largest machine's memory, in bytes, as a host of several does.
     pub fn set_largest(&self, memory: Option<u64>) {
         self.world().memory_largest_bytes = memory;
+    }
+
+    /// What the host says of permissions and of where data lies, as a cluster does.
+    pub fn set_told(&self, permissions: Option<usize>, storage: Option<&str>) {
+        let mut world = self.world();
+        (world.permissions, world.storage) = (permissions, storage.map(str::to_owned));
+    }
+
+    /// How the host takes nodes that are only tried.
+    pub fn set_rehearsal(&self, rehearsal: Rehearsal) {
+        self.world().rehearsal = rehearsal;
     }
 
     /// The same host, with a wait before each verb.
@@ -265,6 +276,8 @@ impl Agent for SimulatedAgent {
             memory_bytes: world.memory_bytes,
             memory_largest_bytes: world.memory_largest_bytes,
             disk_free_bytes: world.disk_free_bytes,
+            permissions: world.permissions,
+            storage: world.storage.clone(),
             containers_running: None,
             clock: Some(clock),
             asked_at: now,
@@ -302,6 +315,11 @@ impl Agent for SimulatedAgent {
 
     async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError> {
         self.act(Verb::LoadImage, "archive", |world, _| world.load_image(archive)).await
+    }
+
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        let chain = nodes.first().map(|spec| spec.chain.clone()).unwrap_or_default();
+        self.act(Verb::Rehearse, chain, |world, _| Ok(world.rehearsal.clone())).await
     }
 
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {

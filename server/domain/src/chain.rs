@@ -378,8 +378,13 @@ pub enum Verdict {
 pub enum CheckKind {
     Engine,
     ApiVersion,
+    Permissions,
+    Storage,
     Images,
     Ports,
+    /// The host's own rules for what runs on it, quotas included.
+    Quota,
+    Cpu,
     Memory,
     Disk,
     Clock,

@@ -149,6 +149,13 @@ pub enum Code {
     MemoryUnknown,
     MemoryLow,
     MachineMemoryLow,
+    MachineMemoryKept,
+    MemoryKept,
+    MachineCpuKept,
+    CpuKept,
+    RoomScattered,
+    HostRulesRefuse,
+    HostRulesDoubtful,
     ClockUnknown,
     ClockApart,
     // Chains

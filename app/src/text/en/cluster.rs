@@ -56,6 +56,8 @@ pub const TEXT: ClusterText = ClusterText {
     settings: "Cluster settings",
     keep_hint: "Leave the credentials empty to keep the stored ones.",
     connection_fine: "The cluster answers, and everything that is needed is there.",
+    check_permissions: "Permissions",
+    check_quota: "Rules and quotas",
     permissions_missing: "Missing permissions",
     rights: "Rights that the account needs",
     rights_hint: "Apply this manifest with kubectl: it makes a service account and gives it exactly these rights.",

@@ -56,6 +56,8 @@ pub const TEXT: ClusterText = ClusterText {
     settings: "集群设置",
     keep_hint: "凭据留空则保留已存储的。",
     connection_fine: "集群响应正常，所需条件齐备。",
+    check_permissions: "权限",
+    check_quota: "规则和配额",
     permissions_missing: "缺少的权限",
     rights: "账号所需的权限",
     rights_hint: "用 kubectl 应用此清单：它会创建一个服务账号并仅授予这些权限。",

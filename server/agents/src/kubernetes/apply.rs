@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -89,6 +89,21 @@ pub(super) async fn apply<K: Object + Serialize>(
             ended => return ended,
         }
     }
+}
+
+/// Asks whether an object could be applied: the cluster judges it by all of its rules and keeps nothing.
+pub(super) async fn try_out<K: Object + Serialize>(api: &Api<K>, wanted: &K) -> Result<(), AgentError> {
+    let name = wanted.meta().name.clone().unwrap_or_default();
+    let how = PatchParams::apply(MANAGER).dry_run();
+    let what = format!("trial of {}", called::<K>(&name));
+    within(&what, api.patch(&name, &how, &Patch::Apply(wanted))).await.map(drop)
+}
+
+/// The same of an object that gets its name from the cluster.
+pub(super) async fn try_new<K: Object + Serialize>(api: &Api<K>, wanted: &K) -> Result<(), AgentError> {
+    let how = PostParams { dry_run: true, field_manager: Some(MANAGER.to_owned()) };
+    let what = format!("trial of a {}", K::kind(&()));
+    within(&what, api.create(&how, wanted)).await.map(drop)
 }
 
 /// Makes an object that is never changed afterwards; one of ours that is there is taken as it is.

@@ -16,6 +16,8 @@ pub enum Verb {
     EnsureImage,
     /// `image`
     Image,
+    /// `rehearse`
+    Rehearse,
     /// `ensure_space`
     EnsureSpace,
     /// `remove_space`

@@ -14,7 +14,7 @@ use super::disk::Data;
 use super::fault::{Fault, Faults, Flaw, Verb, When};
 use crate::{
     AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
-    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, ProbeFailure, Publish, Removed, Selector,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, ProbeFailure, Publish, Rehearsal, Removed, Selector,
     is_local_only_name,
 };
 
@@ -34,6 +34,9 @@ pub(crate) struct World {
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) memory_largest_bytes: Option<u64>,
     pub(crate) disk_free_bytes: Option<u64>,
+    pub(crate) permissions: Option<usize>,
+    pub(crate) storage: Option<String>,
+    pub(crate) rehearsal: Rehearsal,
     pub(crate) clock_skew_s: i64,
     /// Ports on which somebody who is no container listens.
     pub(crate) listeners: BTreeSet<u16>,
@@ -87,6 +90,9 @@ impl World {
             memory_bytes: Some(64 << 30),
             memory_largest_bytes: Some(64 << 30),
             disk_free_bytes: None,
+            permissions: None,
+            storage: None,
+            rehearsal: Rehearsal::default(),
             clock_skew_s: 0,
             listeners: BTreeSet::new(),
             faults: Faults::default(),

@@ -143,8 +143,7 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
 /// The same to somebody who gave address and credentials just now: what the host refuses of them is wrong input, and
 /// only a host that is silent or unwell is unavailable.
 fn given_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
-    let is_silent =
-        failure.is_late || matches!(failure.remedy, Remedy::StartEngine | Remedy::InspectEngine);
+    let is_silent = failure.is_late || matches!(failure.remedy, Remedy::StartEngine | Remedy::InspectEngine);
     let kind = if is_silent { ErrorKind::Unavailable } else { ErrorKind::Invalid };
     Error { kind, ..probe_error(endpoint, failure) }
 }
