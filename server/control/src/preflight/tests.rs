@@ -66,7 +66,9 @@ async fn what_a_cluster_has_and_allows_is_shown_and_what_it_refuses_blocks() {
     bed.local.set_rehearsal(tried(900, None));
     let view = look(&bed, &spec).await;
     assert!(view.checks.iter().all(|check| check.verdict == Verdict::Pass), "{:#?}", view.checks);
-    let fact = |kind| view.checks.iter().find(|check| check.kind == kind).map(|check| check.fact.as_str());
+    let fact = |kind: CheckKind| {
+        view.checks.iter().find(|check| check.kind == kind).map(|check| check.fact.as_str())
+    };
     assert_eq!(fact(CheckKind::Permissions), Some("68/68"));
     assert_eq!(fact(CheckKind::Storage), Some("fast"));
     assert_eq!(fact(CheckKind::Quota), Some("heddle-abc-demo"));
