@@ -68,6 +68,15 @@ pub trait Agent: Send + Sync {
     /// Removes every object of one chain, data included, and verifies that nothing with its labels is left.
     async fn remove_space(&self, installation: &str, chain: &str) -> Result<Removed, AgentError>;
 
+    /// The same, but the folders that the chain's data is in stay, under another name that holds `mark`: no later chain
+    /// of that name finds them, and whoever runs the host may take the data from there. The mark is of letters, digits
+    /// and hyphens, and the same for every try.
+    ///
+    /// # Errors
+    /// [`AgentError::Refused`] by a host that keeps data in no folders; nothing is removed then.
+    async fn release_space(&self, installation: &str, chain: &str, mark: &str)
+    -> Result<Removed, AgentError>;
+
     /// Makes a node run as specified. An equal one is adopted, one that differs is replaced and keeps its data.
     ///
     /// # Errors

@@ -113,6 +113,15 @@ impl Agent for DockerAgent {
         remove::space(&self.client, installation, chain).await
     }
 
+    async fn release_space(
+        &self,
+        _installation: &str,
+        _chain: &str,
+        _mark: &str,
+    ) -> Result<Removed, AgentError> {
+        Err(AgentError::Refused("an engine keeps data in volumes, not in folders".to_owned()))
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
         nodes::ensure(&self.client, spec).await
     }

@@ -130,7 +130,17 @@ impl Agent for KubernetesAgent {
     }
 
     async fn remove_space(&self, installation: &str, chain: &str) -> Result<Removed, AgentError> {
-        space::remove(&self.cluster, installation, chain).await
+        space::remove(&self.cluster, installation, chain, None).await
+    }
+
+    async fn release_space(
+        &self,
+        installation: &str,
+        chain: &str,
+        mark: &str,
+    ) -> Result<Removed, AgentError> {
+        errands::check_mark(&self.cluster, mark)?;
+        space::remove(&self.cluster, installation, chain, Some(mark)).await
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {

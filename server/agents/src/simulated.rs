@@ -210,6 +210,11 @@ impl SimulatedAgent {
         self.world().calls.clone()
     }
 
+    /// Folders that were kept when their chains were removed; they belong to nobody's chain any more.
+    pub fn kept(&self) -> Vec<String> {
+        self.world().kept.iter().cloned().collect()
+    }
+
     /// Names of everything that carries an installation's label; empty when nothing is left over.
     pub fn objects(&self, installation: &str) -> Vec<String> {
         self.world().objects(installation)
@@ -336,6 +341,20 @@ impl Agent for SimulatedAgent {
             check_installation(installation).map_err(refuse)?;
             check_name("chain", chain).map_err(refuse)?;
             Ok(world.remove_space(installation, chain, only_part))
+        })
+        .await
+    }
+
+    async fn release_space(
+        &self,
+        installation: &str,
+        chain: &str,
+        mark: &str,
+    ) -> Result<Removed, AgentError> {
+        self.act(Verb::RemoveSpace, chain, |world, only_part| {
+            check_installation(installation).map_err(refuse)?;
+            check_name("chain", chain).map_err(refuse)?;
+            Ok(world.release_space(installation, chain, mark, only_part))
         })
         .await
     }

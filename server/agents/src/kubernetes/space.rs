@@ -130,11 +130,13 @@ pub(super) async fn require(cluster: &Cluster, installation: &str, chain: &str) 
     }
 }
 
-/// Removes all that belongs to a chain and verifies that nothing is left.
+/// Removes all that belongs to a chain and verifies that nothing is left. With a mark the folders of its data stay, under
+/// a name that holds it.
 pub(super) async fn remove(
     cluster: &Cluster,
     installation: &str,
     chain: &str,
+    keep: Option<&str>,
 ) -> Result<Removed, AgentError> {
     let scan = Scan { cluster, installation, chain, labels: selector(installation, Some(chain))? };
     let api: Api<Namespace> = cluster.everywhere();
@@ -154,7 +156,7 @@ pub(super) async fn remove(
     for namespace in &namespaces {
         request::gone(&api, namespace, REMOVAL_MAX).await.map_err(|error| stuck(error, namespace))?;
     }
-    let is_cleared = scan.volumes(&claimed, &mut removed).await?;
+    let is_cleared = scan.volumes(&claimed, keep, &mut removed).await?;
     errands::sweep(cluster, installation, chain).await?;
     let left = scan.left().await?;
     if !left.is_empty() {
@@ -274,12 +276,25 @@ impl Scan<'_> {
 
     /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back. False
     /// when the folders of our own ones are left.
-    async fn volumes(&self, claimed: &[String], removed: &mut Removed) -> Result<bool, AgentError> {
+    async fn volumes(
+        &self,
+        claimed: &[String],
+        keep: Option<&str>,
+        removed: &mut Removed,
+    ) -> Result<bool, AgentError> {
         let api: Api<PersistentVolume> = self.cluster.everywhere();
         let own = data::permitted(self.cluster, self.ours(&api).await)?;
         // As long as there is a volume its folder may be there: an interrupted removal goes on from here.
-        let is_cleared = own.is_empty()
-            || errands::remove_folder(self.cluster, self.installation, self.chain, None).await?;
+        let is_cleared = match keep {
+            _ if own.is_empty() => true,
+            None => errands::remove_folder(self.cluster, self.installation, self.chain, None).await?,
+            // A folder that cannot be put aside keeps its volumes: another try finds it, and no later chain may.
+            Some(mark) => {
+                let kept = errands::keep_folder(self.cluster, self.installation, self.chain, mark).await?;
+                removed.kept.push(kept);
+                true
+            }
+        };
         for volume in own {
             request::delete(&api, &volume, DeleteParams::default()).await?;
             request::gone(&api, &volume, VOLUMES_MAX).await?;

@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) nodes: BTreeMap<NodeRef, Container>,
     pub(crate) data: BTreeMap<NodeRef, Data>,
     pub(crate) config: BTreeMap<NodeRef, Config>,
+    /// Folders of former chains.
+    pub(crate) kept: BTreeSet<String>,
     /// Where clients reach ports of nodes, where that is not the host's address.
     pub(crate) reached: BTreeMap<NodeRef, BTreeMap<u16, (String, u16)>>,
     /// Ports that somebody else holds.
@@ -105,6 +107,7 @@ impl World {
             nodes: BTreeMap::new(),
             data: BTreeMap::new(),
             config: BTreeMap::new(),
+            kept: BTreeSet::new(),
             reached: BTreeMap::new(),
             foreign_ports: BTreeSet::new(),
             events: broadcast::channel(1024).0,
@@ -122,6 +125,7 @@ impl World {
         other.nodes = self.nodes.clone();
         other.data = self.data.clone();
         other.config = self.config.clone();
+        other.kept = self.kept.clone();
         other.reached = self.reached.clone();
         other.foreign_ports = self.foreign_ports.clone();
         other.ticks = self.ticks;
