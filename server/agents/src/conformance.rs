@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod archive;
+mod folders;
 
 /// Nothing that is awaited here may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -78,6 +79,7 @@ pub async fn suite(fixture: &Fixture<'_>) -> Kept {
     a_changed_node_keeps_its_data(fixture).await?;
     files_tell_what_a_node_was(fixture).await?;
     lost_data_is_not_replaced(fixture).await?;
+    folders::kept_data_is_found_by_no_later_chain(fixture).await?;
     installations_do_not_see_each_other(fixture).await?;
     ports_collide_with_a_typed_error(fixture).await?;
     changes_are_told(fixture).await?;

@@ -161,6 +161,7 @@ pub enum Code {
     // Chains
     ChainNameTaken,
     ChainNameUnconfirmed,
+    NoFoldersToKeep,
     ChainState,
     ChainBusy,
     TooFewOrganizations,

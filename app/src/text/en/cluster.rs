@@ -56,6 +56,8 @@ pub const TEXT: ClusterText = ClusterText {
     settings: "Cluster settings",
     keep_hint: "Leave the credentials empty to keep the stored ones.",
     connection_fine: "The cluster answers, and everything that is needed is there.",
+    keep_folders: "Keep the folders of its data",
+    keep_folders_hint: "They are renamed, so that no later chain finds them; the deletion’s record says where they are. Its keys are erased all the same.",
     check_permissions: "Permissions",
     check_quota: "Rules and quotas",
     permissions_missing: "Missing permissions",

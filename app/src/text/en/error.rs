@@ -125,6 +125,7 @@ crate::text::table::sentences! {
     ClockApart => "The clocks of host and portal differ by {seconds} seconds. Set both by a time server.",
     ChainNameTaken => "There is a chain with this name already. Choose another name.",
     ChainNameUnconfirmed => "The typed name is not the chain's name. Type it exactly.",
+    NoFoldersToKeep => "This chain’s host keeps data in no folders, so there is nothing that could be kept. Delete the chain without keeping its data.",
     ChainState => "This is not possible while the chain is {state}. It is possible when it is: {allowed}.",
     ChainBusy => "Another operation works on this chain. Wait for it to end, or cancel it.",
     TooFewOrganizations => "A chain needs at least one organization. Add one.",

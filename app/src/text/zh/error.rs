@@ -125,6 +125,7 @@ crate::text::table::sentences! {
     ClockApart => "主机与门户的时钟相差 {seconds} 秒。请用时间服务器校准两者。",
     ChainNameTaken => "该链名称已存在，请换一个。",
     ChainNameUnconfirmed => "输入的名称与链名称不一致，请准确输入。",
+    NoFoldersToKeep => "该链的主机不以文件夹保存数据，因此没有可保留的内容。请在不保留数据的情况下删除该链。",
     ChainState => "链处于 {state} 状态时不能执行此操作。允许的状态：{allowed}。",
     ChainBusy => "另一操作正在处理本链。请等待其结束，或将其取消。",
     TooFewOrganizations => "链至少需要一个组织，请添加。",
