@@ -77,6 +77,10 @@ pub trait Agent: Send + Sync {
     async fn release_space(&self, installation: &str, chain: &str, mark: &str)
     -> Result<Removed, AgentError>;
 
+    /// Removes what the portal keeps on the host for itself, beside its chains; nothing while one of them is there. It is
+    /// made again where it is needed.
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError>;
+
     /// Makes a node run as specified. An equal one is adopted, one that differs is replaced and keeps its data.
     ///
     /// # Errors

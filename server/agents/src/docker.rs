@@ -122,6 +122,11 @@ impl Agent for DockerAgent {
         Err(AgentError::Refused("an engine keeps data in volumes, not in folders".to_owned()))
     }
 
+    /// On an engine there is nothing beside chains.
+    async fn remove_home(&self, _installation: &str) -> Result<Removed, AgentError> {
+        Ok(Removed::default())
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
         nodes::ensure(&self.client, spec).await
     }

@@ -143,6 +143,10 @@ impl Agent for KubernetesAgent {
         space::remove(&self.cluster, installation, chain, Some(mark)).await
     }
 
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
+        space::remove_home(&self.cluster, installation).await
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
         nodes::ensure(&self.cluster, spec).await
     }

@@ -359,6 +359,10 @@ impl Agent for SimulatedAgent {
         .await
     }
 
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
+        self.act(Verb::RemoveHome, installation, |_, _| Ok(Removed::default())).await
+    }
+
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
         self.act(Verb::EnsureNode, spec.node_ref(), |world, only_part| world.ensure_node(spec, only_part))
             .await

@@ -27,6 +27,8 @@ pub(super) enum Owner<'a> {
     Chain(&'a str, &'a str),
     /// What belongs to a portal and to no chain.
     Portal(&'a str),
+    /// Whatever belongs to a portal, what belongs to its chains included.
+    Anything(&'a str),
 }
 
 impl Owner<'_> {
@@ -37,6 +39,7 @@ impl Owner<'_> {
         match self {
             Self::Node(node) => names::node_of(labels).as_ref() == Some(node),
             Self::Chain(installation, chain) => is(INSTALLATION, installation) && is(CHAIN, chain),
+            Self::Anything(installation) => is(INSTALLATION, installation),
             Self::Portal(installation) => is(INSTALLATION, installation) && !labels.contains_key(CHAIN),
         }
     }
@@ -165,5 +168,7 @@ mod tests {
         );
         assert!(Owner::Portal("abc").has(Some(&portal)) && !Owner::Portal("abc").has(Some(&shared)));
         assert!(!Owner::Portal("abc").has(None));
+        assert!(Owner::Anything("abc").has(Some(&portal)) && Owner::Anything("abc").has(Some(&full)));
+        assert!(!Owner::Anything("abd").has(Some(&full)) && !Owner::Anything("abc").has(None));
     }
 }

@@ -22,6 +22,8 @@ pub enum Verb {
     EnsureSpace,
     /// `remove_space`
     RemoveSpace,
+    /// `remove_home`
+    RemoveHome,
     /// `ensure_node`
     EnsureNode,
     /// `remove_node`

@@ -79,6 +79,23 @@ async fn a_cluster_is_added_once_its_test_passes_and_its_token_is_sealed() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_is_removed_is_cleared_and_one_that_is_away_is_removed_all_the_same() {
+    let (bed, _, host) = watched().await;
+    bed.plane.host_remove(&admin(), &host.id).await.unwrap();
+    let cleared = || bed.local.calls().iter().any(|(verb, _)| *verb == Verb::RemoveHome);
+    let waiting = async {
+        while !cleared() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+    let (bed, _, host) = watched().await;
+    bed.local.cut_off();
+    bed.plane.host_remove(&admin(), &host.id).await.unwrap();
+    assert!(bed.plane.host_list(&admin()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_test_of_a_host_that_gets_no_agent_names_the_stage() {
     let bed = Bed::new().await;
     let host = bed.plane.host_add(&admin(), spec(), Some(token("good"))).await.unwrap();
