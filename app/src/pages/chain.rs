@@ -140,11 +140,10 @@ fn buttons(
                 confirm=act(ChainVerb::Restart)/>
         }
     });
-    let impact = vec![
-        words(|t| t.delete_impact_nodes),
-        words(|t| t.delete_impact_data),
-        words(|t| t.delete_impact_keys),
-    ];
+    let (erased, kept) = (words(|t| t.delete_impact_data), words(|t| t.cluster.keep_impact_data));
+    let stays = move || has_folders && asked.keep_data.get();
+    let of_data = Signal::derive(move || if stays() { kept.get() } else { erased.get() });
+    let impact = vec![words(|t| t.delete_impact_nodes), of_data, words(|t| t.delete_impact_keys)];
     let delete = has(ChainVerb::Delete).then(|| {
         view! {
             <Confirm label=words(|t| t.delete) impact=impact name=name.to_owned() typed=asked.typed danger=true

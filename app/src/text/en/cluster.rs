@@ -58,6 +58,7 @@ pub const TEXT: ClusterText = ClusterText {
     connection_fine: "The cluster answers, and everything that is needed is there.",
     keep_folders: "Keep the folders of its data",
     keep_folders_hint: "They are renamed, so that no later chain finds them; the deletion’s record says where they are. Its keys are erased all the same.",
+    keep_impact_data: "The ledgers stay in their folders, and the portal does not use them again.",
     check_permissions: "Permissions",
     check_quota: "Rules and quotas",
     permissions_missing: "Missing permissions",

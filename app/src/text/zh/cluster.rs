@@ -58,6 +58,7 @@ pub const TEXT: ClusterText = ClusterText {
     connection_fine: "集群响应正常，所需条件齐备。",
     keep_folders: "保留其数据文件夹",
     keep_folders_hint: "文件夹会被改名，之后的链不会找到它们；删除操作的记录会说明其位置。密钥仍会被清除。",
+    keep_impact_data: "账本留在其文件夹中，门户不再使用。",
     check_permissions: "权限",
     check_quota: "规则和配额",
     permissions_missing: "缺少的权限",
