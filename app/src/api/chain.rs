@@ -70,9 +70,13 @@ pub async fn chain_restart(name: ChainName) -> Result<OperationId, ApiError> {
     super::request::answer(plane.chain_restart(&caller, &name).await, &caller).await
 }
 
-/// Deletes a chain whose name was typed again.
+/// Deletes a chain whose name was typed again; its folders of data may be kept where there are some.
 #[server(endpoint = "chain_delete", input = leptos::server_fn::codec::Json)]
-pub async fn chain_delete(name: ChainName, typed: String) -> Result<OperationId, ApiError> {
+pub async fn chain_delete(
+    name: ChainName,
+    typed: String,
+    #[server(default)] keep_data: bool,
+) -> Result<OperationId, ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    super::request::answer(plane.chain_delete(&caller, &name, &typed).await, &caller).await
+    super::request::answer(plane.chain_delete(&caller, &name, &typed, keep_data).await, &caller).await
 }

@@ -4,9 +4,9 @@
 use leptos::html;
 use leptos::prelude::*;
 
-use super::field::TextField;
+use super::field::{CheckField, TextField};
 use crate::browser;
-use crate::text::{say, tr};
+use crate::text::{say, tr, words};
 
 /// A button that asks first. `confirm` gets what was typed; it stays disabled until that is the name.
 #[component]
@@ -23,6 +23,9 @@ pub fn Confirm(
     #[prop(optional)]
     typed: Option<RwSignal<String>>,
     #[prop(optional)] danger: bool,
+    /// Whether folders of data shall be kept; none: there is nothing to choose.
+    #[prop(optional_no_strip)]
+    choice: Option<RwSignal<bool>>,
     confirm: Callback<String>,
 ) -> impl IntoView {
     let node = NodeRef::<html::Dialog>::new();
@@ -49,6 +52,7 @@ pub fn Confirm(
             <form method="dialog" on:submit=submit>
                 <h2>{label}</h2>
                 <ul>{impact.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}</ul>
+                {choice.map(keep_folders)}
                 {question}
                 <div class="row end">
                     <button type="button" class="button" autofocus=true on:click=move |_| browser::close_dialog(node)>
@@ -65,4 +69,13 @@ pub fn Confirm(
             </form>
         </dialog>
     }
+}
+
+/// The choice whether folders of data stay, with what becomes of them.
+fn keep_folders(keep: RwSignal<bool>) -> AnyView {
+    view! {
+        <CheckField id="keep-folders" label=words(|t| t.cluster.keep_folders) value=keep/>
+        <p class="muted small">{tr(|t| t.cluster.keep_folders_hint)}</p>
+    }
+    .into_any()
 }

@@ -31,8 +31,8 @@ mod downloads;
 /// What the peers of every chain keep their state in: there is no other choice yet.
 pub(super) const STATE_DATABASE: &str = "LevelDB";
 
-/// A wish about the chain as a whole, with what was typed for it.
-type Wish = (ChainVerb, String);
+/// A wish about the chain as a whole, with what was typed for it, and whether data shall be kept.
+type Wish = (ChainVerb, String, bool);
 
 /// The page.
 #[component]
@@ -44,18 +44,18 @@ pub fn Chain() -> impl IntoView {
         |(name, _)| async move { chain_read(chain_name(&name)?).await },
     );
     let action = Action::new(move |wish: &Wish| {
-        let (verb, typed) = wish.clone();
+        let (verb, typed, keep_data) = wish.clone();
         let name = name.get_untracked();
-        async move { carry_out(verb, chain_name(&name)?, typed).await }
+        async move { carry_out(verb, chain_name(&name)?, typed, keep_data).await }
     });
     let refused = follow(action);
-    let typed = RwSignal::new(String::new());
+    let asked = Asked { typed: RwSignal::new(String::new()), keep_data: RwSignal::new(false) };
     let access = access::Access::new(name);
     load_live(chain, move |data: RwSignal<ChainView>, _| {
         let chain = data.with_untracked(|chain| chain.summary.name.clone());
         let name = chain.to_string();
         // Where somebody types or answers a question, only what it depends on puts it there anew.
-        let verbs = Memo::new(move |_| data.with(|chain| chain.verbs.clone()));
+        let verbs = Memo::new(move |_| data.with(|chain| (chain.verbs.clone(), chain.keeps_folders)));
         let offer = Memo::new(move |_| data.with(downloads::offer));
         // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
         let still = Memo::new(move |_| data.with(without_figures));
@@ -63,7 +63,8 @@ pub fn Chain() -> impl IntoView {
         let may_give = Memo::new(move |_| data.with(|chain| chain.grant >= Grant::Manage));
         let people = access.people(&chain, may_give);
         let (of_buttons, of_files) = (name.clone(), name.clone());
-        let actions = move || verbs.with(|verbs| buttons(&of_buttons, verbs, action, typed));
+        let actions =
+            move || verbs.with(|(verbs, folders)| buttons(&of_buttons, verbs, *folders, action, asked));
         view! {
             <Page
                 title=Signal::stored(name.clone())
@@ -81,12 +82,24 @@ pub fn Chain() -> impl IntoView {
     })
 }
 
-async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<OperationId, ApiError> {
+/// What is answered in the dialog before a deletion. It outlives the dialog, which may be drawn anew meanwhile.
+#[derive(Clone, Copy)]
+struct Asked {
+    typed: RwSignal<String>,
+    keep_data: RwSignal<bool>,
+}
+
+async fn carry_out(
+    verb: ChainVerb,
+    name: ChainName,
+    typed: String,
+    keep_data: bool,
+) -> Result<OperationId, ApiError> {
     match verb {
         ChainVerb::Start => chain_start(name).await,
         ChainVerb::Stop => chain_stop(name).await,
         ChainVerb::Restart => chain_restart(name).await,
-        ChainVerb::Delete => chain_delete(name, typed).await,
+        ChainVerb::Delete => chain_delete(name, typed, keep_data).await,
         ChainVerb::Update | ChainVerb::Transact => Err(super::not_found()),
     }
 }
@@ -94,13 +107,15 @@ async fn carry_out(verb: ChainVerb, name: ChainName, typed: String) -> Result<Op
 fn buttons(
     name: &str,
     verbs: &[ChainVerb],
+    has_folders: bool,
     action: Action<Wish, Result<OperationId, ApiError>>,
-    typed: RwSignal<String>,
+    asked: Asked,
 ) -> AnyView {
     let has = |verb: ChainVerb| verbs.contains(&verb);
     let act = move |verb: ChainVerb| {
         Callback::new(move |typed: String| {
-            action.dispatch((verb, typed));
+            let keep_data = has_folders && asked.keep_data.get_untracked();
+            action.dispatch((verb, typed, keep_data));
         })
     };
     let start = has(ChainVerb::Start).then(|| {
@@ -126,15 +141,14 @@ fn buttons(
                 confirm=act(ChainVerb::Restart)/>
         }
     });
-    let impact = vec![
-        words(|t| t.delete_impact_nodes),
-        words(|t| t.delete_impact_data),
-        words(|t| t.delete_impact_keys),
-    ];
+    let (erased, kept) = (words(|t| t.delete_impact_data), words(|t| t.cluster.keep_impact_data));
+    let stays = move || has_folders && asked.keep_data.get();
+    let of_data = Signal::derive(move || if stays() { kept.get() } else { erased.get() });
+    let impact = vec![words(|t| t.delete_impact_nodes), of_data, words(|t| t.delete_impact_keys)];
     let delete = has(ChainVerb::Delete).then(|| {
         view! {
-            <Confirm label=words(|t| t.delete) impact=impact name=name.to_owned() typed=typed danger=true
-                confirm=act(ChainVerb::Delete)/>
+            <Confirm label=words(|t| t.delete) impact=impact name=name.to_owned() typed=asked.typed danger=true
+                choice=has_folders.then_some(asked.keep_data) confirm=act(ChainVerb::Delete)/>
         }
     });
     view! { {invoke} {start} {stop} {restart} {delete} }.into_any()

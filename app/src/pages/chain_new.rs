@@ -243,8 +243,12 @@ fn check_name(kind: CheckKind) -> fn(&'static Text) -> &'static str {
     match kind {
         CheckKind::Engine => |t| t.check_engine,
         CheckKind::ApiVersion => |t| t.api_version,
+        CheckKind::Permissions => |t| t.cluster.check_permissions,
+        CheckKind::Storage => |t| t.cluster.storage,
         CheckKind::Images => |t| t.images,
         CheckKind::Ports => |t| t.ports,
+        CheckKind::Quota => |t| t.cluster.check_quota,
+        CheckKind::Cpu => |t| t.cpu,
         CheckKind::Memory => |t| t.memory,
         CheckKind::Disk => |t| t.check_disk,
         CheckKind::Clock => |t| t.check_clock,

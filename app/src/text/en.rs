@@ -230,7 +230,7 @@ pub static TEXT: Text = Text {
     client_address_hint: "Address by which applications reach the nodes; it stands in certificates. Empty: the engine's address.",
     host_in_use: "A host with chains cannot be removed.",
     remove_host: "Remove host",
-    remove_host_impact: "The portal forgets the host and its credentials. Nothing on it is changed.",
+    remove_host_impact: "The portal forgets the host and its credentials. Nothing on it is changed, but on a cluster the portal’s own namespace is removed.",
     no_images: "No images known",
     no_images_hint: "Images appear once the engine has answered.",
     image_present: "present",

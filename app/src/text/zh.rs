@@ -230,7 +230,7 @@ pub static TEXT: Text = Text {
     client_address_hint: "应用程序访问节点的地址，会写入证书。留空则使用引擎地址。",
     host_in_use: "仍有链的主机不能移除。",
     remove_host: "移除主机",
-    remove_host_impact: "门户将删除该主机的记录和凭据，主机上的内容不会改变。",
+    remove_host_impact: "门户将删除该主机的记录和凭据。主机上的内容不会改变，但集群上门户自己的命名空间会被移除。",
     no_images: "没有镜像信息",
     no_images_hint: "引擎响应后会显示镜像。",
     image_present: "已就绪",

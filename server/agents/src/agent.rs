@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     AgentError, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine, LogOptions, NodeEvent,
-    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed, Selector, SpaceSpec,
+    NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Rehearsal, Removed, Selector,
+    SpaceSpec,
 };
 
 /// A byte stream in both directions.
@@ -57,11 +58,28 @@ pub trait Agent: Send + Sync {
     /// a host that gets images from registries alone.
     async fn load_image(&self, archive: &CheckedArchive) -> Result<Vec<ImageFacts>, AgentError>;
 
+    /// Asks how the host would take the nodes of one chain, beside all that is on it now. Nothing is made, so the
+    /// specifications need no files, and an image that is not known may be empty.
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError>;
+
     /// Makes what the nodes of one chain share: a network of their own, and one without a way out for chaincode.
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError>;
 
     /// Removes every object of one chain, data included, and verifies that nothing with its labels is left.
     async fn remove_space(&self, installation: &str, chain: &str) -> Result<Removed, AgentError>;
+
+    /// The same, but the folders that the chain's data is in stay, under another name that holds `mark`: no later chain
+    /// of that name finds them, and whoever runs the host may take the data from there. The mark is of letters, digits
+    /// and hyphens, and the same for every try.
+    ///
+    /// # Errors
+    /// [`AgentError::Refused`] by a host that keeps data in no folders; nothing is removed then.
+    async fn release_space(&self, installation: &str, chain: &str, mark: &str)
+    -> Result<Removed, AgentError>;
+
+    /// Removes what the portal keeps on the host for itself, beside its chains; nothing while one of them is there. It is
+    /// made again where it is needed.
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError>;
 
     /// Makes a node run as specified. An equal one is adopted, one that differs is replaced and keeps its data.
     ///

@@ -35,8 +35,8 @@ use self::client::Client;
 pub use self::endpoint::{DockerEndpoint, DockerOptions};
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
-    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
-    Selector, SpaceSpec,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials,
+    Rehearsal, Removed, Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -100,12 +100,31 @@ impl Agent for DockerAgent {
         load::load(&self.client, archive).await
     }
 
+    /// An engine has no rules for what runs on it and keeps nothing free.
+    async fn rehearse(&self, _nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        Ok(Rehearsal::default())
+    }
+
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
         space::ensure(&self.client, space).await
     }
 
     async fn remove_space(&self, installation: &str, chain: &str) -> Result<Removed, AgentError> {
         remove::space(&self.client, installation, chain).await
+    }
+
+    async fn release_space(
+        &self,
+        _installation: &str,
+        _chain: &str,
+        _mark: &str,
+    ) -> Result<Removed, AgentError> {
+        Err(AgentError::Refused("an engine keeps data in volumes, not in folders".to_owned()))
+    }
+
+    /// On an engine there is nothing beside chains.
+    async fn remove_home(&self, _installation: &str) -> Result<Removed, AgentError> {
+        Ok(Removed::default())
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {

@@ -38,6 +38,9 @@ pub enum AgentError {
     /// The specification or the situation does not allow this; trying again does not help.
     #[error("refused: {0}")]
     Refused(String),
+    /// The host does not accept our credentials, or no longer: somebody has to give others.
+    #[error("the host does not accept the credentials: {0}")]
+    Credentials(String),
     /// The engine failed with an answer of its own.
     #[error("the engine answered {status}: {message}")]
     Engine {
@@ -67,7 +70,8 @@ impl AgentError {
             | Self::Conflict(_)
             | Self::PortTaken(_)
             | Self::DataLost(_)
-            | Self::Refused(_) => false,
+            | Self::Refused(_)
+            | Self::Credentials(_) => false,
         }
     }
 }
@@ -234,9 +238,9 @@ impl From<ProbeFailure> for AgentError {
                 Self::Unreachable(failure.to_string())
             }
             ProbeStage::Engine => Self::Engine { status: 0, message: failure.to_string() },
+            ProbeStage::Authentication => Self::Credentials(failure.to_string()),
             ProbeStage::Address
             | ProbeStage::Tls
-            | ProbeStage::Authentication
             | ProbeStage::ApiVersion
             | ProbeStage::Permission
             | ProbeStage::Storage
@@ -288,6 +292,7 @@ mod tests {
         check(ProbeStage::Tcp, Remedy::StartEngine, true);
         check(ProbeStage::Tls, Remedy::CheckAuthority, false);
         check(ProbeStage::Engine, Remedy::InspectEngine, true);
+        check(ProbeStage::Authentication, Remedy::RenewToken, false);
         check(ProbeStage::Permission, Remedy::GrantPermissions, false);
         check(ProbeStage::Storage, Remedy::ChooseStorage, false);
         check(ProbeStage::Capacity, Remedy::ProvideMachines, false);
@@ -295,5 +300,12 @@ mod tests {
             let late = ProbeFailure::late(stage, Remedy::InspectEngine, "seen");
             assert!(AgentError::from(late).is_retryable(), "{stage:?}");
         }
+    }
+
+    #[test]
+    fn refused_credentials_are_no_missing_right() {
+        let of = |stage| AgentError::from(ProbeFailure::at(stage, Remedy::RenewToken, "seen"));
+        assert!(matches!(of(ProbeStage::Authentication), AgentError::Credentials(_)));
+        assert!(matches!(of(ProbeStage::Permission), AgentError::Refused(_)));
     }
 }

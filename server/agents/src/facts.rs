@@ -27,6 +27,10 @@ pub struct EngineFacts {
     pub memory_largest_bytes: Option<u64>,
     /// Free space where data lives, in bytes.
     pub disk_free_bytes: Option<u64>,
+    /// Permissions that were asked about and that it gives; `None` on a host that knows none.
+    pub permissions: Option<usize>,
+    /// Where the data of nodes will be, for people; `None` where the host keeps it in its own way.
+    pub storage: Option<String>,
     /// Containers that run at this moment, ours and others'.
     pub containers_running: Option<u32>,
     /// The host's clock when it answered.

@@ -27,8 +27,10 @@ mod ports;
 mod probe;
 pub mod rbac;
 mod reasons;
+mod rehearsal;
 mod remove;
 mod request;
+mod room;
 mod space;
 mod stats;
 mod status;
@@ -48,8 +50,8 @@ pub use self::endpoint::{KubernetesEndpoint, KubernetesOptions};
 use self::events::Watches;
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
-    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials, Removed,
-    Selector, SpaceSpec,
+    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeStats, NodeStatus, ProbeFailure, PullCredentials,
+    Rehearsal, Removed, Selector, SpaceSpec,
 };
 
 /// An answer to an ordinary request that takes longer has failed.
@@ -119,12 +121,30 @@ impl Agent for KubernetesAgent {
         Err(AgentError::Refused(why.to_owned()))
     }
 
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        rehearsal::nodes(&self.cluster, nodes).await
+    }
+
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
         space::ensure(&self.cluster, space).await
     }
 
     async fn remove_space(&self, installation: &str, chain: &str) -> Result<Removed, AgentError> {
-        space::remove(&self.cluster, installation, chain).await
+        space::remove(&self.cluster, installation, chain, None).await
+    }
+
+    async fn release_space(
+        &self,
+        installation: &str,
+        chain: &str,
+        mark: &str,
+    ) -> Result<Removed, AgentError> {
+        errands::check_mark(&self.cluster, mark)?;
+        space::remove(&self.cluster, installation, chain, Some(mark)).await
+    }
+
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
+        space::remove_home(&self.cluster, installation).await
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {

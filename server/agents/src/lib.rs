@@ -19,6 +19,7 @@ pub mod kubernetes;
 mod labels;
 mod node;
 mod observe;
+mod rehearsal;
 pub mod simulated;
 mod tls;
 
@@ -35,3 +36,4 @@ pub use observe::{
     DataVolume, LogLine, LogOptions, LogSource, NodeChange, NodeEvent, NodeState, NodeStats, NodeStatus,
     Removed,
 };
+pub use rehearsal::{Refusal, Rehearsal, Room, Share};

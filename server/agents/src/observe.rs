@@ -153,11 +153,13 @@ pub struct Removed {
     pub volumes: Vec<String>,
     /// Names of networks or of what else the nodes shared.
     pub networks: Vec<String>,
+    /// What was not removed because it was to be kept: where it is now, for people.
+    pub kept: Vec<String>,
 }
 
 impl Removed {
     /// True when there was nothing to remove.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty() && self.volumes.is_empty() && self.networks.is_empty()
+        self.nodes.is_empty() && self.volumes.is_empty() && self.networks.is_empty() && self.kept.is_empty()
     }
 }

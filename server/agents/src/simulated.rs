@@ -25,7 +25,7 @@ use crate::node::{check_installation, check_name};
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
     LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
-    PullCredentials, Remedy, Removed, Selector, SpaceSpec,
+    PullCredentials, Rehearsal, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.
@@ -88,6 +88,17 @@ impl SimulatedAgent {
     /// What the host says of its largest machine's memory, in bytes, as a host of several does.
     pub fn set_largest(&self, memory: Option<u64>) {
         self.world().memory_largest_bytes = memory;
+    }
+
+    /// What the host says of permissions and of where data lies, as a cluster does.
+    pub fn set_told(&self, permissions: Option<usize>, storage: Option<&str>) {
+        let mut world = self.world();
+        (world.permissions, world.storage) = (permissions, storage.map(str::to_owned));
+    }
+
+    /// How the host takes nodes that are only tried.
+    pub fn set_rehearsal(&self, rehearsal: Rehearsal) {
+        self.world().rehearsal = rehearsal;
     }
 
     /// The same host, with a wait before each verb.
@@ -205,6 +216,11 @@ impl SimulatedAgent {
         self.world().calls.clone()
     }
 
+    /// Folders that were kept when their chains were removed; they belong to nobody's chain any more.
+    pub fn kept(&self) -> Vec<String> {
+        self.world().kept.iter().cloned().collect()
+    }
+
     /// Names of everything that carries an installation's label; empty when nothing is left over.
     pub fn objects(&self, installation: &str) -> Vec<String> {
         self.world().objects(installation)
@@ -271,6 +287,8 @@ impl Agent for SimulatedAgent {
             memory_bytes: world.memory_bytes,
             memory_largest_bytes: world.memory_largest_bytes,
             disk_free_bytes: world.disk_free_bytes,
+            permissions: world.permissions,
+            storage: world.storage.clone(),
             containers_running: None,
             clock: Some(clock),
             asked_at: now,
@@ -310,6 +328,11 @@ impl Agent for SimulatedAgent {
         self.act(Verb::LoadImage, "archive", |world, _| world.load_image(archive)).await
     }
 
+    async fn rehearse(&self, nodes: &[NodeSpec]) -> Result<Rehearsal, AgentError> {
+        let chain = nodes.first().map(|spec| spec.chain.clone()).unwrap_or_default();
+        self.act(Verb::Rehearse, chain, |world, _| Ok(world.rehearsal.clone())).await
+    }
+
     async fn ensure_space(&self, space: &SpaceSpec) -> Result<(), AgentError> {
         self.act(Verb::EnsureSpace, &space.chain, |world, _| {
             space.check().map_err(refuse)?;
@@ -326,6 +349,24 @@ impl Agent for SimulatedAgent {
             Ok(world.remove_space(installation, chain, only_part))
         })
         .await
+    }
+
+    async fn release_space(
+        &self,
+        installation: &str,
+        chain: &str,
+        mark: &str,
+    ) -> Result<Removed, AgentError> {
+        self.act(Verb::RemoveSpace, chain, |world, only_part| {
+            check_installation(installation).map_err(refuse)?;
+            check_name("chain", chain).map_err(refuse)?;
+            Ok(world.release_space(installation, chain, mark, only_part))
+        })
+        .await
+    }
+
+    async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
+        self.act(Verb::RemoveHome, installation, |_, _| Ok(Removed::default())).await
     }
 
     async fn ensure_node(&self, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {

@@ -133,8 +133,10 @@ impl ControlPlane {
             .map(|(verb, _)| verb)
             .collect();
         let host = store.host_read(&record.host).await.map_err(crate::error::store)?;
+        let keeps_folders = host.as_ref().is_some_and(|host| host.spec.keeps_folders());
         let host_name = host.map_or(String::new(), |host| host.spec.name.to_string());
         Ok(ChainView {
+            keeps_folders,
             summary: summary(&record, host_name, holder.as_ref()),
             last_operation: self.last_operation(name, holder).await?,
             nodes: self.node_views(&record).await,
@@ -240,14 +242,19 @@ impl ControlPlane {
         self.act(caller, name, ChainVerb::Restart, Action::Restart, params).await
     }
 
-    /// Deletes a chain with everything it has on its host; the name must be typed.
+    /// Deletes a chain with everything it has on its host; the name must be typed. With `keep_data` the folders of its
+    /// data are put aside, where no later chain finds them.
+    ///
+    /// # Errors
+    /// [`Code::NoFoldersToKeep`] when its host keeps data in no folders.
     pub async fn chain_delete(
         &self,
         caller: &Caller,
         name: &ChainName,
         typed: &str,
+        keep_data: bool,
     ) -> Result<OperationId, Error> {
-        let result = self.chain_delete_checked(caller, name, typed).await;
+        let result = self.chain_delete_checked(caller, name, typed, keep_data).await;
         self.audit.record(caller, "chain-delete", &subject(name), &result).await;
         result
     }
@@ -257,18 +264,25 @@ impl ControlPlane {
         caller: &Caller,
         name: &ChainName,
         typed: &str,
+        keep_data: bool,
     ) -> Result<OperationId, Error> {
         let record = self.chain_for(caller, Action::Delete, Noun::Chain, name).await?;
         if typed != name.as_str() {
             return Err(Error::invalid(Code::ChainNameUnconfirmed).with("name", name).on("typed"));
+        }
+        if keep_data {
+            let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
+            if !host.is_some_and(|host| host.spec.keeps_folders()) {
+                return Err(Error::invalid(Code::NoFoldersToKeep).on("keep_data"));
+            }
         }
         // A creation that failed holds the chain; a deletion takes its place.
         let failed = self.failed_holder(name).await?;
         if failed.is_none() {
             ChainVerb::Delete.check(record.state)?;
         }
-        let start = Start::new(caller.require_user()?.id.as_str(), ChainDelete { spec: record.spec })
-            .on(subject(name));
+        let params = ChainDelete { spec: record.spec, keep_data };
+        let start = Start::new(caller.require_user()?.id.as_str(), params).on(subject(name));
         self.launch(match failed {
             Some(operation) => start.superseding(operation),
             None => start,

@@ -33,6 +33,7 @@ pub(crate) fn agent_told(error: AgentError) -> Error {
         AgentError::NotFound(_) => Error::not_found(),
         AgentError::Conflict(said) => Error::conflict(Code::HostConflict).with("why", said),
         AgentError::Refused(said) => Error::conflict(Code::HostRefused).with("why", said),
+        AgentError::Credentials(said) => Error::conflict(Code::HostCredentialsRefused).with("why", said),
         AgentError::Engine { message, .. } => Error::unavailable(Code::HostEngineFailed).with("why", message),
     }
 }
@@ -84,6 +85,9 @@ mod tests {
         check(AgentError::Conflict(text(ours)), 409, Code::HostConflict, Some(("why", ours)));
         let volumes = "image i declares volumes: /v";
         check(AgentError::Refused(text(volumes)), 409, Code::HostRefused, Some(("why", volumes)));
+        let expired = "list of pods: Unauthorized";
+        let refused = AgentError::Credentials(text(expired));
+        check(refused, 409, Code::HostCredentialsRefused, Some(("why", expired)));
         let full = "no space left on device";
         let engine = AgentError::Engine { status: 500, message: text(full) };
         check(engine, 503, Code::HostEngineFailed, Some(("why", full)));

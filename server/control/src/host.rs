@@ -23,6 +23,7 @@ pub mod built;
 mod changed;
 mod cluster;
 pub mod credentials;
+mod home;
 pub(crate) mod images;
 pub(crate) mod probe;
 mod spaces;
@@ -306,7 +307,8 @@ impl ControlPlane {
         Ok(secrets.into_iter().filter_map(|s| s.key.strip_prefix(&prefix).map(str::to_owned)).collect())
     }
 
-    /// Removes a host that holds no chain; nothing on it is touched.
+    /// Removes a host that holds no chain. What the portal kept there for itself is removed afterwards, as far as the host
+    /// lets it; nothing else on it is touched.
     pub async fn host_remove(&self, caller: &Caller, id: &HostId) -> Result<(), Error> {
         let result = self.host_remove_checked(caller, id).await;
         self.audit.record(caller, "host-remove", &format!("host/{id}"), &result).await;
@@ -315,7 +317,9 @@ impl ControlPlane {
 
     async fn host_remove_checked(&self, caller: &Caller, id: &HostId) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Host))?;
-        self.host_record(id).await?;
+        let record = self.host_record(id).await?;
+        // With its record go its credentials: later nobody could clear up there.
+        let agent = self.services.agent(id).await.ok();
         self.audit.begin(caller, "host-remove", &format!("host/{id}")).await;
         let store = &self.services.store;
         match store.host_remove(id).await {
@@ -328,6 +332,10 @@ impl ControlPlane {
         }
         self.services.forget_agent(id);
         self.services.changed("host", id);
+        if let Some(agent) = agent {
+            let services = Arc::clone(&self.services);
+            tokio::spawn(async move { home::clear(&services, &record, agent.as_ref()).await });
+        }
         Ok(())
     }
 

@@ -4,17 +4,19 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use agents::{Agent, AgentError, EngineFacts, Selector};
+use agents::{Agent, AgentError, EngineFacts, ProbeStage, Selector};
 use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
 use domain::host::{PORTS_PER_CHAIN, SYSTEM_PORT_FIRST, SYSTEM_PORT_LAST};
 use domain::{Code, Error};
 use store::{ClaimRecord, HostRecord};
 
 use crate::ControlPlane;
-use crate::host::probe::{facts_view, mib, probe_error};
+use crate::host::probe::{facts_view, mib, stored_error};
 use crate::topology;
 
 mod images;
+mod rehearsal;
+mod rows;
 
 /// Blocks without foreign ports that are looked for: the lowest, and one more for a claim that comes in between.
 const CLEAN_BLOCKS: usize = 2;
@@ -38,13 +40,13 @@ impl ControlPlane {
         let capacity = capacity_check(claims.len(), host.spec.capacity);
         let agent = match self.services.agent(&host.id).await {
             Ok(agent) => agent,
-            Err(error) => return Ok(unreachable(spec, name_taken, capacity, error)),
+            Err(error) => return Ok(unreachable(spec, name_taken, capacity, CheckKind::Engine, error)),
         };
         let facts = match agent.probe().await {
             Ok(facts) => facts,
             Err(failure) => {
-                let error = probe_error(&host.spec.endpoint, &failure);
-                return Ok(unreachable(spec, name_taken, capacity, error));
+                let error = stored_error(&host.spec.endpoint, &failure);
+                return Ok(unreachable(spec, name_taken, capacity, kind_of(failure.stage), error));
             }
         };
         let agent = agent.as_ref();
@@ -56,6 +58,8 @@ impl ControlPlane {
         let (block, ports) = ports_check(host, block.map_err(crate::error::agent)?);
         let images = images?;
         let plan = topology::plan(spec, &host.spec, block)?;
+        let tried = rehearsal::nodes(&self.services.installation, &plan, &images);
+        let tried = agent.rehearse(&tried).await.map_err(crate::error::agent)?;
         let nodes = u64::try_from(plan.nodes.len()).unwrap_or(u64::MAX);
         let (memory_mib, disk_mib) =
             (nodes * u64::from(spec.resources.memory_mib), nodes * DISK_PER_NODE_MIB + images.to_pull_mib());
@@ -64,10 +68,17 @@ impl ControlPlane {
             capacity,
             passed(CheckKind::Engine, format!("{} {}", facts.operating_system, facts.version)),
             passed(CheckKind::ApiVersion, facts.api_version.clone()),
-            images.check(),
-            ports,
-            memory_check(memory_mib, u64::from(spec.resources.memory_mib), &facts),
         ];
+        checks.extend(rows::permissions(&facts));
+        checks.extend(rows::storage(&facts));
+        checks.extend([images.check(), ports]);
+        checks.extend(rows::rules(&tried));
+        checks.extend(tried.room.as_ref().map(rows::cpu));
+        let memory = memory_check(memory_mib, u64::from(spec.resources.memory_mib), &facts);
+        checks.push(match &tried.room {
+            Some(room) => rows::worse(memory, rows::memory(room)),
+            None => memory,
+        });
         // Where a cluster keeps data is no disk of its machines: each node asks for a volume of its own.
         if !host.spec.endpoint.is_cluster() {
             checks.push(disk_check(disk_mib, facts.disk_free_bytes.map(mib)));
@@ -153,14 +164,31 @@ fn ports_check(host: &HostRecord, free: Option<u16>) -> (u16, CheckView) {
     (block, check)
 }
 
-/// A host that does not answer: what can be told without it.
-fn unreachable(spec: &ChainSpec, name_taken: bool, capacity: CheckView, error: Error) -> ChainPlanView {
-    let checks = vec![
-        names_check(spec, name_taken, 0),
-        capacity,
-        verdict(CheckKind::Engine, Some(error), String::new()),
-    ];
+/// A host that does not answer, or lacks what it needs: what can be told without it.
+fn unreachable(
+    spec: &ChainSpec,
+    name_taken: bool,
+    capacity: CheckView,
+    kind: CheckKind,
+    error: Error,
+) -> ChainPlanView {
+    let checks = vec![names_check(spec, name_taken, 0), capacity, verdict(kind, Some(error), String::new())];
     ChainPlanView { port_block: 0, nodes: Vec::new(), checks, facts: None }
+}
+
+/// The item that a test of the connection stops at.
+fn kind_of(stage: ProbeStage) -> CheckKind {
+    match stage {
+        ProbeStage::Permission => CheckKind::Permissions,
+        ProbeStage::Storage => CheckKind::Storage,
+        ProbeStage::Capacity => CheckKind::Cpu,
+        ProbeStage::ApiVersion => CheckKind::ApiVersion,
+        ProbeStage::Address
+        | ProbeStage::Tcp
+        | ProbeStage::Tls
+        | ProbeStage::Authentication
+        | ProbeStage::Engine => CheckKind::Engine,
+    }
 }
 
 fn names_check(spec: &ChainSpec, taken: bool, left: usize) -> CheckView {

@@ -181,7 +181,7 @@ async fn disturb(bed: Arc<Bed>) {
     let lost = Ailment::of("peer0-org1", Error::conflict(Code::NodeDataLost));
     assert_eq!(summary.health.ailments, [lost]);
 
-    let deleted = bed.plane.chain_delete(&bed.caller, &Bed::name(), "core").await.unwrap();
+    let deleted = bed.plane.chain_delete(&bed.caller, &Bed::name(), "core", false).await.unwrap();
     bed.done(&deleted).await;
     assert_eq!(bed.nodes().await, Vec::new());
     assert!(bed.services.store.host_claims(&bed.host).await.unwrap().is_empty());

@@ -184,18 +184,21 @@ impl Scene for Stop {
     }
 }
 
-struct Delete;
+struct Delete {
+    keep_data: bool,
+}
 
 impl Scene for Delete {
     type Operation = ChainDelete;
 
     fn params(&self, bed: &Bed) -> ChainDelete {
-        ChainDelete { spec: bed.chain_spec() }
+        ChainDelete { spec: bed.chain_spec(), keep_data: self.keep_data }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
         let left = bed.leftovers().await;
         if expect == Expect::Complete || left.is_empty() {
+            same("kept folders", bed.agent.kept().len(), usize::from(self.keep_data))?;
             return same("left over", left, Vec::new());
         }
         // What was removed does not come back: the chain waits as failed for another deletion, and holds its ports.
@@ -286,7 +289,12 @@ async fn chain_stop() {
 
 #[tokio::test]
 async fn chain_delete() {
-    Stage::play(Delete, deployed).await;
+    Stage::play(Delete { keep_data: false }, deployed).await;
+}
+
+#[tokio::test]
+async fn chain_delete_with_its_data_kept() {
+    Stage::play(Delete { keep_data: true }, deployed).await;
 }
 
 #[tokio::test]

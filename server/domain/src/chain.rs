@@ -323,6 +323,9 @@ pub struct ChainView {
     pub grant: Grant,
     /// What may be done now, by right and by state.
     pub verbs: Vec<ChainVerb>,
+    /// Its data lies in folders, which can be kept when it is deleted.
+    #[serde(default)]
+    pub keeps_folders: bool,
     /// The newest operation on it, whether or not it holds the chain.
     #[serde(default)]
     pub last_operation: Option<OperationId>,
@@ -378,8 +381,13 @@ pub enum Verdict {
 pub enum CheckKind {
     Engine,
     ApiVersion,
+    Permissions,
+    Storage,
     Images,
     Ports,
+    /// The host's own rules for what runs on it, quotas included.
+    Quota,
+    Cpu,
     Memory,
     Disk,
     Clock,

@@ -36,6 +36,8 @@ pub(crate) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
         memory_bytes: memory,
         memory_largest_bytes: memory,
         disk_free_bytes: None,
+        permissions: None,
+        storage: None,
         containers_running: info.containers_running.and_then(|n| u32::try_from(n).ok()),
         clock: info.system_time.as_deref().and_then(parse_time),
         asked_at,

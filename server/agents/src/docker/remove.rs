@@ -97,7 +97,7 @@ pub(crate) async fn space(client: &Client, installation: &str, chain: &str) -> R
     if !left.is_empty() {
         return Err(AgentError::Engine { status: 0, message: format!("still there: {}", left.join(", ")) });
     }
-    Ok(Removed { nodes: containers, volumes, networks })
+    Ok(Removed { nodes: containers, volumes, networks, kept: Vec::new() })
 }
 
 async fn each<'a, F, W>(names: &'a [String], mut remove: F) -> Result<(), AgentError>

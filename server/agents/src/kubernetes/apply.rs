@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -27,6 +27,8 @@ pub(super) enum Owner<'a> {
     Chain(&'a str, &'a str),
     /// What belongs to a portal and to no chain.
     Portal(&'a str),
+    /// Whatever belongs to a portal, what belongs to its chains included.
+    Anything(&'a str),
 }
 
 impl Owner<'_> {
@@ -37,6 +39,7 @@ impl Owner<'_> {
         match self {
             Self::Node(node) => names::node_of(labels).as_ref() == Some(node),
             Self::Chain(installation, chain) => is(INSTALLATION, installation) && is(CHAIN, chain),
+            Self::Anything(installation) => is(INSTALLATION, installation),
             Self::Portal(installation) => is(INSTALLATION, installation) && !labels.contains_key(CHAIN),
         }
     }
@@ -89,6 +92,21 @@ pub(super) async fn apply<K: Object + Serialize>(
             ended => return ended,
         }
     }
+}
+
+/// Asks whether an object could be applied: the cluster judges it by all of its rules and keeps nothing.
+pub(super) async fn try_out<K: Object + Serialize>(api: &Api<K>, wanted: &K) -> Result<(), AgentError> {
+    let name = wanted.meta().name.clone().unwrap_or_default();
+    let how = PatchParams::apply(MANAGER).dry_run();
+    let what = format!("trial of {}", called::<K>(&name));
+    within(&what, api.patch(&name, &how, &Patch::Apply(wanted))).await.map(drop)
+}
+
+/// The same of an object that gets its name from the cluster.
+pub(super) async fn try_new<K: Object + Serialize>(api: &Api<K>, wanted: &K) -> Result<(), AgentError> {
+    let how = PostParams { dry_run: true, field_manager: Some(MANAGER.to_owned()) };
+    let what = format!("trial of a {}", K::kind(&()));
+    within(&what, api.create(&how, wanted)).await.map(drop)
 }
 
 /// Makes an object that is never changed afterwards; one of ours that is there is taken as it is.
@@ -150,5 +168,7 @@ mod tests {
         );
         assert!(Owner::Portal("abc").has(Some(&portal)) && !Owner::Portal("abc").has(Some(&shared)));
         assert!(!Owner::Portal("abc").has(None));
+        assert!(Owner::Anything("abc").has(Some(&portal)) && Owner::Anything("abc").has(Some(&full)));
+        assert!(!Owner::Anything("abd").has(Some(&full)) && !Owner::Anything("abc").has(None));
     }
 }

@@ -166,9 +166,14 @@ async fn ensure_volume(
     apply::make(&volumes, wanted, Owner::Node(node)).await.map(|_| ())
 }
 
-/// What is seen of volumes, which only clusters let us see whose volumes we make ourselves.
+/// What is seen of volumes, which only clusters let us see whose volumes we make ourselves. Credentials that are not
+/// accepted are no missing right: whoever removes a chain with them must not hear that no volume is left.
 pub(super) fn permitted<T: Default>(cluster: &Cluster, seen: Result<T, AgentError>) -> Result<T, AgentError> {
-    let by_class = matches!(cluster.options().settings.storage, ClusterStorage::Class { .. });
+    seen_by(&cluster.options().settings.storage, seen)
+}
+
+fn seen_by<T: Default>(storage: &ClusterStorage, seen: Result<T, AgentError>) -> Result<T, AgentError> {
+    let by_class = matches!(storage, ClusterStorage::Class { .. });
     match seen {
         Err(AgentError::Refused(_)) if by_class => Ok(T::default()),
         seen => seen,
@@ -213,6 +218,21 @@ mod tests {
         assert_eq!(volume(Some(&first), std::slice::from_ref(&second), Some(&bound)), DataVolume::Present);
         let lost = claim("u1", json!({"phase": "Lost"}));
         assert_eq!(volume(Some(&first), &[], Some(&lost)), DataVolume::Missing);
+    }
+
+    #[test]
+    fn only_a_right_that_is_missing_hides_volumes() {
+        let class = ClusterStorage::Class { name: None };
+        let own = ClusterStorage::Nfs { server: "nfs.example".to_owned(), path: "/exports".to_owned() };
+        let check = |storage: &ClusterStorage, error: AgentError, expect: Result<u8, AgentError>| {
+            assert_eq!(seen_by::<u8>(storage, Err(error)), expect);
+        };
+        let refused = || AgentError::Refused("no right".to_owned());
+        let expired = || AgentError::Credentials("expired".to_owned());
+        check(&class, refused(), Ok(0));
+        check(&own, refused(), Err(refused()));
+        check(&class, expired(), Err(expired()));
+        assert_eq!(seen_by(&class, Ok(7)), Ok(7));
     }
 
     #[test]

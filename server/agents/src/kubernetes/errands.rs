@@ -21,6 +21,8 @@ const GONE_MAX: Duration = Duration::from_secs(30);
 const FOLDER_MAX: Duration = Duration::from_secs(300);
 /// So many images are tried for one that can remove a folder.
 const REMOVERS_MAX: usize = 6;
+/// Longest mark of folders that are kept, in characters: it is a label too.
+const MARK_MAX: usize = 63;
 /// The operation of pods that remove folders: the verbs that do are told none.
 const REMOVAL: &str = "removal";
 
@@ -120,13 +122,57 @@ pub(super) async fn remove_folder(
     if matches!(cluster.options().settings.storage, ClusterStorage::Class { .. }) {
         return Ok(true);
     }
+    act_on_folder(cluster, installation, chain, node, (manifest::Folder::Remove, REMOVAL)).await
+}
+
+/// Whether folders can be kept under a name with this mark.
+pub(super) fn check_mark(cluster: &Cluster, mark: &str) -> Result<(), AgentError> {
+    if matches!(cluster.options().settings.storage, ClusterStorage::Class { .. }) {
+        let why = "a storage class keeps the data, not folders of ours";
+        return Err(AgentError::Refused(why.to_owned()));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_label = |mark: &str| !mark.starts_with('-') && !mark.ends_with('-') && mark.bytes().all(is_plain);
+    if mark.is_empty() || mark.len() > MARK_MAX || !is_label(mark) {
+        return Err(AgentError::Refused(format!("{mark:?} cannot mark a folder")));
+    }
+    Ok(())
+}
+
+/// Puts the folders of a whole chain aside, under a name that no chain has, and tells where they are.
+pub(super) async fn keep_folder(
+    cluster: &Cluster,
+    installation: &str,
+    chain: &str,
+    mark: &str,
+) -> Result<String, AgentError> {
+    let kept = manifest::kept_folder(&cluster.namespace(installation, chain), mark);
+    if act_on_folder(cluster, installation, chain, None, (manifest::Folder::Keep, mark)).await? {
+        return Ok(format!("{}/{kept}", below(cluster)));
+    }
+    let of = cluster.namespace(installation, chain);
+    Err(AgentError::Refused(format!(
+        "the folder {of} below {} cannot be put aside: no image on the cluster has the programs sh and mv. Rename it to \
+         {kept} by hand and try again",
+        below(cluster)
+    )))
+}
+
+/// Runs a pod that does something to the folder of a node, or to that of a whole chain. False when none of the images
+/// that the cluster knows can.
+async fn act_on_folder(
+    cluster: &Cluster,
+    installation: &str,
+    chain: &str,
+    node: Option<&str>,
+    (act, operation): (manifest::Folder, &str),
+) -> Result<bool, AgentError> {
     space::home(cluster, installation).await?;
     let space = SpaceSpec {
         installation: installation.to_owned(),
         chain: chain.to_owned(),
-        operation: REMOVAL.to_owned(),
+        operation: operation.to_owned(),
     };
-    let act = manifest::Folder::Remove;
     for image in images::runnable(cluster).await?.iter().take(REMOVERS_MAX) {
         let Some(pod) = manifest::folder_pod(&space, node, act, image, cluster.options()) else {
             return Ok(true);
@@ -138,7 +184,7 @@ pub(super) async fn remove_folder(
     Ok(false)
 }
 
-/// Whether a pod has removed its folder, once that is known.
+/// Whether a pod has done its work on a folder, once that is known.
 fn removed(pod: &Pod) -> Option<bool> {
     if let Some(end) = pods::last_end(pod) {
         return Some(end.exit_code == 0);
@@ -147,13 +193,18 @@ fn removed(pod: &Pod) -> Option<bool> {
     cannot.then_some(false)
 }
 
-/// Says that folders are left, and where.
-pub(super) fn left_folder(cluster: &Cluster, of: &str) -> AgentError {
-    let below = match &cluster.options().settings.storage {
+/// Where the folders of chains are, for people.
+fn below(cluster: &Cluster) -> String {
+    match &cluster.options().settings.storage {
         ClusterStorage::Class { .. } => String::new(),
         ClusterStorage::Nfs { server, path } => format!("{server}:{path}"),
-        ClusterStorage::NodeLocal { kube_node, path } => format!("{path} of {kube_node}"),
-    };
+        ClusterStorage::NodeLocal { kube_node, path } => format!("{kube_node}:{path}"),
+    }
+}
+
+/// Says that folders are left, and where.
+pub(super) fn left_folder(cluster: &Cluster, of: &str) -> AgentError {
+    let below = below(cluster);
     AgentError::Refused(format!(
         "everything is removed but the folder {of} below {below}: no image on the cluster has the program rm. \
          Remove it by hand and try again"

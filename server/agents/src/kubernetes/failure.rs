@@ -51,9 +51,7 @@ fn answered(status: &Status, what: &str) -> AgentError {
     let message = &status.message;
     let said = cut(&format!("{what}: {message}"));
     match status.code {
-        401 => AgentError::Refused(cut(&format!(
-            "{what}: the cluster does not accept our credentials: {message}"
-        ))),
+        401 => AgentError::Credentials(said),
         403 => forbidden(message, what),
         404 => AgentError::NotFound(said),
         409 => AgentError::Conflict(said),
@@ -142,9 +140,7 @@ mod tests {
         assert!(matches!(said(403, ends), AgentError::Conflict(_)));
         let policy = "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\"";
         assert_eq!(said(403, policy), refused(policy));
-        assert!(
-            matches!(said(401, "Unauthorized"), AgentError::Refused(words) if words.contains("credentials"))
-        );
+        assert_eq!(said(401, "Unauthorized"), AgentError::Credentials("asking: Unauthorized".to_owned()));
         assert_eq!(said(404, "gone"), AgentError::NotFound("asking: gone".to_owned()));
         assert_eq!(said(409, "twice"), AgentError::Conflict("asking: twice".to_owned()));
         assert_eq!(said(400, "bad"), refused("bad"));
@@ -154,6 +150,7 @@ mod tests {
         }
         assert!(said(429, "").is_retryable() && said(503, "").is_retryable());
         assert!(!said(403, "").is_retryable() && !said(422, "").is_retryable());
+        assert!(!said(401, "").is_retryable());
     }
 
     #[test]

@@ -12,7 +12,8 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use self::known::{Known, prefixed};
+use self::known::Known;
+pub(super) use self::known::prefixed;
 use super::cluster::{Cluster, selector};
 use super::reasons::{self, Progress};
 use super::{apply, errands, manifest, pods, request, space};

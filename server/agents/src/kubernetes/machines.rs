@@ -122,6 +122,12 @@ pub(super) fn largest(kube_nodes: &[&KubeNode]) -> Option<u64> {
     each.max().filter(|memory| *memory > 0)
 }
 
+/// How many pods the machine takes; `None` where it does not tell.
+pub(super) fn pods(kube_node: &KubeNode) -> Option<u64> {
+    let allocatable = kube_node.status.as_ref()?.allocatable.as_ref()?;
+    allocatable.get("pods").and_then(thousandths).and_then(|pods| u64::try_from(pods / 1_000).ok())
+}
+
 /// A quantity in thousandths of its unit, rounded up: `250m` is 250, `2` is 2,000, `1Ki` is 1,024,000. None for what is
 /// no quantity, is negative, or has no place in the number.
 pub(super) fn thousandths(quantity: &Quantity) -> Option<u128> {

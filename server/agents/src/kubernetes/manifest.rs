@@ -28,15 +28,17 @@ mod policy;
 mod probe;
 mod service;
 mod space;
+mod trial;
 mod volume;
 mod workload;
 
 pub(crate) use self::check::check;
-pub(crate) use self::pod::CONTAINER;
+pub(crate) use self::pod::{CONTAINER, kept_free};
 pub(crate) use self::probe::probe_pod;
 pub(crate) use self::service::published_of;
 pub(crate) use self::space::space;
-pub(crate) use self::volume::{Folder, folder_pod};
+pub(crate) use self::trial::trial_pod;
+pub(crate) use self::volume::{Folder, folder_pod, kept_folder};
 
 /// Purpose of a namespace, of its account and of its openings.
 const SPACE: &str = "space";

@@ -28,6 +28,8 @@ use crate::{AgentError, DataVolume, NodeRef, NodeSpec, NodeStatus};
 const REPLACE_GRACE: Duration = Duration::from_secs(20);
 /// Longest grace that anybody may ask for.
 const GRACE_MAX: Duration = Duration::from_secs(300);
+/// So often a node is looked at again that somebody changed while it was to be started.
+const START_TRIES: u32 = 5;
 /// A node's process has started by then, a pull of its image on another machine included.
 const START_MAX: Duration = Duration::from_secs(300);
 /// So long a node waits for a machine that takes it, and for somebody who lets its pod be made.
@@ -230,15 +232,27 @@ async fn hindered(
 
 /// Starts a node that was stopped.
 pub(super) async fn start(cluster: &Cluster, node: &NodeRef) -> Result<(), AgentError> {
-    let found = status::require(cluster, node).await?;
-    // Whoever changes it makes it run, or takes it away.
-    if found.replicas > 0 || found.is_changing() {
-        return Ok(());
-    }
-    if data::look(cluster, node, Some(&found)).await? == DataVolume::Missing {
-        return Err(AgentError::DataLost(node.to_string()));
-    }
-    change(cluster, node, &found, json!({"spec": {"replicas": 1}})).await?;
+    let mut tries = 0;
+    let found = loop {
+        tries += 1;
+        let found = status::require(cluster, node).await?;
+        // Whoever changes it makes it run, or takes it away.
+        if found.replicas > 0 || found.is_changing() {
+            return Ok(());
+        }
+        if data::look(cluster, node, Some(&found)).await? == DataVolume::Missing {
+            return Err(AgentError::DataLost(node.to_string()));
+        }
+        // Exactly what was looked at is started: who has begun to change it meanwhile is not overruled.
+        let version = &found.metadata.resource_version;
+        let part = json!({"metadata": {"resourceVersion": version}, "spec": {"replicas": 1}});
+        match change(cluster, node, &found, part).await {
+            Ok(()) => break found,
+            // Another look tells who it was; the cluster itself writes there, too.
+            Err(AgentError::Conflict(_)) if tries < START_TRIES => {}
+            Err(error) => return Err(error),
+        }
+    };
     started(cluster, node, &found.image).await
 }
 
@@ -263,12 +277,11 @@ pub(super) async fn make_way(
     let since = Timestamp::now().as_second().to_string();
     let part = json!({"metadata": {"annotations": {CHANGING: since}}, "spec": {"replicas": 0}});
     change(cluster, node, found, part).await?;
-    end(cluster, node, found, grace).await
+    ended(cluster, node, found, grace).await
 }
 
-/// Ends a node's pod and keeps what would run it again. How the process ended is remembered there, because the pod is
-/// gone afterwards. A grace that is longer than the pod's own is cut to that.
-pub(super) async fn end(
+/// Ends a node's pod and keeps what would run it again.
+async fn end(
     cluster: &Cluster,
     node: &NodeRef,
     found: &Controller,
@@ -277,6 +290,17 @@ pub(super) async fn end(
     if found.replicas > 0 {
         change(cluster, node, found, json!({"spec": {"replicas": 0}})).await?;
     }
+    ended(cluster, node, found, grace).await
+}
+
+/// Waits until the pod of a node that shall not run has ended. How the process ended is remembered there, because the pod is
+/// gone afterwards. A grace that is longer than the pod's own is cut to that.
+async fn ended(
+    cluster: &Cluster,
+    node: &NodeRef,
+    found: &Controller,
+    grace: Duration,
+) -> Result<(), AgentError> {
     let grace = grace.min(GRACE_MAX);
     let limit = grace + REQUEST_MAX;
     let leaves = |pod: &Pod| pod.metadata.deletion_timestamp.is_some() || pods::is_over(pod);

@@ -58,9 +58,9 @@ pub(super) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
     let api_version = check_version(&version)?;
     check_identity(client).await?;
     let id = cluster_id(client).await?;
-    check_permissions(client).await?;
+    let permissions = check_permissions(client).await?;
     let kube_nodes = list_machines(client).await?;
-    check_storage(client, &kube_nodes).await?;
+    let storage = check_storage(client, &kube_nodes).await?;
     let fitting = fitting(client, &kube_nodes)?;
     let mut warnings = machines::warnings(&kube_nodes);
     warnings.extend(metrics_missing(client).await);
@@ -77,6 +77,8 @@ pub(super) async fn probe(client: &Client) -> Result<EngineFacts, ProbeFailure> 
         memory_bytes: Some(memory),
         memory_largest_bytes: machines::largest(&fitting),
         disk_free_bytes: None,
+        permissions: Some(permissions),
+        storage: Some(storage),
         containers_running: None,
         clock,
         asked_at,
@@ -221,9 +223,10 @@ async fn cluster_id(client: &Client) -> Result<String, ProbeFailure> {
     })
 }
 
-/// Asks about every permission; all that are missing are named together.
-async fn check_permissions(client: &Client) -> Result<(), ProbeFailure> {
+/// Asks about every permission and tells how many there are; all that are missing are named together.
+async fn check_permissions(client: &Client) -> Result<usize, ProbeFailure> {
     let wanted = rbac::permissions(&client.options.settings);
+    let count = wanted.len();
     let asked = stream::iter(wanted).map(|one| async move {
         let is_given = is_given(client, one).await?;
         Ok::<_, ProbeFailure>((!is_given).then_some(one))
@@ -231,7 +234,7 @@ async fn check_permissions(client: &Client) -> Result<(), ProbeFailure> {
     let answers: Vec<Option<Permission>> = asked.buffered(REVIEWS_MAX).try_collect().await?;
     let missing: Vec<String> = answers.into_iter().flatten().map(|one| one.to_string()).collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(count);
     }
     let message = format!("permissions are missing: {}", missing.join(", "));
     Err(ProbeFailure::at(ProbeStage::Permission, Remedy::GrantPermissions, message))
@@ -271,16 +274,16 @@ async fn list_machines(client: &Client) -> Result<Vec<KubeNode>, ProbeFailure> {
     Ok(all)
 }
 
-/// Whether the storage that was chosen is there. An NFS server is reached by the machines and not by us: only a pod could
-/// tell.
-async fn check_storage(client: &Client, kube_nodes: &[KubeNode]) -> Result<(), ProbeFailure> {
+/// Whether the storage that was chosen is there, and what it is called. An NFS server is reached by the machines and not
+/// by us: only a pod could tell.
+async fn check_storage(client: &Client, kube_nodes: &[KubeNode]) -> Result<String, ProbeFailure> {
     let missing =
         |message: String| Err(ProbeFailure::at(ProbeStage::Storage, Remedy::ChooseStorage, message));
     match &client.options.settings.storage {
-        ClusterStorage::Nfs { .. } => Ok(()),
-        ClusterStorage::NodeLocal { kube_node, .. } => {
+        ClusterStorage::Nfs { server, path } => Ok(format!("NFS {server}:{path}")),
+        ClusterStorage::NodeLocal { kube_node, path } => {
             match kube_nodes.iter().find(|one| machines::name(one) == kube_node) {
-                Some(found) if machines::is_ready(found) => Ok(()),
+                Some(found) if machines::is_ready(found) => Ok(format!("{kube_node}:{path}")),
                 Some(_) => missing(format!("the machine {kube_node} is not ready")),
                 None => missing(format!("the cluster has no machine {kube_node}")),
             }
@@ -289,27 +292,27 @@ async fn check_storage(client: &Client, kube_nodes: &[KubeNode]) -> Result<(), P
             let classes: Api<StorageClass> = Api::all(client.kube.clone());
             let params = ListParams::default().limit(PAGE);
             let listed = ask(client, ProbeStage::Storage, "storage classes", classes.list(&params)).await?;
-            class_problem(&listed.items, name.as_deref()).map_or(Ok(()), missing)
+            class_of(&listed.items, name.as_deref()).or_else(missing)
         }
     }
 }
 
-/// Why claims would find no storage class; `None` when they would.
-fn class_problem(classes: &[StorageClass], wanted: Option<&str>) -> Option<String> {
+/// The storage class that claims would find, or why they would find none.
+fn class_of(classes: &[StorageClass], wanted: Option<&str>) -> Result<String, String> {
     let is_default = |class: &StorageClass| {
         let annotations = class.metadata.annotations.as_ref();
         annotations.and_then(|all| all.get(DEFAULT_CLASS)).is_some_and(|value| value == "true")
     };
-    let is_there = match wanted {
-        Some(wanted) => classes.iter().any(|class| class.metadata.name.as_deref() == Some(wanted)),
-        None => classes.iter().any(is_default),
+    let found = match wanted {
+        Some(wanted) => classes.iter().find(|class| class.metadata.name.as_deref() == Some(wanted)),
+        None => classes.iter().find(|class| is_default(class)),
     };
-    if is_there {
-        return None;
+    if let Some(name) = found.and_then(|class| class.metadata.name.clone()) {
+        return Ok(name);
     }
     let names: Vec<&str> = classes.iter().filter_map(|class| class.metadata.name.as_deref()).collect();
     let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    Some(match wanted {
+    Err(match wanted {
         Some(wanted) => format!("there is no storage class {wanted}; there are: {there}"),
         None => format!("no storage class is the default one; there are: {there}"),
     })

@@ -13,6 +13,10 @@ const SEE: &[&str] = &["list"];
 const READ: &[&str] = &["get", "list"];
 /// Make, hear of changes, and remove: what runs for a moment or is run by others is not changed.
 const MAKE_AND_FOLLOW: &[&str] = &["get", "list", "watch", "create", "delete"];
+/// Make and change by server-side apply; it goes with its namespace, and nobody asks for all of them.
+const KEEP: &[&str] = &["get", "create", "patch"];
+/// The same, and seen as a whole.
+const KEEP_AND_SEE: &[&str] = &["get", "list", "create", "patch"];
 /// Make, change by server-side apply, and remove.
 const MANAGE: &[&str] = &["get", "list", "create", "patch", "delete"];
 /// The same, and hear of changes.
@@ -48,9 +52,9 @@ const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'st
 /// Every rule, in the order of the manifest.
 const RULES: [Rule; 23] = [
     rule("", "namespaces", MANAGE),
-    rule("", "serviceaccounts", MANAGE),
+    rule("", "serviceaccounts", KEEP),
     rule("", "secrets", MANAGE),
-    rule("", "configmaps", MANAGE),
+    rule("", "configmaps", KEEP),
     rule("", "services", MANAGE),
     rule("", "persistentvolumeclaims", MANAGE),
     Rule { group: "", resource: "persistentvolumes", verbs: MANAGE, when: When::OwnVolumes },
@@ -59,7 +63,7 @@ const RULES: [Rule; 23] = [
     rule("", "pods/log", &["get"]),
     // Newer clusters ask for `create` even where a port-forward begins with GET, as one by WebSocket does.
     rule("", "pods/portforward", &["get", "create"]),
-    rule("", "events", READ),
+    rule("", "events", SEE),
     rule("", "nodes", READ),
     rule("apps", "statefulsets", MANAGE_AND_FOLLOW),
     rule("apps", "deployments", MANAGE_AND_FOLLOW),
@@ -67,9 +71,9 @@ const RULES: [Rule; 23] = [
     rule("batch", "jobs", SEE),
     rule("batch", "cronjobs", SEE),
     rule("networking.k8s.io", "ingresses", SEE),
-    rule("networking.k8s.io", "networkpolicies", MANAGE),
-    rule("policy", "poddisruptionbudgets", MANAGE),
-    rule("storage.k8s.io", "storageclasses", READ),
+    rule("networking.k8s.io", "networkpolicies", KEEP_AND_SEE),
+    rule("policy", "poddisruptionbudgets", KEEP),
+    rule("storage.k8s.io", "storageclasses", SEE),
     Rule { group: "metrics.k8s.io", resource: "pods", verbs: READ, when: When::Optional },
 ];
 
@@ -239,6 +243,19 @@ mod tests {
         assert!(all.iter().all(|one| one.group != "metrics.k8s.io"));
         assert!(all.iter().any(|one| one.to_string() == "create pods/portforward"));
         assert!(all.iter().any(|one| one.to_string() == "patch statefulsets (apps)"));
+    }
+
+    #[test]
+    fn what_goes_with_its_namespace_is_not_removed_one_by_one() {
+        let all = permissions(&nfs());
+        let verbs = |resource: &str| -> Vec<&str> {
+            all.iter().filter(|one| one.resource == resource).map(|one| one.verb).collect()
+        };
+        for resource in ["serviceaccounts", "configmaps", "poddisruptionbudgets"] {
+            assert_eq!(verbs(resource), KEEP, "{resource}");
+        }
+        assert_eq!(verbs("networkpolicies"), KEEP_AND_SEE);
+        assert_eq!((verbs("events"), verbs("storageclasses")), (SEE.to_vec(), SEE.to_vec()));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector};
 use super::request::{self, Object};
 use super::{data, errands, manifest, names};
-use crate::labels::{INSTALLATION, PURPOSE};
+use crate::labels::{CHAIN, INSTALLATION, PURPOSE};
 use crate::{AgentError, Removed, SpaceSpec};
 
 /// Purpose of the portal's own namespace.
@@ -130,11 +130,13 @@ pub(super) async fn require(cluster: &Cluster, installation: &str, chain: &str) 
     }
 }
 
-/// Removes all that belongs to a chain and verifies that nothing is left.
+/// Removes all that belongs to a chain and verifies that nothing is left. With a mark the folders of its data stay, under
+/// a name that holds it.
 pub(super) async fn remove(
     cluster: &Cluster,
     installation: &str,
     chain: &str,
+    keep: Option<&str>,
 ) -> Result<Removed, AgentError> {
     let scan = Scan { cluster, installation, chain, labels: selector(installation, Some(chain))? };
     let api: Api<Namespace> = cluster.everywhere();
@@ -144,7 +146,7 @@ pub(super) async fn remove(
     let mut claimed = Vec::new();
     for namespace in &namespaces {
         let name = namespace.metadata.name.clone().unwrap_or_default();
-        scan.refuse_strangers(&name).await?;
+        refuse_strangers(cluster, &name, scan.owner()).await?;
         claimed.extend(scan.collect(&name, &mut removed).await?);
     }
     // One that goes already refuses to be told again.
@@ -154,7 +156,7 @@ pub(super) async fn remove(
     for namespace in &namespaces {
         request::gone(&api, namespace, REMOVAL_MAX).await.map_err(|error| stuck(error, namespace))?;
     }
-    let is_cleared = scan.volumes(&claimed, &mut removed).await?;
+    let is_cleared = scan.volumes(&claimed, keep, &mut removed).await?;
     errands::sweep(cluster, installation, chain).await?;
     let left = scan.left().await?;
     if !left.is_empty() {
@@ -164,6 +166,72 @@ pub(super) async fn remove(
         return Err(errands::left_folder(cluster, &cluster.namespace(installation, chain)));
     }
     Ok(removed)
+}
+
+/// Removes the portal's own namespace, unless chains of the portal are on the cluster: it is made again for whoever needs
+/// it. One in which the portal itself runs, or somebody else keeps something, stays.
+pub(super) async fn remove_home(cluster: &Cluster, installation: &str) -> Result<Removed, AgentError> {
+    let labels = selector(installation, None)?;
+    let api: Api<Namespace> = cluster.everywhere();
+    let name = cluster.home(installation);
+    let is_of_chain =
+        |found: &Namespace| found.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(CHAIN));
+    let is_needed = request::list(&api, Some(&labels)).await?.iter().any(is_of_chain)
+        || cluster.options().portal_namespace.as_ref() == Some(&name);
+    let mut removed = Removed::default();
+    if is_needed {
+        return Ok(removed);
+    }
+    let Some(home) = apply::find(&api, &name, Owner::Portal(installation)).await? else {
+        return Ok(removed);
+    };
+    refuse_strangers(cluster, &name, Owner::Anything(installation)).await?;
+    if home.metadata.deletion_timestamp.is_none() {
+        request::delete(&api, &home, DeleteParams::foreground()).await?;
+    }
+    request::gone(&api, &home, REMOVAL_MAX).await.map_err(|error| stuck(error, &home))?;
+    removed.networks.push(name);
+    Ok(removed)
+}
+
+/// Somebody else's objects in a namespace are not ours to remove. Only those are looked at that people put
+/// there: clusters put some of their own into every namespace. That is why no ConfigMap counts (certificates of the
+/// cluster and of meshes are put everywhere, and nothing marks them), and no Secret that goes with another object.
+async fn refuse_strangers(cluster: &Cluster, namespace: &str, owner: Owner<'_>) -> Result<(), AgentError> {
+    let mut strangers = Vec::new();
+    note_strangers::<StatefulSet>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<Deployment>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<DaemonSet>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<Job>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<CronJob>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<Pod>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<PersistentVolumeClaim>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<Service>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<Ingress>(cluster, namespace, owner, &mut strangers).await?;
+    note_strangers::<PartialObjectMeta<Secret>>(cluster, namespace, owner, &mut strangers).await?;
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let names = strangers.join(", ");
+    Err(AgentError::Conflict(format!("others keep something in namespace {namespace}: {names}")))
+}
+
+async fn note_strangers<K>(
+    cluster: &Cluster,
+    namespace: &str,
+    owner: Owner<'_>,
+    into: &mut Vec<String>,
+) -> Result<(), AgentError>
+where
+    K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    let all = request::list(&cluster.within::<K>(namespace), None).await?;
+    let is_secret = K::kind(&()) == "Secret";
+    let belongs =
+        |metadata: &ObjectMeta| owner.has(metadata.labels.as_ref()) || (is_secret && is_attached(metadata));
+    let others = all.iter().filter(|object| !belongs(object.meta()));
+    into.extend(others.map(|object| request::called::<K>(object.meta().name.as_deref().unwrap_or_default())));
+    Ok(())
 }
 
 /// Says that a namespace does not go because something in it does not.
@@ -205,44 +273,6 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Somebody else's objects in a chain's namespace are not ours to remove. Only those are looked at that people put
-    /// there: clusters put some of their own into every namespace. That is why no ConfigMap counts (certificates of the
-    /// cluster and of meshes are put everywhere, and nothing marks them), and no Secret that goes with another object.
-    async fn refuse_strangers(&self, namespace: &str) -> Result<(), AgentError> {
-        let mut strangers = Vec::new();
-        self.strangers::<StatefulSet>(namespace, &mut strangers).await?;
-        self.strangers::<Deployment>(namespace, &mut strangers).await?;
-        self.strangers::<DaemonSet>(namespace, &mut strangers).await?;
-        self.strangers::<Job>(namespace, &mut strangers).await?;
-        self.strangers::<CronJob>(namespace, &mut strangers).await?;
-        self.strangers::<Pod>(namespace, &mut strangers).await?;
-        self.strangers::<PersistentVolumeClaim>(namespace, &mut strangers).await?;
-        self.strangers::<Service>(namespace, &mut strangers).await?;
-        self.strangers::<Ingress>(namespace, &mut strangers).await?;
-        self.strangers::<PartialObjectMeta<Secret>>(namespace, &mut strangers).await?;
-        if strangers.is_empty() {
-            return Ok(());
-        }
-        let names = strangers.join(", ");
-        Err(AgentError::Conflict(format!("others keep something in namespace {namespace}: {names}")))
-    }
-
-    async fn strangers<K>(&self, namespace: &str, into: &mut Vec<String>) -> Result<(), AgentError>
-    where
-        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        let all = request::list(&self.cluster.within::<K>(namespace), None).await?;
-        let is_secret = K::kind(&()) == "Secret";
-        let belongs = |metadata: &ObjectMeta| {
-            self.owner().has(metadata.labels.as_ref()) || (is_secret && is_attached(metadata))
-        };
-        let others = all.iter().filter(|object| !belongs(object.meta()));
-        into.extend(
-            others.map(|object| request::called::<K>(object.meta().name.as_deref().unwrap_or_default())),
-        );
-        Ok(())
-    }
-
     /// Notes what goes with a namespace, and tells which volumes storage classes made for it.
     async fn collect(&self, namespace: &str, removed: &mut Removed) -> Result<Vec<String>, AgentError> {
         let cluster = self.cluster;
@@ -274,12 +304,25 @@ impl Scan<'_> {
 
     /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back. False
     /// when the folders of our own ones are left.
-    async fn volumes(&self, claimed: &[String], removed: &mut Removed) -> Result<bool, AgentError> {
+    async fn volumes(
+        &self,
+        claimed: &[String],
+        keep: Option<&str>,
+        removed: &mut Removed,
+    ) -> Result<bool, AgentError> {
         let api: Api<PersistentVolume> = self.cluster.everywhere();
         let own = data::permitted(self.cluster, self.ours(&api).await)?;
         // As long as there is a volume its folder may be there: an interrupted removal goes on from here.
-        let is_cleared = own.is_empty()
-            || errands::remove_folder(self.cluster, self.installation, self.chain, None).await?;
+        let is_cleared = match keep {
+            _ if own.is_empty() => true,
+            None => errands::remove_folder(self.cluster, self.installation, self.chain, None).await?,
+            // A folder that cannot be put aside keeps its volumes: another try finds it, and no later chain may.
+            Some(mark) => {
+                let kept = errands::keep_folder(self.cluster, self.installation, self.chain, mark).await?;
+                removed.kept.push(kept);
+                true
+            }
+        };
         for volume in own {
             request::delete(&api, &volume, DeleteParams::default()).await?;
             request::gone(&api, &volume, VOLUMES_MAX).await?;

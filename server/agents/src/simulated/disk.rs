@@ -5,13 +5,36 @@
 use std::collections::BTreeMap;
 
 use super::SimulatedAgent;
-use crate::{NodeRef, NodeState};
+use super::world::World;
+use crate::{NodeRef, NodeState, Removed};
 
 /// A node's data: how often it was started with it, and what its process wrote.
 #[derive(Clone, Default)]
 pub(crate) struct Data {
     pub(crate) boots: u32,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+}
+
+impl World {
+    /// Removes a chain whose data is put aside: it lies in a folder then that no node finds.
+    pub(crate) fn release_space(
+        &mut self,
+        installation: &str,
+        chain: &str,
+        mark: &str,
+        only_part: bool,
+    ) -> Removed {
+        let mut of_chain =
+            self.data.keys().filter(|node| node.installation == installation && node.chain == chain);
+        let had_data = of_chain.next().is_some();
+        let mut removed = self.remove_space(installation, chain, only_part);
+        if had_data && !only_part {
+            let folder = format!("{installation}-{chain}--kept-{mark}");
+            removed.kept.push(folder.clone());
+            self.kept.insert(folder);
+        }
+        removed
+    }
 }
 
 impl SimulatedAgent {

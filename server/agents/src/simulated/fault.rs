@@ -16,10 +16,14 @@ pub enum Verb {
     EnsureImage,
     /// `image`
     Image,
+    /// `rehearse`
+    Rehearse,
     /// `ensure_space`
     EnsureSpace,
     /// `remove_space`
     RemoveSpace,
+    /// `remove_home`
+    RemoveHome,
     /// `ensure_node`
     EnsureNode,
     /// `remove_node`

@@ -15,7 +15,7 @@ use super::disk::Data;
 use super::fault::{Fault, Faults, Flaw, Verb, When};
 use crate::{
     AgentError, CheckedArchive, DataVolume, ImageFacts, LogLine, LogSource, MissingWhy, NodeChange,
-    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, ProbeFailure, Publish, Removed, Selector,
+    NodeEvent, NodeRef, NodeSpec, NodeState, NodeStatus, ProbeFailure, Publish, Rehearsal, Removed, Selector,
     is_local_only_name,
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct World {
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) memory_largest_bytes: Option<u64>,
     pub(crate) disk_free_bytes: Option<u64>,
+    pub(crate) permissions: Option<usize>,
+    pub(crate) storage: Option<String>,
+    pub(crate) rehearsal: Rehearsal,
     pub(crate) clock_skew_s: i64,
     /// Ports on which somebody who is no container listens.
     pub(crate) listeners: BTreeSet<u16>,
@@ -51,6 +54,8 @@ pub(crate) struct World {
     pub(crate) nodes: BTreeMap<NodeRef, Container>,
     pub(crate) data: BTreeMap<NodeRef, Data>,
     pub(crate) config: BTreeMap<NodeRef, Config>,
+    /// Folders of former chains.
+    pub(crate) kept: BTreeSet<String>,
     /// Where clients reach ports of nodes, where that is not the host's address.
     pub(crate) reached: BTreeMap<NodeRef, BTreeMap<u16, (String, u16)>>,
     /// The machines that nodes run on, where the host is said to have several.
@@ -90,6 +95,9 @@ impl World {
             memory_bytes: Some(64 << 30),
             memory_largest_bytes: Some(64 << 30),
             disk_free_bytes: None,
+            permissions: None,
+            storage: None,
+            rehearsal: Rehearsal::default(),
             clock_skew_s: 0,
             listeners: BTreeSet::new(),
             faults: Faults::default(),
@@ -102,6 +110,7 @@ impl World {
             nodes: BTreeMap::new(),
             data: BTreeMap::new(),
             config: BTreeMap::new(),
+            kept: BTreeSet::new(),
             reached: BTreeMap::new(),
             machines: BTreeMap::new(),
             foreign_ports: BTreeSet::new(),
@@ -120,6 +129,7 @@ impl World {
         other.nodes = self.nodes.clone();
         other.data = self.data.clone();
         other.config = self.config.clone();
+        other.kept = self.kept.clone();
         other.reached = self.reached.clone();
         other.machines = self.machines.clone();
         other.foreign_ports = self.foreign_ports.clone();

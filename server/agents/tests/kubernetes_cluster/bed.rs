@@ -236,7 +236,7 @@ impl Bed {
             let labels = namespace.metadata.labels.unwrap_or_default();
             match labels.get("heddle.chain") {
                 Some(chain) => drop(self.agent.remove_space(installation, chain).await.unwrap()),
-                // The portal's own one goes with the portal; no verb of the agent removes it.
+                // The portal's own one; the agent removes it only once all chains are gone.
                 None => {
                     let name = namespace.metadata.name.unwrap();
                     drop(namespaces.delete(&name, &DeleteParams::default()).await.unwrap());

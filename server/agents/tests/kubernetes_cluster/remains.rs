@@ -29,6 +29,21 @@ async fn of_a_removed_chain_the_cluster_lists_no_namespace_no_claim_and_no_volum
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portals_own_namespace_goes_once_no_chain_is_left_and_nobody_keeps_something_there() {
+    on_cluster(async |bed| {
+        bed.agent.ensure_space(&bed.space("last")).await.unwrap();
+        assert!(bed.agent.remove_home(&bed.installation).await.unwrap().is_empty(), "a chain is there");
+        bed.agent.remove_space(&bed.installation, "last").await.unwrap();
+        let removed = bed.agent.remove_home(&bed.installation).await.unwrap();
+        assert_eq!(removed.networks.len(), 1, "{removed:?}");
+        assert!(bed.agent.remove_home(&bed.installation).await.unwrap().is_empty());
+        // It is made again for whoever needs it.
+        bed.agent.ensure_space(&bed.space("last")).await.unwrap();
+    })
+    .await;
+}
+
 /// Namespaces, claims and volumes of the chain. Volumes are told by what they were made for: those that a storage class
 /// made have no labels of ours.
 async fn listed(bed: &Bed) -> BTreeSet<String> {

@@ -4,7 +4,7 @@ use agents::{EngineFacts, ProbeFailure, ProbeStage as AgentStage, Remedy};
 use domain::host::{Endpoint, HostCredentials, HostFacts, HostSpec, ProbeStage, ProbeView};
 use domain::id::HostId;
 use domain::permission::{Action, Noun};
-use domain::{Code, Error};
+use domain::{Code, Error, ErrorKind};
 
 use super::credentials::{Access, EngineCredentials, check_given};
 use super::{endpoint_field, entered};
@@ -95,7 +95,7 @@ impl ControlPlane {
 fn view(endpoint: &Endpoint, probed: Result<EngineFacts, ProbeFailure>) -> ProbeView {
     match probed {
         Ok(facts) => ProbeView { passed: stages(endpoint), failed: None, facts: Some(facts_view(&facts)) },
-        Err(failure) => failed_at(endpoint, stage_of(failure.stage), probe_error(endpoint, &failure)),
+        Err(failure) => failed_at(endpoint, stage_of(failure.stage), given_error(endpoint, &failure)),
     }
 }
 
@@ -140,6 +140,24 @@ fn stage_of(stage: AgentStage) -> ProbeStage {
     }
 }
 
+/// The same to somebody who gave address and credentials just now: what the host refuses of them is wrong input, and
+/// only a host that is silent or unwell is unavailable.
+fn given_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
+    let is_silent = failure.is_late || matches!(failure.remedy, Remedy::StartEngine | Remedy::InspectEngine);
+    let kind = if is_silent { ErrorKind::Unavailable } else { ErrorKind::Invalid };
+    Error { kind, ..probe_error(endpoint, failure) }
+}
+
+/// The same of a host whose credentials were accepted once: what is to be done is not what a form with wrong ones says.
+pub(crate) fn stored_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
+    match failure.remedy {
+        Remedy::RenewToken | Remedy::CheckClientCertificate if !failure.is_late => {
+            Error::unavailable(Code::HostCredentialsRefused).with("why", &failure.message)
+        }
+        _ => probe_error(endpoint, failure),
+    }
+}
+
 /// A failed stage as an error with its remedy. Only staff get here, so what was seen is told, too.
 pub(crate) fn probe_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error {
     let address = if endpoint.is_cluster() { "server" } else { "address" };
@@ -172,6 +190,38 @@ pub(crate) fn probe_error(endpoint: &Endpoint, failure: &ProbeFailure) -> Error 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_somebody_gave_and_the_host_refuses_is_wrong_input() {
+        let cluster = Endpoint::Cluster { server: "https://api.example".to_owned() };
+        let status = |failure: ProbeFailure| {
+            let (_, error) = view(&cluster, Err(failure)).failed.unwrap();
+            assert!(error.field.is_some(), "{error}");
+            error.status()
+        };
+        use AgentStage as S;
+        for (stage, remedy, expect) in [
+            (S::Address, Remedy::CorrectAddress, 422),
+            (S::Address, Remedy::CheckName, 422),
+            (S::Address, Remedy::UseOtherAddress, 422),
+            (S::Tcp, Remedy::StartEngine, 503),
+            (S::Tcp, Remedy::GrantSocketAccess, 422),
+            (S::Tls, Remedy::EnableEngineTls, 422),
+            (S::Tls, Remedy::CheckAuthority, 422),
+            (S::Tls, Remedy::CheckFingerprint, 422),
+            (S::Authentication, Remedy::RenewToken, 422),
+            (S::Authentication, Remedy::CheckClientCertificate, 422),
+            (S::Authentication, Remedy::RunInCluster, 422),
+            (S::ApiVersion, Remedy::UpgradeEngine, 422),
+            (S::Engine, Remedy::InspectEngine, 503),
+            (S::Permission, Remedy::GrantPermissions, 422),
+            (S::Storage, Remedy::ChooseStorage, 422),
+            (S::Capacity, Remedy::ProvideMachines, 422),
+        ] {
+            assert_eq!(status(ProbeFailure::at(stage, remedy, "seen")), expect, "{remedy:?}");
+            assert_eq!(status(ProbeFailure::late(stage, remedy, "late")), 503, "{remedy:?}");
+        }
+    }
 
     #[test]
     fn each_failure_names_its_stage_and_its_own_remedy() {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use agents::{ProbeFailure, ProbeStage, Remedy, Selector};
+use agents::{AgentError, ProbeFailure, ProbeStage, Remedy, Selector};
 use domain::Error;
 use domain::host::{HostState, HostStatus};
 use store::{HostRecord, StoreError};
 
-use super::probe::{facts_view, probe_error};
+use super::probe::{facts_view, probe_error, stored_error};
 use crate::ControlPlane;
 
 /// Tries before a host counts as inactive.
@@ -98,7 +98,8 @@ impl ControlPlane {
     }
 
     /// Whether a cluster that was asked all of it lately still answers at all. One that does not is asked all of it
-    /// again, which tells why. What it refuses is no silence; the next full look names that.
+    /// again, which tells why, and so is one that does not accept our credentials any more. What else it refuses is no
+    /// silence; the next full look names that.
     async fn answers_still(&self, host: &HostRecord) -> bool {
         let now = self.services.clock.now_ms();
         // A time to come was seen by a clock that was set back since.
@@ -111,6 +112,7 @@ impl ControlPlane {
         let selector = Selector { installation: self.services.installation.clone(), chain: None };
         match tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(&selector)).await {
             Ok(Ok(_)) => true,
+            Ok(Err(AgentError::Credentials(_))) => false,
             Ok(Err(error)) => !error.is_retryable(),
             Err(_) => false,
         }
@@ -124,7 +126,7 @@ impl ControlPlane {
             Err(failure) if is_lack(&failure) => {
                 (Some(probe_error(&host.spec.endpoint, &failure)), host.status.facts.clone())
             }
-            Err(failure) => return Err(probe_error(&host.spec.endpoint, &failure)),
+            Err(failure) => return Err(stored_error(&host.spec.endpoint, &failure)),
         };
         let last_seen_ms = Some(self.services.clock.now_ms());
         Ok(HostStatus { state: HostState::Active, reason, last_seen_ms, facts })

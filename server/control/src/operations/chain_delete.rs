@@ -5,13 +5,16 @@ use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, keep};
 
 use super::chain_create::{discard_secrets, forget_chain, remove_space, set_state};
-use super::store_error;
+use super::{agent_error, step_error, store_error};
 use crate::services::Services;
 
 /// Parameters: the specification, since the record itself goes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChainDelete {
     pub spec: ChainSpec,
+    /// The folders of its data are put aside instead of removed; only where the host keeps data in folders.
+    #[serde(default)]
+    pub keep_data: bool,
 }
 
 impl Operation for ChainDelete {
@@ -53,7 +56,18 @@ async fn state_of(ctx: &Context<ChainDelete>) -> Result<Option<ChainState>, Step
 }
 
 async fn remove_nodes(ctx: Context<ChainDelete>) -> Result<(), StepError> {
-    remove_space(&ctx.params().spec, ctx.env()).await
+    let (params, services) = (ctx.params(), ctx.env());
+    if !params.keep_data {
+        return remove_space(&params.spec, services).await;
+    }
+    // The operation's name marks the folders: another try finds the same ones, a later chain of this name none.
+    let agent = services.agent(&params.spec.host).await.map_err(step_error)?;
+    let (installation, chain) = (&services.installation, params.spec.name.as_str());
+    let removed = agent.release_space(installation, chain, ctx.operation_id()).await.map_err(agent_error)?;
+    for folder in removed.kept {
+        ctx.note(format!("the data is kept in {folder}")).await;
+    }
+    Ok(())
 }
 
 async fn discard_identities(ctx: Context<ChainDelete>) -> Result<(), StepError> {

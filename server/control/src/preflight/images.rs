@@ -93,6 +93,11 @@ impl Images {
         absent.map(|_| IMAGE_MIB).sum()
     }
 
+    /// The name of the image that a kind of node would run; empty when there is none.
+    pub(super) fn name_of(&self, kind: NodeKind) -> &str {
+        self.of_kind.get(kind.as_str()).map(|(name, _)| name.as_str()).unwrap_or_default()
+    }
+
     /// One line for all: the worst that was found.
     pub(super) fn check(&self) -> CheckView {
         let judged = self.of_kind.values().map(|(name, found)| self.judge(name, found));

@@ -54,6 +54,51 @@ async fn with_everything_in_place_all_items_pass_and_images_are_pinned() {
 }
 
 #[tokio::test]
+async fn what_a_cluster_has_and_allows_is_shown_and_what_it_refuses_blocks() {
+    let (bed, _, spec) = ready().await;
+    let share = |free: u64| agents::Share { wanted: 300, of_one: 100, free, largest: free };
+    let tried = |free: u64, refusal: Option<agents::Refusal>| agents::Rehearsal {
+        place: Some("heddle-abc-demo".to_owned()),
+        refusal,
+        room: Some(agents::Room { nodes: 3, placed: 3, cpu_milli: share(free), memory_bytes: share(900) }),
+    };
+    bed.local.set_told(Some(68), Some("fast"));
+    bed.local.set_rehearsal(tried(900, None));
+    let view = look(&bed, &spec).await;
+    assert!(view.checks.iter().all(|check| check.verdict == Verdict::Pass), "{:#?}", view.checks);
+    let fact = |kind: CheckKind| {
+        view.checks.iter().find(|check| check.kind == kind).map(|check| check.fact.as_str())
+    };
+    assert_eq!(fact(CheckKind::Permissions), Some("68/68"));
+    assert_eq!(fact(CheckKind::Storage), Some("fast"));
+    assert_eq!(fact(CheckKind::Quota), Some("heddle-abc-demo"));
+    assert_eq!(fact(CheckKind::Cpu), Some("300 / 900 m"));
+    let refused = agents::Refusal { said: "exceeded quota: small".to_owned(), is_certain: true };
+    bed.local.set_rehearsal(tried(900, Some(refused)));
+    assert_eq!(refusal(&bed, &spec).await, Some(Code::HostRulesRefuse));
+    bed.local.set_rehearsal(tried(99, None));
+    assert_eq!(refusal(&bed, &spec).await, Some(Code::MachineCpuKept));
+}
+
+#[tokio::test]
+async fn what_a_cluster_lacks_is_told_in_its_own_row() {
+    let (bed, _, spec) = ready().await;
+    for (stage, remedy, kind, code) in [
+        (
+            ProbeStage::Permission,
+            agents::Remedy::GrantPermissions,
+            CheckKind::Permissions,
+            Code::HostPermissions,
+        ),
+        (ProbeStage::Storage, agents::Remedy::ChooseStorage, CheckKind::Storage, Code::HostStorage),
+        (ProbeStage::Capacity, agents::Remedy::ProvideMachines, CheckKind::Cpu, Code::HostMachines),
+    ] {
+        bed.local.fail_probes(agents::ProbeFailure::at(stage, remedy, "seen"));
+        assert_eq!(of(&look(&bed, &spec).await, kind), (Verdict::Fail, Some(code)));
+    }
+}
+
+#[tokio::test]
 async fn an_engine_that_does_not_answer_blocks_with_its_reason() {
     let (bed, _, spec) = ready().await;
     bed.local.cut_off();

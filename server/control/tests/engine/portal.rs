@@ -160,7 +160,7 @@ impl Portal {
     }
 
     pub async fn remove(&self) {
-        let id = self.plane.chain_delete(&self.admin, &self.name, self.name.as_str()).await.unwrap();
+        let id = self.plane.chain_delete(&self.admin, &self.name, self.name.as_str(), false).await.unwrap();
         self.settled(&id).await;
     }
 }

@@ -53,7 +53,7 @@ async fn is_a_host(bed: &Bed) {
 
     for name in ["first", "second"] {
         let chain = ChainName::parse(name).unwrap();
-        let deleted = plane.chain_delete(admin, &chain, name).await.unwrap();
+        let deleted = plane.chain_delete(admin, &chain, name, false).await.unwrap();
         bed.portal.settled(&deleted).await;
     }
     plane.host_remove(admin, &host.id).await.unwrap();

@@ -87,7 +87,7 @@ async fn a_failed_creation_is_undone_or_deleted_without_a_trace() {
     assert_eq!(ended(&plane, &id).await, OperationState::Undone);
     assert_eq!(bed.leftovers().await, Vec::<String>::new());
     let (bed, plane, _) = failed_creation().await;
-    let deletion = plane.chain_delete(&ann(), &bed.chain_spec().name, "demo").await.unwrap();
+    let deletion = plane.chain_delete(&ann(), &bed.chain_spec().name, "demo", false).await.unwrap();
     assert_eq!(ended(&plane, &deletion).await, OperationState::Done);
     assert_eq!(bed.leftovers().await, Vec::<String>::new());
 }
@@ -111,7 +111,9 @@ async fn operations_tell_whether_their_chain_is_still_there_for_whoever_asks() {
     // Her own operation stays in her list; the chain is out of her reach.
     bed.services.store.grant_delete(&name, &UserId::new("uma")).await.unwrap();
     assert_eq!((told(&ann()).await, told(&uma).await), (deployed(true), deployed(false)));
-    let deletion = plane.chain_delete(&ann(), &name, "demo").await.unwrap();
+    let kept = plane.chain_delete(&ann(), &name, "demo", true).await.unwrap_err();
+    assert_eq!((kept.code, kept.field.as_deref()), (Code::NoFoldersToKeep, Some("keep_data")));
+    let deletion = plane.chain_delete(&ann(), &name, "demo", false).await.unwrap();
     assert_eq!(ended(&plane, &deletion).await, OperationState::Done);
     let gone = ["chain-delete", "chaincode-deploy"].map(|name| (name.to_owned(), false));
     assert_eq!(told(&ann()).await, gone);
@@ -211,7 +213,7 @@ async fn a_deployment_shows_as_an_update_and_what_it_excludes_is_not_offered() {
     assert_eq!((listed.state, listed.operation_failed), (ChainState::Updating, false));
     let name = bed.chain_spec().name;
     assert_eq!(plane.chain_stop(&ann(), &name).await.unwrap_err().code, Code::ChainBusy);
-    assert_eq!(plane.chain_delete(&ann(), &name, "demo").await.unwrap_err().code, Code::ChainBusy);
+    assert_eq!(plane.chain_delete(&ann(), &name, "demo", false).await.unwrap_err().code, Code::ChainBusy);
     // The same click again is the same operation, not a refusal.
     let again = plane.chaincode_deploy(&ann(), spec, "key-of-deploy".to_owned()).await;
     assert_eq!(again.unwrap(), id);

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::image;
+use super::{HostSpec, image};
 use crate::error::{Code, Error};
 
 /// Longest prefix of namespaces, in characters; with installation and chain behind it a name fits into a DNS label.
@@ -209,6 +209,14 @@ impl Default for ClusterSettings {
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
         }
+    }
+}
+
+impl HostSpec {
+    /// Whether nodes' data lies in folders that are there without the chain: on an NFS server, or on a machine.
+    pub fn keeps_folders(&self) -> bool {
+        let storage = self.cluster.as_ref().map(|settings| &settings.storage);
+        storage.is_some_and(|storage| !matches!(storage, ClusterStorage::Class { .. }))
     }
 }
 

@@ -80,7 +80,7 @@ impl Known {
 }
 
 /// A name as the cluster's machines ask for it.
-pub(super) fn prefixed(prefix: &str, name: &str) -> String {
+pub(in crate::kubernetes) fn prefixed(prefix: &str, name: &str) -> String {
     let has_it = name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
     if prefix.is_empty() || has_it || name.starts_with(LOCAL_REGISTRY) {
         return name.to_owned();

@@ -88,8 +88,14 @@ fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// What a node may use at most, and what is kept free for it: nodes idle most of the time, and a tenth of a processor's
-/// time is what one needs to keep up with its chain; a machine of two processors then holds a chain of seven nodes.
+/// What is kept free for a node, in thousandths of a processor and in MiB: nodes idle most of the time, and a tenth of a
+/// processor's time is what one needs to keep up with its chain; a machine of two processors then holds a chain of seven
+/// nodes.
+pub(crate) fn kept_free(limits: Limits) -> (u32, u32) {
+    (limits.cpu_milli.div_ceil(10), limits.memory_mib.div_ceil(2))
+}
+
+/// What a node may use at most, and what is kept free for it.
 fn resources(limits: Limits) -> ResourceRequirements {
     let amounts = |cpu: u32, memory: u32| {
         BTreeMap::from([
@@ -97,9 +103,10 @@ fn resources(limits: Limits) -> ResourceRequirements {
             ("memory".to_owned(), Quantity(format!("{memory}Mi"))),
         ])
     };
+    let (cpu, memory) = kept_free(limits);
     ResourceRequirements {
         limits: Some(amounts(limits.cpu_milli, limits.memory_mib)),
-        requests: Some(amounts(limits.cpu_milli.div_ceil(10), limits.memory_mib.div_ceil(2))),
+        requests: Some(amounts(cpu, memory)),
         ..ResourceRequirements::default()
     }
 }

@@ -143,6 +143,9 @@ pub(crate) enum Folder {
     /// It shall be there. The kubelet makes it when it mounts it, so it is there as soon as the container has ended in
     /// whatever way, and any image will do.
     Make,
+    /// It shall be there under another name, which holds the operation's, so that nobody finds it under its own. The
+    /// image must have `sh` and `mv`, and the container must end with 0. Only for the folder of a whole chain.
+    Keep,
     /// It shall be gone, with all that is in it. The image must have `rm`, and the container must end with 0.
     Remove,
 }
@@ -193,33 +196,46 @@ pub(crate) fn folder_pod(
             tolerations: pod::tolerations(settings),
             active_deadline_seconds: Some(FOLDER_SECONDS_MAX),
             volumes: Some(vec![Volume { name: FOLDER.to_owned(), ..folders }]),
-            ..errand(act.container(&of_chain, node, image))
+            ..errand(act.container(&of_chain, node, image, &space.operation))
         }),
         ..Pod::default()
     })
+}
+
+/// What the folder of a chain is called that outlives it. No chain's is called so: a chain's name holds no double hyphen.
+pub(crate) fn kept_folder(of_chain: &str, mark: &str) -> String {
+    format!("{of_chain}--kept-{mark}")
 }
 
 impl Folder {
     fn word(self) -> &'static str {
         match self {
             Self::Make => "make",
+            Self::Keep => "keep",
             Self::Remove => "remove",
         }
     }
 
-    fn container(self, of_chain: &str, node: Option<&str>, image: &str) -> Container {
+    fn container(self, of_chain: &str, node: Option<&str>, image: &str, operation: &str) -> Container {
         let whole = node.map_or_else(|| of_chain.to_owned(), |node| format!("{of_chain}/{node}"));
         // No more is mounted than must be: to remove a folder, the one that it is in.
         let (command, sub_path) = match self {
             Self::Make => (vec!["true".to_owned()], Some(whole)),
+            Self::Keep => {
+                let (from, to) = (format!("{FOLDERS}/{of_chain}"), kept_folder(of_chain, operation));
+                let to = format!("{FOLDERS}/{to}");
+                // What an interrupted try has put aside is not there any more.
+                let script = "[ ! -e \"$1\" ] || mv -- \"$1\" \"$2\"";
+                (["sh", "-c", script, "sh", from.as_str(), to.as_str()].map(str::to_owned).to_vec(), None)
+            }
             Self::Remove => {
                 let target = format!("{FOLDERS}/{}", node.unwrap_or(of_chain));
                 let command = ["rm", "-rf", "--", target.as_str()].map(str::to_owned).to_vec();
                 (command, node.map(|_| of_chain.to_owned()))
             }
         };
-        // What a node with a user of its own has left can be removed by root only with this right.
-        let right = (self == Self::Remove).then(|| vec!["DAC_OVERRIDE".to_owned()]);
+        // What belongs to somebody else, a node with a user of its own for example, root changes only with this right.
+        let right = (self != Self::Make).then(|| vec!["DAC_OVERRIDE".to_owned()]);
         let security = pod::security(true);
         let capabilities = Capabilities { add: right, ..security.capabilities.unwrap_or_default() };
         Container {

@@ -213,6 +213,8 @@ async fn what_is_right_passes_every_stage() {
     assert_eq!((facts.api_version.as_str(), facts.architecture.as_str()), ("1.34", "amd64"));
     assert_eq!((facts.cpus, facts.memory_bytes), (Some(4), Some(8 << 30)));
     assert_eq!(facts.memory_largest_bytes, Some(8 << 30));
+    assert_eq!(facts.storage.as_deref(), Some("fast"));
+    assert_eq!(facts.permissions, Some(rbac::permissions(&ClusterSettings::default()).len()));
     assert_eq!(facts.clock, Some(UNIX_EPOCH + Duration::from_secs(784_111_777)));
     assert_eq!(facts.warnings, ["the cluster has no metrics: use of CPU and memory is not shown"]);
 }

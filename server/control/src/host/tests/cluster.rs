@@ -57,6 +57,7 @@ async fn a_cluster_is_added_once_its_test_passes_and_its_token_is_sealed() {
     let store = &bed.plane.services.store;
     let wrong = bed.plane.host_add(&admin(), spec(), Some(token("bad"))).await.unwrap_err();
     assert_eq!((wrong.code, wrong.field.as_deref()), (Code::HostToken, Some("token")));
+    assert_eq!(wrong.status(), 422, "the cluster answers; what was given is wrong");
     let none = bed.plane.host_add(&admin(), spec(), None).await.unwrap_err();
     assert_eq!((none.code, none.field.as_deref()), (Code::FieldMissing, Some("token")));
     let foreign = bed.plane.host_add(&admin(), spec(), Some(credentials())).await.unwrap_err();
@@ -75,6 +76,23 @@ async fn a_cluster_is_added_once_its_test_passes_and_its_token_is_sealed() {
     let again = HostSpec { name: HostName::parse("other").unwrap(), ..spec() };
     let again = bed.plane.host_add(&admin(), again, Some(token("good"))).await.unwrap_err();
     assert_eq!((again.code, again.field.as_deref()), (Code::HostEndpointTaken, Some("server")));
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_removed_is_cleared_and_one_that_is_away_is_removed_all_the_same() {
+    let (bed, _, host) = watched().await;
+    bed.plane.host_remove(&admin(), &host.id).await.unwrap();
+    let cleared = || bed.local.calls().iter().any(|(verb, _)| *verb == Verb::RemoveHome);
+    let waiting = async {
+        while !cleared() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+    let (bed, _, host) = watched().await;
+    bed.local.cut_off();
+    bed.plane.host_remove(&admin(), &host.id).await.unwrap();
+    assert!(bed.plane.host_list(&admin()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -368,6 +386,11 @@ async fn a_cluster_that_answers_and_lacks_something_stays_active_and_says_so() {
     for silent in [late, broken, ProbeFailure::at(AgentStage::Tls, Remedy::CheckFingerprint, "another one")] {
         bed.local.fail_probes(silent);
         assert_eq!(looked().await.0, HostState::Inactive);
+    }
+    // Its credentials were accepted once: what is to be done is told.
+    for remedy in [Remedy::RenewToken, Remedy::CheckClientCertificate] {
+        bed.local.fail_probes(ProbeFailure::at(AgentStage::Authentication, remedy, "expired"));
+        assert_eq!(looked().await, (HostState::Inactive, Some(Code::HostCredentialsRefused)));
     }
     bed.local.heal();
     assert_eq!(looked().await, (HostState::Active, None));

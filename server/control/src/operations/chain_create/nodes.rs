@@ -6,7 +6,7 @@ use agents::{
     Agent, AgentError, ImageFacts, Limits, NodeNetwork, NodeSpec, NodeState, NodeStatus, PortSpec, Publish,
     SpaceSpec,
 };
-use domain::chain::{ChainSpec, Consensus};
+use domain::chain::{ChainSpec, Consensus, NodeResources};
 use domain::host::PORTS_PER_CHAIN;
 use domain::node::NodeKind;
 use domain::{Code, Error};
@@ -195,18 +195,25 @@ async fn node_spec(
         ports,
         health_port: Some(node.operations_port()),
         aliases: vec![node.domain_name.clone(), node.name.to_string()],
-        network: if orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode },
-        limits: Limits {
-            memory_mib: link.plan.resources.memory_mib,
-            cpu_milli: link.plan.resources.cpu_milli,
-            pids: PIDS_MAX,
-        },
+        network: network_of(node.kind),
+        limits: limits(link.plan.resources),
         operation: operation.to_owned(),
         user: None,
         read_only_root: false,
         refuse_image_volumes: false,
         allow_new_data,
     })
+}
+
+/// The networks of a kind of node.
+pub(crate) fn network_of(kind: NodeKind) -> NodeNetwork {
+    if kind == NodeKind::Orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode }
+}
+
+/// The most a node may use.
+pub(crate) fn limits(resources: NodeResources) -> Limits {
+    let NodeResources { cpu_milli, memory_mib } = resources;
+    Limits { memory_mib, cpu_milli, pids: PIDS_MAX }
 }
 
 /// What a node whose container is gone shall be, around the data that it still has; none when nobody knows its image. It

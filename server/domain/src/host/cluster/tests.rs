@@ -26,6 +26,24 @@ fn servers_have_one_form() {
 }
 
 #[test]
+fn only_folders_can_be_kept_without_their_chain() {
+    use super::super::Endpoint;
+    use crate::name::HostName;
+
+    let mut host = HostSpec::cluster(HostName::parse("far").unwrap(), Endpoint::InCluster);
+    assert!(!host.keeps_folders(), "a storage class keeps the data");
+    for storage in [
+        ClusterStorage::Nfs { server: "nfs.example".to_owned(), path: "/exports".to_owned() },
+        ClusterStorage::NodeLocal { kube_node: "one".to_owned(), path: "/data".to_owned() },
+    ] {
+        host.cluster = Some(ClusterSettings { storage, ..ClusterSettings::default() });
+        assert!(host.keeps_folders());
+    }
+    host.cluster = None;
+    assert!(!host.keeps_folders(), "an engine keeps it in volumes");
+}
+
+#[test]
 fn settings_are_refused_by_field() {
     let check = |change: fn(&mut ClusterSettings), field: Option<&str>| {
         let mut settings = ClusterSettings::default();

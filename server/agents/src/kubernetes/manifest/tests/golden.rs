@@ -103,6 +103,7 @@ fn folders_are_made_and_removed() {
             folder_pod(&chain_space(), Some("peer0-org1"), Folder::Make, IMAGE, &options),
             folder_pod(&chain_space(), Some("peer0-org1"), Folder::Remove, IMAGE, &options),
             folder_pod(&chain_space(), None, Folder::Remove, IMAGE, &options),
+            folder_pod(&chain_space(), None, Folder::Keep, IMAGE, &options),
         ];
         golden(file, pods.iter().flatten().map(value).collect());
     }

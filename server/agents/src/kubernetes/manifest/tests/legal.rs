@@ -90,7 +90,7 @@ proptest! {
         let options = options(ClusterSettings { storage: node_local(), ..settings });
         let mut all = documents(node(&spec, IMAGE, &options));
         all.extend(space_documents(space(&space_spec, &options)));
-        for act in [Folder::Make, Folder::Remove] {
+        for act in [Folder::Make, Folder::Keep, Folder::Remove] {
             for of in [Some(node_name.as_str()), None] {
                 let pod = folder_pod(&space_spec, of, act, IMAGE, &options);
                 all.extend(pod.as_ref().map(value));
