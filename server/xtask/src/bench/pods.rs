@@ -103,7 +103,8 @@ fn manifest(installation: &str, namespace: &str, pods: usize) -> Value {
 
 fn pod(installation: &str, namespace: &str, number: usize) -> Value {
     let node = format!("peer{number}-org1");
-    let variable = |index: usize| json!({ "name": format!("CORE_SETTING_{index}"), "value": format!("{node}:7") });
+    let variable =
+        |index: usize| json!({ "name": format!("CORE_SETTING_{index}"), "value": format!("{node}:7051") });
     let variables: Vec<Value> = (0..VARIABLES).map(variable).collect();
     let probe = json!({ "httpGet": { "path": "/healthz", "port": 9443, "scheme": "HTTPS" } });
     json!({
