@@ -2,8 +2,7 @@
 //!
 //! A stage that fails does not stop the others, so that one run tells everything; those that need what it should
 //! have made are reported as not run. Engine and cluster are always taken down, but for what somebody had running when
-//! one stage was asked for. At the end stand the closing lines of
-//! the test runners, as they wrote them, and their sum.
+//! one stage was asked for. At the end stand the closing lines of the test runners, as they wrote them, and their sum.
 
 mod cluster;
 mod programs;
