@@ -19,17 +19,8 @@ orderer_ca=$crypto/ordererOrganizations/bench/orderers/orderer0.bench/tls/ca.crt
 image_peer=heddle.local/fabric-peer:2.5.0 image_orderer=heddle.local/fabric-orderer:2.5.0
 image_chaincode=heddle.local/chaincode-example02:1
 
-# Tries a command until it succeeds, every 20 ms, for at most a minute; what it said the last time is shown if it never does.
-until_ok() {
-  local tries=0
-  until "$@" >"$folder/last.log" 2>&1; do
-    tries=$((tries + 1))
-    if [ $tries -gt 3000 ]; then tail -5 "$folder/last.log" >&2; return 1; fi
-    sleep 0.02
-  done
-}
-
-since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'; }
+# shellcheck source=waiting.sh
+. "$here/waiting.sh"
 
 # The tool `peer` as the admin of an organization, talking to its peer.
 as() {

@@ -31,7 +31,7 @@ async fn a_chain_of_three_orderers_lives_on_a_cluster() {
 
 async fn lives(bed: &Bed) {
     let portal = &bed.portal;
-    let host = portal.plane.host_add(&portal.admin, bed.host(30_000), Some(bed.kubeconfig())).await.unwrap();
+    let host = portal.plane.host_add(&portal.admin, bed.host(31_000), Some(bed.kubeconfig())).await.unwrap();
     let shape = |spec: &mut ChainSpec| {
         small(spec);
         spec.orderers = 3;

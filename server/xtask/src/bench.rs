@@ -4,16 +4,18 @@
 //! busy for both. A figure that misses its promise fails the command. Nothing here is part of `cargo xtask test`.
 
 mod figures;
+mod ground;
 mod http;
 mod invoke;
 mod material;
 mod network;
+mod pods;
 mod portal;
 mod ssr;
 mod start;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use self::network::Judged;
 pub use self::portal::Build;
@@ -31,6 +33,9 @@ pub enum Bench {
     ChainCreate {
         #[command(flatten)]
         engine: OnEngine,
+        /// The kind of host; a cluster is the one of `cluster exec`, this clone's or one that is raised for it
+        #[arg(long, value_enum, default_value = "docker")]
+        host: HostKind,
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
@@ -53,11 +58,25 @@ pub enum Bench {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Memory that many watched pods of a cluster need beside what an idle portal has
+    Pods {
+        #[arg(long, default_value_t = 1_000)]
+        pods: usize,
+    },
     /// Time until an empty portal is ready, and its memory when idle
     Start {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+}
+
+/// What runs the nodes.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum HostKind {
+    /// A container engine
+    Docker,
+    /// A cluster
+    Kubernetes,
 }
 
 /// Where networks are raised.
@@ -72,13 +91,15 @@ pub struct OnEngine {
 pub fn run(paths: &Paths, bench: Bench, build: Build) -> Result<()> {
     match bench {
         Bench::Material { rounds } => material::run(paths, rounds),
-        Bench::ChainCreate { engine, rounds } => {
-            network::run(paths, build, &engine.engine, rounds, Judged::Create)
-        }
+        Bench::ChainCreate { engine, host, rounds } => match host {
+            HostKind::Docker => network::run(paths, build, &engine.engine, rounds, Judged::Create),
+            HostKind::Kubernetes => network::kubernetes::run(paths, build, rounds),
+        },
         Bench::Deploy { engine, rounds } => {
             network::run(paths, build, &engine.engine, rounds, Judged::Deploy)
         }
         Bench::Invoke { engine, rounds } => invoke::run(paths, build, &engine.engine, rounds),
+        Bench::Pods { pods } => pods::run(paths, build, pods),
         Bench::Ssr { rounds } => ssr::run(paths, build, rounds),
         Bench::Start { rounds } => start::run(paths, build, rounds),
     }

@@ -124,6 +124,16 @@ pub fn tee(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String
     Ok((status, lines.join().unwrap_or_default()))
 }
 
+/// Runs a program and returns its standard output without showing it. As with [`tee`] the exit status is the caller's
+/// to judge.
+pub fn gather(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String)> {
+    let text = shown(command);
+    let mut child = start(command.stdout(Stdio::piped()))?;
+    let out = reader(child.stdout.take());
+    let status = wait(&mut child, limit).with_context(|| format!("`{text}`"))?;
+    Ok((status, joined(out)))
+}
+
 /// Starts a program that lives on beside us, in a process group of its own and without input.
 pub fn start(command: &mut Command) -> Result<Child> {
     let text = shown(command);

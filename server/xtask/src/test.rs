@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every check of the project, on an engine and a cluster of its own, in stages with a budget each.
 //!
 //! A stage that fails does not stop the others, so that one run tells everything; those that need what it should
-//! have made are reported as not run. Engine and cluster are always taken down. At the end stand the closing lines of
-//! the test runners, as they wrote them, and their sum.
+//! have made are reported as not run. Engine and cluster are always taken down, but for what somebody had running when
+//! one stage was asked for. At the end stand the closing lines of the test runners, as they wrote them, and their sum.
 
 mod cluster;
+mod programs;
 mod stages;
 mod summary;
 
@@ -30,6 +31,8 @@ pub struct Bench {
     /// When the command began.
     begin: Instant,
     engine: Option<TestEngine>,
+    /// What somebody had running already when the command began.
+    found: Found,
     /// Absent also where its stage was skipped: tests on it say then that they are.
     cluster: Option<Cluster>,
     /// Why the stage that runs does nothing, once it has decided so.
@@ -37,6 +40,19 @@ pub struct Bench {
     binaries: Option<Binaries>,
     portal_built: bool,
     summary: Summary,
+}
+
+/// What is not ours to take down.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    engine: bool,
+    cluster: bool,
+}
+
+impl Found {
+    fn now(paths: &Paths) -> Self {
+        Self { engine: engine::find(paths).is_some(), cluster: crate::cluster::find(paths).is_some() }
+    }
 }
 
 /// One stage: its name, how long it should take at most with warm caches, and what it does.
@@ -121,11 +137,15 @@ pub fn run(paths: &Paths, full: bool, only: Option<&str>) -> Result<ExitCode> {
     say(format!("stages: {}; everything built goes to {}", chosen.join(", "), paths.target.display()));
     let paths = paths.clone();
     let _claim = sources::claim(&paths)?;
+    // Whoever raised an engine or a cluster by hand works with it, and one stage shall not take it from them. Everything
+    // is tested on fresh ones.
+    let found = only.map(|_| Found::now(&paths)).unwrap_or_default();
     let mut bench = Bench {
         paths,
         full,
         begin,
         engine: None,
+        found,
         cluster: None,
         skipped: None,
         binaries: None,
@@ -178,14 +198,17 @@ fn perform(stage: &Stage, bench: &mut Bench, missing: Option<String>) -> Outcome
     Outcome { name: stage.name, time, budget: stage.budget, verdict }
 }
 
-/// Ends the cluster and the engine, whether or not this run saw them start. Only what goes wrong is worth a line.
+/// Ends the cluster and the engine, whether or not this run saw them start, but for those that were there before. Only
+/// what goes wrong is worth a line.
 fn take_down(bench: &mut Bench) -> Vec<Outcome> {
     let paths = bench.paths.clone();
     // First the cluster: it has an interface in the engine's network.
     bench.cluster = None;
-    let cluster = ended("cluster down", || crate::cluster::down(&paths));
+    let down = || ended("cluster down", || crate::cluster::down(&paths));
+    let cluster = if bench.found.cluster { None } else { down() };
     let engine = bench.engine.take();
-    let engine = ended("engine down", || engine.map_or_else(|| engine::down(&paths), TestEngine::end));
+    let down = || ended("engine down", || engine.map_or_else(|| engine::down(&paths), TestEngine::end));
+    let engine = if bench.found.engine { None } else { down() };
     cluster.into_iter().chain(engine).collect()
 }
 

@@ -350,4 +350,4 @@ pub fn toleration_lines(tolerations: &[Toleration]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -237,35 +237,18 @@ pub(super) fn lines(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cluster::{NODE_PORT, STORAGE_DEFAULT, SettingsDraft, SignIn, TRUST_CA};
+    use super::super::cluster::{SignIn, tests as of_cluster};
     use super::*;
 
     fn cluster() -> ClusterDraft {
-        let text = |text: &str| text.to_owned();
         ClusterDraft {
-            server: text("https://api.example:6443"),
-            sign_in: SignIn::Token,
-            token: text("abc"),
+            server: "https://api.example:6443".to_owned(),
+            token: "abc".to_owned(),
             certificate_pem: String::new(),
             key_pem: String::new(),
-            trust: text(TRUST_CA),
-            ca_pem: text("-----BEGIN X-----"),
-            pinned: String::new(),
             kubeconfig: String::new(),
             context: String::new(),
-            settings: SettingsDraft {
-                namespace_prefix: text("heddle"),
-                storage: text(STORAGE_DEFAULT),
-                storage_class: String::new(),
-                nfs: Default::default(),
-                local: Default::default(),
-                volume_gib: text("10"),
-                exposure: text(NODE_PORT),
-                annotations: String::new(),
-                registry_prefix: String::new(),
-                node_selector: String::new(),
-                tolerations: String::new(),
-            },
+            ..of_cluster::draft(SignIn::Token)
         }
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use self::changes::Changes;
 use super::cluster::{Cluster, selector};
-use super::pods;
+use super::{pods, request};
 use crate::{AgentError, NodeEvent};
 
 mod changes;
@@ -177,6 +177,8 @@ impl Watch {
                     if !is_live && complete.iter().all(|complete| *complete) {
                         is_live = true;
                         *pause = PAUSE_MIN;
+                        let (nodes, pods) = changes.counts();
+                        tracing::info!("a cluster is watched from now on: {nodes} nodes with {pods} pods");
                         self.watches.tell(&self.installation, NodeEvent::Resync);
                     }
                     continue;
@@ -194,7 +196,8 @@ impl Watch {
     }
 
     fn begin(&self) -> Tales {
-        let config = || Config::default().labels(&self.labels).timeout(pods::WATCH_SECONDS);
+        let config =
+            || Config::default().labels(&self.labels).timeout(pods::WATCH_SECONDS).page_size(request::PAGE);
         let cluster = &self.watches.cluster;
         let sets: Api<PartialObjectMeta<StatefulSet>> = cluster.everywhere();
         let deployments: Api<PartialObjectMeta<Deployment>> = cluster.everywhere();

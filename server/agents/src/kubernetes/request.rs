@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use super::{REQUEST_MAX, failure};
 use crate::AgentError;
 
-/// Objects in one page of a list.
-const PAGE: u32 = 500;
+/// Objects in one page of a list. A page is in memory twice for a moment, as text and as objects, so it is small: most
+/// chains fit into one all the same.
+pub(super) const PAGE: u32 = 200;
 /// Most pages of one list; more objects of one portal are a mistake.
-const PAGES_MAX: u32 = 200;
+const PAGES_MAX: u32 = 500;
 /// A list whose pages went stale meanwhile is begun again so often.
 const LIST_TRIES: u32 = 3;
 /// Between two looks at something that goes.
@@ -50,10 +51,20 @@ pub(super) async fn get<K: Object>(api: &Api<K>, name: &str) -> Result<Option<K>
 
 /// Lists all that a selector selects; none selects everything.
 pub(super) async fn list<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
+    list_trimmed(api, selector, |_| {}).await
+}
+
+/// Like [`list`], of objects from which whoever lists them takes what is not looked at: of a thousand objects only
+/// those of one page are ever whole.
+pub(super) async fn list_trimmed<K: Object>(
+    api: &Api<K>,
+    selector: Option<&str>,
+    trim: fn(&mut K),
+) -> Result<Vec<K>, AgentError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match pages(api, selector).await {
+        match pages(api, selector, trim).await {
             // The pages belong to one moment, which the server has forgotten.
             Err(AgentError::Engine { status: 410, .. }) if tries < LIST_TRIES => {}
             ended => return ended,
@@ -61,7 +72,11 @@ pub(super) async fn list<K: Object>(api: &Api<K>, selector: Option<&str>) -> Res
     }
 }
 
-async fn pages<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
+async fn pages<K: Object>(
+    api: &Api<K>,
+    selector: Option<&str>,
+    trim: fn(&mut K),
+) -> Result<Vec<K>, AgentError> {
     let what = format!("list of {}", K::plural(&()));
     let mut all = Vec::new();
     let mut token = None;
@@ -73,7 +88,12 @@ async fn pages<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>
             ..ListParams::default()
         };
         let page = within(&what, api.list(&params)).await?;
-        all.extend(page.items);
+        all.extend(page.items.into_iter().map(|mut object| {
+            // Who wrote which field: a third of an object, and nobody here asks.
+            object.meta_mut().managed_fields = None;
+            trim(&mut object);
+            object
+        }));
         token = page.metadata.continue_.filter(|token| !token.is_empty());
         if token.is_none() {
             return Ok(all);

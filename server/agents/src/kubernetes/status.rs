@@ -142,7 +142,7 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     let (sets, deployments, pods, claims, files, services) = tokio::try_join!(
         seek.all::<StatefulSet>(),
         seek.all::<Deployment>(),
-        seek.all::<Pod>(),
+        seek.all_trimmed::<Pod>(pods::trim),
         seek.all::<PersistentVolumeClaim>(),
         // Only what stands on them: what is in them is not read again.
         seek.all::<PartialObjectMeta<Secret>>(),
@@ -234,11 +234,18 @@ impl Seek<'_> {
     where
         K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
+        self.all_trimmed(|_| {}).await
+    }
+
+    async fn all_trimmed<K>(&self, trim: fn(&mut K)) -> Result<Vec<K>, AgentError>
+    where
+        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
         let api: Api<K> = match &self.namespace {
             Some(namespace) => self.cluster.within(namespace),
             None => self.cluster.everywhere(),
         };
-        request::list(&api, Some(&self.labels)).await
+        request::list_trimmed(&api, Some(&self.labels), trim).await
     }
 }
 

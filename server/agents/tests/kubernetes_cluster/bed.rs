@@ -208,11 +208,11 @@ impl Bed {
         }
     }
 
-    /// A port of the machines that no Service holds at this moment.
+    /// A port of the machines that no Service holds at this moment, above those that the chains of other tests take.
     pub async fn free_port(&self) -> u16 {
         let used = self.agent.used_ports().await.unwrap();
         loop {
-            let port = 30_000 + u16::try_from(random() % 2_767).unwrap();
+            let port = 32_000 + u16::try_from(random() % 768).unwrap();
             if !used.contains(&port) {
                 return port;
             }

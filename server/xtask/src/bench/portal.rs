@@ -106,7 +106,8 @@ impl Portal {
         self.child.id()
     }
 
-    fn log(&self) -> String {
+    /// Everything that it said so far.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
@@ -125,6 +126,13 @@ impl Portal {
         }
         self.cookie = answer.cookie;
         Ok(())
+    }
+
+    /// The installation's id, which stands in the name of the cookie of whoever is signed in.
+    pub fn installation(&self) -> Result<&str> {
+        let name = self.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("heddle_sid_"));
+        let id = name.and_then(|name| name.split_once('=')).map(|(id, _)| id);
+        id.context("nobody is signed in, or the cookie has another name")
     }
 
     /// A connection of the signed-in admin.

@@ -109,6 +109,8 @@ pub fn manager(slot: &Slot) -> Arguments {
         // A node that has gone silent is seen within seconds.
         "--node-monitor-period=1s".to_owned(),
         "--node-monitor-grace-period=12s".to_owned(),
+        // A claim and a volume that missed each other meet soon.
+        "--pvclaimbinder-sync-period=1s".to_owned(),
         format!("--flex-volume-plugin-dir={}", slot.folder.join("plugins").display()),
     ]);
     ("kube-controller-manager", words)
@@ -249,6 +251,10 @@ pub fn kubelet_file(slot: &Slot, node: &str) -> Value {
         "imageGCLowThresholdPercent": 99,
         "evictionHard": { "memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%" },
         "nodeStatusUpdateFrequency": "4s",
+        // A process that has ended more than once waits for its next start: elsewhere ten seconds at first, and minutes
+        // after some times.
+        "featureGates": { "KubeletCrashLoopBackOffMax": true },
+        "crashLoopBackOff": { "maxContainerRestartPeriod": "2s" },
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,
     })
@@ -341,6 +347,9 @@ mod tests {
         let group = format!("/{}/kube-node-1", slot().group());
         assert_eq!(file["cgroupRoot"].as_str(), Some(group.as_str()));
         assert_eq!(file["authentication"]["anonymous"]["enabled"], false);
+        // A kubelet refuses the one without the other.
+        assert_eq!(file["featureGates"]["KubeletCrashLoopBackOffMax"], true);
+        assert_eq!(file["crashLoopBackOff"]["maxContainerRestartPeriod"], "2s");
         let manifests = include_str!("../../../../end2end/testbed/cluster/cluster.yaml");
         assert!(manifests.contains(&format!("clusterIP: {SERVICE_DNS}\n")));
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Bench;
+use super::{Bench, programs};
 use crate::fingerprint::{self, Fingerprint};
 use crate::helm;
 use crate::machine;
@@ -84,20 +84,17 @@ pub fn images(bench: &mut Bench) -> Result<()> {
 
 /// All Rust tests. They are built outside, where packages can be fetched, and run where the engine's ports are.
 pub fn unit(bench: &mut Bench) -> Result<()> {
-    let words = ["test", "--locked", "--no-fail-fast"];
-    run(cargo(&bench.paths).args(words).arg("--no-run"), BUILD)?;
+    run(cargo(&bench.paths).args(programs::WORDS).arg("--no-run"), BUILD)?;
     let network = Network::new(bench)?;
     let raised = ["up", "deploy", "second"].into_iter().try_for_each(|verb| network.perform(bench, verb));
-    let tested = raised.and_then(|()| {
-        let mut command = inside(bench, "cargo")?;
-        command.args(words).arg("--offline").current_dir(&bench.paths.root).envs(network.variables());
-        tee(&mut command, BUILD)
-    });
+    let tested = raised.and_then(|()| programs::run(bench, &network.variables()));
     let removed = network.perform(bench, "down");
-    let (status, text) = tested?;
-    bench.summary.add_cargo(&text);
+    let runs = tested?;
+    for (_, text) in &runs {
+        bench.summary.add_cargo(text);
+    }
     removed?;
-    if !status.success() {
+    if runs.iter().any(|(status, _)| !status.success()) {
         bail!("tests failed");
     }
     Ok(())
@@ -209,7 +206,7 @@ impl Network {
 }
 
 /// A command where the engine's ports are, and the cluster if there is one, with every variable that tests read.
-fn inside(bench: &Bench, program: &str) -> Result<Command> {
+pub(super) fn inside(bench: &Bench, program: &str) -> Result<Command> {
     let engine = bench.engine.as_ref().context("there is no test engine")?;
     let binaries = bench.binaries.as_ref().context("there are no Fabric programs")?;
     let mut command = match &bench.cluster {
@@ -241,7 +238,8 @@ fn path_of(command: &Command) -> OsString {
         .unwrap_or_default()
 }
 
-fn cargo(paths: &Paths) -> Command {
+/// cargo in the product's workspace.
+pub(super) fn cargo(paths: &Paths) -> Command {
     let mut command = Command::new("cargo");
     command.current_dir(&paths.root).env("CARGO_TARGET_DIR", &paths.target);
     command

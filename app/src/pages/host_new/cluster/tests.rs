@@ -1,6 +1,7 @@
 use super::*;
 
-fn draft(sign_in: SignIn) -> ClusterDraft {
+/// A form that is filled in for every way to sign in.
+pub(in super::super) fn draft(sign_in: SignIn) -> ClusterDraft {
     let text = |text: &str| text.to_owned();
     ClusterDraft {
         server: text(" https://API.example "),

@@ -32,6 +32,11 @@ struct Runs {
 }
 
 impl Changes {
+    /// How many nodes are known, and how many pods of them.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.nodes.len(), self.nodes.values().map(|seen| seen.pods.len()).sum())
+    }
+
     /// Something that runs a node is there.
     pub(super) fn controller(&mut self, metadata: &ObjectMeta) -> Happened {
         let (Some(node), Some(uid)) = (node_of(metadata), metadata.uid.clone()) else { return Vec::new() };
@@ -194,8 +199,10 @@ mod tests {
         changes.controller(&controller("s"));
         changes.pod(&running("c1", 0, json!({})));
         assert!(what(changes.controller_gone(&controller("s"))).is_empty());
+        assert_eq!(changes.counts(), (1, 1));
         let gone = changes.pod_gone(&running("c1", 0, json!({})));
         assert_eq!(what(gone), [NodeChange::Ended(None), NodeChange::Removed]);
+        assert_eq!(changes.counts(), (0, 0));
     }
 
     #[test]
