@@ -13,7 +13,7 @@ use crate::operations::{agent_error, link, selector, step_error, with_lines_of};
 
 /// How long one run has to last, from when its container was made to run. Engines wait a tenth of a second before they
 /// start a crashed container again, and twice as long before each further time.
-const SETTLE_MS: i64 = 1_000;
+const SETTLE_MS: i64 = 700;
 /// How long it has to last until somebody approves, where it is looked at again before the commit: what crashes at once
 /// is found out by then, and the rest of the time passes while organizations approve.
 const FIRST_MS: i64 = SETTLE_MS / 2;
