@@ -9,6 +9,9 @@
 #[path = "kubernetes_cluster/accounts.rs"]
 mod accounts;
 #[cfg(test)]
+#[path = "kubernetes_cluster/away.rs"]
+mod away;
+#[cfg(test)]
 #[path = "kubernetes_cluster/bed.rs"]
 mod bed;
 #[cfg(test)]
