@@ -1,5 +1,5 @@
-//! A way to the cluster that closes and opens again, and a token that ends and is replaced. Only the test's own way and its
-//! own account are touched, so others on the cluster notice nothing.
+//! A way to the cluster that closes and opens again, and a token that ends and is replaced. Only the test's own way and
+//! its own account are touched, so others on the cluster notice nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -120,7 +120,8 @@ fn host_and_port(server: &str) -> String {
     }
 }
 
-/// A node that runs while a token ends: the old agent is told that its token is no longer accepted, and nothing of the node.
+/// A node that runs while a token ends: the old agent is told that its token is no longer accepted, and nothing of the
+/// node.
 pub async fn token_has_ended(bed: &Bed, old: &KubernetesAgent) -> NodeStatus {
     bed.agent.ensure_space(&bed.space("token")).await.unwrap();
     let spec = bed.spec("token", "peer0");

@@ -1,5 +1,5 @@
-//! A scripted API server: it lists what it was given, page by page, holds watches open, and answers `410 Gone` when it is
-//! told to. It knows no object and no right.
+//! A scripted API server: it lists what it was given, page by page, holds watches open, and answers `410 Gone` when it
+//! is told to. It knows no object and no right.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -74,19 +74,26 @@ async fn has_limits(portal: &Portal, host: &HostId) {
         let member = |n| OrganizationSpec { name: organization(&format!("org{n}")), peers };
         (1..=count).map(member).collect::<Vec<_>>()
     };
-    let check = async |organizations: Vec<OrganizationSpec>, orderers: u16, expect: (Code, &str)| {
-        let large = |spec: &mut ChainSpec| {
-            spec.organizations = organizations;
-            spec.orderers = orderers;
-        };
-        let (code, field) = told(raise(portal, "large", host, large).await);
-        assert_eq!((code, field.as_deref()), (expect.0, Some(expect.1)));
-    };
-    check(members(11, 1), 1, (Code::TooManyOrganizations, "organizations")).await;
-    check(members(9, 3), 1, (Code::TooManyPeers, "organizations")).await;
+    is_refused(portal, host, members(11, 1), 1, (Code::TooManyOrganizations, "organizations")).await;
+    is_refused(portal, host, members(9, 3), 1, (Code::TooManyPeers, "organizations")).await;
     for orderers in [2, 6] {
-        check(members(2, 1), orderers, (Code::OrdererCountRaft, "orderers")).await;
+        is_refused(portal, host, members(2, 1), orderers, (Code::OrdererCountRaft, "orderers")).await;
     }
+}
+
+async fn is_refused(
+    portal: &Portal,
+    host: &HostId,
+    organizations: Vec<OrganizationSpec>,
+    orderers: u16,
+    expect: (Code, &str),
+) {
+    let large = move |spec: &mut ChainSpec| {
+        spec.organizations = organizations;
+        spec.orderers = orderers;
+    };
+    let (code, field) = told(raise(portal, "large", host, large).await);
+    assert_eq!((code, field.as_deref()), (expect.0, Some(expect.1)));
 }
 
 /// A chain of two organizations with two peers each, unless it is changed.

@@ -1,4 +1,4 @@
-//! A token that ends while a chain runs: the portal says so and not that anything stopped, and with a new one it goes on.
+//! A token that ends while a chain runs: the portal says so, not that anything stopped, and with a new one it goes on.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -90,7 +90,8 @@ async fn seen(bed: &Bed, host: &HostId, state: HostState, reason: Option<Code>) 
 async fn token(account: &str) -> String {
     let limit = Instant::now() + PATIENCE;
     loop {
-        let template = "--output=go-template={{if .data}}{{with .data.token}}{{. | base64decode}}{{end}}{{end}}";
+        let template =
+            "--output=go-template={{if .data}}{{with .data.token}}{{. | base64decode}}{{end}}{{end}}";
         let token = kubectl(&["get", "secret", "portal-token", "--namespace", account, template], "");
         if !token.is_empty() {
             return token;
