@@ -15,6 +15,9 @@ mod away;
 #[path = "kubernetes_cluster/bed.rs"]
 mod bed;
 #[cfg(test)]
+#[path = "kubernetes_cluster/drain.rs"]
+mod drain;
+#[cfg(test)]
 #[path = "kubernetes_cluster/life.rs"]
 mod life;
 #[cfg(test)]
