@@ -72,7 +72,10 @@ impl Bed {
         let entry = entries.iter().find(|entry| entry.current).or(entries.first()).unwrap().clone();
         let credentials = entry.access.unwrap();
         let read = Kubeconfig::read_from(&path).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+        let mut config =
+            kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+        // A refusal that tests wait for must not be tried again behind their backs.
+        config.default_retry = false;
         let hands = kube::Client::try_from(config).unwrap();
         let options = KubernetesOptions {
             settings: ClusterSettings { volume_gib: 1, ..ClusterSettings::default() },
