@@ -89,8 +89,9 @@ pub(crate) fn handshake_failure(error: &io::Error) -> ProbeFailure {
         Some(rustls::Error::InvalidCertificate(_)) => Remedy::CheckAuthority,
         Some(rustls::Error::InvalidMessage(_)) => Remedy::EnableEngineTls,
         Some(_) => Remedy::CheckAuthority,
-        // The peer closed without a word: it speaks something else.
-        None => Remedy::EnableEngineTls,
+        // The peer closed without a word. It speaks something else, or it is what stands before an engine that is just not
+        // there: nobody has refused anything.
+        None => return ProbeFailure::late(ProbeStage::Tls, Remedy::EnableEngineTls, error.to_string()),
     };
     ProbeFailure::at(ProbeStage::Tls, remedy, error.to_string())
 }
@@ -132,4 +133,27 @@ fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::E
         next = current.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AgentError;
+
+    #[test]
+    fn a_handshake_that_was_cut_off_is_tried_again_and_a_refused_one_is_not() {
+        let check = |error: io::Error, remedy, again: bool| {
+            let failure = handshake_failure(&error);
+            assert_eq!((failure.stage, failure.remedy), (ProbeStage::Tls, remedy), "{error}");
+            assert_eq!(AgentError::from(failure).is_retryable(), again, "{error}");
+        };
+        let of_tls = |error: rustls::Error| io::Error::new(io::ErrorKind::InvalidData, error);
+        for kind in [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset] {
+            check(kind.into(), Remedy::EnableEngineTls, true);
+        }
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        check(of_tls(unknown), Remedy::CheckAuthority, false);
+        let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        check(of_tls(no_tls), Remedy::EnableEngineTls, false);
+    }
 }

@@ -9,8 +9,14 @@
 #[path = "kubernetes_cluster/accounts.rs"]
 mod accounts;
 #[cfg(test)]
+#[path = "kubernetes_cluster/away.rs"]
+mod away;
+#[cfg(test)]
 #[path = "kubernetes_cluster/bed.rs"]
 mod bed;
+#[cfg(test)]
+#[path = "kubernetes_cluster/drain.rs"]
+mod drain;
 #[cfg(test)]
 #[path = "kubernetes_cluster/life.rs"]
 mod life;

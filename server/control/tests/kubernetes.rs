@@ -16,6 +16,8 @@ mod bed;
 mod hosts;
 #[path = "engine/sample.rs"]
 mod sample;
+#[path = "kubernetes/tokens.rs"]
+mod tokens;
 
 use bed::{Bed, Portal, on_cluster, small};
 use domain::chain::ChainSpec;

@@ -16,6 +16,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::away::{token_has_ended, token_is_new};
 use crate::bed::{Bed, PATIENCE, on_cluster};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,6 +29,30 @@ async fn the_shown_manifest_makes_an_account_that_suffices() {
         outcome.unwrap();
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ended_is_told_and_a_new_one_finds_everything_as_it_was() {
+    on_cluster(async |bed| {
+        apply(&bed).await;
+        let outcome = tokio::spawn(renews(bed.clone())).await;
+        remove(&bed).await;
+        outcome.unwrap();
+    })
+    .await;
+}
+
+async fn renews(bed: Arc<Bed>) {
+    let old = with_token(&bed, &token(&bed).await);
+    old.probe().await.unwrap();
+    // The token is bound to its Secret: without that it ends before its time.
+    let secrets: Api<Secret> = Api::namespaced(bed.hands.clone(), &account(&bed));
+    secrets.delete("portal-token", &DeleteParams::default()).await.unwrap();
+    let before = token_has_ended(&bed, &old).await;
+    let text = rbac::manifest(&settings(&bed));
+    let documents: Vec<&str> = text.split("---\n").collect();
+    create(secrets, documents[2]).await;
+    token_is_new(&bed, &with_token(&bed, &token(&bed).await), before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,10 @@ impl Bed {
         let entry = entries.iter().find(|entry| entry.current).or(entries.first()).unwrap().clone();
         let credentials = entry.access.unwrap();
         let read = Kubeconfig::read_from(&path).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+        let mut config =
+            kube::Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await.unwrap();
+        // A refusal that tests wait for must not be tried again behind their backs.
+        config.default_retry = false;
         let hands = kube::Client::try_from(config).unwrap();
         let options = KubernetesOptions {
             settings: ClusterSettings { volume_gib: 1, ..ClusterSettings::default() },
@@ -229,18 +232,18 @@ impl Bed {
         }
     }
 
+    /// Begins to remove what is left of a test. That a chain's removal leaves nothing is the business of tests of its own;
+    /// here nobody waits for it, because no other test has the same namespaces.
     async fn clear(&self, installation: &str) {
         let namespaces: Api<Namespace> = Api::all(self.hands.clone());
         let params = ListParams::default().labels(&format!("heddle.installation={installation}"));
         for namespace in namespaces.list(&params).await.unwrap() {
-            let labels = namespace.metadata.labels.unwrap_or_default();
-            match labels.get("heddle.chain") {
-                Some(chain) => drop(self.agent.remove_space(installation, chain).await.unwrap()),
-                // The portal's own one; the agent removes it only once all chains are gone.
-                None => {
-                    let name = namespace.metadata.name.unwrap();
-                    drop(namespaces.delete(&name, &DeleteParams::default()).await.unwrap());
-                }
+            let name = namespace.metadata.name.unwrap();
+            match namespaces.delete(&name, &DeleteParams::default()).await {
+                Ok(_) => {}
+                // It has gone, or goes already.
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+                Err(error) => panic!("{name} cannot be removed: {error}"),
             }
         }
     }

@@ -98,8 +98,8 @@ impl ControlPlane {
     }
 
     /// Whether a cluster that was asked all of it lately still answers at all. One that does not is asked all of it
-    /// again, which tells why, and so is one that does not accept our credentials any more. What else it refuses is no
-    /// silence; the next full look names that.
+    /// again, which tells why. So is one that begins to refuse, as when a token has ended; what it lacked before it goes on
+    /// to refuse, which the next full look in its time names.
     async fn answers_still(&self, host: &HostRecord) -> bool {
         let now = self.services.clock.now_ms();
         // A time to come was seen by a clock that was set back since.
@@ -112,8 +112,7 @@ impl ControlPlane {
         let selector = Selector { installation: self.services.installation.clone(), chain: None };
         match tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(&selector)).await {
             Ok(Ok(_)) => true,
-            Ok(Err(AgentError::Credentials(_))) => false,
-            Ok(Err(error)) => !error.is_retryable(),
+            Ok(Err(error)) => !error.is_retryable() && host.status.reason.is_some(),
             Err(_) => false,
         }
     }

@@ -1,6 +1,7 @@
 //! The sample on a chain of two organizations, and that chain at rest: what is the same on every kind of host.
 
 use control::node::LogAsked;
+use domain::Code;
 use domain::chain::ChainState;
 use domain::name::{ChaincodeName, ChannelName};
 use domain::node::{NodeKind, NodeState};
@@ -62,9 +63,15 @@ pub async fn is_served(portal: &Portal) {
 /// The chain is stopped and started again.
 pub async fn rests(portal: &Portal) {
     let (plane, admin, chain) = (&portal.plane, &portal.admin, &portal.name);
+    let running = plane.chain_start(admin, chain).await.unwrap_err();
+    assert_eq!(running.code, Code::ChainState, "{running:?}");
     let id = plane.chain_stop(admin, chain).await.unwrap();
     portal.settled(&id).await;
     assert_eq!(plane.chain_read(admin, chain).await.unwrap().summary.state, ChainState::Stopped);
+    for refused in [plane.chain_stop(admin, chain).await, plane.chain_restart(admin, chain).await] {
+        let stopped = refused.unwrap_err();
+        assert_eq!(stopped.code, Code::ChainState, "{stopped:?}");
+    }
     let id = plane.chain_start(admin, chain).await.unwrap();
     portal.settled(&id).await;
 }

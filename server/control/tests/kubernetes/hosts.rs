@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use control::operations::demo_create::default_spec;
-use domain::chain::ChainSpec;
+use domain::chain::{ChainSpec, OrganizationSpec};
 use domain::host::{Endpoint, HostSpec};
 use domain::id::HostId;
 use domain::name::{ChainName, HostName};
 use domain::{Code, Error};
 use tokio::net::TcpStream;
 
-use crate::bed::{Bed, Portal, on_cluster, small};
+use crate::bed::{Bed, Portal, on_cluster, organization, small};
 
 /// Longest wait for a machine to know of a port, and the pause between two looks.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ async fn is_a_host(bed: &Bed) {
     let again = plane.host_add(admin, again, Some(bed.kubeconfig())).await;
     assert_eq!(told(again), (Code::HostEndpointTaken, Some("server".to_owned())));
 
+    has_limits(&bed.portal, &host.id).await;
     raise(&bed.portal, "first", &host.id, |_| {}).await.unwrap();
     has_its_ports(bed, &spec.client_address).await;
     let second = |spec: &mut ChainSpec| {
@@ -67,8 +68,36 @@ fn told<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, Option<String>)
     (error.code, error.field)
 }
 
+/// Chains beyond the limits are refused before anything is made, and the refusal says which number it is about.
+async fn has_limits(portal: &Portal, host: &HostId) {
+    let members = |count: u16, peers: u16| {
+        let member = |n| OrganizationSpec { name: organization(&format!("org{n}")), peers };
+        (1..=count).map(member).collect::<Vec<_>>()
+    };
+    is_refused(portal, host, members(11, 1), 1, (Code::TooManyOrganizations, "organizations")).await;
+    is_refused(portal, host, members(9, 3), 1, (Code::TooManyPeers, "organizations")).await;
+    for orderers in [2, 6] {
+        is_refused(portal, host, members(2, 1), orderers, (Code::OrdererCountRaft, "orderers")).await;
+    }
+}
+
+async fn is_refused(
+    portal: &Portal,
+    host: &HostId,
+    organizations: Vec<OrganizationSpec>,
+    orderers: u16,
+    expect: (Code, &str),
+) {
+    let large = move |spec: &mut ChainSpec| {
+        spec.organizations = organizations;
+        spec.orderers = orderers;
+    };
+    let (code, field) = told(raise(portal, "large", host, large).await);
+    assert_eq!((code, field.as_deref()), (expect.0, Some(expect.1)));
+}
+
 /// A chain of two organizations with two peers each, unless it is changed.
-async fn raise(
+pub async fn raise(
     portal: &Portal,
     name: &str,
     host: &HostId,

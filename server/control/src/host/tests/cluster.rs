@@ -351,9 +351,9 @@ async fn an_active_cluster_is_asked_all_of_it_once_a_minute() {
     clock.set_back(3_600_000);
     assert_eq!(looked().await, (1, HostState::Active), "it was seen at a time to come");
     assert_eq!(looked().await, (0, HostState::Active), "ages are counted anew");
-    // What it refuses is an answer; silence is looked into at once.
+    // That it begins to refuse, or is silent, is looked into at once.
     bed.local.fail_verb(Verb::ListNodes, 1, Fault::broken(When::Before));
-    assert_eq!(looked().await, (0, HostState::Active));
+    assert_eq!(looked().await, (1, HostState::Active));
     bed.local.fail_verb(Verb::ListNodes, 1, Fault::unreachable(When::Before));
     assert_eq!(looked().await, (1, HostState::Active));
     bed.local.cut_off();
@@ -361,6 +361,31 @@ async fn an_active_cluster_is_asked_all_of_it_once_a_minute() {
     assert_eq!(looked().await, (3, HostState::Inactive));
     bed.local.heal();
     assert_eq!(looked().await, (1, HostState::Active));
+}
+
+#[tokio::test]
+async fn a_token_that_ended_is_told_at_once_and_a_known_lack_is_not_asked_for_again() {
+    let (bed, clock, host) = watched().await;
+    let refuses = || bed.local.fail_verb(Verb::ListNodes, 1, Fault::broken(When::Before));
+    let looked = async || {
+        bed.plane.reconcile_hosts().await;
+        let status = bed.plane.host_read(&admin(), &host.id).await.unwrap().status;
+        (status.state, status.reason.map(|why| why.code))
+    };
+    bed.local.fail_probes(ProbeFailure::at(AgentStage::Authentication, Remedy::RenewToken, "401"));
+    refuses();
+    assert_eq!(looked().await, (HostState::Inactive, Some(Code::HostToken)));
+    bed.local.heal();
+    assert_eq!(looked().await, (HostState::Active, None));
+
+    clock.advance(60_000);
+    bed.local.fail_probes(ProbeFailure::at(AgentStage::Permission, Remedy::GrantPermissions, "403"));
+    assert_eq!(looked().await, (HostState::Active, Some(Code::HostPermissions)));
+    let probes = || bed.local.calls().iter().filter(|(verb, _)| *verb == Verb::Probe).count();
+    let before = probes();
+    refuses();
+    assert_eq!(looked().await, (HostState::Active, Some(Code::HostPermissions)));
+    assert_eq!(probes(), before);
 }
 
 #[tokio::test]
