@@ -148,6 +148,7 @@ pub enum Code {
     MemoryUnknown,
     MemoryLow,
     MachineMemoryLow,
+    CpusLow,
     ClockUnknown,
     ClockApart,
     // Chains
@@ -172,6 +173,9 @@ pub enum Code {
     NodeUnwell,
     NodeSilent,
     NodeNotInChannel,
+    OrderersTooFew,
+    ResourceStep,
+    ResourcesUnchanged,
     // Operations
     OperationState,
     OperationInterrupted,

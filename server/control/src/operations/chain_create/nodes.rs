@@ -157,6 +157,7 @@ async fn node_spec(
     let mut ports =
         vec![published, PortSpec { container: node.operations_port(), publish: Publish::Assigned }];
     let orderer = node.kind == NodeKind::Orderer;
+    let resources = link.plan.resources_of(node);
     let environment = if orderer {
         files.push(plain_file("orderer.yaml", node_config::orderer_yaml().as_bytes()));
         ports.push(PortSpec { container: topology::ADMIN_PORT, publish: Publish::Assigned });
@@ -197,8 +198,8 @@ async fn node_spec(
         aliases: vec![node.domain_name.clone(), node.name.to_string()],
         network: if orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode },
         limits: Limits {
-            memory_mib: link.plan.resources.memory_mib,
-            cpu_milli: link.plan.resources.cpu_milli,
+            memory_mib: resources.memory_mib,
+            cpu_milli: resources.cpu_milli,
             pids: PIDS_MAX,
         },
         operation: operation.to_owned(),
