@@ -4,11 +4,13 @@ use super::Text;
 
 mod cluster;
 pub mod error;
+mod node;
 pub mod operation;
 
 /// The texts.
 pub static TEXT: Text = Text {
     cluster: cluster::TEXT,
+    node: node::TEXT,
     // Frame
     brand: "Heddle",
     skip: "Skip to content",

@@ -38,7 +38,7 @@ pub(crate) use sentences;
 
 texts! {
     /// The texts of one language.
-    Text { cluster: ClusterText }
+    Text { cluster: ClusterText, node: NodeText }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
@@ -138,4 +138,10 @@ texts! {
     exposure_cluster_ip, image_missing_local, annotations, entries_hint, registry_prefix, registry_prefix_hint,
     node_selector, tolerations, tolerations_hint, settings, keep_hint, connection_fine,
     permissions_missing, rights, rights_hint, rights_show,
+}
+
+texts! {
+    /// What the page of one node says of its limits.
+    NodeText {}
+    limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
 }

@@ -36,10 +36,11 @@ use standing::Standing;
 /// Most lines of a node's output at once.
 const LOG_LINES_MAX: u32 = 10_000;
 /// Every verb a chain's page may offer.
-const VERBS: [(ChainVerb, Action); 6] = [
+const VERBS: [(ChainVerb, Action); 7] = [
     (ChainVerb::Start, Action::Start),
     (ChainVerb::Stop, Action::Stop),
     (ChainVerb::Restart, Action::Restart),
+    (ChainVerb::Resize, Action::Resize),
     (ChainVerb::Delete, Action::Delete),
     (ChainVerb::Update, Action::Deploy),
     (ChainVerb::Transact, Action::Invoke),

@@ -108,6 +108,7 @@ impl ControlPlane {
             .register::<operations::channel_anchors::ChannelAnchors>()?
             .register::<operations::demo_create::DemoCreate>()?
             .register::<operations::host_prepare::HostPrepare>()?
+            .register::<operations::node_resize::NodeResize>()?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;

@@ -23,6 +23,8 @@ use crate::network::{ChainLink, height_in_time};
 use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode, address};
 
+mod resize;
+
 /// How long a page waits for what a node uses.
 const USAGE_WAIT: Duration = Duration::from_millis(300);
 /// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
@@ -194,6 +196,7 @@ fn chaincode_view(plan: &ChainPlan, record: &ChainRecord, status: &NodeStatus) -
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,
+        resources: None,
         image: status.image_id.clone().unwrap_or_default(),
     })
 }
@@ -233,6 +236,7 @@ fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> No
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,
+        resources: Some(plan.resources_of(node)),
         image: status.and_then(|status| status.image_id.clone()).unwrap_or_default(),
     }
 }

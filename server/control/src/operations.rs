@@ -32,6 +32,8 @@ pub mod channel_join;
 pub mod demo_create;
 pub mod host_prepare;
 mod leader;
+pub mod node_resize;
+mod rolling;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;

@@ -404,7 +404,11 @@ mod tests {
         for node in stored["nodes"].as_array_mut().unwrap() {
             node.as_object_mut().unwrap().remove("resources");
         }
-        assert_eq!(serde_json::from_value::<ChainPlan>(stored).unwrap(), before, "a plan of a former version");
+        assert_eq!(
+            serde_json::from_value::<ChainPlan>(stored).unwrap(),
+            before,
+            "a plan of a former version"
+        );
         let (larger, name) =
             (NodeResources { cpu_milli: 250, memory_mib: 1_024 }, NodeName::parse("peer1-org1").unwrap());
         let resized = before.clone().with_resources(&name, Some(larger));

@@ -17,7 +17,8 @@ mod nodes;
 mod servers;
 
 use level::await_level;
-use nodes::{bring_up, check_quorum, list, look, sorted};
+use nodes::{bring_up, check_quorum, list, sorted};
+pub(super) use nodes::{look, quorum, status_of};
 use servers::start_servers;
 
 /// Parameters. A restart stops the nodes before.

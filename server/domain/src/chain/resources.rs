@@ -40,7 +40,7 @@ impl NodeResources {
     }
 
     /// Refuses what a node that has `now` cannot be resized to: whole steps within the limits, of which one has to differ.
-    /// What stays as it is need not be a whole step. The refusal names step and limits.
+    /// What stays as it is need not be a whole step. The refusal names step and limits, of CPU in cores.
     pub fn check_resize(self, now: Self) -> Result<(), Error> {
         if self == now {
             return Err(Error::invalid(Code::ResourcesUnchanged).on("cpu_milli"));
@@ -48,15 +48,15 @@ impl NodeResources {
         let stepped = |value: u32, before: u32, step: u32, most: u32| {
             value == before || ((step..=most).contains(&value) && value.is_multiple_of(step))
         };
-        let refused = |step: u32, most: u32| {
-            Error::invalid(Code::ResourceStep).with("step", step).with("min", step).with("max", most)
+        let refused = |[step, most, unit]: [&str; 3]| {
+            let refusal = Error::invalid(Code::ResourceStep).with("step", step).with("unit", unit);
+            refusal.with("min", step).with("max", most)
         };
-        let (cpu, memory) = (Self::CPU_STEP_MILLI, Self::MEMORY_STEP_MIB);
-        if !stepped(self.cpu_milli, now.cpu_milli, cpu, CPU_MILLI.1) {
-            return Err(refused(cpu, CPU_MILLI.1).on("cpu_milli"));
+        if !stepped(self.cpu_milli, now.cpu_milli, Self::CPU_STEP_MILLI, CPU_MILLI.1) {
+            return Err(refused(["0.25", "64", "CPU"]).on("cpu_milli"));
         }
-        if !stepped(self.memory_mib, now.memory_mib, memory, MEMORY_MIB.1) {
-            return Err(refused(memory, MEMORY_MIB.1).on("memory_mib"));
+        if !stepped(self.memory_mib, now.memory_mib, Self::MEMORY_STEP_MIB, MEMORY_MIB.1) {
+            return Err(refused(["256", "262144", "MiB"]).on("memory_mib"));
         }
         Ok(())
     }
@@ -91,9 +91,13 @@ mod tests {
             let told = found.as_ref().map(|error| (error.field.as_deref().unwrap_or(""), error.code));
             assert_eq!(told, refusal, "{wanted:?}");
         }
-        let refused = of(300, 512).check_resize(now).unwrap_err();
-        let named = ["step", "min", "max"].map(|name| refused.values[name].as_str());
-        assert_eq!(named, ["250", "250", "64000"]);
+        let named = |refused: &Error| {
+            ["step", "min", "max", "unit"].map(|name| refused.values[name].clone()).join(" ")
+        };
+        assert_eq!(named(&of(300, 512).check_resize(now).unwrap_err()), "0.25 0.25 64 CPU");
+        assert_eq!(named(&of(250, 500).check_resize(now).unwrap_err()), "256 256 262144 MiB");
+        let told = (NodeResources::CPU_STEP_MILLI, CPU_MILLI.1, NodeResources::MEMORY_STEP_MIB, MEMORY_MIB.1);
+        assert_eq!(told, (250, 64_000, 256, 262_144), "the sentence names them in its own units");
     }
 
     #[test]

@@ -197,11 +197,7 @@ async fn node_spec(
         health_port: Some(node.operations_port()),
         aliases: vec![node.domain_name.clone(), node.name.to_string()],
         network: if orderer { NodeNetwork::Chain } else { NodeNetwork::ChainAndChaincode },
-        limits: Limits {
-            memory_mib: resources.memory_mib,
-            cpu_milli: resources.cpu_milli,
-            pids: PIDS_MAX,
-        },
+        limits: Limits { memory_mib: resources.memory_mib, cpu_milli: resources.cpu_milli, pids: PIDS_MAX },
         operation: operation.to_owned(),
         user: None,
         read_only_root: false,
