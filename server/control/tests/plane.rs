@@ -36,6 +36,8 @@ mod reconcile;
 mod recorded;
 #[path = "plane/records.rs"]
 mod records;
+#[path = "plane/resize.rs"]
+mod resize;
 #[path = "plane/rights.rs"]
 mod rights;
 #[path = "plane/sign_in.rs"]

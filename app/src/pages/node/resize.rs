@@ -122,7 +122,8 @@ impl Form {
         let now = self.known.get_value().unwrap_or(NodeResources::DEFAULT);
         // What is no number is none that a node could have, and refused as such.
         let cpu_milli = self.cpu.with_untracked(|text| milli(text)).unwrap_or_default();
-        let memory_mib = self.memory.with_untracked(|text| text.trim().parse().ok()).unwrap_or_default();
+        let memory_mib =
+            self.memory.with_untracked(|text| text.trim().parse::<u32>().ok()).unwrap_or_default();
         let wanted = NodeResources { cpu_milli, memory_mib };
         wanted.check_resize(now).map(|()| wanted)
     }
@@ -183,20 +184,20 @@ mod tests {
 
     #[test]
     fn what_is_typed_stays_when_the_page_learns_something_new() {
-        let owner = Owner::new();
-        owner.set();
-        let of = |cpu_milli| Some(NodeResources { cpu_milli, memory_mib: 512 });
-        let form = Form::new();
-        form.take(None);
-        form.take(of(1_000));
-        let typed = || (form.cpu.get_untracked(), form.memory.get_untracked());
-        assert_eq!(typed(), ("1".to_owned(), "512".to_owned()));
-        form.memory.set("768".to_owned());
-        form.take(of(1_000));
-        form.take(of(1_250));
-        assert_eq!(typed(), ("1.25".to_owned(), "768".to_owned()));
-        assert_eq!(form.wanted(), Ok(NodeResources { cpu_milli: 1_250, memory_mib: 768 }));
-        form.memory.set("much".to_owned());
-        assert_eq!(form.wanted().unwrap_err().field.as_deref(), Some("memory_mib"));
+        Owner::new().with(|| {
+            let of = |cpu_milli| Some(NodeResources { cpu_milli, memory_mib: 512 });
+            let form = Form::new();
+            form.take(None);
+            form.take(of(1_000));
+            let typed = || (form.cpu.get_untracked(), form.memory.get_untracked());
+            assert_eq!(typed(), ("1".to_owned(), "512".to_owned()));
+            form.memory.set("768".to_owned());
+            form.take(of(1_000));
+            form.take(of(1_250));
+            assert_eq!(typed(), ("1.25".to_owned(), "768".to_owned()));
+            assert_eq!(form.wanted(), Ok(NodeResources { cpu_milli: 1_250, memory_mib: 768 }));
+            form.memory.set("much".to_owned());
+            assert_eq!(form.wanted().unwrap_err().field.as_deref(), Some("memory_mib"));
+        });
     }
 }
