@@ -16,6 +16,7 @@ use crate::caller::{Caller, CallerUser};
 use crate::operation::{chain_of, log_error, subject};
 use crate::operations::chain_create::ChainCreate;
 use crate::operations::chain_delete::ChainDelete;
+use crate::operations::chain_restart::ChainRestart;
 use crate::operations::chain_start::ChainStart;
 use crate::operations::chain_stop::ChainStop;
 use crate::policy::{self, Resource};
@@ -235,9 +236,9 @@ impl ControlPlane {
         self.act(caller, name, ChainVerb::Stop, Action::Stop, ChainStop { chain: name.clone() }).await
     }
 
-    /// Stops and starts every node.
+    /// Stops and starts every node, one after another, while the chain runs.
     pub async fn chain_restart(&self, caller: &Caller, name: &ChainName) -> Result<OperationId, Error> {
-        let params = ChainStart { chain: name.clone(), restart: true };
+        let params = ChainRestart { chain: name.clone() };
         self.act(caller, name, ChainVerb::Restart, Action::Restart, params).await
     }
 
@@ -297,9 +298,7 @@ impl ControlPlane {
             self.start_operation(caller, Some(subject(name)), None, params).await
         }
         .await;
-        // A start and a restart are one plan and two deeds.
-        let what = if verb == ChainVerb::Restart { "chain-restart" } else { P::plan().name() };
-        self.audit.record(caller, what, &subject(name), &result).await;
+        self.audit.record(caller, P::plan().name(), &subject(name), &result).await;
         result
     }
 

@@ -98,6 +98,7 @@ impl ControlPlane {
             .register::<operations::chain_create::ChainCreate>()?
             .register::<operations::chain_start::ChainStart>()?
             .register::<operations::chain_stop::ChainStop>()?
+            .register::<operations::chain_restart::ChainRestart>()?
             .register::<operations::chain_delete::ChainDelete>()?
             .register::<operations::chaincode_deploy::ChaincodeDeploy>()?
             .register::<operations::chaincode_steps::ChaincodeInstall>()?

@@ -22,6 +22,7 @@ use crate::topology::{ChainPlan, PlannedNode};
 
 pub mod chain_create;
 pub mod chain_delete;
+pub mod chain_restart;
 pub mod chain_start;
 pub mod chain_stop;
 pub mod chaincode_deploy;

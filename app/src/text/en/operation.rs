@@ -60,6 +60,10 @@ pub fn step(name: &str) -> Option<&'static str> {
         "look-at-node" => "Look at the node",
         "remember-size" => "Remember the new limits",
         "apply-size" => "Make the node anew with them",
+        "look-at-nodes" => "Look at the nodes",
+        "restart-orderers" => "Restart orderers one after another",
+        "restart-peers" => "Restart peers one after another",
+        "restart-chaincode" => "Restart chaincode containers",
         _ => return None,
     })
 }

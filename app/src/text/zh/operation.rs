@@ -60,6 +60,10 @@ pub fn step(name: &str) -> Option<&'static str> {
         "look-at-node" => "检查节点",
         "remember-size" => "记录新的限制",
         "apply-size" => "以新的限制重建节点",
+        "look-at-nodes" => "检查各节点",
+        "restart-orderers" => "逐个重启排序节点",
+        "restart-peers" => "逐个重启 peer 节点",
+        "restart-chaincode" => "重启链码容器",
         _ => return None,
     })
 }

@@ -8,10 +8,15 @@ use workflow::{Context, Operation, StepError};
 
 use super::chain_start::quorum;
 use super::leader::await_leader_among;
-use super::{side_by_side, step_error, store_error, until_at};
+use super::{side_by_side, step_error, store_error, until, until_at, with_logs};
 use crate::network::{ChainLink, height_in_time};
 use crate::services::Services;
 use crate::topology::PlannedNode;
+
+/// Looks at the other orderers before one is not let go: while they choose a leader anew, none of them knows one.
+const LOOKS: u32 = 20;
+/// Pause between two such looks.
+const LOOK_PAUSE_MS: u64 = 500;
 
 /// Refuses to let an orderer go where those that are left could not agree on anything. A sole orderer may go: whoever
 /// asked was told that the chain waits for it. One that is not well is no loss.
@@ -30,16 +35,22 @@ pub(super) async fn check_left<P: Operation<Env = Services>>(
     }
     let others: Vec<_> =
         link.plan.of_kind(NodeKind::Orderer).filter(|other| other.name != node.name).collect();
-    let looks: Vec<_> = others.iter().map(|other| is_well(ctx.env(), link, other, &channels)).collect();
-    let looks = side_by_side(looks).await;
-    let down = others.iter().zip(&looks).find(|(_, well)| !**well).map(|(other, _)| &other.name);
-    let left = looks.iter().filter(|well| **well).count();
-    match down {
-        Some(down) if left < quorum(link.plan.consensus, all) => {
-            let refusal = Error::conflict(Code::OrderersTooFew).with("node", &node.name);
-            Err(step_error(refusal.with("down", down)))
+    let needed = quorum(link.plan.consensus, all);
+    let mut looked = 0;
+    loop {
+        let looks: Vec<_> = others.iter().map(|other| is_well(ctx.env(), link, other, &channels)).collect();
+        let looks = side_by_side(looks).await;
+        let down = others.iter().zip(&looks).find(|(_, well)| !**well).map(|(other, _)| &other.name);
+        let left = looks.iter().filter(|well| **well).count();
+        looked += 1;
+        match down {
+            Some(down) if left < needed && looked >= LOOKS => {
+                let refusal = Error::conflict(Code::OrderersTooFew).with("node", &node.name);
+                return Err(step_error(refusal.with("down", down)));
+            }
+            Some(_) if left < needed => ctx.sleep(LOOK_PAUSE_MS).await,
+            _ => return Ok(()),
         }
-        _ => Ok(()),
     }
 }
 
@@ -81,15 +92,18 @@ pub(super) async fn await_back<P: Operation<Env = Services>>(
         let others = link.plan.nodes.iter().filter(|other| other.name != node.name);
         let looks: Vec<_> = others.map(|other| height_in_time(network, link, other, channel)).collect();
         let top = side_by_side(looks).await.into_iter().filter_map(Result::ok).max().unwrap_or(0);
-        until_at(ctx, link, node, || async {
+        let what = format!("{} with {top} blocks of {channel}", node.name);
+        let level = until(ctx, &what, || async {
             match network.height(link, node, channel).await {
                 Ok(height) => Ok((height >= top).then_some(())),
                 // A peer need not be in every channel.
                 Err(error) if error.kind() == ErrorKind::ChannelUnknown => Ok(Some(())),
                 Err(error) => Err(error),
             }
-        })
-        .await?;
+        });
+        if let Err(error) = level.await {
+            return Err(with_logs(link, node, error).await);
+        }
     }
     Ok(())
 }

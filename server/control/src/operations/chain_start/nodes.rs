@@ -29,7 +29,7 @@ pub(crate) async fn look<P: Operation<Env = Services>>(
 }
 
 /// What there is of a chain on its host.
-pub(super) async fn list(link: &ChainLink) -> Result<Vec<NodeStatus>, StepError> {
+pub(crate) async fn list(link: &ChainLink) -> Result<Vec<NodeStatus>, StepError> {
     link.agent.list_nodes(&selector(link)).await.map_err(agent_error)
 }
 
@@ -79,7 +79,7 @@ pub(super) fn needs_making(status: Option<&NodeStatus>) -> bool {
 }
 
 /// Starts a node, or makes its container anew around its data, on the image that it had.
-pub(super) async fn bring_up<P: Operation<Env = Services>>(
+pub(crate) async fn bring_up<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
     node: &PlannedNode,
