@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use agents::{AgentError, DataVolume, NodeState, NodeStatus};
+use domain::Code;
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,10 @@ async fn restart_all(ctx: &Context<ChainRestart>, kind: NodeKind) -> Result<(), 
     let total = u64::try_from(ranked.len()).unwrap_or(u64::MAX);
     for (done, (_, node)) in (0_u64..).zip(ranked) {
         ctx.progress(done, total).await;
+        if ctx.cancelled() {
+            let code = Code::OperationInterrupted.as_text();
+            return Err(StepError::stop(code, "the restart was called off between two nodes"));
+        }
         restart(ctx, &link, &begun, node).await?;
     }
     ctx.progress(total, total).await;
