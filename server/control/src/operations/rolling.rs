@@ -30,7 +30,7 @@ pub(super) async fn check_left<P: Operation<Env = Services>>(
         return Ok(());
     }
     let channels = channels(ctx, link).await?;
-    if !is_well(ctx.env(), link, node, &channels).await {
+    if ctx.env().network.healthy(link, node).await.is_err() {
         return Ok(());
     }
     let others: Vec<_> =
@@ -44,6 +44,8 @@ pub(super) async fn check_left<P: Operation<Env = Services>>(
         let left = looks.iter().filter(|well| **well).count();
         looked += 1;
         match down {
+            // Where nobody leads there is nothing to lose, and a restart may be the cure.
+            Some(_) if looked >= LOOKS && !is_well(ctx.env(), link, node, &channels).await => return Ok(()),
             Some(down) if left < needed && looked >= LOOKS => {
                 let refusal = Error::conflict(Code::OrderersTooFew).with("node", &node.name);
                 return Err(step_error(refusal.with("down", down)));
