@@ -38,6 +38,8 @@ mod recorded;
 mod records;
 #[path = "plane/resize.rs"]
 mod resize;
+#[path = "plane/restart.rs"]
+mod restart;
 #[path = "plane/rights.rs"]
 mod rights;
 #[path = "plane/sign_in.rs"]
