@@ -223,6 +223,18 @@ test('the page of a node shows its log', async () => {
   await expect(operator.locator('pre[role=log]')).toContainText('mychannel');
 });
 
+test('a node gets less of its machine on its page', async () => {
+  test.setTimeout(PATIENCE_MS + 60_000);
+  await open(operator, chainPage('/nodes/peer0-org1'));
+  await operator.getByLabel('CPU (cores)').fill('0.25');
+  await operator.getByRole('button', { name: 'Resize' }).click();
+  await operationDone(operator, PATIENCE_MS);
+  await open(operator, chainPage('/nodes/peer0-org1'));
+  await expect(operator.locator('[data-test=limits]')).toContainText('0.25 CPU');
+  await open(operator, chainPage('/invoke'));
+  await holds('a', '90');
+});
+
 test('a stopped chain has no pods, and started again it holds what it held', async () => {
   test.setTimeout(2 * PATIENCE_MS);
   await open(operator, chainPage());

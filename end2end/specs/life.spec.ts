@@ -423,6 +423,37 @@ test('the log of a node is taken away as text', async () => {
   expect(await answer.text()).toContain(shown);
 });
 
+test('a node gets other limits on its page, and keeps its ledger', async () => {
+  await open(page, chainPage(NODE));
+  const limits = page.locator('[data-test=limits]');
+  const cpu = page.getByLabel('CPU (cores)');
+  await expect(cpu).toHaveValue('1');
+  const resize = page.getByRole('button', { name: 'Resize' });
+  await resize.click();
+  await expect(page.getByText('The node has these limits already. Choose others.')).toBeVisible();
+  await cpu.fill('0.8');
+  await resize.click();
+  await expect(page.getByText('Choose a multiple of 0.25 CPU between 0.25 and 64.')).toBeVisible();
+  // What somebody has typed stays when the page learns of a new block.
+  const tab = await page.context().newPage();
+  await open(tab, chainPage('/invoke'));
+  await tab.getByLabel('Channel', { exact: true }).selectOption(CHANNEL);
+  await call(tab, 'Submit', 'move', ['a', 'b', '1']);
+  await expect(outcomeOf(tab, 'Transaction submitted')).toContainText('VALID');
+  await tab.close();
+  await expect(cpu).toHaveValue('0.8');
+  await cpu.fill('0.75');
+  await page.getByLabel('Memory (MiB)').fill('768');
+  await resize.click();
+  await operationDone(page);
+  await open(page, chainPage(NODE));
+  await expect(limits).toContainText('0.75 CPU, 768 MiB');
+  await expect(cpu).toHaveValue('0.75');
+  await invokeThere();
+  await call(page, 'Query', 'query', ['a']);
+  await expect(outcomeOf(page, 'Answer of the query').locator('[data-test=answer]')).toContainText(/\d+/);
+});
+
 test('the page of a channel says what it shows only while the chain runs', async () => {
   await open(page, chainPage());
   await page.getByRole('button', { name: 'Stop', exact: true }).click();

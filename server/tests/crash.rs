@@ -171,6 +171,13 @@ impl<B: Behind> Scene<B> {
         assert_eq!(answer["text"], expected, "{answer}");
     }
 
+    /// Whether the chaincode answers so already: after a start it takes a moment until it answers at all.
+    fn answers(&self, expected: &str) -> bool {
+        let call = Call::post("/api/transaction_query").json(&self.on_sample("query", &["a"]));
+        let answer = self.portal.send(call.cookie(&self.cookie).header("accept", "application/json"));
+        answer.status == 200 && answer.body.contains(&format!("\"text\":\"{expected}\""))
+    }
+
     fn submit(&self, function: &str, arguments: &[&str]) {
         let view = self.call("transaction_submit", &self.on_sample(function, arguments));
         assert_eq!(view["state"], "valid", "{view}");
@@ -272,6 +279,39 @@ fn deployment_outlives_kills<B: Behind>(mut scene: Scene<B>) {
         });
         assert!(hit, "no kill fell into {step}");
     }
+    scene.delete();
+}
+
+#[test]
+fn a_resize_and_a_restart_outlive_kills() {
+    let Some(mut scene) = Scene::new("resize", 20_000) else { return };
+    scene.ends(&scene.create("create-once"), "done");
+    scene.ends(&scene.deploy(1, "once"), "done");
+    scene.submit("init", &["a", "100", "b", "200"]);
+    for (node, step, memory) in [("peer0-org1", "apply-size", 768), ("orderer0", "catch-up", 1_024)] {
+        let resources = json!({ "cpu_milli": 750, "memory_mib": memory });
+        let asked = json!({ "chain": scene.chain, "node": node, "resources": resources });
+        let operation = scene.call("node_resize", &asked);
+        scene.reaches(&operation, step);
+        scene.portal.restart();
+        scene.ends(&operation, "done");
+        let view = scene.call("chain_read", &json!({ "name": scene.chain }));
+        let found = view["nodes"].as_array().unwrap().iter().find(|found| found["name"] == node);
+        assert_eq!(found.unwrap()["resources"], resources, "{view}");
+    }
+    for step in ["restart-orderers", "restart-peers", "restart-chaincode"] {
+        let before = scene.engine.states(&scene.chain);
+        let operation = scene.call("chain_restart", &json!({ "name": scene.chain }));
+        scene.reaches(&operation, step);
+        scene.portal.restart();
+        scene.ends(&operation, "done");
+        let after = scene.engine.states(&scene.chain);
+        assert_eq!((before.len(), after.len()), (3, 3), "{after:?}");
+        for (was, is) in before.iter().zip(&after) {
+            assert!(was[0] == is[0] && was[2] != is[2], "{was:?} was not restarted: {is:?}");
+        }
+    }
+    until(|| scene.answers("100").then_some(()));
     scene.delete();
 }
 

@@ -91,6 +91,12 @@ fn rows_of_chains() -> Vec<Row> {
         ("channel_join", json!({ "chain": "none", "channel": "mychannel", "peers": [] }), CHAIN),
         ("channel_list", on_chain.clone(), CHAIN),
         ("node_logs", json!({ "chain": "none", "node": "peer0-org1", "tail": 10 }), CHAIN),
+        (
+            "node_resize",
+            json!({ "chain": "none", "node": "peer0-org1",
+                "resources": { "cpu_milli": 500, "memory_mib": 512 } }),
+            CHAIN,
+        ),
         ("transaction_history", on_chain, CHAIN),
         ("transaction_query", call.clone(), CHAIN),
         ("transaction_read", json!({ "chain": "none", "channel": "mychannel", "id": "0".repeat(64) }), CHAIN),
@@ -323,7 +329,7 @@ fn about(value: &Value, id: &str) -> Value {
 /// What somebody with the right to manage a stopped chain hears; its host does not answer, and it has no keys.
 fn managed(name: &str) -> u16 {
     match name {
-        "chain_delete" | "chain_restart" | "chain_start" | "chain_stop" => 403,
+        "chain_delete" | "chain_restart" | "chain_start" | "chain_stop" | "node_resize" => 403,
         "operation_cancel" | "operation_resume" | "operation_undo" => 403,
         "chain_access"
         | "chain_read"

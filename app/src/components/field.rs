@@ -16,6 +16,9 @@ pub fn TextField(
     #[prop(default = "on")] autocomplete: &'static str,
     #[prop(optional)] readonly: bool,
     #[prop(optional)] required: bool,
+    /// Of a number, by how much its buttons change it.
+    #[prop(optional)]
+    step: Option<&'static str>,
 ) -> impl IntoView {
     let invalid = move || error.get().map(|_| "true");
     let input = match value {
@@ -27,6 +30,7 @@ pub fn TextField(
                 autocomplete=autocomplete
                 readonly=readonly
                 required=required
+                step=step
                 aria-invalid=invalid
                 aria-describedby=described(&id)
                 value=value.get_untracked()

@@ -166,6 +166,7 @@ mod tests {
             heights: Vec::new(),
             cpu_milli: None,
             memory_bytes: None,
+            resources: None,
             image: String::new(),
             started_ms: None,
             restarts: 0,

@@ -100,7 +100,8 @@ async fn carry_out(
         ChainVerb::Stop => chain_stop(name).await,
         ChainVerb::Restart => chain_restart(name).await,
         ChainVerb::Delete => chain_delete(name, typed, keep_data).await,
-        ChainVerb::Update | ChainVerb::Transact => Err(super::not_found()),
+        // Of one node, or of a channel, and not offered here.
+        ChainVerb::Resize | ChainVerb::Update | ChainVerb::Transact => Err(super::not_found()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One node of a chain: its facts and its log.
 
-use domain::chain::ChainView;
+use domain::chain::{ChainVerb, ChainView};
 use domain::node::NodeView;
 use leptos::prelude::*;
 
@@ -19,11 +19,16 @@ use crate::components::time::{Time, bytes, cores};
 use crate::events;
 use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
-use crate::text::{fill, say, tr, words};
+use crate::text::{Text, fill, say, tr, words};
 
+mod resize;
 mod stream;
 
+use resize::{Resize, cpu_text};
 use stream::LogStream;
+
+/// The node, and whether whoever looks may resize it now.
+type Seen = (NodeView, bool);
 
 /// The page.
 #[component]
@@ -38,16 +43,18 @@ pub fn Node() -> impl IntoView {
         },
     );
     let earlier = RwSignal::new(false);
+    let resize = Resize::new(chain, node);
     view! {
-        {load_live(data, move |one: RwSignal<NodeView>, _| {
+        {load_live(data, move |one: RwSignal<Seen>, _| {
             events::pulse(tick, move || one.track());
             // The log is the browser's matter, and so is what it offers.
-            Effect::new(move |_| earlier.set(one.with(NodeView::has_earlier_log)));
+            Effect::new(move |_| earlier.set(one.with(|(node, _)| node.has_earlier_log())));
             // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
-            let still = Memo::new(move |_| one.with(without_figures));
+            let still = Memo::new(move |_| one.with(|(node, _)| without_figures(node)));
             view! {
                 <Page title=Signal::derive(move || node.get()) crumbs=chain_crumbs(&chain.get_untracked())>
                     {move || still.with(|node| facts(node, one))}
+                    {resize.card(one)}
                 </Page>
             }
             .into_any()
@@ -56,8 +63,10 @@ pub fn Node() -> impl IntoView {
     }
 }
 
-fn find(chain: ChainView, name: &str) -> Result<NodeView, ApiError> {
-    chain.nodes.into_iter().find(|node| node.name.as_str() == name).ok_or_else(not_found)
+fn find(chain: ChainView, name: &str) -> Result<Seen, ApiError> {
+    let may_resize = chain.verbs.contains(&ChainVerb::Resize);
+    let node = chain.nodes.into_iter().find(|node| node.name.as_str() == name);
+    node.map(|node| (node, may_resize)).ok_or_else(not_found)
 }
 
 /// Takes out of a node what changes all the time.
@@ -74,7 +83,7 @@ fn without_figures(node: &NodeView) -> NodeView {
 }
 
 /// What the page shows; figures are taken from the newest reading.
-fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
+fn facts(node: &NodeView, newest: RwSignal<Seen>) -> AnyView {
     let endpoints = node
         .endpoints
         .iter()
@@ -84,10 +93,17 @@ fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
         .collect_view();
     let heights = move || {
         let height = |(c, h): &(String, u64)| view! { <div>{c.clone()} ": " {h.to_string()}</div> };
-        newest.with(|node| node.heights.iter().map(height).collect_view())
+        newest.with(|(node, _)| node.heights.iter().map(height).collect_view())
     };
-    let cpu = move || newest.with(|node| node.cpu_milli).map_or_else(|| "–".to_owned(), cores);
-    let memory = move || newest.with(|node| node.memory_bytes).map_or_else(|| "–".to_owned(), bytes);
+    let cpu = move || newest.with(|(node, _)| node.cpu_milli).map_or_else(|| "–".to_owned(), cores);
+    let memory = move || newest.with(|(node, _)| node.memory_bytes).map_or_else(|| "–".to_owned(), bytes);
+    let limits = node.resources.map(|limits| {
+        let value = move |t: &'static Text| {
+            let memory = limits.memory_mib.to_string();
+            fill(t.node.limits_value, &[("cpu", cpu_text(limits)), ("memory", memory)])
+        };
+        view! { <dt>{tr(|t| t.node.limits)}</dt> <dd data-test="limits">{say(value)}</dd> }
+    });
     let problem = node.problem.clone().map(|problem| problem_note(problem.into()));
     view! {
         {problem}
@@ -109,6 +125,7 @@ fn facts(node: &NodeView, newest: RwSignal<NodeView>) -> AnyView {
                 <dd>{cpu}</dd>
                 <dt>{tr(|t| t.memory)}</dt>
                 <dd>{memory}</dd>
+                {limits}
                 <dt>{tr(|t| t.image)}</dt>
                 <dd><Copyable text=node.image.clone()/></dd>
             </dl>
@@ -278,6 +295,7 @@ mod tests {
             heights: vec![("mychannel".to_owned(), 7)],
             cpu_milli: Some(100),
             memory_bytes: None,
+            resources: None,
             image: String::new(),
             started_ms: None,
             restarts: 1,

@@ -166,7 +166,7 @@ pub static TEXT: Text = Text {
     restart: "Restart",
     delete: "Delete",
     stop_impact: "All nodes stop. Ledgers and keys stay.",
-    restart_impact: "All nodes stop and start again. Calls fail meanwhile.",
+    restart_impact: "Nodes stop and start again, one after another. Calls go on; where there is only one node of a kind, they fail while it is away.",
     delete_impact_nodes: "All nodes and chaincode containers are removed.",
     delete_impact_data: "All ledgers are erased and cannot be brought back.",
     delete_impact_keys: "All keys and certificates of this chain are erased.",

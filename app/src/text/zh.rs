@@ -166,7 +166,7 @@ pub static TEXT: Text = Text {
     restart: "重启",
     delete: "删除",
     stop_impact: "所有节点停止，账本和密钥保留。",
-    restart_impact: "所有节点停止后重新启动，期间调用会失败。",
+    restart_impact: "节点将逐个停止并重新启动，期间调用照常；若某类节点只有一个，它离线时调用会失败。",
     delete_impact_nodes: "所有节点和链码容器将被移除。",
     delete_impact_data: "所有账本将被清除，无法恢复。",
     delete_impact_keys: "本链的所有密钥和证书将被清除。",

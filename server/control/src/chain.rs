@@ -16,6 +16,7 @@ use crate::caller::{Caller, CallerUser};
 use crate::operation::{chain_of, log_error, subject};
 use crate::operations::chain_create::ChainCreate;
 use crate::operations::chain_delete::ChainDelete;
+use crate::operations::chain_restart::ChainRestart;
 use crate::operations::chain_start::ChainStart;
 use crate::operations::chain_stop::ChainStop;
 use crate::policy::{self, Resource};
@@ -36,10 +37,11 @@ use standing::Standing;
 /// Most lines of a node's output at once.
 const LOG_LINES_MAX: u32 = 10_000;
 /// Every verb a chain's page may offer.
-const VERBS: [(ChainVerb, Action); 6] = [
+const VERBS: [(ChainVerb, Action); 7] = [
     (ChainVerb::Start, Action::Start),
     (ChainVerb::Stop, Action::Stop),
     (ChainVerb::Restart, Action::Restart),
+    (ChainVerb::Resize, Action::Resize),
     (ChainVerb::Delete, Action::Delete),
     (ChainVerb::Update, Action::Deploy),
     (ChainVerb::Transact, Action::Invoke),
@@ -236,9 +238,9 @@ impl ControlPlane {
         self.act(caller, name, ChainVerb::Stop, Action::Stop, ChainStop { chain: name.clone() }).await
     }
 
-    /// Stops and starts every node.
+    /// Stops and starts every node, one after another, while the chain runs.
     pub async fn chain_restart(&self, caller: &Caller, name: &ChainName) -> Result<OperationId, Error> {
-        let params = ChainStart { chain: name.clone(), restart: true };
+        let params = ChainRestart { chain: name.clone() };
         self.act(caller, name, ChainVerb::Restart, Action::Restart, params).await
     }
 
@@ -310,9 +312,7 @@ impl ControlPlane {
             self.start_operation(caller, Some(subject(name)), None, params).await
         }
         .await;
-        // A start and a restart are one plan and two deeds.
-        let what = if verb == ChainVerb::Restart { "chain-restart" } else { P::plan().name() };
-        self.audit.record(caller, what, &subject(name), &result).await;
+        self.audit.record(caller, P::plan().name(), &subject(name), &result).await;
         result
     }
 

@@ -98,6 +98,7 @@ impl ControlPlane {
             .register::<operations::chain_create::ChainCreate>()?
             .register::<operations::chain_start::ChainStart>()?
             .register::<operations::chain_stop::ChainStop>()?
+            .register::<operations::chain_restart::ChainRestart>()?
             .register::<operations::chain_delete::ChainDelete>()?
             .register::<operations::chaincode_deploy::ChaincodeDeploy>()?
             .register::<operations::chaincode_steps::ChaincodeInstall>()?
@@ -108,6 +109,7 @@ impl ControlPlane {
             .register::<operations::channel_anchors::ChannelAnchors>()?
             .register::<operations::demo_create::DemoCreate>()?
             .register::<operations::host_prepare::HostPrepare>()?
+            .register::<operations::node_resize::NodeResize>()?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;

@@ -25,6 +25,8 @@ use crate::network::{ChainLink, height_in_time};
 use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode, address};
 
+mod resize;
+
 /// How long a page waits for what a node uses.
 const USAGE_WAIT: Duration = Duration::from_millis(300);
 /// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
@@ -208,6 +210,7 @@ fn chaincode_view(plan: &ChainPlan, record: &ChainRecord, status: &NodeStatus) -
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,
+        resources: None,
         image: status.image_id.clone().unwrap_or_default(),
         started_ms: started_ms(status),
         restarts: status.restarts,
@@ -272,6 +275,7 @@ fn view(plan: &ChainPlan, node: &PlannedNode, status: Option<&NodeStatus>) -> No
         heights: Vec::new(),
         cpu_milli: None,
         memory_bytes: None,
+        resources: Some(plan.resources_of(node)),
         image: status.and_then(|status| status.image_id.clone()).unwrap_or_default(),
         started_ms: status.and_then(started_ms),
         restarts: status.map_or(0, |status| status.restarts),

@@ -22,6 +22,7 @@ use crate::topology::{ChainPlan, PlannedNode};
 
 pub mod chain_create;
 pub mod chain_delete;
+pub mod chain_restart;
 pub mod chain_start;
 pub mod chain_stop;
 pub mod chaincode_deploy;
@@ -32,6 +33,8 @@ pub mod channel_join;
 pub mod demo_create;
 pub mod host_prepare;
 mod leader;
+pub mod node_resize;
+mod rolling;
 
 /// Nodes that are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 8;

@@ -68,7 +68,7 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
         (N::Chain, A::List | A::Apply) => true,
         (N::Chain, A::Read) | (N::Node, A::List | A::Read) => holds(Grant::Read),
         (N::Chain, A::Create | A::Edit | A::Start | A::Stop | A::Restart | A::Delete | A::Probe) => staff,
-        (N::Chain, A::Free) => staff,
+        (N::Chain, A::Free | A::Resize) => staff,
         (N::Chain, A::Release) => holds(Grant::Owner),
         (N::Chain, A::Grant) => holds(Grant::Manage),
         (N::Channel, A::List | A::Read) | (N::Chaincode, A::List | A::Read) => holds(Grant::Read),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use agents::{Agent, AgentError, EngineFacts, ProbeStage, Selector};
-use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, Verdict};
+use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, NodeResources, Verdict};
 use domain::host::{PORTS_PER_CHAIN, SYSTEM_PORT_FIRST, SYSTEM_PORT_LAST};
 use domain::{Code, Error};
 use store::{ClaimRecord, HostRecord};
@@ -227,6 +227,23 @@ fn memory_check(wanted: u64, of_one: u64, facts: &EngineFacts) -> CheckView {
             let verdict = if has < of_one { Verdict::Fail } else { Verdict::Warn };
             item(CheckKind::Memory, verdict, Some(low), fact)
         }
+    }
+}
+
+/// Refuses what no machine of a host could give to one node. What others have of it is no matter: limits are not
+/// reservations. How much of its processors a cluster gives is told by the cluster itself.
+pub(crate) fn room_check(wanted: NodeResources, facts: &EngineFacts, is_cluster: bool) -> Result<(), Error> {
+    let of_one = u64::from(wanted.memory_mib);
+    let memory = memory_check(of_one, of_one, facts);
+    if let Some(low) = memory.problem.filter(|_| memory.verdict == Verdict::Fail) {
+        return Err(low.on("memory_mib"));
+    }
+    match facts.cpus.filter(|_| !is_cluster) {
+        Some(has) if wanted.cpu_milli > has.saturating_mul(1_000) => {
+            let low = Error::conflict(Code::CpusLow).with("wanted", wanted.cpu_milli);
+            Err(low.with("has", has.saturating_mul(1_000)).on("cpu_milli"))
+        }
+        _ => Ok(()),
     }
 }
 

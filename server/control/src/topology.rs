@@ -61,6 +61,9 @@ pub struct PlannedNode {
     pub endpoint_name: String,
     /// Image by name, as the host's rules resolve it for this kind and version.
     pub images: Vec<String>,
+    /// Its own limits, once somebody has resized it. None: those of the chain.
+    #[serde(default)]
+    pub resources: Option<NodeResources>,
 }
 
 impl PlannedNode {
@@ -153,6 +156,20 @@ impl ChainPlan {
             peer.organization.as_ref().is_some_and(|owner| organizations.contains(owner))
         };
         self.of_kind(NodeKind::Peer).filter(is_of)
+    }
+
+    /// The most that a node may use: its own limits where it was resized, else those of the chain.
+    pub fn resources_of(&self, node: &PlannedNode) -> NodeResources {
+        node.resources.unwrap_or(self.resources)
+    }
+
+    /// The same plan with other limits for one node; a name that it does not know changes nothing.
+    #[must_use]
+    pub fn with_resources(mut self, name: &NodeName, resources: Option<NodeResources>) -> Self {
+        for node in self.nodes.iter_mut().filter(|node| node.name == *name) {
+            node.resources = resources;
+        }
+        self
     }
 
     /// The node of a name.
@@ -250,6 +267,7 @@ fn orderer(spec: &ChainSpec, host: &HostSpec, port_block: u16, index: u16) -> Re
         port: port_block + ORDERERS_OFFSET + index,
         endpoint_name,
         images: images(&host.images.orderer, spec.version),
+        resources: None,
     })
 }
 
@@ -272,6 +290,7 @@ fn peer(
         port,
         endpoint_name: format!("peer{index}_{organization}_grpc"),
         images: images(&host.images.peer, spec.version),
+        resources: None,
     })
 }
 
@@ -377,6 +396,27 @@ mod tests {
         let before: ChainPlan = serde_json::from_value(stored).unwrap();
         let addresses: Vec<String> = before.nodes.iter().map(PlannedNode::inner_address).collect();
         assert_eq!(addresses, ["orderer0.orderer.first:7050", "peer0.org1.first:7051"]);
+    }
+
+    #[test]
+    fn a_node_has_the_limits_of_its_chain_until_it_is_resized() {
+        let before = plan(&spec(1, 2, 1), &host(), 31_000).unwrap();
+        let mut stored = serde_json::to_value(&before).unwrap();
+        for node in stored["nodes"].as_array_mut().unwrap() {
+            node.as_object_mut().unwrap().remove("resources");
+        }
+        assert_eq!(
+            serde_json::from_value::<ChainPlan>(stored).unwrap(),
+            before,
+            "a plan of a former version"
+        );
+        let (larger, name) =
+            (NodeResources { cpu_milli: 250, memory_mib: 1_024 }, NodeName::parse("peer1-org1").unwrap());
+        let resized = before.clone().with_resources(&name, Some(larger));
+        let read: ChainPlan = serde_json::from_value(serde_json::to_value(&resized).unwrap()).unwrap();
+        let limits: Vec<_> = read.nodes.iter().map(|node| read.resources_of(node)).collect();
+        assert_eq!(limits, [before.resources, before.resources, larger]);
+        assert_eq!(resized.with_resources(&name, None), before);
     }
 
     #[test]

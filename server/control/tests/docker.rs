@@ -20,10 +20,10 @@ use control::network::native::NativeNetwork;
 use control::operations::demo_create::default_spec;
 use control::secrets::{KEY_LEN, Vault};
 use control::services::Services;
-use domain::chain::{Ailment, ChainSpec, ChainState, Health};
+use domain::chain::{Ailment, ChainSpec, ChainState, Health, NodeResources};
 use domain::host::{HostSpec, HostStatus};
 use domain::id::{HostId, OperationId, UserId};
-use domain::name::{ChainName, HostName, UserName};
+use domain::name::{ChainName, HostName, NodeName, UserName};
 use domain::operation::OperationState;
 use domain::permission::Role;
 use domain::{Code, Error};
@@ -33,6 +33,8 @@ use zeroize::Zeroizing;
 
 /// First port of the range that the test uses; below those that the system gives to whoever asks for any.
 const PORT_FIRST: u16 = 22_000;
+/// What a node is resized to: every engine has it.
+const SMALLER: NodeResources = NodeResources { cpu_milli: 750, memory_mib: 256 };
 /// Longest wait for an operation.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -132,6 +134,27 @@ impl Bed {
         assert!(answer.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
     }
 
+    /// The engine's own word on what a node may use.
+    fn has_limits(&self, node: &str, limits: NodeResources) {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let path = format!("/containers/{}/json", self.container(node));
+        let request = format!("GET {path} HTTP/1.0\r\nHost: engine\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let cpu = format!("\"NanoCpus\":{}", u64::from(limits.cpu_milli) * 1_000_000);
+        let memory = format!("\"Memory\":{}", u64::from(limits.memory_mib) << 20);
+        assert!(answer.contains(&cpu) && answer.contains(&memory), "{node}: {answer}");
+    }
+
+    async fn height(&self, node: &str) -> u64 {
+        let record = self.services.store.chain_read(&Self::name()).await.unwrap().unwrap();
+        let plan = serde_json::from_value((*record.plan).clone()).unwrap();
+        let link = control::operations::link_of(&self.services, plan).await.unwrap();
+        let planned = link.plan.node(&NodeName::parse(node).unwrap()).unwrap();
+        self.services.network.height(&link, planned, "mychannel").await.unwrap()
+    }
+
     fn container(&self, node: &str) -> String {
         format!("heddle-{}-{}--{node}", self.services.installation, Self::name())
     }
@@ -144,6 +167,28 @@ async fn a_chain_on_an_engine_that_others_disturb() {
     let outcome = tokio::spawn(disturb(bed.clone())).await;
     bed.agent.remove_space(&bed.services.installation, Bed::name().as_str()).await.unwrap();
     outcome.unwrap();
+}
+
+/// A node gets other limits while its chain is looked after, and keeps them over a stop and a start.
+async fn resize(bed: &Bed) {
+    for node in ["peer0-org1", "orderer0"] {
+        let height = bed.height(node).await;
+        let name = NodeName::parse(node).unwrap();
+        let resized = bed.plane.node_resize(&bed.caller, &Bed::name(), &name, SMALLER).await;
+        bed.done(&resized.unwrap()).await;
+        bed.has_limits(node, SMALLER);
+        assert_eq!(bed.height(node).await, height, "{node} has its ledger");
+    }
+    let stopped = bed.plane.chain_stop(&bed.caller, &Bed::name()).await.unwrap();
+    bed.done(&stopped).await;
+    let started = bed.plane.chain_start(&bed.caller, &Bed::name()).await.unwrap();
+    bed.done(&started).await;
+    bed.has_limits("peer0-org1", SMALLER);
+    // More than any engine has is refused, and nothing happens.
+    let most = NodeResources { cpu_milli: 64_000, memory_mib: 262_144 };
+    let name = NodeName::parse("peer0-org1").unwrap();
+    let refused = bed.plane.node_resize(&bed.caller, &Bed::name(), &name, most).await.unwrap_err();
+    assert!(matches!(refused.code, Code::MemoryLow | Code::CpusLow), "{refused}");
 }
 
 async fn disturb(bed: Arc<Bed>) {
@@ -164,12 +209,14 @@ async fn disturb(bed: Arc<Bed>) {
         assert!(at.elapsed() < Duration::from_secs(20), "a killed node is not back");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    resize(&bed).await;
     drop(driver);
 
     let container = bed.container("peer0-org1");
     bed.engine("DELETE", &format!("/containers/{container}?force=true"));
     bed.plane.reconcile().await;
     assert!(bed.runs("peer0-org1").await, "a removed container is made anew around its data");
+    bed.has_limits("peer0-org1", SMALLER);
     bed.engine("DELETE", &format!("/containers/{container}?force=true"));
     bed.engine("DELETE", &format!("/volumes/{container}--data"));
     for _ in 0..2 {

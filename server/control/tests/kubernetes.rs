@@ -20,9 +20,9 @@ mod sample;
 mod tokens;
 
 use bed::{Bed, Portal, on_cluster, small};
-use domain::chain::ChainSpec;
+use domain::chain::{ChainSpec, NodeResources};
 use domain::chaincode::DeploySpec;
-use domain::name::ChannelName;
+use domain::name::{ChannelName, NodeName};
 use domain::node::NodeKind;
 use sample::{counts, is_served, rests, says};
 
@@ -52,13 +52,36 @@ async fn lives(bed: &Bed) {
     holds(portal, "90", "210").await;
     is_served(portal).await;
 
+    resizes(bed, "peer0-org1").await;
+    resizes(bed, "orderer1").await;
+    holds(portal, "90", "210").await;
+
     rests(portal).await;
     holds(portal, "90", "210").await;
+    assert!(bed.limits("peer0-org1").contains("\"250m\""), "{}", bed.limits("peer0-org1"));
 
     assert!(!bed.left().is_empty(), "what is looked for would be seen");
     portal.remove().await;
     assert_eq!(portal.nodes().await, Vec::new());
     assert_eq!(bed.left(), Vec::<String>::new());
+}
+
+/// A node gets less of the processors and more memory, and has all of its blocks as before.
+async fn resizes(bed: &Bed, node: &str) {
+    let (portal, name) = (&bed.portal, NodeName::parse(node).unwrap());
+    let height = async || {
+        let link = portal.link().await;
+        let planned = link.plan.node(&name).unwrap();
+        portal.services.network.height(&link, planned, "mychannel").await.unwrap()
+    };
+    let before = height().await;
+    assert!(bed.limits(node).contains("\"500m\""), "{}", bed.limits(node));
+    let resources = NodeResources { cpu_milli: 250, memory_mib: 512 };
+    let id = portal.plane.node_resize(&portal.admin, &portal.name, &name, resources).await.unwrap();
+    portal.settled(&id).await;
+    let limits = bed.limits(node);
+    assert!(limits.contains("\"250m\"") && limits.contains("\"512Mi\""), "{limits}");
+    assert_eq!(height().await, before);
 }
 
 async fn holds(portal: &Portal, a: &str, b: &str) {

@@ -36,6 +36,10 @@ mod reconcile;
 mod recorded;
 #[path = "plane/records.rs"]
 mod records;
+#[path = "plane/resize.rs"]
+mod resize;
+#[path = "plane/restart.rs"]
+mod restart;
 #[path = "plane/rights.rs"]
 mod rights;
 #[path = "plane/sign_in.rs"]

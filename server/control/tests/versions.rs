@@ -14,6 +14,8 @@
 mod bed;
 #[path = "versions/five.rs"]
 mod five;
+#[path = "versions/rolling.rs"]
+mod rolling;
 #[path = "engine/sample.rs"]
 mod sample;
 

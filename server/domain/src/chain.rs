@@ -11,6 +11,10 @@ use crate::name::{ChainName, ChannelName, OrganizationName};
 use crate::node::NodeView;
 use crate::permission::Grant;
 
+mod resources;
+
+pub use resources::NodeResources;
+
 /// Most organizations of a chain.
 pub const ORGANIZATIONS_MAX: usize = 10;
 /// Most peers of a chain, all organizations together.
@@ -59,20 +63,6 @@ pub struct OrganizationSpec {
     pub peers: u16,
 }
 
-/// Limits of one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeResources {
-    /// Thousandths of a core.
-    pub cpu_milli: u32,
-    pub memory_mib: u32,
-}
-
-impl NodeResources {
-    /// What a node gets unless somebody chooses: one core, which every host has, and what a peer with few blocks needs.
-    pub const DEFAULT: Self = Self { cpu_milli: 1_000, memory_mib: 512 };
-}
-
 /// What an operator wants of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,13 +107,7 @@ impl ChainSpec {
         if !(10..=60_000).contains(&self.batch_timeout_ms) {
             return Err(range(10, 60_000).on("batch_timeout_ms"));
         }
-        if !(100..=64_000).contains(&self.resources.cpu_milli) {
-            return Err(range(100, 64_000).on("cpu_milli"));
-        }
-        if !(64..=262_144).contains(&self.resources.memory_mib) {
-            return Err(range(64, 262_144).on("memory_mib"));
-        }
-        Ok(())
+        self.resources.check()
     }
 
     fn check_organizations(&self) -> Result<(), Error> {
@@ -210,6 +194,8 @@ pub enum ChainVerb {
     Start,
     Stop,
     Restart,
+    /// Give a node more or less of the host.
+    Resize,
     Delete,
     /// Configuration changes: channels, chaincode.
     Update,
@@ -222,7 +208,7 @@ impl ChainVerb {
     pub fn allowed_in(self) -> &'static [ChainState] {
         match self {
             Self::Start => &[ChainState::Stopped],
-            Self::Stop | Self::Restart | Self::Update => &[ChainState::Running],
+            Self::Stop | Self::Restart | Self::Resize | Self::Update => &[ChainState::Running],
             // A deployment does not keep applications waiting.
             Self::Transact => &[ChainState::Running, ChainState::Updating],
             Self::Delete => &[ChainState::Running, ChainState::Stopped, ChainState::Failed],
@@ -484,6 +470,7 @@ mod tests {
             ChainVerb::Start,
             ChainVerb::Stop,
             ChainVerb::Restart,
+            ChainVerb::Resize,
             ChainVerb::Delete,
             ChainVerb::Update,
             ChainVerb::Transact,

@@ -156,6 +156,7 @@ pub enum Code {
     RoomScattered,
     HostRulesRefuse,
     HostRulesDoubtful,
+    CpusLow,
     ClockUnknown,
     ClockApart,
     // Chains
@@ -181,6 +182,9 @@ pub enum Code {
     NodeUnwell,
     NodeSilent,
     NodeNotInChannel,
+    OrderersTooFew,
+    ResourceStep,
+    ResourcesUnchanged,
     // Operations
     OperationState,
     OperationInterrupted,

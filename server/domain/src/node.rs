@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain::NodeResources;
 use crate::error::Error;
 use crate::id::HostId;
 use crate::name::{NodeName, OrganizationName};
@@ -236,6 +237,9 @@ pub struct NodeView {
     /// Thousandths of a core.
     pub cpu_milli: Option<u64>,
     pub memory_bytes: Option<u64>,
+    /// The most that it may use; none of what the chain's plan does not hold.
+    #[serde(default)]
+    pub resources: Option<NodeResources>,
     pub image: String,
     /// When its process started last, in milliseconds since 1970.
     #[serde(default)]

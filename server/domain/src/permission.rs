@@ -94,6 +94,8 @@ pub enum Action {
     Start,
     Stop,
     Restart,
+    /// Give a node more or less of its host.
+    Resize,
     /// Cancel, resume or undo an operation.
     Steer,
     /// Install, approve, commit or upgrade a chaincode.
@@ -137,7 +139,7 @@ pub enum Noun {
 
 impl Action {
     /// Every action, in the order of the golden table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SignIn,
         Self::List,
         Self::Read,
@@ -149,6 +151,7 @@ impl Action {
         Self::Start,
         Self::Stop,
         Self::Restart,
+        Self::Resize,
         Self::Steer,
         Self::Deploy,
         Self::Invoke,

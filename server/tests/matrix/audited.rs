@@ -81,6 +81,7 @@ fn object(function: &str) -> String {
             Some(("chaincode" | "transaction", _)) => format!("{chain}/chaincode/example02"),
             Some(("channel", _)) => format!("{chain}/channel/mychannel"),
             Some(("host", _)) => host,
+            Some(("node", _)) => format!("{chain}/node/peer0-org1"),
             Some(("operation", _)) => format!("{chain}/operation/{}", fixture::OPERATION),
             _ => panic!("what {other} changes is not said"),
         },

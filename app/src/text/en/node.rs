@@ -33,4 +33,12 @@ pub const TEXT: NodeText = NodeText {
     data_going: "Somebody removes the node’s data: it goes when the process ends. Copy what is in it first, and do not stop the node before.",
     paused: "Somebody has paused the process on the host. Let it go on there, or restart the chain.",
     other_reason: "The host says why, in words of its own. Look at the host and at the node’s log.",
+    limits: "Limits",
+    limits_value: "{cpu} CPU, {memory} MiB",
+    resize: "Resize",
+    resize_hint: "The node is made anew around its data with these limits, and is away for a moment. The others go on; a chain with one orderer, and an organization with one peer, wait for it.",
+    resize_cpu: "CPU (cores)",
+    resize_cpu_hint: "In steps of 0.25.",
+    resize_memory: "Memory (MiB)",
+    resize_memory_hint: "In steps of 256.",
 };

@@ -17,6 +17,7 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chaincode-install" => "Install chaincode",
         "chaincode-approve" => "Approve chaincode",
         "chaincode-commit" => "Commit chaincode",
+        "node-resize" => "Resize node",
         _ => return None,
     })
 }
@@ -56,6 +57,13 @@ pub fn step(name: &str) -> Option<&'static str> {
         "look-for-draft" => "Look for what was begun",
         "check-image" => "Compare the image",
         "keep-draft" => "Remember what is done",
+        "look-at-node" => "Look at the node",
+        "remember-size" => "Remember the new limits",
+        "apply-size" => "Make the node anew with them",
+        "look-at-nodes" => "Look at the nodes",
+        "restart-orderers" => "Restart orderers one after another",
+        "restart-peers" => "Restart peers one after another",
+        "restart-chaincode" => "Restart chaincode containers",
         _ => return None,
     })
 }

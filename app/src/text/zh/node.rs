@@ -33,4 +33,12 @@ pub const TEXT: NodeText = NodeText {
     data_going: "有人正在删除节点的数据：进程结束时数据就会消失。请先备份其内容，在此之前不要停止节点。",
     paused: "有人在主机上暂停了该进程。请在主机上恢复它，或重启该链。",
     other_reason: "主机给出了自己的说明。请检查主机和节点日志。",
+    limits: "资源上限",
+    limits_value: "{cpu} 核 CPU，{memory} MiB 内存",
+    resize: "调整资源",
+    resize_hint: "节点将以新的限制围绕其数据重建，并会短暂离线。其他节点继续运行；只有一个排序节点的链、只有一个节点的组织会等待它恢复。",
+    resize_cpu: "CPU（核）",
+    resize_cpu_hint: "步长为 0.25。",
+    resize_memory: "内存（MiB）",
+    resize_memory_hint: "步长为 256。",
 };

@@ -17,6 +17,7 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chaincode-install" => "安装链码",
         "chaincode-approve" => "批准链码",
         "chaincode-commit" => "提交链码定义",
+        "node-resize" => "调整节点资源",
         _ => return None,
     })
 }
@@ -56,6 +57,13 @@ pub fn step(name: &str) -> Option<&'static str> {
         "look-for-draft" => "查找已开始的部署",
         "check-image" => "比对镜像",
         "keep-draft" => "记录进度",
+        "look-at-node" => "检查节点",
+        "remember-size" => "记录新的限制",
+        "apply-size" => "以新的限制重建节点",
+        "look-at-nodes" => "检查各节点",
+        "restart-orderers" => "逐个重启排序节点",
+        "restart-peers" => "逐个重启 peer 节点",
+        "restart-chaincode" => "重启链码容器",
         _ => return None,
     })
 }

@@ -62,7 +62,7 @@ impl ControlPlane {
     /// The record of an end, with what the store keeps it under; none while it cannot be made.
     async fn entry_of(&self, end: OperationEnd) -> Option<(Entry, String)> {
         let OperationEnd { key, operation, at_ms, result } = end;
-        // A start and a restart are one plan and two deeds.
+        // To former versions a start and a restart were one plan and two deeds.
         let restarts = operation.params["restart"] == true;
         let name = if restarts { "chain-restart" } else { operation.name.as_str() };
         let what = format!("{name}-end");

@@ -48,7 +48,7 @@ fn during(recorded: ChainState, holder: &OperationRecord) -> ChainState {
         of_operation => return of_operation,
     }
     if holder.name == ChainStart::plan().name() {
-        // Of a chain that runs it is a restart, which stops it first; one that has begun has restarted it by now.
+        // Of a chain that runs it is a restart of a former version, which stops it first; one that has begun has restarted it by now.
         let stops = recorded == ChainState::Running && holder.state == OperationState::Pending;
         return if stops { ChainState::Stopping } else { ChainState::Starting };
     }
@@ -102,6 +102,9 @@ mod tests {
             (S::Running, "chaincode-deploy", OperationState::Pending, S::Updating),
             (S::Running, "channel-join", OperationState::Waiting, S::Updating),
             (S::Running, "demo-create", OperationState::Running, S::Updating),
+            (S::Running, "node-resize", OperationState::Running, S::Updating),
+            (S::Running, "chain-restart", OperationState::Running, S::Updating),
+            (S::Running, "node-resize", OperationState::Failed, S::Running),
             (S::Running, "chain-stop", OperationState::Pending, S::Stopping),
             (S::Running, "chain-start", OperationState::Pending, S::Stopping),
             (S::Stopping, "chain-start", OperationState::Running, S::Stopping),
@@ -130,6 +133,7 @@ mod tests {
             ChainVerb::Start,
             ChainVerb::Stop,
             ChainVerb::Restart,
+            ChainVerb::Resize,
             ChainVerb::Delete,
             ChainVerb::Update,
             ChainVerb::Transact,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agents::{AgentError, ProbeFailure, ProbeStage, Remedy, Selector};
+use agents::{ProbeFailure, ProbeStage, Remedy, Selector};
 use domain::Error;
 use domain::host::{HostState, HostStatus};
 use store::{HostRecord, StoreError};

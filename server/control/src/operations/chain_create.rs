@@ -25,6 +25,7 @@ use join::{close_chain, join_channel};
 pub use nodes::{CONFIG_PATH, DATA_PATH};
 use nodes::{ensure_images, remove_nodes, start_nodes};
 pub(crate) use nodes::{limits, network_of, remove_space, spec_anew};
+pub(crate) use ports::to_value;
 use ports::{planned, reserve_ports};
 
 /// Parameters: the specification. The first step makes the chain's record, which holds the name.

@@ -17,10 +17,12 @@ mod nodes;
 mod servers;
 
 use level::await_level;
-use nodes::{bring_up, check_quorum, list, look, sorted};
-use servers::start_servers;
+pub(super) use nodes::{bring_up, list, look, quorum, status_of};
+use nodes::{check_quorum, sorted};
+pub(super) use servers::start_servers;
 
-/// Parameters. A restart stops the nodes before.
+/// Parameters. A restart stops the nodes before: former versions began such ones, which are still resumed and undone. Now
+/// a restart is an operation of its own, `chain-restart`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChainStart {
     pub chain: ChainName,

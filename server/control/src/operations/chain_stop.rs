@@ -70,7 +70,8 @@ pub(super) async fn stop_everything<P: Operation>(
     for_each_node(ctx, nodes, |node| async move { stop(link, &link.node_ref(&node)).await }).await
 }
 
-async fn stop(link: &ChainLink, node: &NodeRef) -> Result<(), StepError> {
+/// Ends a node; one that is gone is ended.
+pub(super) async fn stop(link: &ChainLink, node: &NodeRef) -> Result<(), StepError> {
     match link.agent.stop(node, GRACE).await {
         Ok(()) | Err(AgentError::NotFound(_)) => Ok(()),
         Err(error) => Err(agent_error(error)),

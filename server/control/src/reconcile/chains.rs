@@ -165,7 +165,7 @@ impl ControlPlane {
         node: &NodeRef,
         start: impl Future<Output = Result<(), AgentError>>,
     ) -> Result<(), Error> {
-        if self.state_now(chain).await? != Some(ChainState::Running) {
+        if !self.runs_as_seen(chain).await? {
             return Ok(());
         }
         let started = start.await.map_err(crate::error::agent);
@@ -187,6 +187,17 @@ impl ControlPlane {
                 Ok(())
             }
         }
+    }
+
+    /// Whether a chain still runs, and with the plan that it had when it was looked at: a node that was resized meanwhile
+    /// must not be made in its former size. The next round sees it as it is.
+    async fn runs_as_seen(&self, chain: &ChainRecord) -> Result<bool, Error> {
+        let record = self.services.store.chain_read(&chain.name).await.map_err(crate::error::store)?;
+        Ok(record.is_some_and(|record| {
+            record.operation == chain.operation
+                && record.state == ChainState::Running
+                && record.plan == chain.plan
+        }))
     }
 
     pub(super) async fn state_now(&self, chain: &ChainRecord) -> Result<Option<ChainState>, Error> {

@@ -1,5 +1,6 @@
 //! A portal on a real cluster, which it reaches as the program does: with what an admin gave for the host.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions, kubeconfig};
@@ -96,6 +97,20 @@ impl Bed {
     pub fn token(&self, token: &str) -> HostCredentials {
         let login = ClusterLogin::Token { token: token.to_owned() };
         HostCredentials::Cluster(ClusterCredentials { login, ..self.credentials.clone() })
+    }
+
+    /// The most that the cluster lets a node of the portal's chain use, in its own words.
+    pub fn limits(&self, node: &str) -> String {
+        let (installation, chain) = (&self.portal.services.installation, &self.portal.name);
+        let label =
+            format!("--selector=heddle.installation={installation},heddle.chain={chain},heddle.node={node}");
+        let part = "--output=jsonpath={.items[0].spec.template.spec.containers[0].resources.limits}";
+        let mut kubectl = Command::new("kubectl");
+        kubectl.arg("--kubeconfig").arg(std::env::var_os("HEDDLE_TEST_KUBERNETES").unwrap());
+        let output =
+            kubectl.args(["get", "statefulsets", "--all-namespaces", &label, part]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// What the cluster has of this portal's chains, its own namespace aside.

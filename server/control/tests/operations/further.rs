@@ -11,6 +11,8 @@ use control::operations::channel_create::ChannelCreate;
 use control::operations::channel_join::ChannelJoin;
 use control::operations::host_prepare::HostPrepare;
 use control::operations::link_of;
+use control::operations::node_resize::NodeResize;
+use domain::chain::{ChainState, NodeResources};
 use domain::chaincode::DeploySpec;
 use domain::channel::{ChannelMember, ChannelSpec};
 use domain::name::{ChannelName, NodeName, OrganizationName};
@@ -297,6 +299,38 @@ async fn chaincode_deploy_over_a_draft() {
     Stage::play(DeployOver, half_approved).await;
 }
 
+const LARGER: NodeResources = NodeResources { cpu_milli: 1_250, memory_mib: 768 };
+
+/// A peer where there are several organizations, else the orderer.
+fn resized(bed: &Bed) -> NodeName {
+    node(if bed.chain_spec().organizations.len() > 1 { "peer0-org1" } else { "orderer0" })
+}
+
+struct Resize;
+
+impl Scene for Resize {
+    type Operation = NodeResize;
+
+    fn params(&self, bed: &Bed) -> NodeResize {
+        NodeResize { chain: bed.chain_spec().name, node: resized(bed), resources: LARGER }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        bed.check_chain(ChainState::Running).await?;
+        let (plan, name) = (bed.plan().await?, resized(bed));
+        let of_chain = plan.resources;
+        let wanted = if expect == Expect::Complete { LARGER } else { of_chain };
+        for node in &plan.nodes {
+            let wanted = if node.name == name { wanted } else { of_chain };
+            same(&format!("limits of {}", node.name), plan.resources_of(node), wanted)?;
+            let stats = bed.agent.stats(&bed.node(node.name.as_str())).await;
+            let memory = stats.map_err(|error| error.to_string())?.memory_limit >> 20;
+            same(&format!("memory of {}", node.name), memory, u64::from(wanted.memory_mib))?;
+        }
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn channel_create() {
     Stage::play(Channel, created).await;
@@ -335,4 +369,9 @@ async fn chaincode_approve() {
 #[tokio::test]
 async fn chaincode_commit() {
     Stage::play(Commit, approved).await;
+}
+
+#[tokio::test]
+async fn node_resize() {
+    Stage::play(Resize, created).await;
 }

@@ -8,6 +8,7 @@ use agents::simulated::{Delay, Flaw, Verb};
 use agents::{Agent, NodeRef};
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
+use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
 use control::operations::channel_anchors::ChannelAnchors;
 use control::services::Services;
@@ -181,7 +182,8 @@ async fn a_peer_that_does_not_catch_up_is_named_with_its_last_lines() {
     bed.network.ail(&behind, Some(Ailment::Behind));
     bed.run(anchors(&bed, "org1")).await;
     let plane = plane(bed.services.clone());
-    let id = plane.chain_restart(&ada(), &bed.chain_spec().name).await.unwrap();
+    bed.run(ChainStop { chain: bed.chain_spec().name }).await;
+    let id = plane.chain_start(&ada(), &bed.chain_spec().name).await.unwrap();
     let view = settled(&plane, &id).await;
     assert_eq!(failure(&view), ("catch-up", "node-not-healthy", Some("boot 2")));
     let message = &view.failure.as_ref().unwrap().message;
@@ -204,7 +206,8 @@ async fn a_peer_that_ends_before_it_has_caught_up_is_named_with_its_last_lines()
         Box::pin(std::future::ready(()))
     });
     let plane = plane(bed.services_with(delay));
-    let id = plane.chain_restart(&ada(), &bed.chain_spec().name).await.unwrap();
+    bed.run(ChainStop { chain: bed.chain_spec().name }).await;
+    let id = plane.chain_start(&ada(), &bed.chain_spec().name).await.unwrap();
     let view = settled(&plane, &id).await;
     assert_eq!(failure(&view), ("catch-up", "node-unavailable", Some("boot 2")));
     assert!(view.failure.as_ref().unwrap().message.contains("peer0-org2"), "{view:?}");

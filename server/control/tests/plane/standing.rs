@@ -176,21 +176,22 @@ async fn shows(plane: &ControlPlane, bed: &Bed, state: ChainState) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_shows_as_a_stop_and_then_as_a_start() {
+async fn a_restart_shows_as_an_update_beside_calls() {
     let (bed, _) = empty().await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     let (plane, [stop, start]) = gated(&bed, [Verb::Stop, Verb::Start]).await;
     let id = plane.chain_restart(&ann(), &bed.chain_spec().name).await.unwrap();
-    shows(&plane, &bed, ChainState::Stopping).await;
+    let during = view(&plane, &bed).await;
+    assert_eq!((during.summary.state, during.verbs), (ChainState::Updating, vec![ChainVerb::Transact]));
     stop.add_permits(1);
-    shows(&plane, &bed, ChainState::Starting).await;
+    shows(&plane, &bed, ChainState::Updating).await;
     start.add_permits(1);
     assert_eq!(ended(&plane, &id).await, OperationState::Done);
     shows(&plane, &bed, ChainState::Running).await;
-    // One that is called off while it stops runs on.
+    // One that is called off while a node stops runs on.
     let (plane, [stop]) = gated(&bed, [Verb::Stop]).await;
     let id = plane.chain_restart(&ann(), &bed.chain_spec().name).await.unwrap();
-    shows(&plane, &bed, ChainState::Stopping).await;
+    shows(&plane, &bed, ChainState::Updating).await;
     plane.operation_cancel(&ann(), &id).await.unwrap();
     stop.add_permits(1);
     assert_eq!(ended(&plane, &id).await, OperationState::Undone);

@@ -157,6 +157,7 @@ async fn node_spec(
     let mut ports =
         vec![published, PortSpec { container: node.operations_port(), publish: Publish::Assigned }];
     let orderer = node.kind == NodeKind::Orderer;
+    let resources = link.plan.resources_of(node);
     let environment = if orderer {
         files.push(plain_file("orderer.yaml", node_config::orderer_yaml().as_bytes()));
         ports.push(PortSpec { container: topology::ADMIN_PORT, publish: Publish::Assigned });
@@ -196,7 +197,7 @@ async fn node_spec(
         health_port: Some(node.operations_port()),
         aliases: vec![node.domain_name.clone(), node.name.to_string()],
         network: network_of(node.kind),
-        limits: limits(link.plan.resources),
+        limits: limits(resources),
         operation: operation.to_owned(),
         user: None,
         read_only_root: false,

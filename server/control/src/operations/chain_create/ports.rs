@@ -93,7 +93,8 @@ async fn host_spec<P: CreatesChain>(ctx: &Context<P>) -> Result<HostSpec, StepEr
     Ok(host.ok_or_else(|| step_error(Error::invalid(Code::HostMissing)))?.spec)
 }
 
-pub(super) fn to_value(plan: &ChainPlan) -> Result<Value, StepError> {
+/// A plan as the store keeps it.
+pub(crate) fn to_value(plan: &ChainPlan) -> Result<Value, StepError> {
     serde_json::to_value(plan).map_err(|error| step_error(internal("store a plan", error)))
 }
 

@@ -15,7 +15,7 @@ use crate::topology::{ChainPlan, PlannedNode};
 
 /// What there is of a chain on its host, in networks that are there: whoever clears up on the host of a stopped chain
 /// takes them away like its containers.
-pub(super) async fn look<P: Operation<Env = Services>>(
+pub(crate) async fn look<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
 ) -> Result<Vec<NodeStatus>, StepError> {
@@ -29,11 +29,16 @@ pub(super) async fn look<P: Operation<Env = Services>>(
 }
 
 /// What there is of a chain on its host.
-pub(super) async fn list(link: &ChainLink) -> Result<Vec<NodeStatus>, StepError> {
+pub(crate) async fn list(link: &ChainLink) -> Result<Vec<NodeStatus>, StepError> {
     link.agent.list_nodes(&selector(link)).await.map_err(agent_error)
 }
 
-fn status_of<'a>(link: &ChainLink, node: &PlannedNode, present: &'a [NodeStatus]) -> Option<&'a NodeStatus> {
+/// What there is of a node among what there is of its chain.
+pub(crate) fn status_of<'a>(
+    link: &ChainLink,
+    node: &PlannedNode,
+    present: &'a [NodeStatus],
+) -> Option<&'a NodeStatus> {
     let place = link.node_ref(node);
     present.iter().find(|status| status.node == place)
 }
@@ -60,7 +65,7 @@ pub(super) fn check_quorum(plan: &ChainPlan, lost: &[PlannedNode]) -> Result<(),
 
 /// Fewest orderers that agree: of Raft more than half, of BFT so many that any two such groups share an honest one
 /// (SmartBFT: ⌈(n + f + 1) / 2⌉ of n, of which f = ⌊(n − 1) / 3⌋ may lie).
-fn quorum(consensus: Consensus, orderers: usize) -> usize {
+pub(crate) fn quorum(consensus: Consensus, orderers: usize) -> usize {
     match consensus {
         Consensus::Raft => orderers / 2 + 1,
         Consensus::Bft => (orderers + orderers.saturating_sub(1) / 3 + 1).div_ceil(2),
@@ -74,7 +79,7 @@ pub(super) fn needs_making(status: Option<&NodeStatus>) -> bool {
 }
 
 /// Starts a node, or makes its container anew around its data, on the image that it had.
-pub(super) async fn bring_up<P: Operation<Env = Services>>(
+pub(crate) async fn bring_up<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
     node: &PlannedNode,

@@ -18,7 +18,7 @@ use crate::services::Services;
 /// Starts what serves chaincode, or makes it again. What cannot be brought back is noted, and holds nothing else up:
 /// the running chain shows it. No image is pulled here, since a registry may take its time or never answer: the chain
 /// runs meanwhile, and brings back what is in force.
-pub(super) async fn start_servers<P: Operation<Env = Services>>(
+pub(crate) async fn start_servers<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
     present: &[NodeStatus],
