@@ -283,14 +283,6 @@ test('the explorer shows the move, and the block that it is in', async () => {
   await expect(row).toContainText('VALID');
 });
 
-test('the page of a node shows its log', async () => {
-  await open(operator, chainPage('/nodes/peer0-org1'));
-  await expect(operator.getByRole('main').getByText('running').first()).toBeVisible();
-  await expect(operator.locator('pre[role=log]')).toContainText(/\S/);
-  await operator.getByLabel('Filter').fill('mychannel');
-  await expect(operator.locator('pre[role=log]')).toContainText('mychannel');
-});
-
 test('an upgrade to the second version keeps the state', async () => {
   test.setTimeout(PATIENCE_MS + 60_000);
   await open(operator, chainPage('/chaincode'));
@@ -306,6 +298,14 @@ test('an upgrade to the second version keeps the state', async () => {
   await expect(outcomeOf(operator, 'Answer of the query')).toContainText('2', { timeout: 30_000 });
   await holds('a', '90');
   await holds('b', '210');
+});
+
+test('the page of a node shows its log', async () => {
+  await open(operator, chainPage('/nodes/peer0-org1'));
+  await expect(operator.getByRole('main').getByText('running').first()).toBeVisible();
+  await expect(operator.locator('pre[role=log]')).toContainText(/\S/);
+  await operator.getByLabel('Filter').fill('mychannel');
+  await expect(operator.locator('pre[role=log]')).toContainText('mychannel');
 });
 
 test('a stopped chain has no pods, and started again it holds what it held', async () => {

@@ -100,22 +100,6 @@ impl Bed {
         spec(&self.server, self.cluster.address(), port_first)
     }
 
-    /// What lets the portal in, as an admin has it.
-    pub fn kubeconfig(&self) -> HostCredentials {
-        HostCredentials::Kubeconfig { text: self.cluster.kubeconfig(), context: self.context.clone() }
-    }
-
-    /// The same taken apart: a certificate and its key.
-    pub fn certificate(&self) -> HostCredentials {
-        HostCredentials::Cluster(self.credentials.clone())
-    }
-
-    /// A bearer token.
-    pub fn token(&self, token: &str) -> HostCredentials {
-        let login = ClusterLogin::Token { token: token.to_owned() };
-        HostCredentials::Cluster(ClusterCredentials { login, ..self.credentials.clone() })
-    }
-
     /// Somebody else's certificate and its key.
     pub fn certified(&self, certificate_pem: String, key_pem: String) -> HostCredentials {
         let login = ClusterLogin::Certificate { certificate_pem, key_pem };
@@ -142,6 +126,22 @@ impl Bed {
             "contexts": [{ "name": CONTEXT, "context": { "cluster": "cluster", "user": "user" } }],
         })
         .to_string()
+    }
+
+    /// What lets the portal in, as an admin has it.
+    pub fn kubeconfig(&self) -> HostCredentials {
+        HostCredentials::Kubeconfig { text: self.cluster.kubeconfig(), context: self.context.clone() }
+    }
+
+    /// The same taken apart: a certificate and its key.
+    pub fn certificate(&self) -> HostCredentials {
+        HostCredentials::Cluster(self.credentials.clone())
+    }
+
+    /// A bearer token.
+    pub fn token(&self, token: &str) -> HostCredentials {
+        let login = ClusterLogin::Token { token: token.to_owned() };
+        HostCredentials::Cluster(ClusterCredentials { login, ..self.credentials.clone() })
     }
 
     /// What the cluster has of this portal's chains, its own namespace aside.
