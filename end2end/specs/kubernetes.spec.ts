@@ -295,7 +295,9 @@ test('an upgrade to the second version keeps the state', async () => {
   await open(operator, chainPage('/invoke'));
   // The first version does not know this function.
   await call(operator, 'Query', 'version', []);
-  await expect(outcomeOf(operator, 'Answer of the query')).toContainText('2', { timeout: 30_000 });
+  await expect(outcomeOf(operator, 'Answer of the query').locator('[data-test=answer]')).toContainText('2', {
+    timeout: 30_000,
+  });
   await holds('a', '90');
   await holds('b', '210');
 });

@@ -37,6 +37,15 @@ async fn the_shown_manifest_makes_an_account_that_suffices() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_cluster_does_not_know_is_told_at_its_stage() {
+    on_cluster(async |bed| {
+        let failure = with_token(&bed, "nobodys-token").probe().await.unwrap_err();
+        assert_eq!((failure.stage, failure.remedy), (ProbeStage::Authentication, Remedy::RenewToken));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_the_cluster_signs_opens_it_to_a_user_with_the_same_role() {
     on_cluster(async |bed| {
         apply(&bed).await;
@@ -49,15 +58,6 @@ async fn a_certificate_that_the_cluster_signs_opens_it_to_a_user_with_the_same_r
         let _withdrawn = requests.delete(&user(&bed), &how).await;
         remove(&bed).await;
         outcome.unwrap();
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_cluster_does_not_know_is_told_at_its_stage() {
-    on_cluster(async |bed| {
-        let failure = with_token(&bed, "nobodys-token").probe().await.unwrap_err();
-        assert_eq!((failure.stage, failure.remedy), (ProbeStage::Authentication, Remedy::RenewToken));
     })
     .await;
 }

@@ -12,7 +12,6 @@ use domain::chain::{ChainSpec, NodeResources};
 use domain::host::cluster::{ClusterAuthority, ClusterCredentials, ClusterLogin, ClusterSettings};
 use domain::host::{Endpoint, HostCredentials, HostSpec};
 use domain::name::HostName;
-use domain::{Code, Error};
 use serde_json::{Value, json};
 use store::Store;
 use tokio::sync::Mutex;
@@ -64,12 +63,6 @@ where
 /// Makes every node small enough for the cluster.
 pub fn small(spec: &mut ChainSpec) {
     spec.resources = RESOURCES;
-}
-
-/// Code and field of a refusal.
-pub fn told<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, Option<String>) {
-    let error = outcome.unwrap_err();
-    (error.code, error.field)
 }
 
 /// A kubeconfig of [`Bed::kubeconfig_of`], as an admin pastes it.

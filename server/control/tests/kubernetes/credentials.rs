@@ -12,7 +12,8 @@ use domain::name::HostName;
 use fabric::material::{Authority, Issued, Leaf, LeafKind, Validity};
 use serde_json::json;
 
-use crate::bed::{Bed, on_cluster, pasted, told};
+use crate::bed::{Bed, on_cluster, pasted};
+use crate::hosts::told;
 
 /// What a test of a cluster goes through.
 const STAGES: usize = 9;

@@ -11,7 +11,7 @@ use domain::name::{ChainName, HostName};
 use domain::{Code, Error};
 use tokio::net::TcpStream;
 
-use crate::bed::{Bed, Portal, on_cluster, small, told};
+use crate::bed::{Bed, Portal, on_cluster, small};
 
 /// Longest wait for a machine to know of a port, and the pause between two looks.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,6 +59,12 @@ async fn is_a_host(bed: &Bed) {
     plane.host_remove(admin, &host.id).await.unwrap();
     assert_eq!(bed.portal.nodes().await, Vec::new());
     assert_eq!(bed.left(), Vec::<String>::new());
+}
+
+/// Code and field of a refusal.
+pub fn told<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, Option<String>) {
+    let error = outcome.unwrap_err();
+    (error.code, error.field)
 }
 
 /// A chain of two organizations with two peers each, unless it is changed.
