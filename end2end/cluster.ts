@@ -25,9 +25,20 @@ export const STAGES = [
 /** What tests read of a cluster's objects. */
 interface Thing {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
-  readonly spec?: { readonly claimRef?: { readonly namespace: string } };
-  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec?: {
+    readonly claimRef?: { readonly namespace: string };
+    readonly persistentVolumeReclaimPolicy?: string;
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly phase?: string;
+  };
 }
 
 /** The namespace of a chain, and the portal whose it is. */
@@ -102,6 +113,46 @@ export async function leftOf(space: string): Promise<string[]> {
     kind === 'Namespace' ? metadata.name === space : spec?.claimRef?.namespace === space,
   );
   return own.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+}
+
+/** Stands behind what is being removed. */
+export const GOING = ' (going)';
+
+/** Kinds that come and go by themselves, and the states of components, which are no objects. */
+const FLEETING = ['events', 'events.events.k8s.io', 'leases.coordination.k8s.io', 'componentstatuses'];
+
+/** What a portal keeps in the namespace that belongs to no chain: what it knows of images, and how they are pulled. */
+const KEPT = ['Namespace', 'ConfigMap', 'Secret', 'ServiceAccount'];
+
+/**
+ * Everything on the cluster that has to do with portals, of every kind that it can list: what carries a label of ours
+ * or is in a namespace that does, and all volumes, since those that a storage class makes carry none. What portals keep
+ * in their own namespaces is not counted; anything else there is.
+ */
+export async function found(): Promise<string[]> {
+  const kinds = (await kubectl(['api-resources', '--verbs=list', '--output=name'])).split(/\s+/);
+  const lasting = kinds.filter((kind) => kind !== '' && !FLEETING.includes(kind));
+  const all = await things('get', lasting.join(','), '--all-namespaces');
+  const spaces = new Map(all.filter(({ kind }) => kind === 'Namespace').map((one) => [one.metadata.name, one]));
+  const spaceOf = ({ kind, metadata, spec }: Thing): Thing | undefined =>
+    spaces.get(kind === 'Namespace' ? metadata.name : (metadata.namespace ?? spec?.claimRef?.namespace ?? ''));
+  const isMarked = (one?: Thing): boolean =>
+    Object.keys(one?.metadata.labels ?? {}).some((label) => label.startsWith('heddle.'));
+  const isKept = (one: Thing): boolean =>
+    spaceOf(one)?.metadata.labels?.['heddle.purpose'] === 'home' && KEPT.includes(one.kind);
+  const own = all.filter(
+    (one) => (one.kind === 'PersistentVolume' || isMarked(one) || isMarked(spaceOf(one))) && !isKept(one),
+  );
+  const isGoing = ({ metadata, spec, status }: Thing): boolean =>
+    metadata.deletionTimestamp !== undefined ||
+    (status?.phase === 'Released' && spec?.persistentVolumeReclaimPolicy === 'Delete');
+  const called = (one: Thing): string => {
+    const space = one.metadata.namespace === undefined ? '' : `${one.metadata.namespace}/`;
+    const parent = spaceOf(one);
+    const going = isGoing(one) || (parent !== undefined && isGoing(parent)) ? GOING : '';
+    return `${one.kind} ${space}${one.metadata.name}${going}`;
+  };
+  return own.map(called).sort();
 }
 
 /** Takes away everything of a portal. */

@@ -147,6 +147,10 @@ test('a kubeconfig is read on request, and what it cannot be used for is said', 
   await page.getByRole('button', { name: 'Read contexts' }).click();
   await expect(page.getByText('gets its credentials from a program')).toBeVisible();
   await expect(page.locator('#context option')).toHaveCount(0);
+  await page.locator('#kubeconfig').fill(kubeconfig('{ username: ada, password: plain }'));
+  await page.getByRole('button', { name: 'Read contexts' }).click();
+  await expect(page.getByText('Kubernetes has had no passwords since 1.19')).toBeVisible();
+  await expect(page.locator('#context option')).toHaveCount(0);
   const text = kubeconfig('{ token: abc }');
   await page.locator('#kubeconfig-file').setInputFiles({
     name: 'config.yaml',

@@ -1,10 +1,12 @@
 /**
  * The main job on a Kubernetes cluster, by hand in a browser: an admin adds the cluster by a kubeconfig, under an account
  * that has the rights which the form shows and no others; an operator creates a chain there, deploys, submits, queries,
- * stops, starts and deletes. Real nodes on a real cluster.
+ * looks at blocks, upgrades, stops, starts and deletes. Real nodes on a real cluster.
  */
 import {
   account,
+  found,
+  GOING,
   hasCluster,
   kubeconfig,
   leftOf,
@@ -46,6 +48,8 @@ const PATIENCE_MS = 360_000;
 let manifest = '';
 let space: Space = { name: '', installation: '' };
 let operator: Page;
+/** What the cluster had before there was a chain. */
+let before: string[] = [];
 
 ownPortal(async () => {
   if (space.installation !== '') {
@@ -97,6 +101,29 @@ async function holds(account: string, amount: string): Promise<void> {
   await call(operator, 'Query', 'query', [account]);
   await expect(outcomeOf(operator, 'Answer of the query')).toContainText(amount, { timeout: 30_000 });
 }
+
+/** Where each node is, by the name that users know the endpoint by. */
+async function endpoints(): Promise<Map<string, string>> {
+  const shown = operator.getByRole('region', { name: 'Nodes' }).locator('tbody td div[title]:has(.copyable)');
+  const pairs = await shown.evaluateAll((all) =>
+    all.map((one): [string, string] => [
+      one.getAttribute('title') ?? '',
+      one.querySelector('code[title]')?.getAttribute('title') ?? '',
+    ]),
+  );
+  return new Map(pairs);
+}
+
+/** The ports of a chain of three orderers and of two organizations with two peers each, from the first of its block. */
+const PORTS: readonly (readonly [string, number])[] = [
+  ['orderer0', 10],
+  ['orderer1', 11],
+  ['orderer2', 12],
+  ['peer0_org1_grpc', 20],
+  ['peer1_org1_grpc', 23],
+  ['peer0_org2_grpc', 26],
+  ['peer1_org2_grpc', 29],
+];
 
 const chainPage = (rest = ''): string => `${portal.url}/chains/${CHAIN}${rest}`;
 
@@ -152,7 +179,13 @@ test('the cluster becomes a host under an account with exactly the rights that a
 });
 
 test('an operator’s wizard creates a chain there, and its progress comes by itself', async () => {
-  test.setTimeout(PATIENCE_MS + 60_000);
+  test.setTimeout(PATIENCE_MS + 180_000);
+  // What the tests before took away is gone first.
+  const going = async (): Promise<string[]> => {
+    before = await found();
+    return before.filter((one) => one.endsWith(GOING));
+  };
+  await expect.poll(going, { timeout: 120_000 }).toEqual([]);
   await open(operator, `${portal.url}/chains/new`);
   await operator.getByLabel('Chain name').fill(CHAIN);
   await expect(operator.locator('#host option:checked')).toContainText(HOST);
@@ -189,6 +222,34 @@ test('the chain page shows seven nodes, with the address of a machine', async ()
   await expect(peer.getByTitle(await machine(), { exact: true }).first()).toHaveText(/\S/);
 });
 
+test('the endpoints stand there under the names that users know, at the ports of the scheme', async () => {
+  const shown = await endpoints();
+  expect([...shown.keys()].sort()).toEqual(PORTS.map(([name]) => name).sort());
+  const block = Number(/:(\d+)$/.exec(shown.get('orderer0') ?? '')?.[1] ?? Number.NaN) - 10;
+  // Blocks begin at 31000 and are a hundred ports apart; which one is free, others on the cluster have a say in.
+  expect(block).toBeGreaterThanOrEqual(31_000);
+  expect(block).toBeLessThan(32_000);
+  expect(block % 100).toBe(0);
+  const address = await machine();
+  for (const [name, offset] of PORTS) {
+    expect(shown.get(name), name).toBe(`${address}:${block + offset}`);
+  }
+});
+
+test('the channel page shows four peers that have joined, and an anchor peer of each organization', async () => {
+  await open(operator, chainPage('/channels/mychannel'));
+  const rows = operator.getByRole('region', { name: 'Peers' }).locator('tbody tr');
+  await expect(rows).toHaveCount(4);
+  await expect(rows.filter({ hasNotText: 'not joined' }).filter({ hasText: 'joined' })).toHaveCount(4);
+  const anchors = operator.locator('dl.facts dt:text-is("Anchor peers") + dd');
+  await expect(anchors).toContainText('Org1MSP: peer0-org1:7051');
+  await expect(anchors).toContainText('Org2MSP: peer0-org2:7051');
+  for (const organization of ['org1', 'org2']) {
+    await expect(operator.getByLabel(`Anchor peer: peer0-${organization}`)).toBeChecked();
+    await expect(operator.getByLabel(`Anchor peer: peer1-${organization}`)).not.toBeChecked();
+  }
+});
+
 test('the sample is deployed as it is filled in', async () => {
   test.setTimeout(PATIENCE_MS + 60_000);
   await open(operator, chainPage('/chaincode'));
@@ -203,6 +264,43 @@ test('init, move and query: 90 and 210', async () => {
   await expect(outcome).toContainText('VALID', { timeout: 30_000 });
   await call(operator, 'Submit', 'move', ['a', 'b', '10']);
   await expect(outcome).toContainText('VALID', { timeout: 30_000 });
+  await holds('a', '90');
+  await holds('b', '210');
+});
+
+test('the explorer shows the move, and the block that it is in', async () => {
+  await open(operator, chainPage('/transactions'));
+  const moved = operator.getByRole('row').filter({ hasText: 'move(a, b, 10)' });
+  await expect(moved).toHaveCount(1);
+  await moved.locator('a[href*="/transactions/"]').click();
+  await expect(operator).toHaveURL(/\/transactions\/mychannel\/[0-9a-f]{64}$/);
+  const id = operator.url().split('/').at(-1) ?? '';
+  await expect(operator.locator('dt:text-is("Event") + dd')).toHaveText('moved {"from":"a","to":"b","amount":10}');
+  await operator.locator('main a[href*="/blocks/"]').first().click();
+  await expect(operator).toHaveURL(/\/blocks\/mychannel\/\d+$/);
+  // Both hashes: the one of what is in it, and the one that the block before has.
+  await expect(operator.locator('dl.facts dd').filter({ hasText: 'verified' })).toHaveCount(2);
+  const row = operator.getByRole('region', { name: 'Transactions' }).locator('tbody tr').filter({
+    has: operator.locator(`a[href$="/transactions/mychannel/${id}"]`),
+  });
+  await expect(row).toContainText('VALID');
+});
+
+test('an upgrade to the second version keeps the state', async () => {
+  test.setTimeout(PATIENCE_MS + 60_000);
+  await open(operator, chainPage('/chaincode'));
+  await operator.getByRole('link', { name: 'Upgrade' }).click();
+  await expect(operator.getByLabel('Version', { exact: true })).toHaveValue('2');
+  const image = operator.getByLabel('Image', { exact: true });
+  await image.fill((await image.inputValue()).replace(/:1$/, ':2'));
+  await operator.getByRole('button', { name: 'Deploy' }).click();
+  await operationDone(operator, PATIENCE_MS);
+  await open(operator, chainPage('/invoke'));
+  // The first version does not know this function.
+  await call(operator, 'Query', 'version', []);
+  await expect(outcomeOf(operator, 'Answer of the query').locator('[data-test=answer]')).toContainText('2', {
+    timeout: 30_000,
+  });
   await holds('a', '90');
   await holds('b', '210');
 });
@@ -254,8 +352,10 @@ test('a stopped chain has no pods, and started again it holds what it held', asy
 test('a deleted chain leaves nothing on the cluster', async () => {
   test.setTimeout(PATIENCE_MS + 60_000);
   expect(await leftOf(space.name)).not.toEqual([]);
+  expect(await found(), 'what is looked for would be seen').toContain(`StatefulSet ${space.name}/peer0-org1`);
   await deleteChain(operator, portal, CHAIN, PATIENCE_MS);
   await expect.poll(() => leftOf(space.name), { timeout: 60_000 }).toEqual([]);
+  await expect.poll(found, { timeout: 60_000, message: 'the cluster has what it had before' }).toEqual(before);
   expect(await spacesOf(CHAIN)).toEqual([]);
   await open(operator, `${portal.url}/chains`);
   await expect(operator.getByText('No chains yet')).toBeVisible();

@@ -12,6 +12,8 @@
 
 #[path = "kubernetes/bed.rs"]
 mod bed;
+#[path = "kubernetes/credentials.rs"]
+mod credentials;
 #[path = "kubernetes/hosts.rs"]
 mod hosts;
 #[path = "engine/sample.rs"]

@@ -4,6 +4,10 @@
 //! a cluster, or give a node more of it than its volume, its files and its own addresses.
 //!
 //! Claims and volumes cannot be changed once they are there: they are made when they are absent, and not applied again.
+//!
+//! No object has an owner but its namespace, with which it goes. Were a workload the owner of what stands beside it, the
+//! cluster would take that away as often as a workload is replaced or removed: the Secret that remembers whose data the
+//! claim holds, without which a node would start empty; and the Service that keeps a port, which others would then get.
 
 use std::collections::BTreeMap;
 

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions, kubeconfig};
 use agents::{Agent, ProbeFailure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use control::host::credentials::{Access, EngineCredentials};
 use control::services::Connector;
 use domain::chain::{ChainSpec, NodeResources};
-use domain::host::cluster::{ClusterCredentials, ClusterLogin, ClusterSettings};
+use domain::host::cluster::{ClusterAuthority, ClusterCredentials, ClusterLogin, ClusterSettings};
 use domain::host::{Endpoint, HostCredentials, HostSpec};
 use domain::name::HostName;
+use serde_json::{Value, json};
 use store::Store;
 use tokio::sync::Mutex;
 
@@ -27,6 +30,9 @@ pub use portal::{Portal, organization};
 /// What every node gets. A test cluster may have two cores, of which a node keeps a quarter of this for itself: so seven
 /// nodes and four processes of chaincode find room.
 const RESOURCES: NodeResources = NodeResources { cpu_milli: 500, memory_mib: 256 };
+
+/// The one context of a kubeconfig that a test makes.
+const CONTEXT: &str = "only";
 
 /// There is room for the chain of one test only.
 static ROOM: Mutex<()> = Mutex::const_new(());
@@ -60,6 +66,11 @@ pub fn small(spec: &mut ChainSpec) {
     spec.resources = RESOURCES;
 }
 
+/// A kubeconfig of [`Bed::kubeconfig_of`], as an admin pastes it.
+pub fn pasted(text: String) -> HostCredentials {
+    HostCredentials::Kubeconfig { text, context: CONTEXT.to_owned() }
+}
+
 impl Bed {
     async fn new(cluster: Cluster, chain: &str) -> Self {
         let entries = kubeconfig::read(&cluster.kubeconfig()).unwrap();
@@ -81,6 +92,34 @@ impl Bed {
     /// The cluster as a host, with a thousand ports for chains.
     pub fn host(&self, port_first: u16) -> HostSpec {
         spec(&self.server, self.cluster.address(), port_first)
+    }
+
+    /// Somebody else's certificate and its key.
+    pub fn certified(&self, certificate_pem: String, key_pem: String) -> HostCredentials {
+        let login = ClusterLogin::Certificate { certificate_pem, key_pem };
+        HostCredentials::Cluster(ClusterCredentials { login, ..self.credentials.clone() })
+    }
+
+    /// What lets the portal in, with another notion of who the API server is.
+    pub fn trusting(&self, authority: ClusterAuthority) -> HostCredentials {
+        HostCredentials::Cluster(ClusterCredentials { authority, ..self.credentials.clone() })
+    }
+
+    /// The text of a kubeconfig of this cluster whose user signs in so.
+    pub fn kubeconfig_of(&self, user: Value) -> String {
+        let ClusterAuthority::Ca { pem } = &self.credentials.authority else {
+            panic!("a kubeconfig names an authority")
+        };
+        let cluster = json!({ "server": self.server, "certificate-authority-data": STANDARD.encode(pem) });
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": CONTEXT,
+            "clusters": [{ "name": "cluster", "cluster": cluster }],
+            "users": [{ "name": "user", "user": user }],
+            "contexts": [{ "name": CONTEXT, "context": { "cluster": "cluster", "user": "user" } }],
+        })
+        .to_string()
     }
 
     /// What lets the portal in, as an admin has it.

@@ -63,7 +63,7 @@ async fn is_a_host(bed: &Bed) {
 }
 
 /// Code and field of a refusal.
-fn told<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, Option<String>) {
+pub fn told<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (Code, Option<String>) {
     let error = outcome.unwrap_err();
     (error.code, error.field)
 }

@@ -56,6 +56,17 @@ fn a_secret_file_is_only_in_the_secret() {
     }
 }
 
+/// A workload is replaced and removed while its data and its files stay.
+#[test]
+fn nothing_of_a_node_goes_with_its_workload() {
+    for spec in [watched_peer(), orderer(0), chaincode()] {
+        for document in documents(node(&spec, IMAGE, &stored(node_local()))) {
+            let owners = &document["metadata"]["ownerReferences"];
+            assert!(owners.is_null(), "{} of {}: {owners}", document["kind"], spec.node);
+        }
+    }
+}
+
 #[test]
 fn files_keep_their_paths_and_modes() {
     let objects = node(&peer(), IMAGE, &options(ClusterSettings::default()));
