@@ -5,6 +5,7 @@
 
 mod disk;
 mod fault;
+mod images;
 mod world;
 
 use std::collections::BTreeSet;
