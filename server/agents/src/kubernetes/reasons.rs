@@ -90,7 +90,7 @@ pub(super) fn of_pod(pod: &Pod) -> Option<NodeReason> {
 /// What a container's reason to wait means; `None` for one that passes by itself.
 fn of_waiting(reason: &str, message: Option<&str>) -> Option<NodeReason> {
     let kind = match reason {
-        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnreachable" => {
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "RegistryUnavailable" => {
             match missing(reason, message.unwrap_or_default()) {
                 MissingWhy::NotOnHost | MissingWhy::LocalOnly => ReasonKind::ImageNotOnHost,
                 MissingWhy::NotInRegistry(_) => ReasonKind::ImageNotInRegistry,
@@ -303,7 +303,7 @@ mod tests {
             ),
             ("ErrImagePull", "401 Unauthorized", ReasonKind::ImageDenied),
             ("ErrImagePull", "dial tcp: connection refused", ReasonKind::RegistryUnreachable),
-            ("RegistryUnreachable", "no route", ReasonKind::RegistryUnreachable),
+            ("RegistryUnavailable", "no route", ReasonKind::RegistryUnreachable),
             ("ImagePullBackOff", "Back-off", ReasonKind::ImageNotPulled),
             ("ErrImageNeverPull", "not present", ReasonKind::ImageNotOnHost),
             ("InvalidImageName", "bad", ReasonKind::ImageNameMalformed),

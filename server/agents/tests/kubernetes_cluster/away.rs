@@ -138,10 +138,7 @@ pub async fn token_has_ended(bed: &Bed, old: &KubernetesAgent) -> NodeStatus {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     // It is no answer about nodes, and waiting does not help.
-    assert!(
-        matches!(&refused, AgentError::Refused(why) if why.contains("does not accept our credentials")),
-        "{refused}"
-    );
+    assert!(matches!(&refused, AgentError::Credentials(_)) && !refused.is_retryable(), "{refused}");
     let failure = old.probe().await.unwrap_err();
     assert_eq!((failure.stage, failure.remedy), (ProbeStage::Authentication, Remedy::RenewToken));
     before

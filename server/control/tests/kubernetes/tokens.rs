@@ -38,7 +38,7 @@ async fn is_replaced(bed: Arc<Bed>, prefix: String) {
     let settings = ClusterSettings { namespace_prefix: prefix, volume_gib: 1, ..ClusterSettings::default() };
     let manifest = plane.host_rbac(admin, &settings).await.unwrap();
     kubectl(&["apply", "--filename=-"], &manifest);
-    let spec = HostSpec { cluster: Some(settings), ..bed.host(30_000) };
+    let spec = HostSpec { cluster: Some(settings), ..bed.host(31_000) };
     let host = plane.host_add(admin, spec.clone(), Some(bed.token(&token(&account).await))).await.unwrap();
     let small = raise(&bed.portal, chain.as_str(), &host.id, |spec| {
         spec.organizations.truncate(1);
