@@ -1,5 +1,5 @@
-//! The portal dies in the middle of what it does on a real engine: kill -9 at three points of a chain's creation and of
-//! a deployment, and in a submit; a request to end. What it had begun is finished after the next start, once and whole.
+//! The portal dies in the middle of what it does on a real engine: kill -9 at three points of a chain's creation, of a
+//! deployment, of resizes and of restarts, in a deletion, and in a submit; a request to end. What it had begun is finished after the next start, once and whole.
 //! The nodes themselves hear nothing of it.
 //! What fails or is called off is undone, and says what stays.
 //! Beside that: two portals share an engine, and an image is brought to it.
@@ -44,6 +44,9 @@ trait Behind {
     /// What runs the nodes of a chain, those that are stopped as well.
     fn nodes(&self, chain: &str) -> Vec<String>;
 
+    /// The nodes of a chain that run, each with what tells this run from others.
+    fn runs(&self, chain: &str) -> Vec<[String; 2]>;
+
     /// Everything of a chain.
     fn left(&self, chain: &str) -> Vec<String>;
 }
@@ -53,6 +56,10 @@ impl Behind for Engine {
 
     fn nodes(&self, chain: &str) -> Vec<String> {
         self.containers(chain)
+    }
+
+    fn runs(&self, chain: &str) -> Vec<[String; 2]> {
+        self.states(chain).into_iter().map(|[name, _, since]| [name, since]).collect()
     }
 
     fn left(&self, chain: &str) -> Vec<String> {
@@ -283,12 +290,18 @@ fn deployment_outlives_kills<B: Behind>(mut scene: Scene<B>) {
 }
 
 #[test]
-fn a_resize_and_a_restart_outlive_kills() {
-    let Some(mut scene) = Scene::new("resize", 20_000) else { return };
+fn resizes_restarts_and_the_end_outlive_kills() {
+    let Some(scene) = Scene::new("resize", 20_000) else { return };
+    changes_outlive_kills(scene);
+}
+
+fn changes_outlive_kills<B: Behind>(mut scene: Scene<B>) {
     scene.ends(&scene.create("create-once"), "done");
     scene.ends(&scene.deploy(1, "once"), "done");
     scene.submit("init", &["a", "100", "b", "200"]);
-    for (node, step, memory) in [("peer0-org1", "apply-size", 768), ("orderer0", "catch-up", 1_024)] {
+    let resizes =
+        [("peer0-org1", "apply-size", 768), ("orderer0", "apply-size", 768), ("orderer0", "catch-up", 1_024)];
+    for (node, step, memory) in resizes {
         let resources = json!({ "cpu_milli": 750, "memory_mib": memory });
         let asked = json!({ "chain": scene.chain, "node": node, "resources": resources });
         let operation = scene.call("node_resize", &asked);
@@ -300,19 +313,23 @@ fn a_resize_and_a_restart_outlive_kills() {
         assert_eq!(found.unwrap()["resources"], resources, "{view}");
     }
     for step in ["restart-orderers", "restart-peers", "restart-chaincode"] {
-        let before = scene.engine.states(&scene.chain);
+        let before = scene.engine.runs(&scene.chain);
         let operation = scene.call("chain_restart", &json!({ "name": scene.chain }));
         scene.reaches(&operation, step);
         scene.portal.restart();
         scene.ends(&operation, "done");
-        let after = scene.engine.states(&scene.chain);
+        let after = scene.engine.runs(&scene.chain);
         assert_eq!((before.len(), after.len()), (3, 3), "{after:?}");
         for (was, is) in before.iter().zip(&after) {
-            assert!(was[0] == is[0] && was[2] != is[2], "{was:?} was not restarted: {is:?}");
+            assert!(was[0] == is[0] && was[1] != is[1], "{was:?} was not restarted: {is:?}");
         }
     }
     until(|| scene.answers("100").then_some(()));
-    scene.delete();
+    let operation = scene.call("chain_delete", &json!({ "name": scene.chain, "typed": scene.chain }));
+    scene.reaches(&operation, "remove-nodes");
+    scene.portal.restart();
+    scene.ends(&operation, "done");
+    assert_eq!(scene.engine.left(&scene.chain), Vec::<String>::new());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The same deaths on a real cluster: what was begun there is finished as it is on an engine, once and whole.
 
+use std::ops::RangeInclusive;
+
 use domain::host::cluster::ClusterSettings;
 use domain::host::{Endpoint, HostSpec};
 use domain::name::HostName;
@@ -7,11 +9,9 @@ use serde_json::json;
 
 use crate::cluster::Cluster;
 use crate::{
-    Behind, Scene, creation_outlives_kills, deployment_outlives_kills, undone_creation_leaves_nothing,
+    Behind, Scene, changes_outlive_kills, creation_outlives_kills, deployment_outlives_kills,
+    undone_creation_leaves_nothing,
 };
-
-/// Ports for the chains of one test: three blocks, so that there is one to go on to.
-const PORTS: u16 = 300;
 
 /// A cluster, from which a test's chain goes whatever comes of the test: others need its room.
 struct Ground {
@@ -34,15 +34,20 @@ impl Behind for Ground {
         self.cluster.workloads(chain)
     }
 
+    fn runs(&self, chain: &str) -> Vec<[String; 2]> {
+        self.cluster.runs(chain)
+    }
+
     fn left(&self, chain: &str) -> Vec<String> {
         self.cluster.objects(&format!("-{chain}"))
     }
 }
 
 impl Scene<Ground> {
-    /// Tests run side by side: each has a chain and a range of ports of its own, of those that clusters give to services.
-    /// The portal is told of the cluster as a person would tell it, with a pasted kubeconfig.
-    fn on_cluster(name: &str, port_first: u16) -> Option<Self> {
+    /// Tests run side by side: each has a chain and a range of ports of its own, of those that clusters give to services
+    /// and below those of the tests that run beside all of these. The portal is told of the cluster as a person would tell
+    /// it, with a pasted kubeconfig.
+    fn on_cluster(name: &str, ports: RangeInclusive<u16>) -> Option<Self> {
         let cluster = Cluster::find()?;
         let (text, address) = (cluster.kubeconfig(), cluster.address());
         let mut scene = Self::over(&[], name, |chain| Ground { cluster, chain: chain.to_owned() });
@@ -52,8 +57,8 @@ impl Scene<Ground> {
         let endpoint = Endpoint::Cluster { server: context["server"].as_str().unwrap().to_owned() };
         let spec = HostSpec {
             client_address: address,
-            port_first,
-            port_last: port_first + PORTS - 1,
+            port_first: *ports.start(),
+            port_last: *ports.end(),
             cluster: Some(ClusterSettings { volume_gib: 1, ..ClusterSettings::default() }),
             ..HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
         };
@@ -66,18 +71,24 @@ impl Scene<Ground> {
 
 #[test]
 fn a_creation_on_a_cluster_outlives_kills_at_three_points() {
-    let Some(scene) = Scene::on_cluster("kill", 30_000) else { return };
+    let Some(scene) = Scene::on_cluster("kill", 30_000..=30_299) else { return };
     creation_outlives_kills(scene);
 }
 
 #[test]
 fn a_deployment_on_a_cluster_outlives_kills_at_three_points() {
-    let Some(scene) = Scene::on_cluster("deploy", 30_300) else { return };
+    let Some(scene) = Scene::on_cluster("deploy", 30_300..=30_599) else { return };
     deployment_outlives_kills(scene);
 }
 
 #[test]
 fn an_undone_creation_leaves_a_clean_cluster() {
-    let Some(scene) = Scene::on_cluster("undo", 30_600) else { return };
+    let Some(scene) = Scene::on_cluster("undo", 30_600..=30_899) else { return };
     undone_creation_leaves_nothing(&scene);
+}
+
+#[test]
+fn resizes_restarts_and_the_end_on_a_cluster_outlive_kills() {
+    let Some(scene) = Scene::on_cluster("resize", 30_900..=30_999) else { return };
+    changes_outlive_kills(scene);
 }

@@ -49,6 +49,18 @@ impl Cluster {
         names
     }
 
+    /// The nodes of a chain that run, each with its pod; one that goes is none any more.
+    pub fn runs(&self, chain: &str) -> Vec<[String; 2]> {
+        let label = format!("--selector=heddle.chain={chain},heddle.node");
+        let found = self.list(&["pods", "--all-namespaces", &label]);
+        let stays = found.iter().map(|pod| &pod["metadata"]).filter(|pod| pod["deletionTimestamp"].is_null());
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        let mut runs: Vec<_> =
+            stays.map(|pod| [word(&pod["labels"]["heddle.node"]), word(&pod["uid"])]).collect();
+        runs.sort();
+        runs
+    }
+
     /// Every object that is in a namespace with this text in its name, is such a namespace, or keeps the data of one.
     /// Labels are not asked: what storage classes make has none of ours.
     pub fn objects(&self, text: &str) -> Vec<String> {

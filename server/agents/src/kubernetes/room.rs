@@ -17,6 +17,8 @@ use crate::{AgentError, NodeSpec, Room, Share};
 /// Pods in one page of the list, and most pages that are read.
 const PAGE: u32 = 500;
 const PAGES_MAX: u32 = 200;
+/// A list whose pages went stale meanwhile is begun again so often.
+const LIST_TRIES: u32 = 3;
 /// Pods that have ended keep nothing.
 const ALIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 /// Bytes of a MiB.
@@ -63,8 +65,21 @@ pub(super) async fn look(cluster: &Cluster, specs: &[NodeSpec]) -> Result<Room, 
     Ok(room(free(&machines, &kept, &cluster.options().settings), &wanted))
 }
 
-/// What is kept on each machine, by its name. The list is counted page by page: a large cluster has many pods.
+/// What is kept on each machine, by its name.
 async fn kept(cluster: &Cluster) -> Result<BTreeMap<String, Amount>, AgentError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match counted(cluster).await {
+            // The pages belong to one moment, which the server has forgotten.
+            Err(AgentError::Engine { status: 410, .. }) if tries < LIST_TRIES => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// The list is counted page by page: a large cluster has many pods.
+async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, Amount>, AgentError> {
     let api: Api<Pod> = cluster.everywhere();
     let mut kept = BTreeMap::new();
     let mut token = None;

@@ -154,7 +154,7 @@ pub(super) async fn remove(
         request::delete(&api, namespace, DeleteParams::foreground()).await?;
     }
     for name in namespaces.iter().filter_map(|found| found.metadata.name.as_deref()) {
-        scan.hurry(name).await;
+        scan.hurry(name, keep.is_some()).await;
     }
     for namespace in &namespaces {
         request::gone(&api, namespace, REMOVAL_MAX).await.map_err(|error| stuck(error, namespace))?;
@@ -307,17 +307,27 @@ impl Scan<'_> {
 
     /// Ends the pods of a namespace that goes, and gives their claims back. The cluster does both as well, but looks at a
     /// namespace seconds after it was told to remove it and seconds after each kind that was not gone at once: half of
-    /// what a removal took. New pods are refused there by now. What fails here is left to the cluster.
-    async fn hurry(&self, namespace: &str) {
-        let at_once = DeleteParams { grace_period_seconds: Some(1), ..DeleteParams::default() };
-        let pods: Api<Pod> = self.cluster.within(namespace);
-        for pod in self.ours(&pods).await.unwrap_or_default() {
-            let _left_to_the_cluster = request::delete(&pods, &pod, at_once.clone()).await;
+    /// what a removal took. New pods are refused there by now. A process whose data stays has the time to close it.
+    async fn hurry(&self, namespace: &str, is_kept: bool) {
+        let grace_period_seconds = if is_kept { None } else { Some(1) };
+        let how = DeleteParams { grace_period_seconds, ..DeleteParams::default() };
+        // What fails here is left to the cluster; one that does not answer is not asked as often as there are objects.
+        let _left_to_the_cluster = async {
+            self.end_all::<Pod>(namespace, &how).await?;
+            self.end_all::<PersistentVolumeClaim>(namespace, &DeleteParams::default()).await
         }
-        let claims: Api<PersistentVolumeClaim> = self.cluster.within(namespace);
-        for claim in self.ours(&claims).await.unwrap_or_default() {
-            let _left_to_the_cluster = request::delete(&claims, &claim, DeleteParams::default()).await;
+        .await;
+    }
+
+    async fn end_all<K>(&self, namespace: &str, how: &DeleteParams) -> Result<(), AgentError>
+    where
+        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let api: Api<K> = self.cluster.within(namespace);
+        for found in self.ours(&api).await? {
+            request::delete(&api, &found, how.clone()).await?;
         }
+        Ok(())
     }
 
     /// Removes our own volumes, which are in no namespace, and waits until those of storage classes are given back. False
