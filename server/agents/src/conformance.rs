@@ -19,6 +19,7 @@ use crate::{
 
 mod archive;
 mod folders;
+mod rehearsal;
 
 /// Nothing that is awaited here may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,7 +75,7 @@ pub async fn suite(fixture: &Fixture<'_>) -> Kept {
     images(fixture).await?;
     archives(fixture).await?;
     spaces(fixture).await?;
-    a_rehearsal_makes_nothing(fixture).await?;
+    rehearsal::a_rehearsal_makes_nothing(fixture).await?;
     life_of_a_node(fixture).await?;
     a_changed_node_keeps_its_data(fixture).await?;
     files_tell_what_a_node_was(fixture).await?;
@@ -249,23 +250,6 @@ pub async fn spaces(f: &Fixture<'_>) -> Kept {
     let without = f.agent.ensure_node(&f.spec("space", "peer0")).await;
     expect(without.is_err(), || "a node was made without its chain's space".into())?;
     f.clear("space").await
-}
-
-/// Nodes that are only tried are judged and counted, and nothing of them is made, before there is a space and in one.
-pub async fn a_rehearsal_makes_nothing(f: &Fixture<'_>) -> Kept {
-    let specs = [f.spec("tried", "peer0"), f.spec("tried", "peer1")];
-    for has_space in [false, true] {
-        if has_space {
-            f.agent.ensure_space(&f.space("tried")).await?;
-        }
-        let tried = f.agent.rehearse(&specs).await?;
-        expect(tried.refusal.is_none(), || format!("a good node is refused: {:?}", tried.refusal))?;
-        let fits = tried.room.is_none_or(|room| room.nodes == 2 && room.placed == 2);
-        expect(fits, || format!("two small nodes have no room: {:?}", tried.room))?;
-        let made = f.list("tried").await?;
-        expect(made.is_empty(), || format!("a rehearsal made {made:?}"))?;
-    }
-    f.clear("tried").await
 }
 
 /// Make, adopt, stop, start, restart, remove.

@@ -74,7 +74,7 @@ const RULES: [Rule; 23] = [
     rule("networking.k8s.io", "networkpolicies", KEEP_AND_SEE),
     rule("policy", "poddisruptionbudgets", KEEP),
     rule("storage.k8s.io", "storageclasses", SEE),
-    Rule { group: "metrics.k8s.io", resource: "pods", verbs: READ, when: When::Optional },
+    Rule { group: "metrics.k8s.io", resource: "pods", verbs: &["get"], when: When::Optional },
 ];
 
 /// The rules that a cluster with these settings needs.
