@@ -29,9 +29,9 @@ const CONFORMANCE: &str = "heddle.local/agent-test-node";
 const CONFORMANCE_VOLUME: &str = "/var/left";
 
 /// What people expect to find beside a shell.
-const TOOLS: [&str; 24] = [
+const TOOLS: [&str; 25] = [
     "cat", "chmod", "cp", "df", "echo", "env", "find", "grep", "head", "hostname", "httpd", "id", "ip", "ls",
-    "mkdir", "mount", "nc", "nslookup", "ps", "rm", "sh", "sleep", "touch", "wget",
+    "mkdir", "mount", "mv", "nc", "nslookup", "ps", "rm", "sh", "sleep", "touch", "wget",
 ];
 
 /// The archives in the cache folder.
