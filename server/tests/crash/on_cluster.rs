@@ -27,7 +27,7 @@ impl Drop for Ground {
 }
 
 impl Behind for Ground {
-    /// A test cluster may have two cores, of which every node keeps a quarter of this for itself.
+    /// A test cluster may have two cores, of which every node keeps a tenth of this for itself.
     const CPU_MILLI: u32 = 500;
 
     fn nodes(&self, chain: &str) -> Vec<String> {

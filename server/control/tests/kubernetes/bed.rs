@@ -27,8 +27,8 @@ mod portal;
 use cluster::Cluster;
 pub use portal::{Portal, organization};
 
-/// What every node gets. A test cluster may have two cores, of which a node keeps a quarter of this for itself: so seven
-/// nodes and four processes of chaincode find room.
+/// What every node gets. A test cluster may have two cores, of which a node keeps a tenth of this for itself: so seven
+/// nodes and four processes of chaincode find room beside the chains of other tests.
 const RESOURCES: NodeResources = NodeResources { cpu_milli: 500, memory_mib: 256 };
 
 /// The one context of a kubeconfig that a test makes.
