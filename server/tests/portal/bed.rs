@@ -17,7 +17,7 @@ use store::Store;
 use tempfile::TempDir;
 
 /// For whatever has to happen; machines are slow at times.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 pub const PASSWORD: &str = "a few plain words together";
 
 /// A running portal with a data folder that is thrown away.
