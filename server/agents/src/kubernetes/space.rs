@@ -309,8 +309,7 @@ impl Scan<'_> {
     /// namespace seconds after it was told to remove it and seconds after each kind that was not gone at once: half of
     /// what a removal took. New pods are refused there by now. A process whose data stays has the time to close it.
     async fn hurry(&self, namespace: &str, is_kept: bool) {
-        let grace_period_seconds = if is_kept { None } else { Some(1) };
-        let how = DeleteParams { grace_period_seconds, ..DeleteParams::default() };
+        let how = DeleteParams { grace_period_seconds: (!is_kept).then_some(1), ..DeleteParams::default() };
         // What fails here is left to the cluster; one that does not answer is not asked as often as there are objects.
         let _left_to_the_cluster = async {
             self.end_all::<Pod>(namespace, &how).await?;
