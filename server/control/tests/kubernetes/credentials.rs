@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::Code;
 use domain::host::cluster::{ClusterAuthority, ClusterSettings};
-use domain::host::{HostCredentials, HostSpec, ProbeStage};
+use domain::host::{HostSpec, ProbeStage};
 use domain::name::HostName;
 use fabric::material::{Authority, Issued, Leaf, LeafKind, Validity};
 use serde_json::json;
