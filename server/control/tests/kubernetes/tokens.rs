@@ -49,7 +49,7 @@ async fn is_replaced(bed: Arc<Bed>, prefix: String) {
 
     // The token is bound to its Secret: without that it ends before its time.
     kubectl(&["delete", "secret", "portal-token", "--namespace", &account], "");
-    seen(&bed, &host.id, HostState::Inactive, Some(Code::HostToken)).await;
+    seen(&bed, &host.id, HostState::Inactive, Some(Code::HostCredentialsRefused)).await;
     let summary = plane.chain_read(admin, chain).await.unwrap().summary;
     assert_eq!((summary.state, summary.health.health), (ChainState::Running, Health::Unreachable));
 
