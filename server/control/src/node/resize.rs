@@ -10,7 +10,7 @@ use domain::permission::{Action, Noun};
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::chain::plan_of;
-use crate::host::probe::probe_error;
+use crate::host::probe::stored_error;
 use crate::operation::subject;
 use crate::operations::node_resize::NodeResize;
 use crate::preflight::room_check;
@@ -46,7 +46,7 @@ impl ControlPlane {
         let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
         let endpoint = host.ok_or_else(Error::not_found)?.spec.endpoint;
         let agent = self.services.agent(&record.host).await?;
-        let facts = agent.probe().await.map_err(|failure| probe_error(&endpoint, &failure))?;
+        let facts = agent.probe().await.map_err(|failure| stored_error(&endpoint, &failure))?;
         room_check(resources, &facts, endpoint.is_cluster())?;
         let params = NodeResize { chain: chain.clone(), node: node.clone(), resources };
         self.start_operation(caller, Some(subject(chain)), None, params).await

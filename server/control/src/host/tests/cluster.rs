@@ -374,7 +374,7 @@ async fn a_token_that_ended_is_told_at_once_and_a_known_lack_is_not_asked_for_ag
     };
     bed.local.fail_probes(ProbeFailure::at(AgentStage::Authentication, Remedy::RenewToken, "401"));
     refuses();
-    assert_eq!(looked().await, (HostState::Inactive, Some(Code::HostToken)));
+    assert_eq!(looked().await, (HostState::Inactive, Some(Code::HostCredentialsRefused)));
     bed.local.heal();
     assert_eq!(looked().await, (HostState::Active, None));
 
