@@ -435,14 +435,21 @@ test('a node gets other limits on its page, and keeps its ledger', async () => {
   await resize.click();
   await expect(page.getByText('Choose a multiple of 0.25 CPU between 0.25 and 64.')).toBeVisible();
   // What somebody has typed stays when the page learns of a new block.
+  const height = page.locator('dl.facts dt:text-is("Height (blocks)") + dd');
+  await expect(height).toContainText('mychannel: ');
+  const before = await height.innerText();
   const tab = await page.context().newPage();
   await open(tab, chainPage('/invoke'));
-  await tab.getByLabel('Channel', { exact: true }).selectOption(CHANNEL);
-  await call(tab, 'Submit', 'move', ['a', 'b', '1']);
+  await tab.getByLabel('Channel', { exact: true }).selectOption('mychannel');
+  await expect(tab.getByLabel('Chaincode', { exact: true })).toHaveValue('example02');
+  await call(tab, 'Submit', 'init', ['a', '100', 'b', '200']);
   await expect(outcomeOf(tab, 'Transaction submitted')).toContainText('VALID');
   await tab.close();
+  await expect(height).not.toHaveText(before, { timeout: 60_000 });
   await expect(cpu).toHaveValue('0.8');
-  await cpu.fill('0.75');
+  await cpu.fill('');
+  await cpu.pressSequentially('0.75');
+  await expect(cpu).toHaveValue('0.75');
   await page.getByLabel('Memory (MiB)').fill('768');
   await resize.click();
   await operationDone(page);

@@ -19,6 +19,9 @@ pub fn TextField(
     /// Of a number, by how much its buttons change it.
     #[prop(optional)]
     step: Option<&'static str>,
+    /// Which keys a telephone shows.
+    #[prop(optional)]
+    inputmode: Option<&'static str>,
 ) -> impl IntoView {
     let invalid = move || error.get().map(|_| "true");
     let input = match value {
@@ -31,6 +34,7 @@ pub fn TextField(
                 readonly=readonly
                 required=required
                 step=step
+                inputmode=inputmode
                 aria-invalid=invalid
                 aria-describedby=described(&id)
                 value=value.get_untracked()

@@ -135,10 +135,10 @@ fn facts(node: &NodeView, newest: RwSignal<Seen>) -> AnyView {
 }
 
 /// The node's process, as the newest reading tells it.
-fn process(newest: RwSignal<NodeView>) -> AnyView {
-    let started = Memo::new(move |_| newest.with(|node| node.started_ms));
-    let exit = Memo::new(move |_| newest.with(|node| node.exit_code));
-    let restarts = move || newest.with(|node| node.restarts.to_string());
+fn process(newest: RwSignal<Seen>) -> AnyView {
+    let started = Memo::new(move |_| newest.with(|(node, _)| node.started_ms));
+    let exit = Memo::new(move |_| newest.with(|(node, _)| node.exit_code));
+    let restarts = move || newest.with(|(node, _)| node.restarts.to_string());
     let started_at = move || started.get().map(|ms| view! { <Time ms=ms/> });
     let exited = move || {
         exit.get().map(|code| {

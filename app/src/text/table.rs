@@ -137,7 +137,8 @@ texts! {
     nfs_path, kube_node, local_path, volume_gib, exposure, exposure_node_port, exposure_load_balancer,
     exposure_cluster_ip, image_missing_local, annotations, entries_hint, registry_prefix, registry_prefix_hint,
     node_selector, tolerations, tolerations_hint, settings, keep_hint, connection_fine,
-    keep_folders, keep_folders_hint, keep_impact_data, check_permissions, check_quota, permissions_missing, rights, rights_hint, rights_show,
+    keep_folders, keep_folders_hint, keep_impact_data, check_permissions, check_quota, permissions_missing,
+    rights, rights_hint, rights_show,
 }
 
 texts! {

@@ -202,7 +202,9 @@ peer() {
 forward=
 ensure_forward() {
   if [ -n "$forward" ] && kill -0 "$forward" 2>/dev/null; then return; fi
-  client port-forward -n "$namespace" pod/orderer0-0 "$((port + 3)):7053" >"$folder/forward.log" 2>&1 &
+  # Not by the function: then it is the program itself that is ended, and not only a shell around it.
+  kubectl --cache-dir "$folder-client" port-forward -n "$namespace" pod/orderer0-0 "$((port + 3)):7053" \
+    >"$folder/forward.log" 2>&1 &
   forward=$!
 }
 

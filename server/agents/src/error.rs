@@ -64,7 +64,7 @@ impl AgentError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Timeout { .. } => true,
-            Self::Engine { status, .. } => *status == 0 || *status == 429 || *status >= 500,
+            Self::Engine { status, .. } => *status == 0 || matches!(*status, 410 | 429) || *status >= 500,
             Self::ImageMissing { why, .. } => matches!(why, MissingWhy::RegistryUnreachable(_)),
             Self::NotFound(_)
             | Self::Conflict(_)

@@ -74,13 +74,17 @@ impl ControlPlane {
         checks.extend([images.check(), ports]);
         checks.extend(rows::rules(&tried));
         checks.extend(tried.room.as_ref().map(rows::cpu));
+        let is_cluster = host.spec.endpoint.is_cluster();
+        if let Err(low) = cpus_check(spec.resources, &facts, is_cluster) {
+            checks.push(verdict(CheckKind::Cpu, Some(low), format!("{} m", spec.resources.cpu_milli)));
+        }
         let memory = memory_check(memory_mib, u64::from(spec.resources.memory_mib), &facts);
         checks.push(match &tried.room {
             Some(room) => rows::worse(memory, rows::memory(room)),
             None => memory,
         });
         // Where a cluster keeps data is no disk of its machines: each node asks for a volume of its own.
-        if !host.spec.endpoint.is_cluster() {
+        if !is_cluster {
             checks.push(disk_check(disk_mib, facts.disk_free_bytes.map(mib)));
         }
         checks.push(clock_check(&facts));
@@ -231,13 +235,18 @@ fn memory_check(wanted: u64, of_one: u64, facts: &EngineFacts) -> CheckView {
 }
 
 /// Refuses what no machine of a host could give to one node. What others have of it is no matter: limits are not
-/// reservations. How much of its processors a cluster gives is told by the cluster itself.
+/// reservations. How many of its processors a cluster gives is told by the cluster itself.
 pub(crate) fn room_check(wanted: NodeResources, facts: &EngineFacts, is_cluster: bool) -> Result<(), Error> {
     let of_one = u64::from(wanted.memory_mib);
     let memory = memory_check(of_one, of_one, facts);
     if let Some(low) = memory.problem.filter(|_| memory.verdict == Verdict::Fail) {
         return Err(low.on("memory_mib"));
     }
+    cpus_check(wanted, facts, is_cluster)
+}
+
+/// Refuses more processors than there are on a host that is one machine: it would not make such a node.
+fn cpus_check(wanted: NodeResources, facts: &EngineFacts, is_cluster: bool) -> Result<(), Error> {
     match facts.cpus.filter(|_| !is_cluster) {
         Some(has) if wanted.cpu_milli > has.saturating_mul(1_000) => {
             let low = Error::conflict(Code::CpusLow).with("wanted", wanted.cpu_milli);

@@ -147,12 +147,20 @@ impl Bed {
         assert!(answer.contains(&cpu) && answer.contains(&memory), "{node}: {answer}");
     }
 
+    /// Blocks of a node, as soon as it answers: it may have been started a moment ago.
     async fn height(&self, node: &str) -> u64 {
         let record = self.services.store.chain_read(&Self::name()).await.unwrap().unwrap();
         let plan = serde_json::from_value((*record.plan).clone()).unwrap();
         let link = control::operations::link_of(&self.services, plan).await.unwrap();
         let planned = link.plan.node(&NodeName::parse(node).unwrap()).unwrap();
-        self.services.network.height(&link, planned, "mychannel").await.unwrap()
+        let begun = Instant::now();
+        loop {
+            match self.services.network.height(&link, planned, "mychannel").await {
+                Ok(height) => return height,
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{node}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     fn container(&self, node: &str) -> String {

@@ -8,9 +8,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -125,13 +124,30 @@ pub fn tee(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String
 }
 
 /// Runs a program and returns its standard output without showing it. As with [`tee`] the exit status is the caller's
-/// to judge.
+/// to judge. What it wrote last is in the message where it had to be ended: nobody has seen it.
 pub fn gather(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String)> {
     let text = shown(command);
     let mut child = start(command.stdout(Stdio::piped()))?;
-    let out = reader(child.stdout.take());
-    let status = wait(&mut child, limit).with_context(|| format!("`{text}`"))?;
-    Ok((status, joined(out)))
+    let stream = child.stdout.take().context("standard output is not ours")?;
+    let all = Arc::new(Mutex::new(String::new()));
+    let kept = Arc::clone(&all);
+    let lines = thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.push_str(&String::from_utf8_lossy(&line));
+            kept.push('\n');
+        }
+    });
+    let so_far = || all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match wait(&mut child, limit) {
+        Ok(status) => {
+            // It has nothing to tell, and what it read is there in any case.
+            let _ = lines.join();
+            Ok((status, so_far()))
+        }
+        // The end of the stream is not waited for: something that outlives the program may hold it open.
+        Err(error) => bail!("`{text}`: {error:#}; at last it wrote:\n{}", last_lines(&so_far(), 40)),
+    }
 }
 
 /// Starts a program that lives on beside us, in a process group of its own and without input.
@@ -264,6 +280,18 @@ mod tests {
             tee(Command::new("sh").args(["-c", "echo one; echo two; exit 1"]), SHORT).unwrap();
         assert!(!status.success());
         assert_eq!(text, "one\ntwo\n");
+    }
+
+    #[test]
+    fn output_that_nobody_saw_is_kept_and_told_when_the_program_has_to_be_ended() {
+        let (status, text) =
+            gather(Command::new("sh").args(["-c", "echo one; echo two; exit 1"]), SHORT).unwrap();
+        assert!(!status.success());
+        assert_eq!(text, "one\ntwo\n");
+        let endless =
+            gather(Command::new("sh").args(["-c", "echo begun; sleep 600"]), Duration::from_secs(1));
+        let error = endless.unwrap_err().to_string();
+        assert!(error.contains("not finished after 1 s") && error.ends_with("\nbegun"), "{error}");
     }
 
     #[test]

@@ -63,8 +63,9 @@ impl Resize {
                 <form method="post" novalidate=true on:submit=submit>
                     <NeedsScript/>
                     <div class="columns">
-                        <TextField id="resize-cpu" label=words(|t| t.node.resize_cpu) value=form.cpu kind="number"
-                            step="0.25" autocomplete="off" hint=words(|t| t.node.resize_cpu_hint)
+                        // No field for numbers: while somebody types `1.` browsers say that nothing is in one.
+                        <TextField id="resize-cpu" label=words(|t| t.node.resize_cpu) value=form.cpu
+                            inputmode="decimal" autocomplete="off" hint=words(|t| t.node.resize_cpu_hint)
                             error=wrong_on(form.wrong, "cpu_milli")/>
                         <TextField id="resize-memory" label=words(|t| t.node.resize_memory) value=form.memory
                             kind="number" step="256" autocomplete="off"

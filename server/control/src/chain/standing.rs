@@ -48,7 +48,8 @@ fn during(recorded: ChainState, holder: &OperationRecord) -> ChainState {
         of_operation => return of_operation,
     }
     if holder.name == ChainStart::plan().name() {
-        // Of a chain that runs it is a restart of a former version, which stops it first; one that has begun has restarted it by now.
+        // Of a chain that runs it is a restart of a former version, which stops it first; one that has begun has
+        // restarted it by now.
         let stops = recorded == ChainState::Running && holder.state == OperationState::Pending;
         return if stops { ChainState::Stopping } else { ChainState::Starting };
     }

@@ -7,17 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use agents::{AgentError, DataVolume, NodeState, NodeStatus};
+use agents::{DataVolume, NodeState, NodeStatus};
 use domain::Code;
+use domain::chain::ChainVerb;
 use domain::name::ChainName;
 use domain::node::NodeKind;
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
-use super::chain_start::{bring_up, list, look, start_everything, start_servers, status_of};
+use super::chain_start::{bring_up, list, look, needs_making, start_everything, start_servers, status_of};
 use super::chain_stop::stop;
-use super::rolling::{await_back, check_left};
-use super::{agent_error, link, side_by_side, step_error};
+use super::rolling::{await_back, check_left, check_runs};
+use super::{agent_error, given_up, link, side_by_side, step_error};
 use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::PlannedNode;
@@ -64,6 +65,7 @@ impl Operation for ChainRestart {
 }
 
 async fn look_at_nodes(ctx: Context<ChainRestart>) -> Result<Begun, StepError> {
+    check_runs(&ctx, &ctx.params().chain, ChainVerb::Restart).await?;
     let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
     let present = list(&link).await?;
     let at = present.into_iter().filter_map(|status| Some((status.node.node, status.started_at?)));
@@ -128,14 +130,14 @@ async fn restart_chaincode(ctx: Context<ChainRestart>) -> Result<(), StepError> 
     let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
     let begun: Begun = ctx.output()?;
     for status in list(&link).await?.iter().filter(|status| status.kind == NodeKind::Chaincode.as_str()) {
-        if begun.is_renewed(status) {
+        // One that never ran may lack its files: it is made again below.
+        if begun.is_renewed(status) || needs_making(Some(status)) {
             continue;
         }
         stop(&link, &status.node).await?;
-        match link.agent.start(&status.node).await {
-            // It went after the host was asked, and is made again below.
-            Ok(()) | Err(AgentError::NotFound(_)) => {}
-            Err(error) => return Err(agent_error(error)),
+        if let Err(error) = link.agent.start(&status.node).await.map_err(agent_error) {
+            // It is tried once more below, which tells why it cannot be brought back.
+            given_up(error)?;
         }
     }
     start_servers(&ctx, &link, &list(&link).await?).await

@@ -3,7 +3,7 @@
 //! is away for a moment.
 
 use agents::AgentError;
-use domain::chain::NodeResources;
+use domain::chain::{ChainVerb, NodeResources};
 use domain::name::{ChainName, NodeName};
 use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_create::{spec_anew, to_value};
 use super::chain_start::{look, status_of};
-use super::rolling::{await_back, check_left};
+use super::rolling::{await_back, check_left, check_runs};
 use super::{agent_error, given_up, link, step_error, store_error};
 use crate::chain::plan_of;
 use crate::network::ChainLink;
@@ -52,6 +52,7 @@ impl Operation for NodeResize {
 
 /// What an undo needs is read before the first change, so that it is right however often this runs.
 async fn look_at_node(ctx: Context<NodeResize>) -> Result<Former, StepError> {
+    check_runs(&ctx, &ctx.params().chain, ChainVerb::Resize).await?;
     let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
     let node = planned(&ctx, &link)?;
     check_left(&ctx, &link, node).await?;

@@ -1,6 +1,10 @@
 //! One node of a running chain that goes down on purpose and comes back while the others go on: when it may go, and when
 //! it is back so far that the next one may. Nothing is taken down or started here.
 
+use std::time::Duration;
+
+use domain::chain::ChainVerb;
+use domain::name::ChainName;
 use domain::node::NodeKind;
 use domain::{Code, Error};
 use fabric::error::ErrorKind;
@@ -13,13 +17,29 @@ use crate::network::{ChainLink, height_in_time};
 use crate::services::Services;
 use crate::topology::PlannedNode;
 
-/// Looks at the other orderers before one is not let go: while they choose a leader anew, none of them knows one.
+/// Looks at the orderers before one is not let go: while they choose a leader anew, none of them knows one, and a single
+/// look may fail by chance.
 const LOOKS: u32 = 20;
 /// Pause between two such looks.
 const LOOK_PAUSE_MS: u64 = 500;
+/// An orderer that does not tell within this time how it does is not well.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// Refuses a chain that does not run any more: it may have been stopped between the request and its operation, and what
+/// makes a node anew would start it.
+pub(super) async fn check_runs<P: Operation<Env = Services>>(
+    ctx: &Context<P>,
+    chain: &ChainName,
+    verb: ChainVerb,
+) -> Result<(), StepError> {
+    let record = ctx.env().store.chain_read(chain).await.map_err(store_error)?;
+    let record = record.ok_or_else(|| step_error(Error::not_found()))?;
+    verb.check(record.state).map_err(step_error)
+}
 
 /// Refuses to let an orderer go where those that are left could not agree on anything. A sole orderer may go: whoever
-/// asked was told that the chain waits for it. One that is not well is no loss.
+/// asked was told that the chain waits for it. One that is not well, however often it is looked at, is no loss: where
+/// nobody leads there is nothing to lose, and a restart may be the cure.
 pub(super) async fn check_left<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
@@ -30,34 +50,37 @@ pub(super) async fn check_left<P: Operation<Env = Services>>(
         return Ok(());
     }
     let channels = channels(ctx, link).await?;
-    if ctx.env().network.healthy(link, node).await.is_err() {
-        return Ok(());
-    }
     let others: Vec<_> =
         link.plan.of_kind(NodeKind::Orderer).filter(|other| other.name != node.name).collect();
     let needed = quorum(link.plan.consensus, all);
-    let mut looked = 0;
+    let (mut looked, mut was_well) = (0, false);
     loop {
         let looks: Vec<_> = others.iter().map(|other| is_well(ctx.env(), link, other, &channels)).collect();
         let looks = side_by_side(looks).await;
         let down = others.iter().zip(&looks).find(|(_, well)| !**well).map(|(other, _)| &other.name);
-        let left = looks.iter().filter(|well| **well).count();
+        let Some(down) = down.filter(|_| looks.iter().filter(|well| **well).count() < needed) else {
+            return Ok(());
+        };
+        was_well = was_well || is_well(ctx.env(), link, node, &channels).await;
         looked += 1;
-        match down {
-            // Where nobody leads there is nothing to lose, and a restart may be the cure.
-            Some(_) if looked >= LOOKS && !is_well(ctx.env(), link, node, &channels).await => return Ok(()),
-            Some(down) if left < needed && looked >= LOOKS => {
-                let refusal = Error::conflict(Code::OrderersTooFew).with("node", &node.name);
-                return Err(step_error(refusal.with("down", down)));
-            }
-            Some(_) if left < needed => ctx.sleep(LOOK_PAUSE_MS).await,
-            _ => return Ok(()),
+        if looked < LOOKS {
+            ctx.sleep(LOOK_PAUSE_MS).await;
+        } else if was_well {
+            let refusal = Error::conflict(Code::OrderersTooFew).with("node", &node.name);
+            return Err(step_error(refusal.with("down", down)));
+        } else {
+            return Ok(());
         }
     }
 }
 
-/// Whether an orderer is well and knows a leader in every channel.
+/// Whether an orderer says in time that it is well and knows a leader in every channel.
 async fn is_well(services: &Services, link: &ChainLink, node: &PlannedNode, channels: &[String]) -> bool {
+    let look = tokio::time::timeout(LOOK_MAX, says_well(services, link, node, channels));
+    look.await.unwrap_or(false)
+}
+
+async fn says_well(services: &Services, link: &ChainLink, node: &PlannedNode, channels: &[String]) -> bool {
     let network = services.network.as_ref();
     if network.healthy(link, node).await.is_err() {
         return false;

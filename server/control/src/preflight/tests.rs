@@ -54,6 +54,19 @@ async fn with_everything_in_place_all_items_pass_and_images_are_pinned() {
 }
 
 #[tokio::test]
+async fn more_processors_than_an_engine_has_are_refused_before_anything_is_made() {
+    let (bed, _, mut spec) = ready().await;
+    // The machine has eight.
+    for (cpu_milli, expect) in [(8_000, None), (8_001, Some(Code::CpusLow))] {
+        spec.resources.cpu_milli = cpu_milli;
+        let failed = look(&bed, &spec).await.checks.into_iter().find(|check| check.verdict == Verdict::Fail);
+        let told = failed.map(|check| (check.kind, check.problem.map(|problem| problem.code)));
+        assert_eq!(told, expect.map(|code| (CheckKind::Cpu, Some(code))));
+    }
+    assert_eq!(refusal(&bed, &spec).await, Some(Code::CpusLow));
+}
+
+#[tokio::test]
 async fn what_a_cluster_has_and_allows_is_shown_and_what_it_refuses_blocks() {
     let (bed, _, spec) = ready().await;
     let share = |free: u64| agents::Share { wanted: 300, of_one: 100, free, largest: free };

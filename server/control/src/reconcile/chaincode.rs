@@ -6,10 +6,13 @@ use domain::Error;
 use domain::chain::{Ailment, ChainState};
 use domain::node::{NodeKind, NodeState};
 use store::{ChainRecord, ChaincodeRecord};
+use workflow::{Operation, OperationState};
 
 use super::chains::{not_running, remove};
 use crate::ControlPlane;
 use crate::node::state_of;
+use crate::operation::{log_error, subject};
+use crate::operations::chain_restart::ChainRestart;
 use crate::operations::chaincode_deploy::{kept_server, servers_of};
 use crate::operations::link_to;
 use crate::topology::ChainPlan;
@@ -31,6 +34,7 @@ impl ControlPlane {
                 ailments.push(not_running(&node.node, state));
             }
             if state == NodeState::Stopped
+                && !self.is_restarted(chain).await?
                 && let Err(error) = self.start_while_running(chain, agent, node, agent.start(node)).await
             {
                 ailments.push(Ailment::of(&node.node, error));
@@ -53,6 +57,15 @@ impl ControlPlane {
             }
         }
         Ok(ailments)
+    }
+
+    /// Whether an operation restarts the chain: that starts itself what it ends. What is started in between is in the way
+    /// of a host that still waits for the end of all that served.
+    async fn is_restarted(&self, chain: &ChainRecord) -> Result<bool, Error> {
+        let holder = self.services.store.holder(&subject(&chain.name)).await.map_err(log_error)?;
+        Ok(holder.is_some_and(|holder| {
+            holder.name == ChainRestart::plan().name() && holder.state != OperationState::Failed
+        }))
     }
 
     async fn make_again(

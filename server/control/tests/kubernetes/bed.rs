@@ -1,6 +1,7 @@
 //! A portal on a real cluster, which it reaches as the program does: with what an admin gave for the host.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions, kubeconfig};
@@ -69,6 +70,22 @@ pub fn small(spec: &mut ChainSpec) {
 /// A kubeconfig of [`Bed::kubeconfig_of`], as an admin pastes it.
 pub fn pasted(text: String) -> HostCredentials {
     HostCredentials::Kubeconfig { text, context: CONTEXT.to_owned() }
+}
+
+/// Asks the cluster as its admin, or tells why that did not work.
+pub fn kubectl(words: &[&str], input: &str) -> Result<String, String> {
+    let mut command = Command::new("kubectl");
+    command.arg("--kubeconfig").arg(std::env::var_os("HEDDLE_TEST_KUBERNETES").unwrap_or_default());
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = command.spawn().map_err(|error| format!("kubectl has to be in PATH: {error}"))?;
+    if let Some(mut given) = client.stdin.take() {
+        given.write_all(input.as_bytes()).map_err(|error| error.to_string())?;
+    }
+    let output = client.wait_with_output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 impl Bed {
@@ -144,12 +161,7 @@ impl Bed {
         let label =
             format!("--selector=heddle.installation={installation},heddle.chain={chain},heddle.node={node}");
         let part = "--output=jsonpath={.items[0].spec.template.spec.containers[0].resources.limits}";
-        let mut kubectl = Command::new("kubectl");
-        kubectl.arg("--kubeconfig").arg(std::env::var_os("HEDDLE_TEST_KUBERNETES").unwrap());
-        let output =
-            kubectl.args(["get", "statefulsets", "--all-namespaces", &label, part]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        kubectl(&["get", "statefulsets", "--all-namespaces", &label, part], "").unwrap()
     }
 
     /// What the cluster has of this portal's chains, its own namespace aside.

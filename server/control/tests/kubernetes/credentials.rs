@@ -1,18 +1,16 @@
 //! Every kind of credentials for a cluster: wrong ones are refused at their stage and nothing is kept of them, right ones
 //! are taken, and what is kept of them opens the cluster again.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::Code;
 use domain::host::cluster::{ClusterAuthority, ClusterSettings};
-use domain::host::{HostCredentials, HostSpec, ProbeStage};
+use domain::host::{HostSpec, ProbeStage};
 use domain::name::HostName;
 use fabric::material::{Authority, Issued, Leaf, LeafKind, Validity};
 use serde_json::json;
 
-use crate::bed::{Bed, on_cluster, pasted};
+use crate::bed::{Bed, kubectl, on_cluster, pasted};
 use crate::hosts::told;
 
 /// What a test of a cluster goes through.
@@ -147,20 +145,4 @@ impl Drop for Account {
         let words = ["delete", "--ignore-not-found", "--wait=false", "--filename=-"];
         let _removed = kubectl(&words, &self.manifest);
     }
-}
-
-/// Asks the cluster as its admin, or tells why that did not work.
-fn kubectl(words: &[&str], input: &str) -> Result<String, String> {
-    let mut command = Command::new("kubectl");
-    command.arg("--kubeconfig").arg(std::env::var_os("HEDDLE_TEST_KUBERNETES").unwrap_or_default());
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut client = command.spawn().map_err(|error| format!("kubectl has to be in PATH: {error}"))?;
-    if let Some(mut given) = client.stdin.take() {
-        given.write_all(input.as_bytes()).map_err(|error| error.to_string())?;
-    }
-    let output = client.wait_with_output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{words:?}: {}", String::from_utf8_lossy(&output.stderr)))
 }

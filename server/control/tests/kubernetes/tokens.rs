@@ -1,7 +1,5 @@
 //! A token that ends while a chain runs: the portal says so, not that anything stopped, and with a new one it goes on.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +9,7 @@ use domain::host::cluster::ClusterSettings;
 use domain::host::{HostSpec, HostState};
 use domain::id::HostId;
 
-use crate::bed::{Bed, on_cluster};
+use crate::bed::{Bed, kubectl, on_cluster};
 use crate::hosts::raise;
 
 /// Longest wait for the cluster to know of a token, or to forget it, and the pause between two looks.
@@ -25,7 +23,8 @@ async fn a_token_that_ended_is_told_and_its_successor_goes_on_with_what_runs() {
         let outcome = tokio::spawn(is_replaced(bed.clone(), prefix.clone())).await;
         let account = format!("{prefix}-portal");
         for kind in ["clusterrolebinding", "clusterrole", "namespace"] {
-            kubectl(&["delete", kind, &account, "--ignore-not-found", "--wait=false"], "");
+            let words = ["delete", kind, &account, "--ignore-not-found", "--wait=false"];
+            let _removed = kubectl(&words, "");
         }
         outcome.unwrap();
     })
@@ -37,7 +36,7 @@ async fn is_replaced(bed: Arc<Bed>, prefix: String) {
     let account = format!("{prefix}-portal");
     let settings = ClusterSettings { namespace_prefix: prefix, volume_gib: 1, ..ClusterSettings::default() };
     let manifest = plane.host_rbac(admin, &settings).await.unwrap();
-    kubectl(&["apply", "--filename=-"], &manifest);
+    kubectl(&["apply", "--filename=-"], &manifest).unwrap();
     let spec = HostSpec { cluster: Some(settings), ..bed.host(31_000) };
     let host = plane.host_add(admin, spec.clone(), Some(bed.token(&token(&account).await))).await.unwrap();
     let small = raise(&bed.portal, chain.as_str(), &host.id, |spec| {
@@ -48,12 +47,12 @@ async fn is_replaced(bed: Arc<Bed>, prefix: String) {
     let before = bed.portal.nodes().await;
 
     // The token is bound to its Secret: without that it ends before its time.
-    kubectl(&["delete", "secret", "portal-token", "--namespace", &account], "");
+    kubectl(&["delete", "secret", "portal-token", "--namespace", &account], "").unwrap();
     seen(&bed, &host.id, HostState::Inactive, Some(Code::HostCredentialsRefused)).await;
     let summary = plane.chain_read(admin, chain).await.unwrap().summary;
     assert_eq!((summary.state, summary.health.health), (ChainState::Running, Health::Unreachable));
 
-    kubectl(&["apply", "--filename=-"], &manifest);
+    kubectl(&["apply", "--filename=-"], &manifest).unwrap();
     let renewed = bed.token(&token(&account).await);
     plane.host_edit(admin, &host.id, spec, Some(renewed)).await.unwrap();
     seen(&bed, &host.id, HostState::Active, None).await;
@@ -92,23 +91,12 @@ async fn token(account: &str) -> String {
     loop {
         let template =
             "--output=go-template={{if .data}}{{with .data.token}}{{. | base64decode}}{{end}}{{end}}";
-        let token = kubectl(&["get", "secret", "portal-token", "--namespace", account, template], "");
+        let token =
+            kubectl(&["get", "secret", "portal-token", "--namespace", account, template], "").unwrap();
         if !token.is_empty() {
             return token;
         }
         assert!(Instant::now() < limit, "the cluster makes no token");
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// Does what an admin of the cluster does, and returns what is printed.
-fn kubectl(words: &[&str], input: &str) -> String {
-    let mut command = Command::new("kubectl");
-    command.arg("--kubeconfig").arg(std::env::var_os("HEDDLE_TEST_KUBERNETES").unwrap()).args(words);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -8,11 +8,13 @@ use agents::Agent;
 use agents::simulated::Flaw;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_delete::ChainDelete;
+use control::operations::chain_restart::ChainRestart;
 use control::operations::chain_start::ChainStart;
 use control::operations::chain_stop::ChainStop;
 use control::operations::demo_create::DemoCreate;
+use control::operations::node_resize::NodeResize;
 use control::services::Services;
-use domain::chain::ChainState;
+use domain::chain::{ChainState, NodeResources};
 use store::Store;
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
@@ -108,4 +110,42 @@ async fn what_is_deleted_beside_the_reconcilers_does_not_come_back() {
         assert_eq!(beside(&bed, delete).await, OperationState::Done);
         assert_eq!(bed.leftovers().await, Vec::<String>::new(), "seed {seed}");
     }
+}
+
+/// A peer of a chain that shall be larger.
+fn larger(bed: &Bed) -> NodeResize {
+    let resources = NodeResources { cpu_milli: 1_250, memory_mib: 768 };
+    NodeResize { chain: bed.chain_spec().name, node: crate::deploy::node("peer0-org1"), resources }
+}
+
+#[tokio::test]
+async fn what_goes_for_a_moment_beside_the_reconcilers_comes_back_as_it_shall_be() {
+    let store = Store::open("mem://").await.unwrap();
+    for seed in 0..seeds() {
+        let bed = ailing(&store, seed).await;
+        let restart = ChainRestart { chain: bed.chain_spec().name };
+        assert_eq!(beside(&bed, restart).await, OperationState::Done, "seed {seed}");
+        bed.check_chain(ChainState::Running).await.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        for planned in bed.plan().await.unwrap().nodes {
+            assert!(bed.agent.boots(&node(&bed, planned.name.as_str())) > 1, "seed {seed}: {}", planned.name);
+        }
+        assert_eq!(beside(&bed, larger(&bed)).await, OperationState::Done, "seed {seed}");
+        bed.check_chain(ChainState::Running).await.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        let stats = bed.agent.stats(&node(&bed, "peer0-org1")).await.unwrap();
+        assert_eq!(stats.memory_limit >> 20, 768, "seed {seed}");
+        assert_eq!(bed.check_chaincode().await, Ok(1), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_was_stopped_since_somebody_asked_stays_stopped() {
+    let bed = Bed::deployed_on(&Store::open("mem://").await.unwrap(), 0).await;
+    let chain = bed.chain_spec().name;
+    bed.run(ChainStop { chain: chain.clone() }).await;
+    assert_eq!(beside(&bed, ChainRestart { chain }).await, OperationState::Undone);
+    bed.check_chain(ChainState::Stopped).await.unwrap();
+    let of_chain = bed.plan().await.unwrap();
+    assert_eq!(beside(&bed, larger(&bed)).await, OperationState::Undone);
+    bed.check_chain(ChainState::Stopped).await.unwrap();
+    assert_eq!(bed.plan().await.unwrap(), of_chain);
 }

@@ -1,14 +1,20 @@
 //! Restarts beside calls: node after node, orderers first, and none that its chain cannot do without.
 
-use agents::simulated::Verb;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agents::simulated::{Delay, Verb};
+use agents::{Agent, NodeState, Selector};
 use control::operations::chain_create::ChainCreate;
 use domain::chain::ChainState;
 use domain::operation::OperationState;
 use store::Store;
+use tokio::sync::Semaphore;
 
 use crate::bed::Bed;
 use crate::deploy::{ada, failure, settled};
 use crate::plane;
+use crate::reconcile::server;
 
 /// A running chain of three orderers and of two organizations with a peer each.
 async fn three_orderers() -> Bed {
@@ -66,4 +72,40 @@ async fn an_orderer_that_its_chain_needs_is_not_restarted() {
     assert_eq!(settled(&plane, &id).await.summary.state, OperationState::Undone);
     let record = bed.services.store.chain_read(&bed.chain_spec().name).await.unwrap().unwrap();
     assert_eq!(record.state, ChainState::Running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chaincode_that_a_restart_has_ended_is_started_by_nobody_else() {
+    let bed = Bed::deployed_on(&Store::open("mem://").await.unwrap(), 0).await;
+    // An orderer and two peers come back, and what serves chaincode waits.
+    let gate = Arc::new(Semaphore::new(3));
+    let at_gate = gate.clone();
+    let delay: Delay = Arc::new(move |verb| {
+        let gate = (verb == Verb::Start).then(|| at_gate.clone());
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.unwrap().forget();
+            }
+        })
+    });
+    let (slow, quick) = (plane(bed.services_with(delay)), plane(bed.services.clone()));
+    let id = slow.chain_restart(&ada(), &bed.chain_spec().name).await.unwrap();
+    let selector = Selector { installation: bed.services.installation.clone(), chain: None };
+    let server = server(&bed, 1);
+    let state = async || {
+        let nodes = bed.agent.list_nodes(&selector).await.unwrap();
+        nodes.into_iter().find(|status| status.node == server).unwrap().state
+    };
+    let ends = async {
+        while state().await != NodeState::Stopped {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ends).await.unwrap();
+    quick.reconcile().await;
+    assert_eq!(state().await, NodeState::Stopped);
+    gate.add_permits(16);
+    assert_eq!(settled(&slow, &id).await.summary.state, OperationState::Done);
+    assert_eq!(state().await, NodeState::Running);
+    bed.check_chain(ChainState::Running).await.unwrap();
 }

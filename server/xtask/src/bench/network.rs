@@ -1,7 +1,7 @@
 //! Raising a network and deploying on it: the portal against a script of Fabric's official tools, which stands in
 //! `end2end/bench/network`. Both use the same images, the same shape and the same settings, on one engine, in turn.
 
-mod kubernetes;
+pub mod kubernetes;
 
 use std::net::TcpListener;
 use std::path::PathBuf;

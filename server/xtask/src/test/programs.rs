@@ -45,11 +45,14 @@ pub fn run(bench: &Bench, variables: &[(&'static str, String)]) -> Result<Vec<Ru
     let mut documented = command(&["--doc".to_owned()])?;
     thread::scope(|scope| {
         let aside = scope.spawn(move || gather(&mut aside, BUILD));
-        let mut runs = vec![tee(&mut rest, BUILD)?, tee(&mut documented, BUILD)?];
+        let rest: Result<Vec<Run>> =
+            [&mut rest, &mut documented].into_iter().map(|command| tee(command, BUILD)).collect();
+        // Waited for in any case, and shown also where the others could not be run to their end.
         let aside = aside.join().map_err(|_| anyhow!("the thread of the tests on the cluster failed"))??;
         // Not before, so that the lines of two runners are not mixed.
         header("unit, on the cluster");
         print!("{}", aside.1);
+        let mut runs = rest?;
         runs.push(aside);
         Ok(runs)
     })

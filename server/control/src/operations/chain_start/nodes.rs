@@ -74,7 +74,7 @@ pub(crate) fn quorum(consensus: Consensus, orderers: usize) -> usize {
 
 /// Whether a container has to be made: one that is gone, and one that was never started, which may lack its files or a
 /// network.
-pub(super) fn needs_making(status: Option<&NodeStatus>) -> bool {
+pub(crate) fn needs_making(status: Option<&NodeStatus>) -> bool {
     status.is_none_or(|status| matches!(status.state, NodeState::Missing | NodeState::Created))
 }
 
