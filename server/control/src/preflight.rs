@@ -2,7 +2,7 @@
 //! the creation. Nothing is changed here and nothing is claimed: the operation decides again when it runs.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use agents::{Agent, AgentError, EngineFacts, ProbeStage, Selector};
 use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, NodeResources, Verdict};
@@ -26,6 +26,8 @@ const SKEW_WARN_S: u64 = 5;
 const SKEW_FAIL_S: u64 = 300;
 /// Disk space that a node needs at first, with room for its first blocks.
 const DISK_PER_NODE_MIB: u64 = 100;
+/// A host that has not said by then how it would take the nodes is not waited for: all else is shown without it.
+const REHEARSAL_MAX: Duration = Duration::from_secs(30);
 
 impl ControlPlane {
     /// The plan of a chain and everything that speaks for or against it.
@@ -59,7 +61,7 @@ impl ControlPlane {
         let images = images?;
         let plan = topology::plan(spec, &host.spec, block)?;
         let tried = rehearsal::nodes(&self.services.installation, &plan, &images);
-        let tried = agent.rehearse(&tried).await.map_err(crate::error::agent)?;
+        let (tried, unasked) = rehearsal::ask(agent, &tried, REHEARSAL_MAX).await;
         let nodes = u64::try_from(plan.nodes.len()).unwrap_or(u64::MAX);
         let (memory_mib, disk_mib) =
             (nodes * u64::from(spec.resources.memory_mib), nodes * DISK_PER_NODE_MIB + images.to_pull_mib());
@@ -72,7 +74,7 @@ impl ControlPlane {
         checks.extend(rows::permissions(&facts));
         checks.extend(rows::storage(&facts));
         checks.extend([images.check(), ports]);
-        checks.extend(rows::rules(&tried));
+        checks.extend(unasked.or_else(|| rows::rules(&tried)));
         checks.extend(tried.room.as_ref().map(rows::cpu));
         let is_cluster = host.spec.endpoint.is_cluster();
         if let Err(low) = cpus_check(spec.resources, &facts, is_cluster) {

@@ -156,6 +156,7 @@ pub enum Code {
     RoomScattered,
     HostRulesRefuse,
     HostRulesDoubtful,
+    HostTrialFailed,
     CpusLow,
     ClockUnknown,
     ClockApart,

@@ -121,6 +121,7 @@ crate::text::table::sentences! {
     RoomScattered => "What is unreserved is scattered: only {placed} of {nodes} nodes find a machine with enough CPU, memory and free places for pods. Add a machine, or move what runs there.",
     HostRulesRefuse => "The cluster’s own rules would refuse the chain. Ask whoever runs the cluster to change what its words name.",
     HostRulesDoubtful => "A trial in the portal’s own namespace was refused. The chain’s namespace may have other rules; if it has the same ones, its nodes will not start. Ask whoever runs the cluster about what its words name.",
+    HostTrialFailed => "The host could not be asked how it would take the chain, so nobody knows whether its rules and what is free allow it. The chain can be created all the same; check again to know more.",
     CpusLow => "The node may use up to {wanted} thousandths of a core; the host has {has}. Choose less, or another host.",
     ClockUnknown => "The engine does not tell its time. Check that host and portal are set by a time server.",
     ClockApart => "The clocks of host and portal differ by {seconds} seconds. Set both by a time server.",

@@ -30,7 +30,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "make-genesis" => "Make the genesis block",
         "ensure-images" => "Prepare images",
         "start-nodes" => "Start nodes",
-        "catch-up" => "Wait until all nodes have all blocks",
+        "catch-up" => "Wait until no block is missing",
         "join-channel" => "Join the channel",
         "mark-starting" => "Mark the chain as starting",
         "mark-stopping" => "Mark the chain as stopping",

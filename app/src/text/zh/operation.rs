@@ -30,7 +30,7 @@ pub fn step(name: &str) -> Option<&'static str> {
         "make-genesis" => "生成创世区块",
         "ensure-images" => "准备镜像",
         "start-nodes" => "启动节点",
-        "catch-up" => "等待所有节点同步全部区块",
+        "catch-up" => "等待区块全部同步",
         "join-channel" => "加入通道",
         "mark-starting" => "标记链为启动中",
         "mark-stopping" => "标记链为停止中",

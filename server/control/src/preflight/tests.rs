@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use agents::simulated::SimulatedAgent;
 use domain::chain::{ChainSpec, FabricVersion};
@@ -91,6 +90,25 @@ async fn what_a_cluster_has_and_allows_is_shown_and_what_it_refuses_blocks() {
     assert_eq!(refusal(&bed, &spec).await, Some(Code::HostRulesRefuse));
     bed.local.set_rehearsal(tried(99, None));
     assert_eq!(refusal(&bed, &spec).await, Some(Code::MachineCpuKept));
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_asked_leaves_the_rest_of_the_review_and_blocks_nothing() {
+    let (bed, host, spec) = ready().await;
+    let record = bed.plane.host_record(&host.id).await.unwrap();
+    let fails = || {
+        bed.local.fail_verb(
+            agents::simulated::Verb::Rehearse,
+            1,
+            agents::simulated::Fault::broken(agents::simulated::When::Before),
+        );
+    };
+    fails();
+    let view = look(&bed, &spec).await;
+    assert_eq!(of(&view, CheckKind::Quota), (Verdict::Warn, Some(Code::HostTrialFailed)));
+    assert_eq!(of(&view, CheckKind::Memory), (Verdict::Pass, None));
+    fails();
+    assert_eq!(bed.plane.preflight(&spec, &record).await, Ok(()));
 }
 
 #[tokio::test]
