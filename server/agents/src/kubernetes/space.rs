@@ -33,6 +33,8 @@ const DEFAULT_ACCOUNT: &str = "default";
 const ACCOUNT_MAX: Duration = Duration::from_secs(30);
 /// A namespace is gone by then, with all that is in it.
 const REMOVAL_MAX: Duration = Duration::from_secs(300);
+/// So long whoever needs the portal's own namespace waits for the one that a removed host leaves behind.
+const HOME_REMOVAL_MAX: Duration = Duration::from_secs(60);
 /// What storage classes made is given back by then.
 const VOLUMES_MAX: Duration = Duration::from_secs(120);
 /// Marks the Secret of a service account's token.
@@ -92,7 +94,9 @@ pub(super) async fn home(cluster: &Cluster, installation: &str) -> Result<String
         ..ObjectMeta::default()
     };
     let wanted = Namespace { metadata: metadata(None, &name), ..Namespace::default() };
-    apply::make(&cluster.everywhere(), &wanted, owner).await?;
+    let namespaces: Api<Namespace> = cluster.everywhere();
+    await_removal(&namespaces, &name, owner).await?;
+    apply::make(&namespaces, &wanted, owner).await?;
     // The names for registries are those of chains; here they belong to no chain.
     let like = SpaceSpec {
         installation: installation.to_owned(),
@@ -112,6 +116,19 @@ pub(super) async fn home(cluster: &Cluster, installation: &str) -> Result<String
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     Ok(name)
+}
+
+/// Waits until a namespace that is being removed is gone: a host that was removed and is added again at once finds its own
+/// one so. One that takes longer is refused like a chain's, by whoever applies it, and the next try waits again.
+async fn await_removal(api: &Api<Namespace>, name: &str, owner: Owner<'_>) -> Result<(), AgentError> {
+    let found = apply::find(api, name, owner).await?;
+    let Some(found) = found.filter(|found| found.metadata.deletion_timestamp.is_some()) else {
+        return Ok(());
+    };
+    match request::gone(api, &found, HOME_REMOVAL_MAX).await {
+        Err(AgentError::Timeout { .. }) => Ok(()),
+        ended => ended,
+    }
 }
 
 /// Refuses to go on without a chain's namespace.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use agents::Agent;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 
 use crate::bed::{Bed, on_cluster};
 
@@ -38,8 +38,16 @@ async fn the_portals_own_namespace_goes_once_no_chain_is_left_and_nobody_keeps_s
         let removed = bed.agent.remove_home(&bed.installation).await.unwrap();
         assert_eq!(removed.networks.len(), 1, "{removed:?}");
         assert!(bed.agent.remove_home(&bed.installation).await.unwrap().is_empty());
-        // It is made again for whoever needs it.
+        // It is made again for whoever needs it, also while the cluster still removes the one before.
         bed.agent.ensure_space(&bed.space("last")).await.unwrap();
+        let namespaces: Api<Namespace> = Api::all(bed.hands.clone());
+        let home = removed.networks[0].as_str();
+        let before = namespaces.get(home).await.unwrap().metadata;
+        namespaces.delete(home, &DeleteParams::foreground()).await.unwrap();
+        bed.agent.ensure_space(&bed.space("last")).await.unwrap();
+        let now = namespaces.get(home).await.unwrap().metadata;
+        assert_ne!(now.uid, before.uid);
+        assert_eq!(now.deletion_timestamp, None);
     })
     .await;
 }
