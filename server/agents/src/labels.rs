@@ -3,6 +3,8 @@
 //! What a label is called and which words it may hold is decided here once, so that an object reads the same on an
 //! engine and on a cluster. Nothing here may make a label out of text from outside.
 
+use crate::ObjectLabels;
+
 /// Which portal an object belongs to.
 pub(crate) const INSTALLATION: &str = "heddle.installation";
 /// Which chain.
@@ -31,3 +33,45 @@ pub(crate) const CONFIG: &str = "config";
 pub(crate) const CHAIN_NETWORK: &str = "chain";
 /// Purpose of the network for chaincode, and of a pod that is in it alone.
 pub(crate) const CHAINCODE_NETWORK: &str = "chaincode";
+
+/// The labels that an object carries, and those that only its kind of object has. Each kind of host wants a map of its own.
+pub(crate) fn of<M: FromIterator<(String, String)>>(of: &ObjectLabels, more: &[(&str, &str)]) -> M {
+    let node = (!of.node.is_empty()).then_some((NODE, of.node.as_str()));
+    [(INSTALLATION, of.installation.as_str()), (CHAIN, of.chain.as_str()), (OPERATION, of.operation.as_str())]
+        .into_iter()
+        .chain(node)
+        .chain(more.iter().copied())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_host_sees_the_same_labels() {
+        let check = |node: &str, expect: &[(&str, &str)]| {
+            let text = |text: &str| text.to_owned();
+            let object = ObjectLabels {
+                installation: text("abc"),
+                chain: text("demo"),
+                node: text(node),
+                operation: text("op"),
+            };
+            let expect: BTreeMap<String, String> =
+                expect.iter().map(|(name, value)| (text(name), text(value))).collect();
+            let more = [(KIND, "peer")];
+            assert_eq!(of::<BTreeMap<String, String>>(&object, &more), expect);
+            let expect: HashMap<String, String> = expect.into_iter().collect();
+            assert_eq!(of::<HashMap<String, String>>(&object, &more), expect);
+        };
+        let shared = [(INSTALLATION, "abc"), (CHAIN, "demo"), (OPERATION, "op"), (KIND, "peer")];
+        check("", &shared);
+        let mut own = shared.to_vec();
+        own.push((NODE, "peer0"));
+        check("peer0", &own);
+    }
+}

@@ -15,7 +15,7 @@ use bollard::models::{
 use domain::host::Subnet;
 
 use super::names;
-use crate::{NodeNetwork, NodeSpec, ObjectLabels, Publish, SpaceSpec};
+use crate::{NodeNetwork, NodeSpec, ObjectLabels, Publish, SpaceSpec, labels};
 
 /// A container's log is cut into so many files …
 const LOG_FILES: &str = "3";
@@ -55,7 +55,7 @@ pub(crate) fn container(spec: &NodeSpec, bind: IpAddr) -> ContainerCreateBody {
 fn container_labels(spec: &NodeSpec) -> HashMap<String, String> {
     let fingerprint = spec.fingerprint();
     let keeps_data = if spec.data_path.is_some() { "true" } else { "false" };
-    names::labels(
+    labels::of(
         &spec.labels(),
         &[(names::KIND, &spec.kind), (names::FINGERPRINT, &fingerprint), (names::KEEPS_DATA, keeps_data)],
     )
@@ -158,7 +158,7 @@ pub(crate) fn volume(spec: &NodeSpec, purpose: &str) -> VolumeCreateRequest {
     VolumeCreateRequest {
         name: Some(names::volume(&spec.node_ref(), purpose)),
         driver: Some("local".to_owned()),
-        labels: Some(names::labels(&spec.labels(), &more)),
+        labels: Some(labels::of(&spec.labels(), &more)),
         ..VolumeCreateRequest::default()
     }
 }
@@ -194,7 +194,7 @@ pub(crate) fn network(space: &SpaceSpec, purpose: &str, subnet: Subnet) -> Netwo
             ..Ipam::default()
         }),
         options: internal.then_some(options),
-        labels: Some(names::labels(&of, &[(names::PURPOSE, purpose)])),
+        labels: Some(labels::of(&of, &[(names::PURPOSE, purpose)])),
         ..NetworkCreateRequest::default()
     }
 }

@@ -5,12 +5,12 @@
 
 use std::collections::HashMap;
 
+use crate::NodeRef;
 pub(crate) use crate::labels::{
     CHAIN, CHAIN_NETWORK, CHAINCODE_NETWORK, CONFIG, DATA, FINGERPRINT, INSTALLATION, KEEPS_DATA, KIND, NODE,
     OPERATION, PURPOSE,
 };
 use crate::node::{check_installation, check_name};
-use crate::{NodeRef, ObjectLabels};
 
 /// Name of a node's container.
 pub(crate) fn container(node: &NodeRef) -> String {
@@ -29,20 +29,6 @@ pub(crate) fn network(installation: &str, chain: &str, purpose: &str) -> String 
     } else {
         format!("heddle-{installation}-{chain}--{purpose}")
     }
-}
-
-/// The labels that an object carries.
-pub(crate) fn labels(of: &ObjectLabels, more: &[(&str, &str)]) -> HashMap<String, String> {
-    let mut all = HashMap::from([
-        (INSTALLATION.to_owned(), of.installation.clone()),
-        (CHAIN.to_owned(), of.chain.clone()),
-        (OPERATION.to_owned(), of.operation.clone()),
-    ]);
-    if !of.node.is_empty() {
-        all.insert(NODE.to_owned(), of.node.clone());
-    }
-    all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    all
 }
 
 /// True when the labels say that the object belongs to this chain.
@@ -78,6 +64,7 @@ pub(crate) fn filter(installation: &str, chain: Option<&str>) -> Option<HashMap<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ObjectLabels, labels};
 
     #[test]
     fn different_objects_never_share_a_name() {
@@ -116,7 +103,7 @@ mod tests {
             node: "peer0".into(),
             operation: "op".into(),
         };
-        let labels = labels(&of, &[(KIND, "peer")]);
+        let labels: HashMap<String, String> = labels::of(&of, &[(KIND, "peer")]);
         assert_eq!(node_of(&labels), Some(node.clone()));
         assert!(belongs_to_node(&labels, &node));
         assert!(!belongs_to_node(&labels, &NodeRef::new("abd", "demo", "peer0")));

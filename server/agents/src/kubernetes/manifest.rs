@@ -21,7 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::{KubernetesOptions, names};
 use crate::labels::{CHAIN, INSTALLATION, KIND, NODE, PURPOSE};
-use crate::{NodeSpec, ObjectLabels, SpaceSpec};
+use crate::{NodeSpec, ObjectLabels, SpaceSpec, labels};
 
 mod check;
 mod files;
@@ -126,7 +126,7 @@ impl<'a> Placed<'a> {
 
     /// The labels of one of the node's objects.
     fn labels(&self, purpose: &str) -> BTreeMap<String, String> {
-        names::labels(&self.spec.labels(), &[(KIND, &self.spec.kind), (PURPOSE, purpose)])
+        labels::of(&self.spec.labels(), &[(KIND, &self.spec.kind), (PURPOSE, purpose)])
     }
 
     /// What every object in the chain's namespace begins with.
@@ -155,7 +155,7 @@ fn shared(space: &SpaceSpec, purpose: &str) -> BTreeMap<String, String> {
         node: String::new(),
         operation: space.operation.clone(),
     };
-    names::labels(&of, &[(PURPOSE, purpose)])
+    labels::of(&of, &[(PURPOSE, purpose)])
 }
 
 /// Selects what carries all of these labels.

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::labels::{CHAIN, INSTALLATION, NODE, OPERATION};
+use crate::labels::{CHAIN, INSTALLATION, NODE};
 use crate::node::{check_installation, check_name};
-use crate::{NodeFile, NodeRef, ObjectLabels};
+use crate::{NodeFile, NodeRef};
 
 /// The account that the nodes of a chain run under; it may do nothing.
 pub(crate) const ACCOUNT: &str = "node";
@@ -84,20 +84,6 @@ fn digits(hash: Sha256) -> String {
     hex::encode(&hash.finalize()[..DIGITS / 2])
 }
 
-/// The labels that an object carries.
-pub(crate) fn labels(of: &ObjectLabels, more: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::from([
-        (INSTALLATION.to_owned(), of.installation.clone()),
-        (CHAIN.to_owned(), of.chain.clone()),
-        (OPERATION.to_owned(), of.operation.clone()),
-    ]);
-    if !of.node.is_empty() {
-        all.insert(NODE.to_owned(), of.node.clone());
-    }
-    all.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    all
-}
-
 /// Reads the node that an object belongs to; `None` when the labels are not ours or not legal.
 pub(crate) fn node_of(labels: &BTreeMap<String, String>) -> Option<NodeRef> {
     let node = NodeRef::new(labels.get(INSTALLATION)?, labels.get(CHAIN)?, labels.get(NODE)?);
@@ -124,6 +110,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::{ObjectLabels, labels};
 
     fn file(path: &str, content: &str) -> NodeFile {
         let content = Zeroizing::new(content.as_bytes().to_vec());
@@ -198,9 +185,9 @@ mod tests {
             node: "peer0".into(),
             operation: "op".into(),
         };
-        assert_eq!(node_of(&labels(&of, &[])), Some(node));
+        assert_eq!(node_of(&labels::of(&of, &[])), Some(node));
         let shared = ObjectLabels { node: String::new(), ..of };
-        assert_eq!(node_of(&labels(&shared, &[])), None);
+        assert_eq!(node_of(&labels::of(&shared, &[])), None);
         let foreign = BTreeMap::from([
             (INSTALLATION.to_owned(), "abc".to_owned()),
             (CHAIN.to_owned(), "demo".to_owned()),

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Placed, carrying, names};
 use crate::labels::{CHAIN, INSTALLATION, KIND, PURPOSE};
-use crate::{NodeSpec, ObjectLabels};
+use crate::{NodeSpec, ObjectLabels, labels};
 
 /// Purpose of the budget.
 const DISRUPTION: &str = "disruption";
@@ -27,7 +27,7 @@ pub(super) fn disruption(of: &Placed<'_>) -> Option<PodDisruptionBudget> {
         metadata: ObjectMeta {
             name: Some(names::ORDERERS.to_owned()),
             namespace: Some(of.namespace.clone()),
-            labels: Some(names::labels(&labels, &[(KIND, &of.spec.kind), (PURPOSE, DISRUPTION)])),
+            labels: Some(labels::of(&labels, &[(KIND, &of.spec.kind), (PURPOSE, DISRUPTION)])),
             ..ObjectMeta::default()
         },
         spec: Some(PodDisruptionBudgetSpec {
