@@ -1,11 +1,12 @@
 //! Why a node does not run: a sentence with its fix in the language of the page, and beside it what the host said, which
 //! speaks English only.
 
+use domain::chain::Ailment;
 use domain::node::{NodeReason, ReasonKind};
 use leptos::prelude::*;
 
 use super::badge::Pick;
-use crate::text::tr;
+use crate::text::{Lang, refusal_text, tr};
 
 /// The sentence of a kind of reason, with its fix.
 pub fn reason_text(kind: ReasonKind) -> Pick {
@@ -44,12 +45,35 @@ pub fn node_reason(reason: &NodeReason) -> AnyView {
     .into_any()
 }
 
+/// What is wrong with a node or a chain, and behind it the sentence of the host's reason, if the host told one.
+pub fn ailment_text(lang: Lang, ailment: &Ailment) -> String {
+    let why = refusal_text(lang, &ailment.why);
+    match ailment.reason {
+        Some(kind) => format!("{why} {}", reason_text(kind)(lang.text())),
+        None => why,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use domain::{Code, Error};
+
     use super::*;
-    use crate::text::Lang;
+
+    #[test]
+    fn the_hosts_reason_stands_behind_what_is_wrong() {
+        let why = Error::unavailable(Code::NodeNotRunning).with("state", "restarting");
+        let bare = Ailment::of("peer0", why);
+        let with = Ailment { reason: Some(ReasonKind::EndsAgain), ..bare.clone() };
+        for lang in [Lang::En, Lang::Zh] {
+            let told = ailment_text(lang, &bare);
+            assert_eq!(told, refusal_text(lang, &bare.why));
+            let reason = reason_text(ReasonKind::EndsAgain)(lang.text());
+            assert_eq!(ailment_text(lang, &with), format!("{told} {reason}"));
+        }
+    }
 
     #[test]
     fn every_kind_has_a_sentence_of_its_own_with_its_fix_in_both_languages() {

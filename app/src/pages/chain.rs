@@ -17,13 +17,13 @@ use crate::components::dialog::Confirm;
 use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
-use crate::components::reason::reason_text;
+use crate::components::reason::{ailment_text, reason_text};
 use crate::components::time::{Time, bytes, cores};
 use crate::components::topology::topology;
 use crate::events;
 use crate::fetched::Fetched;
 use crate::layout::chain_tabs;
-use crate::text::{refusal_text, say, say_in, tr, words};
+use crate::text::{say, say_in, tr, words};
 
 mod access;
 mod downloads;
@@ -209,8 +209,8 @@ fn body(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
 /// What is wrong, with the node it is about; what an engine or Fabric said stands behind it in their own words.
 fn ailment(ailment: &Ailment) -> AnyView {
     let node = ailment.node.as_ref().map(|node| format!("{node}: "));
-    let why = ailment.why.clone();
-    view! { <li>{node} {say_in(move |lang| refusal_text(lang, &why))}</li> }.into_any()
+    let ailment = ailment.clone();
+    view! { <li>{node} {say_in(move |lang| ailment_text(lang, &ailment))}</li> }.into_any()
 }
 
 fn facts(chain: &ChainView) -> AnyView {

@@ -8,7 +8,7 @@ use crate::error::{Code, Error};
 use crate::host::HostFacts;
 use crate::id::{HostId, OperationId, UserId};
 use crate::name::{ChainName, ChannelName, OrganizationName};
-use crate::node::NodeView;
+use crate::node::{NodeView, ReasonKind};
 use crate::permission::Grant;
 
 mod resources;
@@ -244,17 +244,20 @@ pub struct Ailment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     pub why: Error,
+    /// What keeps the node from running, if its host told. The host's own words are on the node's page: they change often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonKind>,
 }
 
 impl Ailment {
     /// What is wrong with a node.
     pub fn of(node: impl ToString, why: Error) -> Self {
-        Self { node: Some(node.to_string()), why }
+        Self { node: Some(node.to_string()), why, reason: None }
     }
 
     /// What is wrong with the chain as a whole.
     pub fn of_chain(why: Error) -> Self {
-        Self { node: None, why }
+        Self { node: None, why, reason: None }
     }
 }
 

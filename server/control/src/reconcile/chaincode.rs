@@ -31,7 +31,7 @@ impl ControlPlane {
         for status in present {
             let (node, state) = (&status.node, state_of(Some(status)));
             if matches!(state, NodeState::Stopped | NodeState::Restarting) {
-                ailments.push(not_running(&node.node, state));
+                ailments.push(not_running(&node.node, Some(status)));
             }
             if state == NodeState::Stopped
                 && !self.is_restarted(chain).await?
@@ -49,7 +49,7 @@ impl ControlPlane {
                 if !matches!(state, NodeState::Missing | NodeState::Created) {
                     continue;
                 }
-                ailments.push(not_running(&server, state));
+                ailments.push(not_running(&server, status));
                 if let Err(error) = self.make_again(chain, agent, record, &msp_id, &server).await {
                     tracing::warn!(%error, server, chain = %chain.name, "a chaincode cannot be brought back");
                     ailments.push(Ailment::of(&server, error));

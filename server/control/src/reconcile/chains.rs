@@ -90,7 +90,7 @@ impl ControlPlane {
                 running.push(node);
                 continue;
             }
-            ailments.push(not_running(&node.name, state));
+            ailments.push(not_running(&node.name, status));
             let with_data = status.filter(|status| status.data_volume != DataVolume::Missing);
             down.extend(with_data.map(|status| (node, status)));
         }
@@ -241,11 +241,14 @@ pub(super) async fn remove(agent: &dyn Agent, node: &NodeRef) -> Result<(), Erro
     }
 }
 
-/// What is wrong with a node that does not run.
-pub(super) fn not_running(node: impl ToString, state: NodeState) -> Ailment {
-    let why = match state {
-        NodeState::Failed => Error::conflict(Code::NodeDataLost),
-        other => Error::unavailable(Code::NodeNotRunning).with("state", other.as_str()),
-    };
-    Ailment::of(node, why)
+/// What is wrong with a node that does not run, and the host's reason. Of lost data there is no more to say.
+pub(super) fn not_running(node: impl ToString, status: Option<&NodeStatus>) -> Ailment {
+    match state_of(status) {
+        NodeState::Failed => Ailment::of(node, Error::conflict(Code::NodeDataLost)),
+        other => {
+            let why = Error::unavailable(Code::NodeNotRunning).with("state", other.as_str());
+            let reason = status.and_then(|status| status.reason.as_ref()).map(|reason| reason.kind);
+            Ailment { reason, ..Ailment::of(node, why) }
+        }
+    }
 }

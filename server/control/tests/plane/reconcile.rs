@@ -21,6 +21,7 @@ use domain::chaincode::DeploySpec;
 use domain::host::HostSpec;
 use domain::id::UserId;
 use domain::name::{HostName, OrganizationName, UserName};
+use domain::node::ReasonKind;
 use domain::permission::Role;
 use store::Store;
 use tokio::sync::{Notify, Semaphore};
@@ -374,6 +375,8 @@ async fn a_chaincode_that_crashes_again_and_again_is_shown() {
         let wanted = (Health::Degraded, vec![format!("{}: node-not-running state={word}", server.node)]);
         assert_eq!(health(&bed).await, wanted);
     }
+    let record = bed.services.store.chain_read(&bed.chain_spec().name).await.unwrap().unwrap();
+    assert_eq!(record.health.ailments[0].reason, Some(ReasonKind::EndsAgain), "what the host says is told");
 }
 
 #[tokio::test]
