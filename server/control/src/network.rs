@@ -134,6 +134,14 @@ pub trait Network: Send + Sync {
         channel: &str,
     ) -> Result<bool, FabricError>;
 
+    /// Whether the orderer says that it leads the channel.
+    async fn orderer_leads(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<bool, FabricError>;
+
     /// Joins a peer to a channel; joined before is joined.
     async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError>;
 

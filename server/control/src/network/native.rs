@@ -191,6 +191,16 @@ impl Network for NativeNetwork {
         Ok(answers.any(std::future::ready).await)
     }
 
+    async fn orderer_leads(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<bool, FabricError> {
+        let conn = self.connect(link, node, node.operations_port())?;
+        operations::is_leader(&conn, channel).await
+    }
+
     async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError> {
         endorser::join_chain(&self.grpc(link, node)?, admin(link, node)?, block).await
     }

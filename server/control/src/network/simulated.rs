@@ -52,6 +52,8 @@ pub struct SimulatedNetwork {
     looks: Mutex<HashMap<String, u64>>,
     /// Nodes that are not well though their processes run.
     ailing: Mutex<HashMap<NodeRef, Ailment>>,
+    /// The orderer that says that it leads.
+    leader: Mutex<Option<NodeRef>>,
 }
 
 impl SimulatedNetwork {
@@ -75,6 +77,15 @@ impl SimulatedNetwork {
         let host = self.host(link)?;
         let newest = newest(&host, link, channel, None);
         Ok(newest.and_then(|ledger| ledger.committed(name)).map_or(0, |found| found.sequence))
+    }
+
+    /// Lets an orderer say, while it runs, that it leads its channels. Before, none says so.
+    pub fn lead(&self, node: &NodeRef) {
+        *self.leader.lock().unwrap_or_else(PoisonError::into_inner) = Some(node.clone());
+    }
+
+    fn is_leader(&self, node: &NodeRef) -> bool {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(node)
     }
 
     fn host(&self, link: &ChainLink) -> Result<SimulatedAgent, FabricError> {
@@ -199,6 +210,16 @@ impl Network for SimulatedNetwork {
             return Ok(false);
         }
         Ok(has_leader(&host, link, channel))
+    }
+
+    async fn orderer_leads(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<bool, FabricError> {
+        let (host, place) = (self.at(link, node).await?, link.node_ref(node));
+        Ok(read(&host, &place, channel).is_some() && self.is_leader(&place))
     }
 
     async fn peer_join(&self, link: &ChainLink, node: &PlannedNode, block: &[u8]) -> Result<(), FabricError> {

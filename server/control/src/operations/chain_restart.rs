@@ -1,6 +1,6 @@
 //! `chain-restart`: ends every node and starts it again, one after another, while the chain runs: orderers first, of which
-//! enough to agree are always left, then peers, then what serves chaincode. Where there is only one of a kind, calls fail
-//! for the moment that it is away.
+//! enough to agree are always left and the one that leads goes last, then peers, then what serves chaincode. Where there is
+//! only one of a kind, calls fail for the moment that it is away.
 //!
 //! Who was restarted is told by the host's own word on when a node's process began: a crash in the middle leaves no node
 //! out, and restarts none twice that has begun anew since.
@@ -17,7 +17,7 @@ use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
 use super::chain_start::{bring_up, list, look, needs_making, start_everything, start_servers, status_of};
 use super::chain_stop::stop;
-use super::rolling::{await_back, check_left, check_runs};
+use super::rolling::{await_back, channels, check_left, check_runs, leads};
 use super::{agent_error, given_up, link, side_by_side, step_error};
 use crate::network::ChainLink;
 use crate::services::Services;
@@ -80,17 +80,22 @@ async fn restart_peers(ctx: Context<ChainRestart>) -> Result<(), StepError> {
     restart_all(&ctx, NodeKind::Peer).await
 }
 
-/// Every node of a kind, one after another; those first that are not well, because the others wait for them.
+/// Every node of a kind, one after another; those first that are not well, because the others wait for them, and last the
+/// one that leads.
 async fn restart_all(ctx: &Context<ChainRestart>, kind: NodeKind) -> Result<(), StepError> {
     let link = link(ctx.env(), &ctx.params().chain).await.map_err(step_error)?;
     let begun: Begun = ctx.output()?;
     let nodes: Vec<&PlannedNode> = link.plan.of_kind(kind).collect();
     let network = ctx.env().network.as_ref();
     let looks: Vec<_> = nodes.iter().map(|node| network.healthy(&link, node)).collect();
-    let looks = side_by_side(looks).await;
-    let mut ranked: Vec<(bool, &PlannedNode)> =
-        nodes.into_iter().zip(looks).map(|(node, look)| (look.is_ok(), node)).collect();
-    ranked.sort_by_key(|(is_well, _)| *is_well);
+    let looks: Vec<bool> = side_by_side(looks).await.iter().map(Result::is_ok).collect();
+    let channels = channels(ctx, &link).await?;
+    let mut ranked = Vec::with_capacity(nodes.len());
+    for (node, is_well) in nodes.into_iter().zip(looks) {
+        let is_leader = is_well && leads(ctx.env(), &link, node, &channels).await;
+        ranked.push(((is_well, is_leader), node));
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
     let total = u64::try_from(ranked.len()).unwrap_or(u64::MAX);
     for (done, (_, node)) in (0_u64..).zip(ranked) {
         ctx.progress(done, total).await;

@@ -93,7 +93,27 @@ async fn says_well(services: &Services, link: &ChainLink, node: &PlannedNode, ch
     true
 }
 
-async fn channels<P: Operation<Env = Services>>(
+/// Whether an orderer says in time that it leads a channel. Whoever leads had better go last: each time that a leader goes,
+/// calls wait until there is another one, and who is chosen anew may be the next to go.
+pub(super) async fn leads(
+    services: &Services,
+    link: &ChainLink,
+    node: &PlannedNode,
+    channels: &[String],
+) -> bool {
+    let look = async {
+        for channel in channels {
+            if matches!(services.network.orderer_leads(link, node, channel).await, Ok(true)) {
+                return true;
+            }
+        }
+        false
+    };
+    node.kind == NodeKind::Orderer && tokio::time::timeout(LOOK_MAX, look).await.unwrap_or(false)
+}
+
+/// The channels of a chain.
+pub(super) async fn channels<P: Operation<Env = Services>>(
     ctx: &Context<P>,
     link: &ChainLink,
 ) -> Result<Vec<String>, StepError> {
