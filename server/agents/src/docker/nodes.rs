@@ -22,8 +22,10 @@ use crate::{AgentError, MissingWhy, NodeRef, NodeSpec, NodeStatus};
 const REPLACE_GRACE: Duration = Duration::from_secs(20);
 /// Longest grace that anybody may ask for.
 const GRACE_MAX: Duration = Duration::from_secs(300);
-/// So often a container is made anew when somebody else changes it at the same moment.
-const TRIES: u32 = 3;
+/// So often, and after such pauses, a container is looked for again when somebody else makes it at the same moment: the
+/// engine gives a name away before it shows whose it is.
+const TRIES: u32 = 50;
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 
 /// Makes a node run as specified.
 pub(crate) async fn ensure(client: &Client, spec: &NodeSpec) -> Result<NodeStatus, AgentError> {
@@ -43,7 +45,7 @@ pub(crate) async fn ensure(client: &Client, spec: &NodeSpec) -> Result<NodeStatu
         }
         match create(client, spec).await {
             Ok(()) => break (status::require(client, &node).await?, true),
-            Err(AgentError::Conflict(_)) if tries < TRIES => {}
+            Err(AgentError::Conflict(_)) if tries < TRIES => tokio::time::sleep(TRY_AGAIN).await,
             Err(error) => return Err(error),
         }
     };

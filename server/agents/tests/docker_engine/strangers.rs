@@ -78,6 +78,10 @@ async fn what_is_asked_for_side_by_side_is_made_once() {
             bed.hands.list_networks(Some(ListNetworksOptions { filters: Some(filters) })).await.unwrap();
         assert_eq!(networks.len(), 2, "{networks:#?}");
 
+        // An operation and a reconciler may want the same node at the same moment; a reconciler makes what it misses.
+        let same = bed.spec("parallel", "peer0");
+        let once = futures::future::join_all((0..4).map(|_| bed.agent.ensure_node(&same))).await;
+        once.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
         let specs: Vec<_> = (0..6).map(|n| bed.spec("parallel", &format!("peer{n}"))).collect();
         let nodes = futures::future::join_all(specs.iter().map(|spec| bed.agent.ensure_node(spec))).await;
         nodes.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
