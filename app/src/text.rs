@@ -17,13 +17,33 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::Text;
+pub use table::{ClusterText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lang {
     En,
     Zh,
+}
+
+/// What only some pages say stands in tables of its own, reached by calls: it is loaded with those pages, while whatever a
+/// table holds itself is loaded with the first one.
+impl Text {
+    /// About clusters, for whoever keeps hosts.
+    pub fn cluster(&self) -> &'static ClusterText {
+        match self.lang {
+            Lang::En => &en::cluster::TEXT,
+            Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// About one node.
+    pub fn node(&self) -> &'static NodeText {
+        match self.lang {
+            Lang::En => &en::node::TEXT,
+            Lang::Zh => &zh::node::TEXT,
+        }
+    }
 }
 
 impl Lang {

@@ -74,8 +74,8 @@ pub fn Confirm(
 /// The choice whether folders of data stay, with what becomes of them.
 fn keep_folders(keep: RwSignal<bool>) -> AnyView {
     view! {
-        <CheckField id="keep-folders" label=words(|t| t.cluster.keep_folders) value=keep/>
-        <p class="muted small">{tr(|t| t.cluster.keep_folders_hint)}</p>
+        <CheckField id="keep-folders" label=words(|t| t.cluster().keep_folders) value=keep/>
+        <p class="muted small">{tr(|t| t.cluster().keep_folders_hint)}</p>
     }
     .into_any()
 }

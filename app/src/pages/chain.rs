@@ -142,7 +142,7 @@ fn buttons(
                 confirm=act(ChainVerb::Restart)/>
         }
     });
-    let (erased, kept) = (words(|t| t.delete_impact_data), words(|t| t.cluster.keep_impact_data));
+    let (erased, kept) = (words(|t| t.delete_impact_data), words(|t| t.cluster().keep_impact_data));
     let stays = move || has_folders && asked.keep_data.get();
     let of_data = Signal::derive(move || if stays() { kept.get() } else { erased.get() });
     let impact = vec![words(|t| t.delete_impact_nodes), of_data, words(|t| t.delete_impact_keys)];
@@ -261,7 +261,7 @@ fn figure(
 fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
     let has_machines = chain.nodes.iter().any(|node| node.machine.is_some());
     let rows = chain.nodes.iter().map(|node| node_row(chain, node, newest, has_machines)).collect_view();
-    let machine = has_machines.then(|| view! { <th scope="col">{tr(|t| t.node.machine)}</th> });
+    let machine = has_machines.then(|| view! { <th scope="col">{tr(|t| t.node().machine)}</th> });
     let label = say(|t| t.nodes.to_owned());
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=label>
@@ -272,7 +272,7 @@ fn node_table(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
                         <th scope="col">{tr(|t| t.kind)}</th>
                         <th scope="col">{tr(|t| t.organization)}</th>
                         <th scope="col">{tr(|t| t.state)}</th>
-                        <th scope="col" class="number">{tr(|t| t.node.restarts)}</th>
+                        <th scope="col" class="number">{tr(|t| t.node().restarts)}</th>
                         {machine}
                         <th scope="col">{tr(|t| t.endpoint)}</th>
                         <th scope="col">{tr(|t| t.height)}</th>

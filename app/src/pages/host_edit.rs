@@ -70,7 +70,7 @@ fn Settings(host: HostView) -> impl IntoView {
     let keep = move || {
         let hint: Pick = match form.place.get() {
             Place::Remote => |t| t.credentials_keep_hint,
-            Place::Cluster if form.cluster.sign_in.get() != SignIn::Own => |t| t.cluster.keep_hint,
+            Place::Cluster if form.cluster.sign_in.get() != SignIn::Own => |t| t.cluster().keep_hint,
             Place::Local | Place::Cluster => return None,
         };
         Some(view! { <p class="field-hint">{tr(hint)}</p> })

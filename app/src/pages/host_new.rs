@@ -166,7 +166,7 @@ fn PlaceChoice(form: Form, has_local: bool) -> impl IntoView {
             {choice(Place::Local, "place-local", |t| t.engine_local)}
             {(!has_local).then(|| view! { <p class="field-hint">{tr(|t| t.no_local_offer)}</p> })}
             {choice(Place::Remote, "place-remote", |t| t.engine_remote)}
-            {choice(Place::Cluster, "place-cluster", |t| t.cluster.engine_cluster)}
+            {choice(Place::Cluster, "place-cluster", |t| t.cluster().engine_cluster)}
         </fieldset>
     }
 }
@@ -233,7 +233,7 @@ pub fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl In
 #[component]
 pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     let is_cluster = move || form.place.get() == Place::Cluster;
-    let (of_engine, of_cluster) = (words(|t| t.port_first_hint), words(|t| t.cluster.port_first_hint));
+    let (of_engine, of_cluster) = (words(|t| t.port_first_hint), words(|t| t.cluster().port_first_hint));
     let port_hint = Signal::derive(move || if is_cluster() { of_cluster.get() } else { of_engine.get() });
     view! {
         <div class="columns">

@@ -100,9 +100,9 @@ fn facts(node: &NodeView, newest: RwSignal<Seen>) -> AnyView {
     let limits = node.resources.map(|limits| {
         let value = move |t: &'static Text| {
             let memory = limits.memory_mib.to_string();
-            fill(t.node.limits_value, &[("cpu", cpu_text(limits)), ("memory", memory)])
+            fill(t.node().limits_value, &[("cpu", cpu_text(limits)), ("memory", memory)])
         };
-        view! { <dt>{tr(|t| t.node.limits)}</dt> <dd data-test="limits">{say(value)}</dd> }
+        view! { <dt>{tr(|t| t.node().limits)}</dt> <dd data-test="limits">{say(value)}</dd> }
     });
     let problem = node.problem.clone().map(|problem| problem_note(problem.into()));
     view! {
@@ -142,9 +142,9 @@ fn process(newest: RwSignal<Seen>) -> AnyView {
     let started_at = move || started.get().map(|ms| view! { <Time ms=ms/> });
     let exited = move || {
         exit.get().map(|code| {
-            let code = say(move |t| fill(t.node.exit_code_n, &[("n", code.to_string())]));
+            let code = say(move |t| fill(t.node().exit_code_n, &[("n", code.to_string())]));
             view! {
-                <dt>{tr(|t| t.node.last_exit)}</dt>
+                <dt>{tr(|t| t.node().last_exit)}</dt>
                 <dd>{code}</dd>
             }
         })
@@ -152,7 +152,7 @@ fn process(newest: RwSignal<Seen>) -> AnyView {
     view! {
         <dt>{tr(|t| t.started)}</dt>
         <dd>{started_at} {move || started.get().is_none().then_some("–")}</dd>
-        <dt>{tr(|t| t.node.restarts)}</dt>
+        <dt>{tr(|t| t.node().restarts)}</dt>
         <dd>{restarts}</dd>
         {exited}
     }
@@ -164,7 +164,7 @@ fn place(node: &NodeView) -> AnyView {
     let machine = node.machine.as_ref().map(|machine| {
         let address = machine.address.clone().map(|address| view! { " " <code>{address}</code> });
         view! {
-            <dt>{tr(|t| t.node.machine)}</dt>
+            <dt>{tr(|t| t.node().machine)}</dt>
             <dd>{machine.name.clone()} {address}</dd>
         }
     });
@@ -241,8 +241,8 @@ const BEFORE: &str = "before";
 
 /// Offered only where there is a choice.
 fn process_choice(earlier: RwSignal<bool>, process: RwSignal<String>) -> AnyView {
-    let label = words(|t| t.node.which_process);
-    let (now, before) = (words(|t| t.node.process_now), words(|t| t.node.process_before));
+    let label = words(|t| t.node().which_process);
+    let (now, before) = (words(|t| t.node().process_now), words(|t| t.node().process_before));
     let options =
         Signal::derive(move || vec![(NOW.to_owned(), now.get()), (BEFORE.to_owned(), before.get())]);
     view! {
@@ -264,7 +264,7 @@ fn remarks(stream: LogStream, lines: RwSignal<Lines>, previous: Memo<bool>) -> A
             {move || (stream.waiting.get() != 0).then(&waiting)}
         </p>
         <Show when=has_none>
-            <p class="muted">{tr(|t| t.node.no_earlier_lines)}</p>
+            <p class="muted">{tr(|t| t.node().no_earlier_lines)}</p>
         </Show>
         <Show when=move || stream.lost.get()>
             <p class="notice">{tr(|t| t.stream_lost)}</p>

@@ -1,16 +1,15 @@
 //! English. Place-holders in braces are filled by the pages.
 
-use super::Text;
+use super::{Lang, Text};
 
-mod cluster;
+pub mod cluster;
 pub mod error;
-mod node;
+pub mod node;
 pub mod operation;
 
 /// The texts.
 pub static TEXT: Text = Text {
-    cluster: cluster::TEXT,
-    node: node::TEXT,
+    lang: Lang::En,
     // Frame
     brand: "Heddle",
     skip: "Skip to content",

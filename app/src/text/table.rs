@@ -1,23 +1,23 @@
 //! The shape of the table of texts. The macro only saves writing each name twice: once as a field, once for the
 //! tests that walk through all of them.
 
+use super::Lang;
+
 /// Every text of a table with its name.
 pub type Entries = Vec<(&'static str, &'static str)>;
 
 macro_rules! texts {
-    ($(#[$about:meta])* $table:ident { $($part:ident: $inner:ty),* } $($name:ident),* $(,)?) => {
+    ($(#[$about:meta])* $table:ident { $($of:ident: $what:ty),* } $($name:ident),* $(,)?) => {
         $(#[$about])*
         pub struct $table {
-            $(pub $part: $inner,)*
+            $(pub $of: $what,)*
             $(pub $name: &'static str,)*
         }
 
         impl $table {
             /// Every text with its name.
             pub fn entries(&self) -> Entries {
-                let parts: Vec<Entries> = vec![$(self.$part.entries()),*];
-                let own = [$((stringify!($name), self.$name),)*];
-                own.into_iter().chain(parts.into_iter().flatten()).collect()
+                vec![$((stringify!($name), self.$name),)*]
             }
         }
     };
@@ -37,8 +37,8 @@ macro_rules! sentences {
 pub(crate) use sentences;
 
 texts! {
-    /// The texts of one language.
-    Text { cluster: ClusterText, node: NodeText }
+    /// The texts of one language that no part of its own has.
+    Text { lang: Lang }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,

@@ -10,9 +10,15 @@ fn holes(text: &str) -> BTreeSet<String> {
     text.split('{').skip(1).filter_map(|p| p.split_once('}')).map(|(name, _)| name.to_owned()).collect()
 }
 
+/// Every text of a language with its name.
+fn all(lang: Lang) -> table::Entries {
+    let text = lang.text();
+    [text.entries(), text.cluster().entries(), text.node().entries()].concat()
+}
+
 #[test]
 fn both_languages_fill_the_same_places() {
-    for ((name, en), (_, zh)) in Lang::En.text().entries().into_iter().zip(Lang::Zh.text().entries()) {
+    for ((name, en), (_, zh)) in all(Lang::En).into_iter().zip(all(Lang::Zh)) {
         assert_eq!(holes(en), holes(zh), "{name}");
         assert!(!en.trim().is_empty() && !zh.trim().is_empty(), "{name}");
     }
@@ -21,7 +27,7 @@ fn both_languages_fill_the_same_places() {
 #[test]
 fn nothing_is_left_in_the_other_language() {
     let same_in_both = ["brand", "tls_pem", "fabric"];
-    for ((name, en), (_, zh)) in Lang::En.text().entries().into_iter().zip(Lang::Zh.text().entries()) {
+    for ((name, en), (_, zh)) in all(Lang::En).into_iter().zip(all(Lang::Zh)) {
         assert!(en.is_ascii() || en.chars().all(|c| !('\u{4e00}'..='\u{9fff}').contains(&c)), "{name}");
         let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
         assert!(chinese || same_in_both.contains(&name), "{name} is not translated");

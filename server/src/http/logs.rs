@@ -173,7 +173,7 @@ pub async fn file(
 fn content(lines: &[String], previous: bool, headers: &HeaderMap) -> String {
     if previous && lines.is_empty() {
         let (lang, _) = refusal::look(headers);
-        return format!("{}\n", lang.text().node.no_earlier_lines);
+        return format!("{}\n", lang.text().node().no_earlier_lines);
     }
     lines.join("\n") + "\n"
 }

@@ -15,18 +15,18 @@ use crate::text::tr;
 pub fn facts(settings: &ClusterSettings) -> AnyView {
     let (storage, place) = storage(&settings.storage);
     let lists = [
-        fact(|t| t.cluster.registry_prefix, settings.registry_prefix.clone()),
-        fact(|t| t.cluster.node_selector, entry_lines(&settings.node_selector)),
-        fact(|t| t.cluster.tolerations, toleration_lines(&settings.tolerations)),
+        fact(|t| t.cluster().registry_prefix, settings.registry_prefix.clone()),
+        fact(|t| t.cluster().node_selector, entry_lines(&settings.node_selector)),
+        fact(|t| t.cluster().tolerations, toleration_lines(&settings.tolerations)),
     ];
     view! {
-        <dt>{tr(|t| t.cluster.namespace_prefix)}</dt>
+        <dt>{tr(|t| t.cluster().namespace_prefix)}</dt>
         <dd><code>{settings.namespace_prefix.clone()}</code></dd>
-        <dt>{tr(|t| t.cluster.storage)}</dt>
+        <dt>{tr(|t| t.cluster().storage)}</dt>
         <dd>{tr(storage)} " " <code>{place}</code></dd>
-        <dt>{tr(|t| t.cluster.volume_gib)}</dt>
+        <dt>{tr(|t| t.cluster().volume_gib)}</dt>
         <dd>{settings.volume_gib.to_string()}</dd>
-        <dt>{tr(|t| t.cluster.exposure)}</dt>
+        <dt>{tr(|t| t.cluster().exposure)}</dt>
         <dd>{tr(exposure(&settings.exposure))}</dd>
         {lists.into_iter().flatten().collect_view()}
     }
@@ -44,20 +44,20 @@ fn fact(name: Pick, value: String) -> Option<AnyView> {
 
 fn storage(storage: &ClusterStorage) -> (Pick, String) {
     match storage {
-        ClusterStorage::Class { name: None } => (|t| t.cluster.storage_default, String::new()),
-        ClusterStorage::Class { name: Some(name) } => (|t| t.cluster.storage_named, name.clone()),
-        ClusterStorage::Nfs { server, path } => (|t| t.cluster.storage_nfs, format!("{server}:{path}")),
+        ClusterStorage::Class { name: None } => (|t| t.cluster().storage_default, String::new()),
+        ClusterStorage::Class { name: Some(name) } => (|t| t.cluster().storage_named, name.clone()),
+        ClusterStorage::Nfs { server, path } => (|t| t.cluster().storage_nfs, format!("{server}:{path}")),
         ClusterStorage::NodeLocal { kube_node, path } => {
-            (|t| t.cluster.storage_local, format!("{kube_node}:{path}"))
+            (|t| t.cluster().storage_local, format!("{kube_node}:{path}"))
         }
     }
 }
 
 fn exposure(exposure: &ClusterExposure) -> Pick {
     match exposure {
-        ClusterExposure::NodePort => |t| t.cluster.exposure_node_port,
-        ClusterExposure::LoadBalancer { .. } => |t| t.cluster.exposure_load_balancer,
-        ClusterExposure::ClusterIp => |t| t.cluster.exposure_cluster_ip,
+        ClusterExposure::NodePort => |t| t.cluster().exposure_node_port,
+        ClusterExposure::LoadBalancer { .. } => |t| t.cluster().exposure_load_balancer,
+        ClusterExposure::ClusterIp => |t| t.cluster().exposure_cluster_ip,
     }
 }
 

@@ -265,7 +265,7 @@ pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls, is_cluster: bool) ->
             let state = match image.state {
                 // Nobody uploads to a cluster.
                 ImageState::MissingLocal if is_cluster => {
-                    badge((Tone::Warn, |t| t.cluster.image_missing_local))
+                    badge((Tone::Warn, |t| t.cluster().image_missing_local))
                 }
                 other => state(other, may_pull.then_some((pulls, name))),
             };

@@ -32,8 +32,8 @@ pub fn ClusterConnection(
         {move || match cluster.sign_in.get() {
             SignIn::Token => view! {
                 <Server cluster=cluster wrong=wrong/>
-                <LongField id="token" label=words(|t| t.cluster.token) value=cluster.token
-                    hint=words(|t| t.cluster.token_hint) rows=3 error=wrong_on(wrong, "token")/>
+                <LongField id="token" label=words(|t| t.cluster().token) value=cluster.token
+                    hint=words(|t| t.cluster().token_hint) rows=3 error=wrong_on(wrong, "token")/>
                 <Authority cluster=cluster wrong=wrong/>
             }
             .into_any(),
@@ -50,7 +50,7 @@ pub fn ClusterConnection(
             SignIn::Own => ().into_any(),
         }}
         <TextField id="client_address" label=words(|t| t.client_address) value=client_address
-            hint=words(|t| t.cluster.client_address_hint) error=wrong_on(wrong, "client_address")/>
+            hint=words(|t| t.cluster().client_address_hint) error=wrong_on(wrong, "client_address")/>
     }
 }
 
@@ -70,12 +70,12 @@ fn SignInChoice(cluster: ClusterForm) -> impl IntoView {
     };
     view! {
         <fieldset>
-            <legend>{tr(|t| t.cluster.sign_in)}</legend>
-            {choice(SignIn::Token, "sign-in-token", |t| t.cluster.sign_in_token)}
-            {choice(SignIn::Certificate, "sign-in-certificate", |t| t.cluster.sign_in_certificate)}
-            {choice(SignIn::Kubeconfig, "sign-in-kubeconfig", |t| t.cluster.sign_in_kubeconfig)}
-            {choice(SignIn::Own, "sign-in-own", |t| t.cluster.sign_in_own)}
-            {(!cluster.has_own).then(|| view! { <p class="field-hint">{tr(|t| t.cluster.no_own_hint)}</p> })}
+            <legend>{tr(|t| t.cluster().sign_in)}</legend>
+            {choice(SignIn::Token, "sign-in-token", |t| t.cluster().sign_in_token)}
+            {choice(SignIn::Certificate, "sign-in-certificate", |t| t.cluster().sign_in_certificate)}
+            {choice(SignIn::Kubeconfig, "sign-in-kubeconfig", |t| t.cluster().sign_in_kubeconfig)}
+            {choice(SignIn::Own, "sign-in-own", |t| t.cluster().sign_in_own)}
+            {(!cluster.has_own).then(|| view! { <p class="field-hint">{tr(|t| t.cluster().no_own_hint)}</p> })}
         </fieldset>
     }
 }
@@ -83,25 +83,25 @@ fn SignInChoice(cluster: ClusterForm) -> impl IntoView {
 #[component]
 fn Server(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
     view! {
-        <TextField id="server" label=words(|t| t.cluster.server) value=cluster.server
-            hint=words(|t| t.cluster.server_hint) error=wrong_on(wrong, "server")/>
+        <TextField id="server" label=words(|t| t.cluster().server) value=cluster.server
+            hint=words(|t| t.cluster().server_hint) error=wrong_on(wrong, "server")/>
     }
 }
 
 /// By what the portal knows the API server.
 #[component]
 fn Authority(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
-    let kinds = options([(TRUST_CA, |t| t.cluster.trust_ca), (TRUST_PINNED, |t| t.cluster.trust_pinned)]);
+    let kinds = options([(TRUST_CA, |t| t.cluster().trust_ca), (TRUST_PINNED, |t| t.cluster().trust_pinned)]);
     view! {
-        <SelectField id="trust" label=words(|t| t.cluster.trust) value=cluster.trust options=kinds/>
+        <SelectField id="trust" label=words(|t| t.cluster().trust) value=cluster.trust options=kinds/>
         <Show when=move || cluster.trust.read().as_str() == TRUST_PINNED fallback=move || {
             view! {
                 <LongField id="ca_pem" label=words(|t| t.ca_pem) value=cluster.ca_pem
                     hint=words(|t| t.pem_hint) error=wrong_on(wrong, "ca_pem")/>
             }
         }>
-            <TextField id="pinned" label=words(|t| t.cluster.pinned) value=cluster.pinned
-                hint=words(|t| t.cluster.pinned_hint) error=wrong_on(wrong, "pinned")/>
+            <TextField id="pinned" label=words(|t| t.cluster().pinned) value=cluster.pinned
+                hint=words(|t| t.cluster().pinned_hint) error=wrong_on(wrong, "pinned")/>
         </Show>
     }
 }
@@ -154,25 +154,25 @@ fn Kubeconfig(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
         contexts.map(|one| (one.name.clone(), format!("{} · {}", one.name, one.server))).collect::<Vec<_>>()
     });
     view! {
-        <LongField id="kubeconfig" label=words(|t| t.cluster.kubeconfig) value=cluster.kubeconfig
-            hint=words(|t| t.cluster.kubeconfig_hint) rows=6 error=wrong_on(wrong, "kubeconfig")
+        <LongField id="kubeconfig" label=words(|t| t.cluster().kubeconfig) value=cluster.kubeconfig
+            hint=words(|t| t.cluster().kubeconfig_hint) rows=6 error=wrong_on(wrong, "kubeconfig")
             on_change=look/>
         <div class="field">
-            <label for="kubeconfig-file">{tr(|t| t.cluster.kubeconfig_file)}</label>
+            <label for="kubeconfig-file">{tr(|t| t.cluster().kubeconfig_file)}</label>
             <input type="file" id="kubeconfig-file" accept=".yaml,.yml,.conf,.kubeconfig,application/yaml"
                 on:change=take/>
         </div>
         <div class="row">
             <button type="button" class="button" disabled=move || read.pending().get()
                 on:click=move |_| { read.dispatch(cluster.kubeconfig.get_untracked()); }>
-                {tr(|t| t.cluster.kubeconfig_read)}
+                {tr(|t| t.cluster().kubeconfig_read)}
             </button>
         </div>
         <Notice error=refusal(read)/>
-        <SelectField id="context" label=words(|t| t.cluster.context) value=cluster.context options=usable
+        <SelectField id="context" label=words(|t| t.cluster().context) value=cluster.context options=usable
             error=wrong_on(wrong, "context")/>
         <div aria-live="polite">{move || refused_contexts(cluster)}</div>
-        <TextField id="server" label=words(|t| t.cluster.server) value=cluster.server readonly=true
+        <TextField id="server" label=words(|t| t.cluster().server) value=cluster.server readonly=true
             error=wrong_on(wrong, "server")/>
     }
 }
@@ -193,7 +193,7 @@ fn refused_contexts(cluster: ClusterForm) -> Option<AnyView> {
         .collect_view();
     Some(
         view! {
-            <p class="muted">{tr(|t| t.cluster.contexts_refused)}</p>
+            <p class="muted">{tr(|t| t.cluster().contexts_refused)}</p>
             <ul class="small">{items}</ul>
         }
         .into_any(),
@@ -205,53 +205,53 @@ fn refused_contexts(cluster: ClusterForm) -> Option<AnyView> {
 pub fn ClusterWishes(settings: SettingsForm, wrong: Wrong) -> impl IntoView {
     view! {
         <div class="columns">
-            <TextField id="namespace_prefix" label=words(|t| t.cluster.namespace_prefix)
-                value=settings.namespace_prefix hint=words(|t| t.cluster.namespace_prefix_hint)
+            <TextField id="namespace_prefix" label=words(|t| t.cluster().namespace_prefix)
+                value=settings.namespace_prefix hint=words(|t| t.cluster().namespace_prefix_hint)
                 error=wrong_on(wrong, "namespace_prefix")/>
-            <TextField id="registry_prefix" label=words(|t| t.cluster.registry_prefix)
-                value=settings.registry_prefix hint=words(|t| t.cluster.registry_prefix_hint)
+            <TextField id="registry_prefix" label=words(|t| t.cluster().registry_prefix)
+                value=settings.registry_prefix hint=words(|t| t.cluster().registry_prefix_hint)
                 error=wrong_on(wrong, "registry_prefix")/>
         </div>
         <Storage settings=settings wrong=wrong/>
         <Exposure settings=settings wrong=wrong/>
-        <LongField id="node_selector" label=words(|t| t.cluster.node_selector) value=settings.node_selector
-            hint=words(|t| t.cluster.entries_hint) rows=2 error=wrong_on(wrong, "node_selector")/>
-        <LongField id="tolerations" label=words(|t| t.cluster.tolerations) value=settings.tolerations
-            hint=words(|t| t.cluster.tolerations_hint) rows=2 error=wrong_on(wrong, "tolerations")/>
+        <LongField id="node_selector" label=words(|t| t.cluster().node_selector) value=settings.node_selector
+            hint=words(|t| t.cluster().entries_hint) rows=2 error=wrong_on(wrong, "node_selector")/>
+        <LongField id="tolerations" label=words(|t| t.cluster().tolerations) value=settings.tolerations
+            hint=words(|t| t.cluster().tolerations_hint) rows=2 error=wrong_on(wrong, "tolerations")/>
     }
 }
 
 #[component]
 fn Storage(settings: SettingsForm, wrong: Wrong) -> impl IntoView {
     let kinds = options([
-        (STORAGE_DEFAULT, |t| t.cluster.storage_default),
-        (STORAGE_NAMED, |t| t.cluster.storage_named),
-        (STORAGE_NFS, |t| t.cluster.storage_nfs),
-        (STORAGE_LOCAL, |t| t.cluster.storage_local),
+        (STORAGE_DEFAULT, |t| t.cluster().storage_default),
+        (STORAGE_NAMED, |t| t.cluster().storage_named),
+        (STORAGE_NFS, |t| t.cluster().storage_nfs),
+        (STORAGE_LOCAL, |t| t.cluster().storage_local),
     ]);
     view! {
         <div class="columns">
-            <SelectField id="storage" label=words(|t| t.cluster.storage) value=settings.storage options=kinds
+            <SelectField id="storage" label=words(|t| t.cluster().storage) value=settings.storage options=kinds
                 error=wrong_on(wrong, "storage")/>
-            <TextField id="volume_gib" label=words(|t| t.cluster.volume_gib) value=settings.volume_gib
+            <TextField id="volume_gib" label=words(|t| t.cluster().volume_gib) value=settings.volume_gib
                 error=wrong_on(wrong, "volume_gib")/>
             {move || match settings.storage.get().as_str() {
                 STORAGE_NAMED => view! {
-                    <TextField id="storage_class" label=words(|t| t.cluster.storage_class)
+                    <TextField id="storage_class" label=words(|t| t.cluster().storage_class)
                         value=settings.storage_class error=wrong_on(wrong, "storage_class")/>
                 }
                 .into_any(),
                 STORAGE_NFS => view! {
-                    <TextField id="nfs_server" label=words(|t| t.cluster.nfs_server)
+                    <TextField id="nfs_server" label=words(|t| t.cluster().nfs_server)
                         value=settings.nfs_server error=wrong_on(wrong, "nfs_server")/>
-                    <TextField id="nfs_path" label=words(|t| t.cluster.nfs_path)
+                    <TextField id="nfs_path" label=words(|t| t.cluster().nfs_path)
                         value=settings.nfs_path error=wrong_on(wrong, "nfs_path")/>
                 }
                 .into_any(),
                 STORAGE_LOCAL => view! {
-                    <TextField id="kube_node" label=words(|t| t.cluster.kube_node)
+                    <TextField id="kube_node" label=words(|t| t.cluster().kube_node)
                         value=settings.kube_node error=wrong_on(wrong, "kube_node")/>
-                    <TextField id="local_path" label=words(|t| t.cluster.local_path)
+                    <TextField id="local_path" label=words(|t| t.cluster().local_path)
                         value=settings.local_path error=wrong_on(wrong, "local_path")/>
                 }
                 .into_any(),
@@ -264,15 +264,15 @@ fn Storage(settings: SettingsForm, wrong: Wrong) -> impl IntoView {
 #[component]
 fn Exposure(settings: SettingsForm, wrong: Wrong) -> impl IntoView {
     let kinds = options([
-        (NODE_PORT, |t| t.cluster.exposure_node_port),
-        (LOAD_BALANCER, |t| t.cluster.exposure_load_balancer),
-        (CLUSTER_IP, |t| t.cluster.exposure_cluster_ip),
+        (NODE_PORT, |t| t.cluster().exposure_node_port),
+        (LOAD_BALANCER, |t| t.cluster().exposure_load_balancer),
+        (CLUSTER_IP, |t| t.cluster().exposure_cluster_ip),
     ]);
     view! {
-        <SelectField id="exposure" label=words(|t| t.cluster.exposure) value=settings.exposure options=kinds/>
+        <SelectField id="exposure" label=words(|t| t.cluster().exposure) value=settings.exposure options=kinds/>
         <Show when=move || settings.exposure.read().as_str() == LOAD_BALANCER>
-            <LongField id="annotations" label=words(|t| t.cluster.annotations) value=settings.annotations
-                hint=words(|t| t.cluster.entries_hint) rows=2 error=wrong_on(wrong, "annotations")/>
+            <LongField id="annotations" label=words(|t| t.cluster().annotations) value=settings.annotations
+                hint=words(|t| t.cluster().entries_hint) rows=2 error=wrong_on(wrong, "annotations")/>
         </Show>
     }
 }

@@ -55,7 +55,7 @@ fn stages(probe: &ProbeView) -> AnyView {
         let engine =
             probe.facts.as_ref().map(|f| format!("{} {} · {}", f.engine, f.version, f.operating_system));
         let is_cluster = probe.passed.contains(&ProbeStage::Capacity);
-        let sentence: Pick = if is_cluster { |t| t.cluster.connection_fine } else { |t| t.connection_fine };
+        let sentence: Pick = if is_cluster { |t| t.cluster().connection_fine } else { |t| t.connection_fine };
         view! { <p class="notice notice-good">{tr(sentence)} " " {engine}</p> }
     });
     view! {
@@ -79,7 +79,7 @@ fn reason(error: Error) -> AnyView {
     view! {
         <div class="notice notice-bad">
             <p>{text}</p>
-            <p>{tr(|t| t.cluster.permissions_missing)}</p>
+            <p>{tr(|t| t.cluster().permissions_missing)}</p>
             <ul lang="en">{missing}</ul>
         </div>
     }
@@ -149,10 +149,10 @@ pub fn Rights(
     });
     view! {
         <div class="row">
-            <span>{tr(|t| t.cluster.rights)}</span>
+            <span>{tr(|t| t.cluster().rights)}</span>
             <button type="button" class="button small" disabled=move || show.pending().get()
                 on:click=move |_| ask()>
-                {tr(|t| t.cluster.rights_show)}
+                {tr(|t| t.cluster().rights_show)}
             </button>
         </div>
         <Notice error=refusal(show)/>
@@ -162,7 +162,7 @@ pub fn Rights(
 
 fn manifest(text: String) -> AnyView {
     view! {
-        <p class="muted small">{tr(|t| t.cluster.rights_hint)} " " <CopyButton text=text.clone()/></p>
+        <p class="muted small">{tr(|t| t.cluster().rights_hint)} " " <CopyButton text=text.clone()/></p>
         <pre class="log-lines" tabindex="0" lang="en">{text}</pre>
     }
     .into_any()

@@ -58,23 +58,23 @@ impl Resize {
         };
         view! {
             <section class="card">
-                <h2>{tr(|t| t.node.resize)}</h2>
-                <p class="muted">{tr(|t| t.node.resize_hint)}</p>
+                <h2>{tr(|t| t.node().resize)}</h2>
+                <p class="muted">{tr(|t| t.node().resize_hint)}</p>
                 <form method="post" novalidate=true on:submit=submit>
                     <NeedsScript/>
                     <div class="columns">
                         // No field for numbers: while somebody types `1.` browsers say that nothing is in one.
-                        <TextField id="resize-cpu" label=words(|t| t.node.resize_cpu) value=form.cpu
-                            inputmode="decimal" autocomplete="off" hint=words(|t| t.node.resize_cpu_hint)
+                        <TextField id="resize-cpu" label=words(|t| t.node().resize_cpu) value=form.cpu
+                            inputmode="decimal" autocomplete="off" hint=words(|t| t.node().resize_cpu_hint)
                             error=wrong_on(form.wrong, "cpu_milli")/>
-                        <TextField id="resize-memory" label=words(|t| t.node.resize_memory) value=form.memory
+                        <TextField id="resize-memory" label=words(|t| t.node().resize_memory) value=form.memory
                             kind="number" step="256" autocomplete="off"
-                            hint=words(|t| t.node.resize_memory_hint) error=wrong_on(form.wrong, "memory_mib")/>
+                            hint=words(|t| t.node().resize_memory_hint) error=wrong_on(form.wrong, "memory_mib")/>
                     </div>
                     <Notice error=self.refused/>
                     <div class="row end">
                         <button type="submit" class="button" disabled=move || self.send.pending().get()>
-                            {tr(|t| t.node.resize)}
+                            {tr(|t| t.node().resize)}
                         </button>
                     </div>
                 </form>

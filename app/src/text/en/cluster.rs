@@ -3,7 +3,7 @@
 use crate::text::table::ClusterText;
 
 /// The texts.
-pub const TEXT: ClusterText = ClusterText {
+pub static TEXT: ClusterText = ClusterText {
     engine_cluster: "On a Kubernetes cluster",
     server: "API address",
     server_hint: "https://host:port of the cluster’s API server.",

@@ -3,7 +3,7 @@
 use crate::text::table::NodeText;
 
 /// The texts.
-pub const TEXT: NodeText = NodeText {
+pub static TEXT: NodeText = NodeText {
     restarts: "Restarts",
     last_exit: "Last exit",
     exit_code_n: "code {n}",

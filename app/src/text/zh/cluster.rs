@@ -3,7 +3,7 @@
 use crate::text::table::ClusterText;
 
 /// The texts.
-pub const TEXT: ClusterText = ClusterText {
+pub static TEXT: ClusterText = ClusterText {
     engine_cluster: "在 Kubernetes 集群上",
     server: "API 地址",
     server_hint: "集群 API 服务器的地址，形式为 https://host:port。",

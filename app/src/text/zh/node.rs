@@ -3,7 +3,7 @@
 use crate::text::table::NodeText;
 
 /// The texts.
-pub const TEXT: NodeText = NodeText {
+pub static TEXT: NodeText = NodeText {
     restarts: "重启次数",
     last_exit: "上次退出",
     exit_code_n: "退出码 {n}",
