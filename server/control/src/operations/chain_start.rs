@@ -17,7 +17,7 @@ mod nodes;
 mod servers;
 
 use level::await_level;
-pub(super) use nodes::{bring_up, list, look, needs_making, quorum, status_of};
+pub(super) use nodes::{bring_up, list, look, needs_making, quorum, spec_around_data, status_of};
 use nodes::{check_quorum, sorted};
 pub(super) use servers::start_servers;
 

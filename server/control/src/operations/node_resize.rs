@@ -2,15 +2,14 @@
 //! plan keeps them, so that whoever makes the node again makes it of that size. The chain runs meanwhile; the node itself
 //! is away for a moment.
 
-use agents::AgentError;
+use domain::Error;
 use domain::chain::{ChainVerb, NodeResources};
 use domain::name::{ChainName, NodeName};
-use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
-use super::chain_create::{spec_anew, to_value};
-use super::chain_start::{look, status_of};
+use super::chain_create::to_value;
+use super::chain_start::{look, spec_around_data};
 use super::rolling::{await_back, check_left, check_runs};
 use super::{agent_error, given_up, link, step_error, store_error};
 use crate::chain::plan_of;
@@ -116,10 +115,7 @@ async fn replace(ctx: &Context<NodeResize>) -> Result<(), StepError> {
 /// Makes the node as the plan has it. An agent makes one that differs anew around its data, and leaves one that does not.
 async fn ensure(ctx: &Context<NodeResize>, link: &ChainLink, node: &PlannedNode) -> Result<(), StepError> {
     let present = look(ctx, link).await?;
-    let status = status_of(link, node, &present);
-    let status = status.ok_or_else(|| agent_error(AgentError::NotFound(node.name.to_string())))?;
-    let spec = spec_anew(ctx.env(), link, node, &status.operation, &present).await.map_err(step_error)?;
-    let spec = spec.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?;
+    let spec = spec_around_data(ctx.env(), link, node, &present).await?;
     link.agent.ensure_node(&spec).await.map(drop).map_err(agent_error)
 }
 

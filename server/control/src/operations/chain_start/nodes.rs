@@ -1,7 +1,7 @@
 //! The nodes of a chain that starts: each is started, or made anew around its data where it has no container that ever
 //! ran. One that has lost its data is nobody's to cure here: the chain starts without it where it can, and shows it.
 
-use agents::{AgentError, DataVolume, NodeState, NodeStatus, SpaceSpec};
+use agents::{AgentError, DataVolume, NodeSpec, NodeState, NodeStatus, SpaceSpec};
 use domain::chain::Consensus;
 use domain::node::NodeKind;
 use domain::{Code, Error};
@@ -86,19 +86,29 @@ pub(crate) async fn bring_up<P: Operation<Env = Services>>(
     present: &[NodeStatus],
 ) -> Result<(), StepError> {
     let place = link.node_ref(node);
-    let status = status_of(link, node, present);
-    let status = status.ok_or_else(|| agent_error(AgentError::NotFound(node.name.to_string())))?;
-    if !needs_making(Some(status)) {
+    if !needs_making(status_of(link, node, present)) {
         match link.agent.start(&place).await {
             // It went after the host was asked.
             Err(AgentError::NotFound(_)) => {}
             other => return other.map_err(agent_error),
         }
     }
-    let spec = spec_anew(ctx.env(), link, node, &status.operation, present).await.map_err(step_error)?;
-    let spec = spec.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))?;
+    let spec = spec_around_data(ctx.env(), link, node, present).await?;
     ctx.note(format!("{} has no container that ran: it is made anew", node.name)).await;
     link.agent.ensure_node(&spec).await.map(drop).map_err(agent_error)
+}
+
+/// What a node shall be that is made anew around its data. One of which nothing is left cannot be.
+pub(in crate::operations) async fn spec_around_data(
+    services: &Services,
+    link: &ChainLink,
+    node: &PlannedNode,
+    present: &[NodeStatus],
+) -> Result<NodeSpec, StepError> {
+    let status = status_of(link, node, present);
+    let status = status.ok_or_else(|| agent_error(AgentError::NotFound(node.name.to_string())))?;
+    let spec = spec_anew(services, link, node, &status.operation, present).await.map_err(step_error)?;
+    spec.ok_or_else(|| step_error(Error::unavailable(Code::ImageMissing)))
 }
 
 #[cfg(test)]
