@@ -13,6 +13,8 @@ mod fixture;
 #[path = "../src/routes.rs"]
 #[expect(dead_code, reason = "the router uses all of it")]
 mod routes;
+#[path = "matrix/rows.rs"]
+mod rows;
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -21,138 +23,9 @@ use std::time::Duration;
 // For its server functions, which register themselves.
 use app as _;
 use bed::{Call, PASSWORD, Portal};
-use domain::host::cluster::ClusterSettings;
 use routes::Route;
+use rows::{ADMIN, Asked, CHAIN, CHAIN_PAGE, READ, STAFF, TAKEN, rows};
 use serde_json::{Value, json};
-
-/// Statuses for nobody, a user, an operator and an admin.
-type Row = (&'static str, Value, [u16; 4]);
-
-/// For everybody who is signed in.
-const ALL: [u16; 4] = [401, 200, 200, 200];
-/// For operators and admins, of a thing that does not exist.
-const STAFF: [u16; 4] = [401, 403, 404, 404];
-/// For admins, of a thing that does not exist.
-const ADMIN: [u16; 4] = [401, 403, 403, 404];
-/// Of a chain: who may not know of it, and for whom it does not exist, hear the same.
-const CHAIN: [u16; 4] = [401, 404, 404, 404];
-
-fn rows() -> Vec<Row> {
-    let mut rows = rows_of_chains();
-    rows.extend(rows_of_the_portal());
-    rows
-}
-
-fn rows_of_chains() -> Vec<Row> {
-    let chain = json!({ "name": "none" });
-    let on_chain = json!({ "chain": "none" });
-    let deploy = json!({ "chain": "none", "channel": "mychannel", "name": "example02", "version": "1",
-        "image": "heddle.local/none:1", "policy": null, "init_required": false });
-    let call = json!({ "call": { "chain": "none", "channel": "mychannel", "chaincode": "example02",
-        "organization": "org1", "function": "query", "arguments": ["a"], "idempotency_key": "matrix-key" } });
-    let spec = json!({ "name": "matrix", "host": "none", "version": "2.5", "consensus": "raft", "orderers": 1,
-        "organizations": [{ "name": "org1", "peers": 1 }], "channel": "mychannel", "batch_timeout_ms": 200,
-        "resources": { "cpu_milli": 1000, "memory_mib": 512 } });
-    let channel = json!({ "chain": "none", "channel": "mychannel" });
-    vec![
-        ("block_read", json!({ "chain": "none", "channel": "mychannel", "number": 0 }), CHAIN),
-        ("chain_access", on_chain.clone(), CHAIN),
-        ("chain_create", json!({ "spec": spec, "key": "matrix-key" }), [401, 403, 422, 422]),
-        ("chain_delete", json!({ "name": "none", "typed": "none" }), CHAIN),
-        // Without a local engine there is nothing to demonstrate on.
-        ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
-        ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
-        ("chain_list", json!({}), ALL),
-        ("chain_offer", json!({}), [401, 403, 200, 200]),
-        ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
-        ("chain_read", chain.clone(), CHAIN),
-        ("chain_restart", chain.clone(), CHAIN),
-        ("chain_revoke", json!({ "chain": "none", "user": "nobody" }), CHAIN),
-        ("chain_start", chain.clone(), CHAIN),
-        ("chain_stop", chain, CHAIN),
-        ("chaincode_approve", json!({ "spec": deploy, "organization": "org1" }), CHAIN),
-        ("chaincode_commit", json!({ "spec": deploy }), CHAIN),
-        ("chaincode_deploy", json!({ "spec": deploy, "key": "matrix-key" }), CHAIN),
-        ("chaincode_install", json!({ "spec": deploy, "peers": [] }), CHAIN),
-        ("chaincode_list", on_chain.clone(), CHAIN),
-        ("chaincode_sample", on_chain.clone(), CHAIN),
-        (
-            "channel_anchors",
-            json!({ "chain": "none", "channel": "mychannel", "organization": "org1", "peers": [] }),
-            CHAIN,
-        ),
-        ("channel_config", channel, CHAIN),
-        (
-            "channel_create",
-            json!({ "spec": { "chain": "none", "name": "other", "members": [{ "organization": "org1",
-                "peers": ["peer0-org1"] }] }, "key": "matrix-key" }),
-            CHAIN,
-        ),
-        ("channel_join", json!({ "chain": "none", "channel": "mychannel", "peers": [] }), CHAIN),
-        ("channel_list", on_chain.clone(), CHAIN),
-        ("node_logs", json!({ "chain": "none", "node": "peer0-org1", "tail": 10 }), CHAIN),
-        (
-            "node_resize",
-            json!({ "chain": "none", "node": "peer0-org1",
-                "resources": { "cpu_milli": 500, "memory_mib": 512 } }),
-            CHAIN,
-        ),
-        ("transaction_history", on_chain, CHAIN),
-        ("transaction_query", call.clone(), CHAIN),
-        ("transaction_read", json!({ "chain": "none", "channel": "mychannel", "id": "0".repeat(64) }), CHAIN),
-        ("transaction_submit", call, CHAIN),
-    ]
-}
-
-fn rows_of_the_portal() -> Vec<Row> {
-    let host = host();
-    let id = json!({ "id": "none" });
-    vec![
-        ("audit_list", json!({ "before": null }), ALL),
-        ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
-        ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
-        ("host_image_approvals", id.clone(), STAFF),
-        ("host_image_approve", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
-        ("host_image_revoke", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),
-        ("host_images", id.clone(), STAFF),
-        ("host_kubeconfig", json!({ "text": " " }), [401, 403, 403, 422]),
-        ("host_list", json!({}), [401, 403, 200, 200]),
-        ("host_local_offer", json!({}), [401, 403, 403, 200]),
-        ("host_prepare", json!({ "id": "none", "image": null }), STAFF),
-        ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
-        ("host_rbac", json!({ "settings": ClusterSettings::default() }), [401, 403, 403, 200]),
-        ("host_read", id.clone(), STAFF),
-        ("host_registry_remove", json!({ "id": "none", "registry": "registry.example" }), ADMIN),
-        (
-            "host_registry_set",
-            json!({ "id": "none", "credentials": { "registry": "registry.example", "user": "u", "password": "p" } }),
-            ADMIN,
-        ),
-        ("host_remove", id.clone(), ADMIN),
-        ("host_settings", id.clone(), ADMIN),
-        ("host_test", id.clone(), STAFF),
-        ("operation_cancel", id.clone(), CHAIN),
-        ("operation_list", json!({}), ALL),
-        ("operation_read", id.clone(), CHAIN),
-        ("operation_resume", id.clone(), CHAIN),
-        ("operation_undo", id, CHAIN),
-        ("session_read", json!({}), [200; 4]),
-        (
-            "user_create",
-            json!({ "user": { "name": "mona", "role": "user", "password": PASSWORD } }),
-            [401, 403, 403, 200],
-        ),
-        ("user_list", json!({}), [401, 403, 403, 200]),
-    ]
-}
-
-fn host() -> Value {
-    serde_json::to_value(domain::host::HostSpec::local(
-        domain::name::HostName::parse("matrix").unwrap(),
-        "/nonexistent/engine.sock",
-    ))
-    .unwrap()
-}
 
 /// Forms; the tests of the process ask them.
 const FORMS: [&str; 4] = ["setup_admin", "session_create", "session_delete", "session_delete_all"];
@@ -192,60 +65,6 @@ fn every_server_function_answers_each_role_as_the_table_says() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Who gets what of a route that is read.
-type Asked = (&'static str, [u16; 4]);
-
-/// Of a page of a chain: whoever is not signed in is sent to the sign-in.
-const CHAIN_PAGE: [u16; 4] = [302, 404, 404, 404];
-
-/// Pages send nobody to the sign-in; files and streams refuse.
-const READ: [Asked; 32] = [
-    ("/healthz", [200; 4]),
-    ("/readyz", [200; 4]),
-    ("/login", [200, 302, 302, 302]),
-    ("/setup", [404; 4]),
-    ("/", [302, 200, 200, 200]),
-    ("/events", ALL),
-    ("/operations", [302, 200, 200, 200]),
-    ("/operations/none", CHAIN_PAGE),
-    ("/audit", [302, 200, 200, 200]),
-    ("/users", [302, 403, 403, 200]),
-    ("/hosts", [302, 403, 200, 200]),
-    ("/hosts/new", [302, 403, 403, 200]),
-    ("/hosts/none", [302, 403, 404, 404]),
-    ("/hosts/none/edit", [302, 403, 403, 404]),
-    ("/chains", [302, 200, 200, 200]),
-    ("/chains/new", [302, 403, 200, 200]),
-    ("/chains/none", CHAIN_PAGE),
-    ("/chains/none/channels", CHAIN_PAGE),
-    ("/chains/none/channels/mychannel", CHAIN_PAGE),
-    ("/chains/none/chaincode", CHAIN_PAGE),
-    ("/chains/none/invoke", CHAIN_PAGE),
-    ("/chains/none/transactions", CHAIN_PAGE),
-    ("/chains/none/transactions/mychannel/none", CHAIN_PAGE),
-    ("/chains/none/nodes/peer0-org1", CHAIN_PAGE),
-    ("/chains/none/blocks/mychannel/0", CHAIN_PAGE),
-    ("/chains/none/nodes/peer0-org1/logs", CHAIN),
-    ("/chains/none/nodes/peer0-org1/log.txt", CHAIN),
-    ("/chains/none/profile/org1.json", CHAIN),
-    ("/chains/none/profile/org1.yaml", CHAIN),
-    ("/chains/none/material/org1.tar", CHAIN),
-    // No route at all.
-    ("/pkg/nothing.js", [404; 4]),
-    ("/nothing", [404; 4]),
-];
-/// With forms that would be taken, so that a refusal is one of rights.
-const TAKEN: [(&str, &str, [u16; 4]); 8] = [
-    ("/chains/none/material/org1.tar", "password=none", CHAIN),
-    ("/chains/none/package", "password=none", CHAIN),
-    ("/hosts/none/images", "password=none", STAFF),
-    ("/users", "name=mona&role=user&password=a+few+plain+words+together", [401, 403, 403, 303]),
-    ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
-    ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
-    ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
-    ("/preferences", "theme=dark", [303; 4]),
-];
-
 /// The route that answers a path: the one with the fewest parameters that fits.
 fn route_of<'a>(path: &str, routes: &'a BTreeSet<String>) -> Option<&'a str> {
     let fits = |route: &&String| {
@@ -278,8 +97,10 @@ async fn every_page_and_route_has_a_row() {
     let covered = |paths: &[&str], routes: &BTreeSet<String>| -> BTreeSet<String> {
         paths.iter().filter_map(|path| route_of(path, routes)).map(str::to_owned).collect()
     };
-    assert_eq!(covered(&READ.map(|(path, _)| path), &read), read, "a page or a route without a row");
-    assert_eq!(covered(&TAKEN.map(|(path, _, _)| path), &taken), taken, "a route without a row");
+    let read_paths: Vec<&str> = READ.iter().map(|(path, _)| *path).collect();
+    let taken_paths: Vec<&str> = TAKEN.iter().map(|(path, _, _)| *path).collect();
+    assert_eq!(covered(&read_paths, &read), read, "a page or a route without a row");
+    assert_eq!(covered(&taken_paths, &taken), taken, "a route without a row");
     // The router has no routes but those of the table, the pages and the folder of scripts.
     let router = include_str!("../src/router.rs");
     let made = |word: &str| router.matches(word).count();
@@ -296,7 +117,7 @@ fn every_route_answers_each_role_as_the_table_says() {
     let people = people(&portal);
     let mut wrong = Vec::new();
     for (path, expected) in READ {
-        for (cookie, expected) in people.iter().zip(expected) {
+        for (cookie, expected) in people.iter().zip(*expected) {
             let answer = portal.send(Call::get(path).header("accept", "text/html").cookie(cookie));
             if answer.status != expected {
                 wrong.push(format!("{path}: {} instead of {expected}", answer.status));
@@ -304,7 +125,7 @@ fn every_route_answers_each_role_as_the_table_says() {
         }
     }
     for (path, form, expected) in TAKEN {
-        for (cookie, expected) in people.iter().zip(expected) {
+        for (cookie, expected) in people.iter().zip(*expected) {
             let answer = portal.send(Call::post(path).form(form).cookie(cookie));
             if answer.status != expected {
                 wrong.push(format!("POST {path}: {} instead of {expected}: {}", answer.status, answer.body));

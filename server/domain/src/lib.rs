@@ -10,6 +10,7 @@ pub mod channel;
 pub mod error;
 pub mod host;
 pub mod id;
+pub mod list;
 pub mod name;
 pub mod network;
 pub mod node;

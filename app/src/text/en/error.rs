@@ -8,6 +8,8 @@ crate::text::table::sentences! {
     ValueOutOfRange => "The value must be between {min} and {max}.",
     TextTooLong => "The text is too long. Use at most {max} characters.",
     TooManyEntries => "The list is too long. Keep at most {max} lines.",
+    ListSortUnknown => "The list cannot be sorted that way. Choose a column by its heading.",
+    ListFilterUnknown => "The list knows no such filter. Open the page without what its address asks for.",
     SignInFailed => "User name or password is wrong. Check both and try again.",
     SignInDelayed => "Too many attempts. Wait {seconds} seconds and try again.",
     SessionMissing => "You are not signed in, or your session has ended. Sign in again.",
