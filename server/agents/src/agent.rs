@@ -102,6 +102,13 @@ pub trait Agent: Send + Sync {
     /// Lists the nodes of an installation, those included of which only the data is left; sorted.
     async fn list_nodes(&self, selector: &Selector) -> Result<Vec<NodeStatus>, AgentError>;
 
+    /// Whether the host still lets itself be asked what runs on it, told by its error if not. It costs the same however
+    /// many nodes there are, where the host can be asked so.
+    async fn answers(&self, installation: &str) -> Result<(), AgentError> {
+        let all = Selector { installation: installation.to_owned(), chain: None };
+        self.list_nodes(&all).await.map(drop)
+    }
+
     /// Tells when nodes change, until the stream is dropped. After each interruption a
     /// [`NodeEvent::Resync`] says that changes may have been missed and that a list is due.
     fn watch_nodes(&self, installation: &str) -> BoxStream<'static, NodeEvent>;

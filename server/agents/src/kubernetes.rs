@@ -172,6 +172,10 @@ impl Agent for KubernetesAgent {
         status::list(&self.cluster, selector).await
     }
 
+    async fn answers(&self, installation: &str) -> Result<(), AgentError> {
+        status::ask(&self.cluster, installation).await
+    }
+
     fn watch_nodes(&self, installation: &str) -> BoxStream<'static, NodeEvent> {
         events::watch(&self.watches, installation)
     }

@@ -201,7 +201,7 @@ impl Watch {
         let cluster = &self.watches.cluster;
         let sets: Api<PartialObjectMeta<StatefulSet>> = cluster.everywhere();
         let deployments: Api<PartialObjectMeta<Deployment>> = cluster.everywhere();
-        let all: Api<Pod> = cluster.everywhere();
+        let all: Api<pods::Lean> = cluster.everywhere();
         let mut tales = Tales::new();
         tales.push(Box::pin(watcher(sets, config()).map(|event| {
             tale(
@@ -220,7 +220,7 @@ impl Watch {
             )
         })));
         tales.push(Box::pin(watcher(all, config()).map(|event| {
-            tale(2, event, |pod| Told::Pod(Box::new(pod)), |pod| Told::PodGone(Box::new(pod)))
+            tale(2, event, |pod| Told::Pod(Box::new(pod.0)), |pod| Told::PodGone(Box::new(pod.0)))
         })));
         tales
     }

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use domain::node::Machine;
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use kube::Api;
 use kube::runtime::watcher::{self, Config, Event, watcher};
 
+pub(super) use self::lean::Lean;
 use super::cluster::{Cluster, selector_of};
 use super::{failure, manifest, request};
 use crate::{AgentError, NodeRef};
+
+mod lean;
 
 /// A watch is asked for anew after so many seconds, so that a dead connection does not look like a quiet one.
 pub(super) const WATCH_SECONDS: u32 = 60;
@@ -26,17 +29,6 @@ const OURS: [&str; 3] = [manifest::CONTAINER, manifest::PROBE, manifest::FOLDER]
 pub(super) async fn of_node(cluster: &Cluster, node: &NodeRef) -> Result<Vec<Pod>, AgentError> {
     let api: Api<Pod> = cluster.within(&cluster.namespace_of(node));
     request::list(&api, Some(&selector_of(node)?)).await
-}
-
-/// Leaves of a pod what its state is read from: who it is and how it is, and of what it should be only the gates that
-/// decide whether it is ready and the machine that it is on.
-pub(super) fn trim(pod: &mut Pod) {
-    pod.metadata.annotations = None;
-    pod.spec = pod.spec.take().map(|spec| PodSpec {
-        readiness_gates: spec.readiness_gates,
-        node_name: spec.node_name,
-        ..PodSpec::default()
-    });
 }
 
 /// The one that counts: what lives before what is over, what stays before what goes, the youngest.
@@ -258,32 +250,6 @@ pub(super) mod tests {
         assert!(is_unwell(&pod("a", status.clone())));
         status["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
         assert!(!is_unwell(&pod("a", status)));
-    }
-
-    #[test]
-    fn a_trimmed_pod_says_the_same_about_its_state() {
-        let spec = json!({
-            "containers": [{"name": "node", "image": "heddle.local/n:1"}], "nodeName": "kube-node-1",
-            "readinessGates": [{"conditionType": "balancer.example/registered"}],
-        });
-        for gates in [true, false] {
-            let mut whole = ready("False", "True");
-            whole.metadata.annotations = Some([("a".to_owned(), "b".to_owned())].into());
-            whole.spec = serde_json::from_value(spec.clone()).unwrap();
-            if let Some(spec) = whole.spec.as_mut().filter(|_| !gates) {
-                spec.readiness_gates = None;
-            }
-            let mut trimmed = whole.clone();
-            trim(&mut trimmed);
-            assert_eq!(is_out_of_sight(&trimmed), is_out_of_sight(&whole), "{gates}");
-            assert_eq!(trimmed.status, whole.status);
-            assert_eq!(
-                (trimmed.metadata.uid, trimmed.metadata.labels),
-                (whole.metadata.uid, whole.metadata.labels)
-            );
-            let left = trimmed.spec.unwrap();
-            assert!(left.containers.is_empty() && left.node_name.as_deref() == Some("kube-node-1"));
-        }
     }
 
     #[test]

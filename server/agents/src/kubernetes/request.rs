@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use super::{REQUEST_MAX, failure};
 use crate::AgentError;
 
-/// Objects in one page of a list. A page is in memory twice for a moment, as text and as objects, so it is small: most
-/// chains fit into one all the same.
-pub(super) const PAGE: u32 = 200;
+/// Objects in one page of a list. A page is in memory four times for a moment, as it came, as one piece, as text and as
+/// objects, so it is small: most chains fit into one all the same.
+pub(super) const PAGE: u32 = 100;
 /// Most pages of one list; more objects of one portal are a mistake.
 const PAGES_MAX: u32 = 500;
 /// A list whose pages went stale meanwhile is begun again so often.
@@ -49,22 +49,13 @@ pub(super) async fn get<K: Object>(api: &Api<K>, name: &str) -> Result<Option<K>
     within(&called::<K>(name), api.get_opt(name)).await
 }
 
-/// Lists all that a selector selects; none selects everything.
+/// Lists all that a selector selects; none selects everything. It is read page by page, so of a thousand objects only
+/// the text of one page is ever there.
 pub(super) async fn list<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
-    list_trimmed(api, selector, |_| {}).await
-}
-
-/// Like [`list`], of objects from which whoever lists them takes what is not looked at: of a thousand objects only
-/// those of one page are ever whole.
-pub(super) async fn list_trimmed<K: Object>(
-    api: &Api<K>,
-    selector: Option<&str>,
-    trim: fn(&mut K),
-) -> Result<Vec<K>, AgentError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match pages(api, selector, trim).await {
+        match pages(api, selector).await {
             // The pages belong to one moment, which the server has forgotten.
             Err(AgentError::Engine { status: 410, .. }) if tries < LIST_TRIES => {}
             ended => return ended,
@@ -72,12 +63,8 @@ pub(super) async fn list_trimmed<K: Object>(
     }
 }
 
-async fn pages<K: Object>(
-    api: &Api<K>,
-    selector: Option<&str>,
-    trim: fn(&mut K),
-) -> Result<Vec<K>, AgentError> {
-    let what = format!("list of {}", K::plural(&()));
+async fn pages<K: Object>(api: &Api<K>, selector: Option<&str>) -> Result<Vec<K>, AgentError> {
+    let what = listed::<K>();
     let mut all = Vec::new();
     let mut token = None;
     for _ in 0..PAGES_MAX {
@@ -91,7 +78,6 @@ async fn pages<K: Object>(
         all.extend(page.items.into_iter().map(|mut object| {
             // Who wrote which field: a third of an object, and nobody here asks.
             object.meta_mut().managed_fields = None;
-            trim(&mut object);
             object
         }));
         token = page.metadata.continue_.filter(|token| !token.is_empty());
@@ -100,6 +86,18 @@ async fn pages<K: Object>(
         }
     }
     Err(AgentError::Refused(format!("{what}: there are too many")))
+}
+
+/// Asks for one object of a kind, and of that only who it is: whether the server answers, and lets it be listed.
+pub(super) async fn ask<K: Object>(api: &Api<K>, selector: &str) -> Result<(), AgentError> {
+    let params =
+        ListParams { label_selector: Some(selector.to_owned()), limit: Some(1), ..ListParams::default() };
+    within(&listed::<K>(), api.list_metadata(&params)).await.map(drop)
+}
+
+/// What a list is called in errors.
+fn listed<K: Object>() -> String {
+    format!("list of {}", K::plural(&()))
 }
 
 /// Begins to delete exactly this object; another one that took its name meanwhile stays. False when it was gone.

@@ -142,7 +142,7 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     let (sets, deployments, pods, claims, files, services) = tokio::try_join!(
         seek.all::<StatefulSet>(),
         seek.all::<Deployment>(),
-        seek.all_trimmed::<Pod>(pods::trim),
+        seek.all::<pods::Lean>(),
         seek.all::<PersistentVolumeClaim>(),
         // Only what stands on them: what is in them is not read again.
         seek.all::<PartialObjectMeta<Secret>>(),
@@ -152,7 +152,7 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     for controller in sets.into_iter().map(Controller::from).chain(deployments.into_iter().map(Into::into)) {
         seen.of(controller.metadata.clone(), |parts| parts.controller = Some(controller));
     }
-    for pod in pods {
+    for pods::Lean(pod) in pods {
         seen.of(pod.metadata.clone(), |parts| parts.pods.push(pod));
     }
     for claim in claims {
@@ -176,6 +176,21 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     let mut all: Vec<NodeStatus> = seen.0.iter().filter_map(status).collect();
     explain(cluster, &mut all, &seen).await;
     Ok(all)
+}
+
+/// Whether an installation's nodes could be listed, without listing them: of a thousand nodes that would be megabytes
+/// every few seconds, only to learn that the cluster still answers.
+pub(super) async fn ask(cluster: &Cluster, installation: &str) -> Result<(), AgentError> {
+    let seek = Seek { cluster, namespace: None, labels: selector(installation, None)? };
+    tokio::try_join!(
+        seek.ask::<StatefulSet>(),
+        seek.ask::<Deployment>(),
+        seek.ask::<Pod>(),
+        seek.ask::<PersistentVolumeClaim>(),
+        seek.ask::<Secret>(),
+        seek.ask::<Service>(),
+    )?;
+    Ok(())
 }
 
 /// Adds what events say to the nodes that do not run, or are not well, and whose pods do not say why. A failed look is no
@@ -234,18 +249,19 @@ impl Seek<'_> {
     where
         K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        self.all_trimmed(|_| {}).await
-    }
-
-    async fn all_trimmed<K>(&self, trim: fn(&mut K)) -> Result<Vec<K>, AgentError>
-    where
-        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
         let api: Api<K> = match &self.namespace {
             Some(namespace) => self.cluster.within(namespace),
             None => self.cluster.everywhere(),
         };
-        request::list_trimmed(&api, Some(&self.labels), trim).await
+        request::list(&api, Some(&self.labels)).await
+    }
+
+    async fn ask<K>(&self) -> Result<(), AgentError>
+    where
+        K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let api: Api<K> = self.cluster.everywhere();
+        request::ask(&api, &self.labels).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use agents::{Agent, NodeEvent};
+use agents::{Agent, NodeChange, NodeEvent, NodeRef, NodeState, Selector};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
@@ -93,4 +93,77 @@ async fn lists_are_read_to_their_last_page() {
     server.forgets_pages(100);
     let failed = server.agent.used_ports().await.unwrap_err();
     assert!(failed.is_retryable(), "{failed}");
+}
+
+/// Nodes of the test with many, and how many come in one page.
+const MANY: usize = 1_000;
+const IN_PAGE: usize = 100;
+
+fn labels(node: &str) -> Value {
+    json!({
+        "heddle.installation": INSTALLATION, "heddle.chain": "demo", "heddle.node": node, "heddle.kind": "peer",
+    })
+}
+
+/// What runs a node, and its pod. Nobody looks at what the pod should be and who wrote it: neither is what it has to be.
+fn node(number: usize) -> (Value, Value) {
+    let node = format!("peer{number}-org1");
+    let set = json!({
+        "metadata": {"name": node, "uid": format!("s{number}"), "labels": labels(&node)},
+        "spec": {"replicas": 1, "serviceName": node, "selector": {}, "template": {}},
+    });
+    let pod = json!({
+        "metadata": {
+            "name": format!("{node}-0"), "uid": format!("p{number}"), "labels": labels(&node),
+            "resourceVersion": "9", "managedFields": "not read",
+        },
+        "spec": {"nodeName": "kube-node-1", "containers": "not read"},
+        "status": {"phase": "Running", "containerStatuses": [{
+            "name": "node", "image": "heddle.local/n:1", "imageID": "sha256:aa", "ready": true,
+            "containerID": format!("c{number}"), "restartCount": 0, "state": {"running": {}},
+        }]},
+    });
+    (set, pod)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_nodes_are_listed_and_watched_page_by_page() {
+    let server = Server::raise().await;
+    let (sets, pods): (Vec<_>, Vec<_>) = (0..MANY).map(node).unzip();
+    let in_pages =
+        |all: &[Value]| -> Vec<Vec<Value>> { all.chunks(IN_PAGE).map(<[Value]>::to_vec).collect() };
+    server.lists(SETS, in_pages(&sets));
+    server.lists(PODS, in_pages(&pods));
+    let all = Selector { installation: INSTALLATION.to_owned(), chain: None };
+    let listed = server.agent.list_nodes(&all).await.unwrap();
+    assert_eq!(listed.len(), MANY);
+    assert!(listed.iter().all(|status| status.state == NodeState::Running), "{:?}", listed[0]);
+    let limit = format!("limit={IN_PAGE}");
+    let asked = server.asked(PODS, false);
+    assert_eq!(asked.len(), MANY / IN_PAGE, "{asked:?}");
+    assert!(asked.iter().all(|asked| asked.split(['?', '&']).any(|part| part == limit)), "{asked:?}");
+
+    let mut events = server.agent.watch_nodes(INSTALLATION);
+    assert_eq!(next(&mut events).await, NodeEvent::Resync);
+    assert_eq!(server.asked(PODS, false).len(), 2 * MANY / IN_PAGE);
+    // Each of them is known: of the last one it is told that it has gone.
+    let last = pods.last().unwrap();
+    let event = json!({"type": "DELETED", "object": last});
+    server.watch(PODS, 1).await.unbounded_send(format!("{event}\n")).unwrap();
+    let gone = NodeRef::new(INSTALLATION, "demo", format!("peer{}-org1", MANY - 1));
+    assert_eq!(next(&mut events).await, NodeEvent::Changed { node: gone, change: NodeChange::Ended(None) });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_cluster_answers_is_asked_without_listing_what_is_on_it() {
+    let server = Server::raise().await;
+    let (sets, pods): (Vec<_>, Vec<_>) = (0..IN_PAGE).map(node).unzip();
+    server.lists(SETS, vec![sets]);
+    server.lists(PODS, vec![pods.clone(), pods]);
+    server.agent.answers(INSTALLATION).await.unwrap();
+    for path in [PODS, SERVICES, SETS, DEPLOYMENTS] {
+        let asked = server.asked(path, false);
+        assert_eq!(asked.len(), 1, "{path}: {asked:?}");
+        assert!(asked[0].split(['?', '&']).any(|part| part == "limit=1"), "{asked:?}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agents::{ProbeFailure, ProbeStage, Remedy, Selector};
+use agents::{ProbeFailure, ProbeStage, Remedy};
 use domain::Error;
 use domain::host::{HostState, HostStatus};
 use store::{HostRecord, StoreError};
@@ -109,9 +109,8 @@ impl ControlPlane {
             return false;
         }
         let Ok(agent) = self.services.agent(&host.id).await else { return false };
-        let selector = Selector { installation: self.services.installation.clone(), chain: None };
-        match tokio::time::timeout(LIST_TIMEOUT, agent.list_nodes(&selector)).await {
-            Ok(Ok(_)) => true,
+        match tokio::time::timeout(LIST_TIMEOUT, agent.answers(&self.services.installation)).await {
+            Ok(Ok(())) => true,
             Ok(Err(error)) => !error.is_retryable() && host.status.reason.is_some(),
             Err(_) => false,
         }
