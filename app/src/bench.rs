@@ -1,20 +1,27 @@
-//! The page of `cargo xtask bench ssr`: a table of a thousand rows with two UUIDs each, made as the portal's own lists are:
-//! data that the browser gets along with the page, and a view over them. It exists in builds for that bench only.
+//! The page of `cargo xtask bench ssr`: a table of a thousand rows with two UUIDs each, made as the portal's own pages are:
+//! data that the browser gets along with the page in a parcel, and a view over them that is made when it is written. It
+//! exists in builds for that bench only.
 
 use std::fmt::Write;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use leptos::prelude::*;
+
+use crate::api::ApiError;
+use crate::components::kept::Kept;
+use crate::components::notice::problem_note;
+use crate::components::rows::Rows;
+use crate::fetched::Fetched;
 
 /// Rows of the table.
 const ROWS: u64 = 1_000;
 
 /// Id and name of each row.
-type Rows = Vec<(String, String)>;
+type Data = Vec<(String, String)>;
 
 /// Made once: rendering is what is measured.
-fn rows() -> Rows {
-    static MADE: OnceLock<Rows> = OnceLock::new();
+fn rows() -> Data {
+    static MADE: OnceLock<Data> = OnceLock::new();
     MADE.get_or_init(|| (0..ROWS).map(|row| (uuid(2 * row), uuid(2 * row + 1))).collect()).clone()
 }
 
@@ -51,26 +58,36 @@ pub fn document() -> impl IntoView {
 
 #[component]
 fn Table() -> impl IntoView {
-    let data = Resource::new(|| (), |()| async { rows() });
+    let data = Fetched::first(|| async { Ok::<Data, ApiError>(rows()) });
     view! {
         <Suspense>
-            {move || Suspend::new(async move { table(data.await) })}
+            {move || Suspend::new(async move {
+                let answer = data.arrived().await;
+                Kept::new(move || shown(answer), || false)
+            })}
         </Suspense>
     }
 }
 
-fn table(rows: Rows) -> AnyView {
-    let rows = rows
-        .into_iter()
-        .map(|(id, name)| {
+fn shown(answer: Arc<Result<Data, ApiError>>) -> AnyView {
+    match Arc::unwrap_or_clone(answer) {
+        Ok(data) => table(data),
+        Err(error) => problem_note(error),
+    }
+}
+
+fn table(data: Data) -> AnyView {
+    let rows = Rows::new(move || {
+        let row = |(id, name): (String, String)| {
             view! {
                 <tr>
                     <th scope="row">{id}</th>
                     <td>{name}</td>
                 </tr>
             }
-        })
-        .collect_view();
+        };
+        data.into_iter().map(row).collect_view().into_any()
+    });
     view! {
         <table>
             <thead>

@@ -13,6 +13,7 @@ pub mod menu;
 pub mod notice;
 pub mod page;
 pub mod reason;
+pub mod rows;
 pub mod stepper;
 pub mod time;
 pub mod toast;

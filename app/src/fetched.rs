@@ -47,15 +47,14 @@ impl Parcel {
         Self { value: Some(Arc::new(answer)), text: text.map(Arc::from), lost }
     }
 
-    /// What is in it; what cannot be read is lost.
-    fn open<T: Data>(&self) -> Result<T, ApiError> {
-        let known = self.value.as_ref().and_then(|value| value.downcast_ref::<Result<T, ApiError>>());
-        if let Some(answer) = known {
-            return answer.clone();
-        }
-        // As bytes, because answers to calls are read from bytes: the browser then loads one reader and not two.
-        let read = serde_json::from_slice(self.text.as_deref().unwrap_or_default().as_bytes());
-        read.unwrap_or(Err(ApiError { problem: Problem::Lost, request_id: None }))
+    /// What is in it; what cannot be read is lost. Where it was asked for it is shared: who only looks copies nothing.
+    fn open<T: Data>(&self) -> Arc<Result<T, ApiError>> {
+        let known = self.value.clone().and_then(|value| value.downcast::<Result<T, ApiError>>().ok());
+        known.unwrap_or_else(|| {
+            // As bytes, because answers to calls are read from bytes: the browser then loads one reader and not two.
+            let read = serde_json::from_slice(self.text.as_deref().unwrap_or_default().as_bytes());
+            Arc::new(read.unwrap_or(Err(ApiError { problem: Problem::Lost, request_id: None })))
+        })
     }
 }
 
@@ -177,13 +176,18 @@ impl<T: Data> Fetched<T> {
     /// Waits for the answer, and makes whoever waits inside a `Suspend` wait again for the next one. While answers are
     /// lost on the way the one before stays, and it is asked again until the portal answers.
     pub async fn wait(self) -> Result<T, ApiError> {
+        Arc::unwrap_or_clone(self.arrived().await)
+    }
+
+    /// The same, without a copy of the answer.
+    pub async fn arrived(self) -> Arc<Result<T, ApiError>> {
         let parcel = self.parcel.await;
         settled(parcel, self.parcel, self.last, self.stale).open()
     }
 
     /// The answer, if it is there.
     pub fn now(self) -> Option<Result<T, ApiError>> {
-        self.parcel.get().map(|parcel| parcel.open())
+        self.parcel.get().map(|parcel| Arc::unwrap_or_clone(parcel.open()))
     }
 }
 
@@ -255,15 +259,16 @@ mod tests {
         let lost = || ApiError { problem: Problem::Lost, request_id: None };
         for answer in [Ok(vec![1_u32, 2]), Err(ApiError::from(domain::Error::forbidden()))] {
             let parcel = Parcel::closed(answer.clone());
-            assert_eq!(parcel.open::<Vec<u32>>(), answer);
+            assert_eq!(*parcel.open::<Vec<u32>>(), answer);
+            assert!(Arc::ptr_eq(&parcel.open::<Vec<u32>>(), &parcel.open()));
             let Ok(text) = AsText::encode(&parcel);
             let Ok(sent) = AsText::decode(&text);
-            assert_eq!(sent.open::<Vec<u32>>(), answer);
+            assert_eq!(*sent.open::<Vec<u32>>(), answer);
             // Something else than was asked for is no answer.
             assert!(sent.open::<String>().is_err());
         }
         let Ok(nothing) = AsText::decode("");
-        assert_eq!(nothing.open::<u32>(), Err(lost()));
+        assert_eq!(*nothing.open::<u32>(), Err(lost()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::tachys::html::attribute::any_attribute::AnyAttribute;
 use leptos::tachys::hydration::Cursor;
 use leptos::tachys::no_attrs;
+use leptos::tachys::ssr::StreamBuilder;
 use leptos::tachys::view::any_view::AnyViewState;
 use leptos::tachys::view::{Mountable, Position, PositionState};
 
@@ -69,6 +70,21 @@ impl RenderHtml for Kept {
         extra_attrs: Vec<AnyAttribute>,
     ) {
         (self.make)().to_html_with_buf(buf, position, escape, mark_branches, extra_attrs);
+    }
+
+    // What is still to come in the view is waited for.
+    fn to_html_async_with_buf<const OUT_OF_ORDER: bool>(
+        self,
+        buf: &mut StreamBuilder,
+        position: &mut Position,
+        escape: bool,
+        mark_branches: bool,
+        extra_attrs: Vec<AnyAttribute>,
+    ) where
+        Self: Sized,
+    {
+        let view = (self.make)();
+        view.to_html_async_with_buf::<OUT_OF_ORDER>(buf, position, escape, mark_branches, extra_attrs);
     }
 
     fn hydrate<const FROM_SERVER: bool>(self, cursor: &Cursor, position: &PositionState) -> Self::State {

@@ -113,7 +113,7 @@ fn live<T: Data>(
 ) -> AnyView {
     let fresh = data.clone();
     let make = move || {
-        lasting(parent, || {
+        lasting(parent, move || {
             let data = RwSignal::new(data);
             shown.try_set_value(Some((browser::path(), data)));
             view(data)
@@ -136,13 +136,23 @@ where
 {
     Arc::new(move || {
         let view = view.clone();
-        Box::pin(async move { data.wait().await.map(|data| made(move |me| view(data, me))) })
+        Box::pin(async move {
+            let answer = data.arrived().await;
+            if let Err(error) = &*answer {
+                return Err(error.clone());
+            }
+            // Copied where it is shown, if somebody else holds it as well, and not for each look.
+            Ok(made(move |me| match Arc::unwrap_or_clone(answer) {
+                Ok(data) => view(data, me),
+                Err(error) => problem_note(error),
+            }))
+        })
     })
 }
 
 /// A view that is made anew each time.
 fn made(view: impl FnOnce(Me) -> AnyView + Send + 'static) -> Ready {
-    Box::new(move |me, parent| lasting(parent, || view(me)))
+    Box::new(move |me, parent| lasting(parent, move || view(me)))
 }
 
 /// Shows what depends on the session alone.
@@ -185,10 +195,16 @@ fn when_there(read: Read, place: Place) -> AnyView {
 
 /// Keeps what a view makes for itself, such as signals, for as long as the view is on the page. Otherwise it would end
 /// as soon as the data are read again, while the view from before is still there and looks at it.
-fn lasting(parent: Option<Owner>, view: impl FnOnce() -> AnyView) -> AnyView {
-    let owner = parent.map_or_else(Owner::new, |parent| parent.child());
-    let view = owner.with(view);
-    OwnedView::new_with_owner(view, owner).into_any()
+///
+/// The server makes it when it writes it: it comes by here two or three times for a page, to learn whether all data are
+/// there, and would make a whole page each time, with all that the page asks for.
+fn lasting(parent: Option<Owner>, view: impl FnOnce() -> AnyView + Send + 'static) -> AnyView {
+    let make = move || {
+        let owner = parent.map_or_else(Owner::new, |parent| parent.child());
+        let view = owner.with(view);
+        OwnedView::new_with_owner(view, owner).into_any()
+    };
+    if cfg!(feature = "ssr") { Kept::new(make, || false).into_any() } else { make() }
 }
 
 fn shown(result: Result<AnyView, ApiError>, place: Place) -> AnyView {

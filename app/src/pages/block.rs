@@ -1,6 +1,6 @@
 //! One block of a channel, read live from a peer.
 
-use domain::transaction::BlockView;
+use domain::transaction::{BlockView, TransactionView};
 use leptos::prelude::*;
 
 use super::transaction::signer;
@@ -10,6 +10,7 @@ use crate::api::transaction::block_read;
 use crate::components::copy::{Copyable, middle_cut};
 use crate::components::load::load;
 use crate::components::page::Page;
+use crate::components::rows::Rows;
 use crate::fetched::Fetched;
 use crate::layout::chain_crumbs;
 use crate::text::{fill, say, tr, words};
@@ -35,30 +36,33 @@ pub fn Block() -> impl IntoView {
     })
 }
 
+/// A transaction of the block; `below` is where the pages of the channel's transactions are.
+fn transaction_row(below: &str, one: &TransactionView) -> AnyView {
+    let name = middle_cut(&one.id);
+    // Configuration has no id of its own to look up.
+    let id = if one.id.is_empty() {
+        "–".into_any()
+    } else {
+        let address = format!("{below}/{}", one.id);
+        view! { <a href=address><code>{name}</code></a> }.into_any()
+    };
+    view! {
+        <tr>
+            <th scope="row">{id}</th>
+            <td><code>{one.kind.clone()}</code></td>
+            <td>{validation(one)}</td>
+            <td>{one.chaincode.clone()}</td>
+            <td>{signer(&one.creator)}</td>
+        </tr>
+    }
+    .into_any()
+}
+
 fn body(chain: &str, channel: &str, block: BlockView) -> AnyView {
-    let rows = block
-        .transactions
-        .iter()
-        .map(|one| {
-            let name = middle_cut(&one.id);
-            // Configuration has no id of its own to look up.
-            let id = if one.id.is_empty() {
-                "–".into_any()
-            } else {
-                let address = format!("/chains/{chain}/transactions/{channel}/{}", one.id);
-                view! { <a href=address><code>{name}</code></a> }.into_any()
-            };
-            view! {
-                <tr>
-                    <th scope="row">{id}</th>
-                    <td><code>{one.kind.clone()}</code></td>
-                    <td>{validation(one)}</td>
-                    <td>{one.chaincode.clone()}</td>
-                    <td>{signer(&one.creator)}</td>
-                </tr>
-            }
-        })
-        .collect_view();
+    let (transactions, below) = (block.transactions, format!("/chains/{chain}/transactions/{channel}"));
+    let rows = Rows::new(move || {
+        transactions.iter().map(|one| transaction_row(&below, one)).collect_view().into_any()
+    });
     let verified = hash_mark(block.data_hash_verified);
     let neighbour = |number: u64| format!("/chains/{chain}/blocks/{channel}/{number}");
     let previous = block.number.checked_sub(1).map(|number| {
