@@ -19,6 +19,7 @@ pub fn reason_text(kind: ReasonKind) -> Pick {
         ReasonKind::ImageNameMalformed => |t| t.node().image_name_malformed,
         ReasonKind::NoMachine => |t| t.node().no_machine,
         ReasonKind::MachineOutOfSight => |t| t.node().machine_out_of_sight,
+        ReasonKind::MachineClosed => |t| t.node().machine_closed,
         ReasonKind::OutOfMemory => |t| t.node().out_of_memory,
         ReasonKind::EndsAgain => |t| t.node().ends_again,
         ReasonKind::NotWell => |t| t.node().not_well,

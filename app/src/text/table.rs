@@ -146,8 +146,8 @@ texts! {
     NodeText {}
     restarts, last_exit, exit_code_n, machine, which_process, process_now, process_before,
     no_earlier_lines, image_not_on_host, image_not_in_registry, image_denied, registry_unreachable,
-    image_not_pulled, image_name_malformed, no_machine, machine_out_of_sight, out_of_memory, ends_again,
-    not_well, moved_away, cannot_be_made, cannot_start, not_allowed, not_mounted, no_volume, no_network,
-    data_going, paused, other_reason,
+    image_not_pulled, image_name_malformed, no_machine, machine_out_of_sight, machine_closed, out_of_memory,
+    ends_again, not_well, moved_away, cannot_be_made, cannot_start, not_allowed, not_mounted, no_volume,
+    no_network, data_going, paused, other_reason,
     limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod apply;
 mod client;
+mod closed;
 mod cluster;
 mod connect;
 mod data;

@@ -124,6 +124,8 @@ pub enum ReasonKind {
     NoMachine,
     /// The machine that the node runs on does not answer.
     MachineOutOfSight,
+    /// The machine that could take the node is closed for new ones; the host's words begin with its name.
+    MachineClosed,
     /// The process was killed for want of memory.
     OutOfMemory,
     /// The process ends again and again.
@@ -154,7 +156,7 @@ pub enum ReasonKind {
 
 impl ReasonKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ImageNotOnHost,
         Self::ImageNotInRegistry,
         Self::ImageDenied,
@@ -163,6 +165,7 @@ impl ReasonKind {
         Self::ImageNameMalformed,
         Self::NoMachine,
         Self::MachineOutOfSight,
+        Self::MachineClosed,
         Self::OutOfMemory,
         Self::EndsAgain,
         Self::NotWell,

@@ -20,6 +20,7 @@ pub static TEXT: NodeText = NodeText {
     image_name_malformed: "No image can have this name. Correct it on the host’s page, and the registry prefix if there is one.",
     no_machine: "No machine takes the node. Make room, add a machine, or ask for less CPU and memory; check which machines the host’s settings allow.",
     machine_out_of_sight: "The machine of the node does not answer. Bring it back, or remove it from the cluster so that the node can run elsewhere.",
+    machine_closed: "The machine that could take the node is closed for new ones (cordoned); the node’s page names it. Open it again (kubectl uncordon), or make room on another machine that reaches the node’s data.",
     out_of_memory: "The process was killed for want of memory. Give the node more memory, or free some on its machine.",
     ends_again: "The process ends again and again, and is started each time. The last lines of its log tell why.",
     not_well: "The process runs, but the node does not say that it is well. If this lasts, its log tells why; a restart may help.",

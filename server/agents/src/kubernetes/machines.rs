@@ -24,6 +24,11 @@ pub(super) fn is_ready(kube_node: &KubeNode) -> bool {
     has_condition(kube_node, "Ready")
 }
 
+/// Whether somebody has closed the machine for new pods.
+pub(super) fn is_closed(kube_node: &KubeNode) -> bool {
+    kube_node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false)
+}
+
 fn has_condition(kube_node: &KubeNode, wanted: &str) -> bool {
     let conditions = kube_node.status.as_ref().and_then(|status| status.conditions.as_deref());
     conditions.unwrap_or_default().iter().any(|one| one.type_ == wanted && one.status == "True")
@@ -39,10 +44,10 @@ pub(super) fn hindrance(kube_node: &KubeNode, settings: &ClusterSettings) -> Opt
     if !is_ready(kube_node) {
         return Some("is not ready".to_owned());
     }
-    let spec = kube_node.spec.as_ref();
-    if spec.and_then(|spec| spec.unschedulable).unwrap_or(false) {
+    if is_closed(kube_node) {
         return Some("is closed for new pods".to_owned());
     }
+    let spec = kube_node.spec.as_ref();
     let taints = spec.and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     let repels = |taint: &&Taint| {
         taint.effect != "PreferNoSchedule" && !settings.tolerations.iter().any(|one| tolerates(one, taint))

@@ -14,6 +14,7 @@ const MESSAGE_MAX: usize = 400;
 pub(super) const OUT_OF_SIGHT: &str = "its machine does not answer: bring it back, or remove it from the cluster \
                                        so that the node can run elsewhere";
 const NO_MACHINE: &str = "no machine of the cluster takes it";
+const CLOSED: &str = "its machine is closed for new pods: open it again, or make room elsewhere";
 const CANNOT_START: &str = "its process cannot be started";
 
 /// How far a pod is on its way to a running process.
@@ -177,6 +178,7 @@ pub(super) fn prose(reason: &NodeReason) -> String {
         | ReasonKind::ImageNameMalformed => "its image cannot be pulled",
         ReasonKind::NoMachine => NO_MACHINE,
         ReasonKind::MachineOutOfSight => OUT_OF_SIGHT,
+        ReasonKind::MachineClosed => CLOSED,
         ReasonKind::OutOfMemory => "killed for want of memory",
         ReasonKind::EndsAgain => "its process ends again and again",
         ReasonKind::NotWell => "it does not say that it is well",

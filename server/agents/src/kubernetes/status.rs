@@ -18,7 +18,7 @@ use kube::{Api, Resource};
 use super::apply::{self, Owner};
 use super::cluster::{Cluster, selector};
 use super::request::{self, Object};
-use super::{data, images, manifest, names, pods, reasons};
+use super::{closed, data, images, manifest, names, pods, reasons};
 use crate::labels::{FINGERPRINT, KIND, OPERATION};
 use crate::{AgentError, NodeRef, NodeState, NodeStatus, Selector};
 
@@ -175,6 +175,8 @@ pub(super) async fn list(cluster: &Cluster, wanted: &Selector) -> Result<Vec<Nod
     };
     let mut all: Vec<NodeStatus> = seen.0.iter().filter_map(status).collect();
     explain(cluster, &mut all, &seen).await;
+    let home = |node: &NodeRef| closed::home(seen.0.get(node)?.claim.as_ref()?).map(str::to_owned);
+    closed::name(cluster, &mut all, home).await;
     Ok(all)
 }
 

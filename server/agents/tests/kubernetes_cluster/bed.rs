@@ -48,7 +48,7 @@ where
 }
 
 /// Says why a test cannot run, past what the test runner keeps to itself: `cargo xtask test` repeats it at the end.
-fn skipped(reason: &str) {
+pub fn skipped(reason: &str) {
     let mut out = std::io::stdout();
     writeln!(out, "skipped: {reason}").unwrap();
 }

@@ -34,7 +34,9 @@ pub fn perform(bench: &mut Bench) -> Result<()> {
         bench.skipped = Some(reason);
         return Ok(());
     }
-    let cluster = crate::cluster::up(&bench.paths, 1)?;
+    // A machine that is drained needs another one beside it.
+    let machines = if bench.full { 2 } else { 1 };
+    let cluster = crate::cluster::up(&bench.paths, machines)?;
     say(format!("the test cluster is described by {}", cluster.kubeconfig().display()));
     bench.cluster = Some(cluster);
     Ok(())
