@@ -195,9 +195,17 @@ fn step_line(step: &StepView) -> AnyView {
     let progress = step.progress.filter(|_| took.is_none()).map(|(done, all)| {
         view! { <progress max=all.max(1).to_string() value=done.to_string()></progress> }
     });
+    // What it waits for, so that nobody takes a host that is away for an operation that hangs.
+    let trouble = step.trouble.clone().map(|trouble| {
+        let said = say_in(move |lang| {
+            code_text(lang, &trouble.code, &trouble.values)
+                .unwrap_or_else(|| lang.text().unknown_cause.to_owned())
+        });
+        view! { " " <small class="muted">{said}</small> }
+    });
     view! {
         <li class="step">
-            <span class="step-name">{words}</span>
+            <span class="step-name">{words} {trouble}</span>
             <span>{badge(step_state(step.state))}</span>
             <span class="muted small">{progress} {again}</span>
             <span class="muted small">{step.started_ms.map(|ms| view! { <Time ms=ms/> })}</span>

@@ -15,6 +15,9 @@ mod away;
 #[path = "kubernetes_cluster/bed.rs"]
 mod bed;
 #[cfg(test)]
+#[path = "kubernetes_cluster/door.rs"]
+mod door;
+#[cfg(test)]
 #[path = "kubernetes_cluster/drain.rs"]
 mod drain;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use domain::id::{HostId, OperationId};
 use domain::name::ChainName;
 use domain::operation::{
     EventView, FailureView, KeptView, OperationState, OperationSummary, OperationVerb, OperationView,
-    StepState, StepView,
+    StepState, StepView, TroubleView,
 };
 use domain::permission::{Action, Noun};
 use domain::{Code, Error, ErrorKind};
@@ -308,6 +308,25 @@ fn step_view(step: &workflow::StepRecord) -> StepView {
         started_ms: step.started_ms,
         ended_ms: step.ended_ms,
         progress: (step.total > 0).then_some((step.done, step.total)),
+        trouble: step.error.as_ref().filter(|_| is_tried_again(step)).map(|error| TroubleView {
+            code: error.code.clone(),
+            values: error.values.clone(),
+        }),
+    }
+}
+
+/// Whether another attempt of a step is waited for or under way. The error of a step whose undo has just begun is older.
+fn is_tried_again(step: &workflow::StepRecord) -> bool {
+    match step.state {
+        workflow::StepState::Waiting => true,
+        workflow::StepState::Running | workflow::StepState::Undoing => {
+            step.attempt > 1 || step.retry_at_ms.is_some()
+        }
+        workflow::StepState::Pending
+        | workflow::StepState::Done
+        | workflow::StepState::Undone
+        | workflow::StepState::Failed
+        | workflow::StepState::Skipped => false,
     }
 }
 

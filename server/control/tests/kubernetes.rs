@@ -10,6 +10,8 @@
     reason = "a test fails by panicking and says why it is skipped"
 )]
 
+#[path = "kubernetes/away.rs"]
+mod away;
 #[path = "kubernetes/bed.rs"]
 mod bed;
 #[path = "kubernetes/credentials.rs"]

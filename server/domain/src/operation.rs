@@ -66,6 +66,19 @@ pub struct StepView {
     pub ended_ms: Option<i64>,
     /// How many of how many.
     pub progress: Option<(u64, u64)>,
+    /// Why the attempt before failed, while the next one is waited for or under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleView>,
+}
+
+/// What stands in the way of a step that is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleView {
+    /// Stable code; the texts translate the known ones.
+    pub code: String,
+    /// What the code's text names, by place-holder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
 }
 
 /// One line of an operation's record.

@@ -1,19 +1,15 @@
 //! A way to the cluster that closes and opens again, and a token that ends and is replaced. Only the test's own way and
 //! its own account are touched, so others on the cluster notice nothing.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint};
 use agents::{Agent, AgentError, NodeEvent, NodeState, NodeStatus, ProbeStage, Remedy, Selector};
-use domain::host::cluster::ClusterCredentials;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::bed::{Bed, PATIENCE, on_cluster};
+use crate::door::Door;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_while_the_cluster_was_away_is_told_when_it_is_back() {
@@ -22,7 +18,7 @@ async fn what_happened_while_the_cluster_was_away_is_told_when_it_is_back() {
 
 async fn is_away(bed: &Bed) {
     let door = Door::open(&bed.server).await;
-    let agent = door.agent(bed);
+    let agent = behind(&door, bed);
     bed.agent.ensure_space(&bed.space("away")).await.unwrap();
     let spec = bed.spec("away", "peer0");
     let node = spec.node_ref();
@@ -61,63 +57,11 @@ async fn until(events: &mut BoxStream<'static, NodeEvent>, wanted: impl Fn(&Node
     }
 }
 
-/// A door in front of the API server that leads every connection through, or none.
-struct Door {
-    at: SocketAddr,
-    is_open: Arc<watch::Sender<bool>>,
-}
-
-impl Door {
-    async fn open(server: &str) -> Self {
-        let behind = host_and_port(server);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap();
-        let is_open = Arc::new(watch::Sender::new(true));
-        let opened = Arc::clone(&is_open);
-        tokio::spawn(async move {
-            while let Ok((mut outside, _)) = listener.accept().await {
-                let (mut opened, behind) = (opened.subscribe(), behind.clone());
-                tokio::spawn(async move {
-                    let lead = async {
-                        let mut inside = TcpStream::connect(&behind).await?;
-                        tokio::io::copy_bidirectional(&mut outside, &mut inside).await
-                    };
-                    let closed = async { drop(opened.wait_for(|is_open| !*is_open).await) };
-                    tokio::select! {
-                        _ended = lead => {}
-                        () = closed => {}
-                    }
-                });
-            }
-        });
-        Self { at, is_open }
-    }
-
-    /// Closes it, which ends what is under way, or opens it again.
-    fn set(&self, is_open: bool) {
-        self.is_open.send_replace(is_open);
-    }
-
-    /// An agent that comes through the door. The server's certificate names what is behind it.
-    fn agent(&self, bed: &Bed) -> KubernetesAgent {
-        let behind = host_and_port(&bed.server);
-        let host = behind.rsplit_once(':').unwrap().0.trim_matches(['[', ']']).to_owned();
-        let server_name = bed.credentials.server_name.clone().or(Some(host));
-        let credentials = ClusterCredentials { server_name, ..bed.credentials.clone() };
-        let endpoint = KubernetesEndpoint::Remote { server: format!("https://{}", self.at), credentials };
-        KubernetesAgent::connect(endpoint, bed.options.clone(), &bed.installation).unwrap()
-    }
-}
-
-/// `host:port` of `https://host:port/path`.
-fn host_and_port(server: &str) -> String {
-    let rest = server.strip_prefix("https://").unwrap();
-    let authority = rest.split('/').next().unwrap();
-    if authority.rsplit(']').next().unwrap().contains(':') {
-        authority.to_owned()
-    } else {
-        format!("{authority}:443")
-    }
+/// An agent that comes through the door.
+fn behind(door: &Door, bed: &Bed) -> KubernetesAgent {
+    let credentials = door.credentials(&bed.credentials);
+    let endpoint = KubernetesEndpoint::Remote { server: door.address(), credentials };
+    KubernetesAgent::connect(endpoint, bed.options.clone(), &bed.installation).unwrap()
 }
 
 /// A node that runs while a token ends: the old agent is told that its token is no longer accepted, and nothing of the

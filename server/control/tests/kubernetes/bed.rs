@@ -21,11 +21,14 @@ use tokio::sync::Mutex;
 #[path = "../../../tests/portal/cluster.rs"]
 #[expect(dead_code, reason = "the tests of the binary need more of it")]
 mod cluster;
+#[path = "../../../agents/tests/kubernetes_cluster/door.rs"]
+mod door;
 #[path = "../engine/portal.rs"]
 #[expect(dead_code, reason = "the tests on engines need more of it")]
 mod portal;
 
 use cluster::Cluster;
+use door::Door;
 pub use portal::{Portal, organization};
 
 /// What every node gets. A test cluster may have two cores, of which a node keeps a tenth of this for itself: so seven
@@ -45,6 +48,7 @@ pub struct Bed {
     server: String,
     context: String,
     credentials: ClusterCredentials,
+    door: Option<Door>,
 }
 
 /// Runs a test with a portal of its own, and cleans up whatever comes of it; afterwards nothing of the portal's chains is
@@ -54,9 +58,26 @@ where
     T: FnOnce(Arc<Bed>) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
+    run(chain, false, test).await;
+}
+
+/// The same for a portal that comes to the cluster through a door of its own.
+pub async fn behind_a_door<F, T>(chain: &str, test: T)
+where
+    T: FnOnce(Arc<Bed>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    run(chain, true, test).await;
+}
+
+async fn run<F, T>(chain: &str, with_door: bool, test: T)
+where
+    T: FnOnce(Arc<Bed>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let Some(cluster) = Cluster::find() else { return };
     let _alone = ROOM.lock().await;
-    let bed = Arc::new(Bed::new(cluster, chain).await);
+    let bed = Arc::new(Bed::new(cluster, chain, with_door).await);
     let outcome = tokio::spawn(test(bed.clone())).await;
     bed.cluster.forget(&format!("heddle.installation={}", bed.portal.services.installation));
     outcome.unwrap();
@@ -89,13 +110,17 @@ pub fn kubectl(words: &[&str], input: &str) -> Result<String, String> {
 }
 
 impl Bed {
-    async fn new(cluster: Cluster, chain: &str) -> Self {
+    async fn new(cluster: Cluster, chain: &str, with_door: bool) -> Self {
         let entries = kubeconfig::read(&cluster.kubeconfig()).unwrap();
         let entry = entries.iter().find(|entry| entry.current).or(entries.first()).unwrap().clone();
-        let credentials = entry.access.unwrap();
+        let (mut server, mut credentials) = (entry.server, entry.access.unwrap());
+        let door = if with_door { Some(Door::open(&server).await) } else { None };
+        if let Some(door) = &door {
+            (server, credentials) = (door.address(), door.credentials(&credentials));
+        }
         let store = Store::open("mem://").await.unwrap();
         let installation = store.installation().to_owned();
-        let spec = spec(&entry.server, cluster.address(), 30_000);
+        let spec = spec(&server, cluster.address(), 30_000);
         let agent = connect(&spec, &credentials, &installation).unwrap();
         let connector: Connector =
             Arc::new(move |spec: &HostSpec, access: &Access| match &access.credentials {
@@ -103,7 +128,12 @@ impl Bed {
                 Some(EngineCredentials::Tls(_)) | None => panic!("a cluster has credentials: {spec:?}"),
             });
         let portal = Portal::over(store, connector, agent, None, chain).await;
-        Self { portal, cluster, server: entry.server, context: entry.name, credentials }
+        Self { portal, cluster, server, context: entry.name, credentials, door }
+    }
+
+    /// The door of a portal that has one.
+    pub fn door(&self) -> &Door {
+        self.door.as_ref().unwrap()
     }
 
     /// The cluster as a host, with a thousand ports for chains.
