@@ -1,4 +1,7 @@
-//! The same deaths on a real cluster: what was begun there is finished as it is on an engine, once and whole.
+//! The same deaths on a real cluster: what was begun there is finished as it is on an engine, once and whole. Beside that:
+//! whom a cluster lets in, as a person tells the portal of it.
+
+mod kinds;
 
 use std::ops::RangeInclusive;
 
@@ -48,24 +51,35 @@ impl Scene<Ground> {
     /// and below those of the tests that run beside all of these. The portal is told of the cluster as a person would tell
     /// it, with a pasted kubeconfig.
     fn on_cluster(name: &str, ports: RangeInclusive<u16>) -> Option<Self> {
+        let mut scene = Self::beside_a_cluster(name)?;
+        let text = scene.engine.cluster.kubeconfig();
+        let (spec, context) = scene.cluster_spec(&text, ports);
+        let credentials = json!({ "kind": "kubeconfig", "text": text, "context": context });
+        let host = scene.call("host_add", &json!({ "spec": spec, "credentials": credentials }));
+        scene.host = host["id"].clone();
+        Some(scene)
+    }
+
+    /// A portal that has not been told of the cluster.
+    fn beside_a_cluster(name: &str) -> Option<Self> {
         let cluster = Cluster::find()?;
-        let (text, address) = (cluster.kubeconfig(), cluster.address());
-        let mut scene = Self::over(&[], name, |chain| Ground { cluster, chain: chain.to_owned() });
-        let contexts = scene.call("host_kubeconfig", &json!({ "text": text }));
+        Some(Self::over(&[], name, |chain| Ground { cluster, chain: chain.to_owned() }))
+    }
+
+    /// The cluster of a kubeconfig as a host, and the context by which it is reached.
+    fn cluster_spec(&self, text: &str, ports: RangeInclusive<u16>) -> (HostSpec, String) {
+        let contexts = self.call("host_kubeconfig", &json!({ "text": text }));
         let contexts = contexts.as_array().unwrap();
         let context = contexts.iter().find(|context| context["current"] == true).unwrap_or(&contexts[0]);
         let endpoint = Endpoint::Cluster { server: context["server"].as_str().unwrap().to_owned() };
         let spec = HostSpec {
-            client_address: address,
+            client_address: self.engine.cluster.address(),
             port_first: *ports.start(),
             port_last: *ports.end(),
             cluster: Some(ClusterSettings { volume_gib: 1, ..ClusterSettings::default() }),
             ..HostSpec::cluster(HostName::parse("far").unwrap(), endpoint)
         };
-        let credentials = json!({ "kind": "kubeconfig", "text": text, "context": context["name"] });
-        let host = scene.call("host_add", &json!({ "spec": spec, "credentials": credentials }));
-        scene.host = host["id"].clone();
-        Some(scene)
+        (spec, context["name"].as_str().unwrap().to_owned())
     }
 }
 
@@ -77,7 +91,7 @@ fn a_creation_on_a_cluster_outlives_kills_at_three_points() {
 
 #[test]
 fn a_deployment_on_a_cluster_outlives_kills_at_three_points() {
-    let Some(scene) = Scene::on_cluster("deploy", 30_300..=30_599) else { return };
+    let Some(scene) = Scene::on_cluster("deploy", 30_300..=30_499) else { return };
     deployment_outlives_kills(scene);
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -75,6 +75,34 @@ impl Cluster {
     pub fn forget(&self, label: &str) {
         let label = format!("--selector={label}");
         let _removed = self.client(&["delete", "namespaces", &label, "--timeout=180s"]).output();
+    }
+
+    /// Makes what a manifest says, as its reader would.
+    pub fn make(&self, manifest: &str) {
+        self.with_manifest(&["apply", "--filename=-"], manifest).unwrap();
+    }
+
+    /// Removes it again, and does not wait until it is gone. Whoever cleans up has nobody to tell that it failed.
+    pub fn unmake(&self, manifest: &str) {
+        let words = ["delete", "--ignore-not-found", "--wait=false", "--filename=-"];
+        let _removed = self.with_manifest(&words, manifest);
+    }
+
+    /// A token of an account.
+    pub fn token(&self, namespace: &str, account: &str) -> String {
+        self.run(&["create", "token", account, "--namespace", namespace]).trim().to_owned()
+    }
+
+    fn with_manifest(&self, words: &[&str], manifest: &str) -> std::io::Result<()> {
+        let mut client = self.client(words).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        if let Some(mut given) = client.stdin.take() {
+            given.write_all(manifest.as_bytes())?;
+        }
+        if client.wait()?.success() {
+            Ok(())
+        } else {
+            Err(std::io::Error::other(format!("{words:?} failed")))
+        }
     }
 
     fn list(&self, words: &[&str]) -> Vec<Value> {

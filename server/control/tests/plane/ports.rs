@@ -74,7 +74,7 @@ fn small(bed: &Bed, name: &str) -> ChainSpec {
 async fn created(plane: &ControlPlane, spec: ChainSpec) -> Result<(), String> {
     let key = format!("key-of-{}", spec.name);
     let id =
-        plane.chain_create(&ada(), spec, key).await.map_err(|error| error.code.as_text().to_owned())?;
+        plane.chain_create(&ada(), spec, key).await.map_err(|error| error.code.as_text())?;
     let view = settled(plane, &id).await;
     match view.failure {
         Some(failure) => Err(failure.code),
@@ -100,7 +100,7 @@ async fn ten_chains_fill_a_host_and_the_next_one_takes_the_block_that_is_given_b
         assert_eq!(created(&plane, small(&bed, &name)).await, Ok(()), "{name}");
         assert_eq!(block(&bed, &name).await, 31_000 + 100 * number, "{name}");
     }
-    let full = Err(Code::HostFull.as_text().to_owned());
+    let full = Err(Code::HostFull.as_text());
     assert_eq!(created(&plane, small(&bed, "eleventh")).await, full);
 
     let third = ChainName::parse("chain2").unwrap();
