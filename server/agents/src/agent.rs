@@ -77,6 +77,12 @@ pub trait Agent: Send + Sync {
     async fn release_space(&self, installation: &str, chain: &str, mark: &str)
     -> Result<Removed, AgentError>;
 
+    /// Where [`Agent::release_space`] puts the folders of a chain's data, for people: it is known before anything is moved.
+    /// `None` on a host that keeps data in no folders.
+    fn kept_place(&self, _installation: &str, _chain: &str, _mark: &str) -> Option<String> {
+        None
+    }
+
     /// Removes what the portal keeps on the host for itself, beside its chains; nothing while one of them is there. It is
     /// made again where it is needed.
     async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError>;

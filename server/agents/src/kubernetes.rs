@@ -144,6 +144,11 @@ impl Agent for KubernetesAgent {
         space::remove(&self.cluster, installation, chain, Some(mark)).await
     }
 
+    fn kept_place(&self, installation: &str, chain: &str, mark: &str) -> Option<String> {
+        errands::check_mark(&self.cluster, mark).ok()?;
+        Some(errands::kept_place(&self.cluster, installation, chain, mark))
+    }
+
     async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
         space::remove_home(&self.cluster, installation).await
     }

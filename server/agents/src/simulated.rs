@@ -366,6 +366,10 @@ impl Agent for SimulatedAgent {
         .await
     }
 
+    fn kept_place(&self, installation: &str, chain: &str, mark: &str) -> Option<String> {
+        Some(disk::kept_place(installation, chain, mark))
+    }
+
     async fn remove_home(&self, installation: &str) -> Result<Removed, AgentError> {
         self.act(Verb::RemoveHome, installation, |_, _| Ok(Removed::default())).await
     }

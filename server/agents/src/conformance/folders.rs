@@ -11,14 +11,17 @@ pub async fn kept_data_is_found_by_no_later_chain(f: &Fixture<'_>) -> Kept {
     let spec = f.spec(chain, "peer0");
     f.agent.ensure_node(&spec).await?;
     f.wait_for_line(&spec.node_ref(), "boot 1").await?;
+    let place = f.agent.kept_place(installation, chain, "op-1");
     match f.agent.release_space(installation, chain, "op-1").await {
         Err(AgentError::Refused(_)) => {
             let still = f.list(chain).await?;
             expect(still.len() == 1, || format!("a refusal left {still:?}"))?;
+            expect(place.is_none(), || format!("a place is named where nothing is kept: {place:?}"))?;
             return f.clear(chain).await;
         }
         Err(error) => return Err(error.into()),
-        Ok(removed) => expect(!removed.kept.is_empty(), || format!("nothing was kept: {removed:?}"))?,
+        // The place was known before.
+        Ok(removed) => expect(removed.kept.iter().eq(&place), || format!("{place:?} was to be: {removed:?}"))?,
     }
     let again = f.agent.release_space(installation, chain, "op-1").await?;
     expect(again.is_empty(), || format!("a second time removed {again:?}"))?;

@@ -146,16 +146,21 @@ pub(super) async fn keep_folder(
     chain: &str,
     mark: &str,
 ) -> Result<String, AgentError> {
-    let kept = manifest::kept_folder(&cluster.namespace(installation, chain), mark);
     if act_on_folder(cluster, installation, chain, None, (manifest::Folder::Keep, mark)).await? {
-        return Ok(format!("{}/{kept}", below(cluster)));
+        return Ok(kept_place(cluster, installation, chain, mark));
     }
     let of = cluster.namespace(installation, chain);
+    let kept = manifest::kept_folder(&of, mark);
     Err(AgentError::Refused(format!(
         "the folder {of} below {} cannot be put aside: no image on the cluster has the programs sh and mv. Rename it to \
          {kept} by hand and try again",
         below(cluster)
     )))
+}
+
+/// Where the folders of a chain are that are put aside under this mark.
+pub(super) fn kept_place(cluster: &Cluster, installation: &str, chain: &str, mark: &str) -> String {
+    format!("{}/{}", below(cluster), manifest::kept_folder(&cluster.namespace(installation, chain), mark))
 }
 
 /// Runs a pod that does something to the folder of a node, or to that of a whole chain. False when none of the images

@@ -29,12 +29,17 @@ impl World {
         let had_data = of_chain.next().is_some();
         let mut removed = self.remove_space(installation, chain, only_part);
         if had_data && !only_part {
-            let folder = format!("{installation}-{chain}--kept-{mark}");
+            let folder = kept_place(installation, chain, mark);
             removed.kept.push(folder.clone());
             self.kept.insert(folder);
         }
         removed
     }
+}
+
+/// Where the data of a chain comes that is kept.
+pub(crate) fn kept_place(installation: &str, chain: &str, mark: &str) -> String {
+    format!("{installation}-{chain}--kept-{mark}")
 }
 
 impl SimulatedAgent {

@@ -63,6 +63,10 @@ async fn remove_nodes(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     // The operation's name marks the folders: another try finds the same ones, a later chain of this name none.
     let agent = services.agent(&params.spec.host).await.map_err(step_error)?;
     let (installation, chain) = (&services.installation, params.spec.name.as_str());
+    // Told before: whoever is interrupted in between finds nothing to move the next time, and could not tell any more.
+    if let Some(folder) = agent.kept_place(installation, chain, ctx.operation_id()) {
+        ctx.note(format!("the data will be kept in {folder}")).await;
+    }
     let removed = agent.release_space(installation, chain, ctx.operation_id()).await.map_err(agent_error)?;
     for folder in removed.kept {
         ctx.note(format!("the data is kept in {folder}")).await;
