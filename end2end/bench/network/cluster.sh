@@ -208,11 +208,9 @@ ensure_forward() {
   forward=$!
 }
 
-join_orderer() {
+join_orderer_forwarded() {
   ensure_forward
-  local client=$crypto/ordererOrganizations/bench/users/Admin@bench/tls
-  "$tools/osnadmin" channel join --channelID bench --config-block "$folder/bench.block" -o "$admin" --ca-file "$orderer_ca" \
-    --client-cert "$client/client.crt" --client-key "$client/client.key" | grep -q 'Status: 201'
+  join_orderer
 }
 
 up() {
@@ -224,11 +222,8 @@ up() {
   client apply -f "$folder/network.yaml" >/dev/null
   client wait -n "$namespace" --for='jsonpath={.status.readyReplicas}=1' --timeout=120s statefulset --all >/dev/null
   trap '[ -z "$forward" ] || kill "$forward" 2>/dev/null || true' EXIT
-  until_ok join_orderer
-  until_ok as 1 channel join -b "$folder/bench.block"
-  until_ok as 2 channel join -b "$folder/bench.block"
-  # An ordering node serves blocks only while it knows a leader.
-  until_ok as 1 channel fetch newest "$folder/newest.block" -c bench -o "$address:$port" --tls --cafile "$orderer_ca"
+  until_ok join_orderer_forwarded
+  join_peers "$address:$port"
   echo "create $(since "$begin")"
 }
 

@@ -69,12 +69,6 @@ start_peer() {
     "$image_peer" >/dev/null
 }
 
-join_orderer() {
-  local client=$crypto/ordererOrganizations/bench/users/Admin@bench/tls
-  "$tools/osnadmin" channel join --channelID bench --config-block "$folder/bench.block" -o "$admin" --ca-file "$orderer_ca" \
-    --client-cert "$client/client.crt" --client-key "$client/client.key" | grep -q 'Status: 201'
-}
-
 up() {
   local begin=$EPOCHREALTIME
   mkdir -p "$folder"
@@ -84,10 +78,7 @@ up() {
   start_peer 1
   start_peer 2
   until_ok join_orderer
-  until_ok as 1 channel join -b "$folder/bench.block"
-  until_ok as 2 channel join -b "$folder/bench.block"
-  # An ordering node serves blocks only while it knows a leader.
-  until_ok as 1 channel fetch newest "$folder/newest.block" -c bench -o "$orderer" --tls --cafile "$orderer_ca"
+  join_peers "$orderer"
   echo "create $(since "$begin")"
 }
 

@@ -82,6 +82,8 @@ impl Cluster {
             let engine =
                 engine::find(paths).context("the test engine does not run: cargo xtask engine up")?;
             let plane = Space::find(&State::read(&self.slot), PLANE)?;
+            // Two at once would both find no link and both make one. It is over in a moment.
+            let _joining = lock(paths, "joining")?;
             space::join_network_of(&self.slot, &plane, engine.holder())?;
             engine.inside(program)
         } else {
@@ -111,7 +113,7 @@ pub fn up(paths: &Paths, nodes: usize) -> Result<Cluster> {
     prepare(paths)?;
     let programs = programs::ensure(paths)?;
     let archives = archives::ensure(paths, &programs)?;
-    let _lock = lock(paths)?;
+    let _lock = lock(paths, "lock")?;
     if let Some(cluster) = find(paths) {
         let slot = &cluster.slot;
         if State::read(slot).is_whole() && raise::answers(slot, &programs) {
@@ -139,7 +141,7 @@ pub fn find(paths: &Paths) -> Option<Cluster> {
 
 /// Ends the cluster of this clone, however far it came, and fails when anything of it is left.
 pub fn down(paths: &Paths) -> Result<()> {
-    let _lock = lock(paths)?;
+    let _lock = lock(paths, "lock")?;
     slots_of(paths).iter().try_for_each(leftovers::end)
 }
 
@@ -168,10 +170,11 @@ fn prepare(paths: &Paths) -> Result<()> {
     Ok(())
 }
 
-fn lock(paths: &Paths) -> Result<File> {
+/// Waits until nobody else holds the lock of this name.
+fn lock(paths: &Paths, name: &str) -> Result<File> {
     let folder = paths.cache.join("cluster");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let file = File::create(folder.join("lock")).context("the lock of the test clusters cannot be made")?;
+    let file = File::create(folder.join(name)).context("the lock of the test clusters cannot be made")?;
     file.lock().context("the test clusters cannot be locked")?;
     Ok(file)
 }
