@@ -75,6 +75,8 @@ pub enum NodeChange {
     Created,
     /// Its process started.
     Started,
+    /// While its process runs it began, or ceased, to say that it is well. Only hosts that ask their nodes tell it.
+    Readiness,
     /// Its process ended, with the exit code when the host told it.
     Ended(Option<i64>),
     /// It was killed for want of memory.

@@ -25,8 +25,8 @@ use self::world::World;
 use crate::node::{check_installation, check_name};
 use crate::{
     Agent, AgentError, BoxedStream, CheckedArchive, EngineFacts, ImageFacts, ImageProgress, LogLine,
-    LogOptions, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure, ProbeStage,
-    PullCredentials, Rehearsal, Remedy, Removed, Selector, SpaceSpec,
+    LogOptions, NodeChange, NodeEvent, NodeRef, NodeSpec, NodeState, NodeStats, NodeStatus, ProbeFailure,
+    ProbeStage, PullCredentials, Rehearsal, Remedy, Removed, Selector, SpaceSpec,
 };
 
 /// Waits before a verb acts; tests pass one that follows their own clock.
@@ -56,6 +56,11 @@ impl SimulatedAgent {
         let agent = Self::new();
         agent.world().id = id.to_owned();
         agent
+    }
+
+    /// A node begins or ceases to say that it is well: who watches is told.
+    pub fn turn(&self, node: &NodeRef) {
+        self.world().tell(node, NodeChange::Readiness);
     }
 
     /// Somebody who is no container listens on a port of the host.

@@ -169,7 +169,7 @@ impl World {
         at.format(&Rfc3339).unwrap_or_default()
     }
 
-    fn tell(&self, node: &NodeRef, change: NodeChange) {
+    pub(crate) fn tell(&self, node: &NodeRef, change: NodeChange) {
         // Nobody watching is no error.
         let _receivers =
             self.events.send(NodeEvent::Changed { node: node.clone(), change }).unwrap_or_default();

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use agents::NodeEvent;
+use agents::{NodeChange, NodeEvent};
 use domain::id::HostId;
 use futures::StreamExt;
 use tokio::sync::Notify;
@@ -41,9 +41,13 @@ impl Watches {
             let generation = plane.services.generation(&host.id);
             let Ok(agent) = plane.services.agent(&host.id).await else { continue };
             let mut events = agent.watch_nodes(&plane.services.installation);
-            let wake = Arc::clone(wake);
+            let (wake, services) = (Arc::clone(wake), Arc::clone(&plane.services));
             let task = self.tasks.spawn(async move {
                 while let Some(event) = events.next().await {
+                    // Nothing that is stored follows from it, so no round tells the pages, which read it from the host.
+                    if let NodeEvent::Changed { node, change: NodeChange::Readiness } = &event {
+                        services.changed("chain", &node.chain);
+                    }
                     if !matches!(event, NodeEvent::Interrupted(_)) {
                         wake.notify_one();
                     }

@@ -16,7 +16,7 @@ use domain::node::NodeKind;
 use domain::permission::Role;
 use store::{ChainRecord, ChannelRecord, HostRecord};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, always};
 use crate::reconcile::{health, node, running, state};
 use crate::{caller, plane};
 
@@ -94,6 +94,23 @@ async fn a_host_that_was_changed_is_watched_as_it_is_now() {
     services.forget_agent(&bed.host);
     until("it is watched anew", async || bed.agent.watchers() == 1).await;
     until("nobody watches what it was", async || before.watchers() == 0).await;
+    drop(driver);
+}
+
+#[tokio::test]
+async fn pages_hear_of_a_node_that_is_well_or_not_any_more() {
+    let bed = running().await;
+    let services = bed.services_by(always(bed.agent.clone()));
+    let driver = plane(services.clone()).run();
+    until("it is watched", async || bed.agent.watchers() == 1).await;
+    // From here on no round has anything to tell.
+    until("it was looked at", async || health(&bed).await.0 == Health::Ok).await;
+    let mut changes = services.changes();
+    bed.agent.turn(&bed.node("peer0-org1"));
+    let told = async {
+        while changes.recv().await.is_ok_and(|changed| (changed.noun, changed.id.as_str()) != ("chain", "demo")) {}
+    };
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
     drop(driver);
 }
 

@@ -29,6 +29,8 @@ struct Seen {
 struct Runs {
     started: Option<String>,
     ended: Option<String>,
+    /// Whether the process that runs now was seen to be well.
+    is_ready: bool,
 }
 
 impl Changes {
@@ -111,7 +113,11 @@ impl Runs {
                 self.ended.clone_from(&self.started);
             }
             self.started.clone_from(&container.container_id);
+            self.is_ready = container.ready;
             happened.push(NodeChange::Started);
+        } else if state.running.is_some() && self.is_ready != container.ready {
+            self.is_ready = container.ready;
+            happened.push(NodeChange::Readiness);
         }
         happened
     }
@@ -178,6 +184,24 @@ mod tests {
         assert!(what(changes.pod_gone(&over)).is_empty());
         assert_eq!(what(changes.controller_gone(&controller("s"))), [NodeChange::Removed]);
         assert!(what(changes.controller_gone(&controller("s"))).is_empty());
+    }
+
+    #[test]
+    fn a_node_that_begins_and_ceases_to_be_well_is_told() {
+        let in_turn = |is_ready: bool| {
+            let mut status = in_state("c1", 0, json!({"running": {}}), json!({}));
+            status["containerStatuses"][0]["ready"] = json!(is_ready);
+            pod("a", status)
+        };
+        let mut changes = Changes::default();
+        assert_eq!(what(changes.pod(&in_turn(false))), [NodeChange::Started]);
+        assert!(what(changes.pod(&in_turn(false))).is_empty());
+        assert_eq!(what(changes.pod(&in_turn(true))), [NodeChange::Readiness]);
+        assert_eq!(what(changes.pod(&in_turn(false))), [NodeChange::Readiness]);
+        // One that has ended is not asked any more.
+        let over = pod("a", in_state("c1", 0, ended("c1", 1, "Error"), json!({})));
+        assert_eq!(what(changes.pod(&over)), [NodeChange::Ended(Some(1))]);
+        assert_eq!(what(changes.pod(&running("c2", 1, json!({})))), [NodeChange::Started]);
     }
 
     #[test]
