@@ -246,6 +246,17 @@ test('stop and start keep the ledger', async () => {
   await holds('b', '210');
 });
 
+test('a restart, node by node, keeps the ledger', async () => {
+  await open(page, `${portal.url}/chains/trade`);
+  await page.getByRole('button', { name: 'Restart', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText('one after another');
+  await dialog.getByRole('button', { name: 'Restart', exact: true }).click();
+  await operationDone(page);
+  await open(page, `${portal.url}/chains/trade/invoke`);
+  await holds('b', '210');
+});
+
 test('the portal comes back from a kill with everything', async () => {
   await portal.kill();
   await portal.resume();

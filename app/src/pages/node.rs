@@ -42,13 +42,13 @@ pub fn Node() -> impl IntoView {
             find(view, &node)
         },
     );
-    let earlier = RwSignal::new(false);
+    let earlier = RwSignal::new(0);
     let resize = Resize::new(chain, node);
     view! {
         {load_live(data, move |one: RwSignal<Seen>, _| {
             events::pulse(tick, move || one.track());
             // The log is the browser's matter, and so is what it offers.
-            Effect::new(move |_| earlier.set(one.with(|(node, _)| node.has_earlier_log())));
+            Effect::new(move |_| earlier.set(one.with(|(node, _)| earlier_process(node))));
             // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
             let still = Memo::new(move |_| one.with(|(node, _)| without_figures(node)));
             view! {
@@ -180,18 +180,25 @@ fn place(node: &NodeView) -> AnyView {
     view! { {machine} {ports} }.into_any()
 }
 
-/// The log, streamed to the browser only: an engine that is slow must not hold back the page. `earlier`: whether there
-/// are lines of a process before this one.
+/// Which process came before the one that runs now, if its lines are kept apart; zero if none did.
+fn earlier_process(node: &NodeView) -> u32 {
+    if node.has_earlier_log() { node.restarts } else { 0 }
+}
+
+/// The log, streamed to the browser only: an engine that is slow must not hold back the page. `earlier`: which process
+/// came before this one, of those whose lines are there; zero if none is.
 #[component]
-fn Logs(chain: Memo<String>, node: Memo<String>, earlier: RwSignal<bool>) -> impl IntoView {
+fn Logs(chain: Memo<String>, node: Memo<String>, earlier: RwSignal<u32>) -> impl IntoView {
     let tail = RwSignal::new("200".to_owned());
     let process = RwSignal::new(NOW.to_owned());
-    let previous = Memo::new(move |_| earlier.get() && process.with(|process| process == BEFORE));
+    let previous = Memo::new(move |_| earlier.get() != 0 && process.with(|process| process == BEFORE));
+    // When the node restarts once more, the process before is another one; the stream of what it writes now goes on.
+    let shown = Memo::new(move |_| if previous.get() { earlier.get() } else { 0 });
     let state = LogState::new();
     let stream = LogStream::new();
     let lines = RwSignal::new(Lines::default());
     Effect::new(move |_| {
-        let which = if previous.get() { "&previous=1" } else { "" };
+        let which = if shown.get() != 0 { "&previous=1" } else { "" };
         let address = format!("/chains/{}/nodes/{}/logs?tail={}{which}", chain.get(), node.get(), tail.get());
         lines.set(Lines::default());
         state.show_newest();
@@ -240,13 +247,13 @@ const NOW: &str = "now";
 const BEFORE: &str = "before";
 
 /// Offered only where there is a choice.
-fn process_choice(earlier: RwSignal<bool>, process: RwSignal<String>) -> AnyView {
+fn process_choice(earlier: RwSignal<u32>, process: RwSignal<String>) -> AnyView {
     let label = words(|t| t.node().which_process);
     let (now, before) = (words(|t| t.node().process_now), words(|t| t.node().process_before));
     let options =
         Signal::derive(move || vec![(NOW.to_owned(), now.get()), (BEFORE.to_owned(), before.get())]);
     view! {
-        <Show when=move || earlier.get()>
+        <Show when=move || earlier.get() != 0>
             <div class="narrow">
                 <SelectField id="process" label=label value=process options=options/>
             </div>

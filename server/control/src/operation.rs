@@ -308,10 +308,11 @@ fn step_view(step: &workflow::StepRecord) -> StepView {
         started_ms: step.started_ms,
         ended_ms: step.ended_ms,
         progress: (step.total > 0).then_some((step.done, step.total)),
-        trouble: step.error.as_ref().filter(|_| is_tried_again(step)).map(|error| TroubleView {
-            code: error.code.clone(),
-            values: error.values.clone(),
-        }),
+        trouble: step
+            .error
+            .as_ref()
+            .filter(|_| is_tried_again(step))
+            .map(|error| TroubleView { code: error.code.clone(), values: error.values.clone() }),
     }
 }
 

@@ -21,7 +21,9 @@ pub async fn kept_data_is_found_by_no_later_chain(f: &Fixture<'_>) -> Kept {
         }
         Err(error) => return Err(error.into()),
         // The place was known before.
-        Ok(removed) => expect(removed.kept.iter().eq(&place), || format!("{place:?} was to be: {removed:?}"))?,
+        Ok(removed) => {
+            expect(removed.kept.iter().eq(&place), || format!("{place:?} was to be: {removed:?}"))?
+        }
     }
     let again = f.agent.release_space(installation, chain, "op-1").await?;
     expect(again.is_empty(), || format!("a second time removed {again:?}"))?;

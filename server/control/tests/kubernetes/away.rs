@@ -55,7 +55,11 @@ async fn waits(bed: &Bed) {
 }
 
 /// Waits until an operation is as wanted; one that has ended does not become so any more.
-async fn reaches(portal: &Portal, id: &OperationId, wanted: impl Fn(&OperationView) -> bool) -> OperationView {
+async fn reaches(
+    portal: &Portal,
+    id: &OperationId,
+    wanted: impl Fn(&OperationView) -> bool,
+) -> OperationView {
     let (limit, mut changes) = (Instant::now() + PATIENCE, portal.plane.changes());
     loop {
         let view = portal.plane.operation_read(&portal.admin, id).await.unwrap();

@@ -108,7 +108,11 @@ async fn pages_hear_of_a_node_that_is_well_or_not_any_more() {
     let mut changes = services.changes();
     bed.agent.turn(&bed.node("peer0-org1"));
     let told = async {
-        while changes.recv().await.is_ok_and(|changed| (changed.noun, changed.id.as_str()) != ("chain", "demo")) {}
+        while changes
+            .recv()
+            .await
+            .is_ok_and(|changed| (changed.noun, changed.id.as_str()) != ("chain", "demo"))
+        {}
     };
     tokio::time::timeout(PATIENCE, told).await.unwrap();
     drop(driver);

@@ -73,8 +73,7 @@ fn small(bed: &Bed, name: &str) -> ChainSpec {
 /// Creates a chain; the code of what stood against it, at once or when the block was claimed.
 async fn created(plane: &ControlPlane, spec: ChainSpec) -> Result<(), String> {
     let key = format!("key-of-{}", spec.name);
-    let id =
-        plane.chain_create(&ada(), spec, key).await.map_err(|error| error.code.as_text())?;
+    let id = plane.chain_create(&ada(), spec, key).await.map_err(|error| error.code.as_text())?;
     let view = settled(plane, &id).await;
     match view.failure {
         Some(failure) => Err(failure.code),
@@ -114,5 +113,8 @@ async fn ten_chains_fill_a_host_and_the_next_one_takes_the_block_that_is_given_b
         names.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(name, _)| name).collect();
     assert_eq!(taken.len(), 1, "{outcomes:?}");
     assert_eq!(block(&bed, taken[0]).await, 31_200);
-    assert!(outcomes.iter().filter(|outcome| outcome.is_err()).all(|outcome| *outcome == full), "{outcomes:?}");
+    assert!(
+        outcomes.iter().filter(|outcome| outcome.is_err()).all(|outcome| *outcome == full),
+        "{outcomes:?}"
+    );
 }
