@@ -63,7 +63,7 @@ fn reason_of(reason: &NodeReason, home: Option<&str>, closed: &[&str]) -> Option
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_claim_tells_where_its_volume_was_made() {
-        let claim = |annotations| -> PersistentVolumeClaim {
+        let claim = |annotations: Value| -> PersistentVolumeClaim {
             serde_json::from_value(json!({"metadata": {"name": "a", "annotations": annotations}})).unwrap()
         };
         assert_eq!(home(&claim(json!({HOME: "kube-node-2"}))), Some("kube-node-2"));
