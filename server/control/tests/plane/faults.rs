@@ -3,18 +3,24 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use agents::simulated::{Delay, Flaw, Verb};
+use agents::simulated::{Delay, Fault, Flaw, Verb, When};
 use agents::{Agent, NodeRef};
+use control::ControlPlane;
 use control::network::simulated::Ailment;
 use control::operations::chain_create::ChainCreate;
 use control::operations::chain_stop::ChainStop;
 use control::operations::chaincode_deploy::{ChaincodeDeploy, server_name};
 use control::operations::channel_anchors::ChannelAnchors;
 use control::services::Services;
+use domain::Code;
 use domain::chain::ChainState;
+use domain::id::OperationId;
 use domain::name::OrganizationName;
+use domain::operation::StepView;
 use store::Store;
+use tokio::sync::Semaphore;
 use workflow::testkit::JumpClock;
 use workflow::{MemoryLog, Operation, OperationState, Settings, Start, Workflow};
 
@@ -266,4 +272,44 @@ async fn a_deployment_gets_through_or_leaves_what_is_committed() {
             assert!(sequence == 1 || (state == OperationState::Undone && !resume), "seed {seed}: {state}");
         }
     }
+}
+
+/// The first step of an operation that says what stands in its way.
+async fn troubled(plane: &ControlPlane, id: &OperationId) -> StepView {
+    let looks = async {
+        loop {
+            let view = plane.operation_read(&ada(), id).await.unwrap();
+            if let Some(step) = view.steps.into_iter().find(|step| step.trouble.is_some()) {
+                return step;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looks).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_step_that_is_tried_again_says_what_it_waits_for() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    bed.agent.fail_verb(Verb::EnsureSpace, 1, Fault::unreachable(When::Before));
+    let (gate, calls) = (Arc::new(Semaphore::new(0)), AtomicU32::new(0));
+    let held = gate.clone();
+    let delay: Delay = Arc::new(move |verb| {
+        let is_again = verb == Verb::EnsureSpace && calls.fetch_add(1, Ordering::Relaxed) > 0;
+        let held = held.clone();
+        Box::pin(async move {
+            if is_again {
+                held.acquire().await.unwrap().forget();
+            }
+        })
+    });
+    let plane = plane(bed.services_with(delay));
+    let id = plane.chain_create(&ada(), bed.chain_spec(), "key-of-creation".to_owned()).await.unwrap();
+    let step = troubled(&plane, &id).await;
+    assert_eq!(step.name, "start-nodes");
+    assert_eq!(step.trouble.unwrap().code, Code::HostUnreachable.as_text());
+    gate.add_permits(100);
+    let view = settled(&plane, &id).await;
+    assert_eq!(view.summary.state, domain::operation::OperationState::Done);
+    assert!(view.steps.iter().all(|step| step.trouble.is_none()), "{view:?}");
 }
