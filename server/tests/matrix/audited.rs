@@ -73,7 +73,6 @@ fn object(function: &str) -> String {
         "chain_grant" | "chain_revoke" => format!("{chain}/user/uma"),
         "channel_create" => format!("{chain}/channel/other"),
         "host_add" => "host/matrix".to_owned(),
-        "host_edit" => format!("{host} name engine→matrix"),
         "host_image_approve" | "host_image_revoke" => format!("{host}/image/heddle.local/none:1"),
         "host_registry_remove" | "host_registry_set" => format!("{host}/registry/registry.example"),
         other => match other.split_once('_') {
