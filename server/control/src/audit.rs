@@ -50,6 +50,8 @@ const BEGUN: &str = "begun";
 const COMMAND_LINE: &str = "command line";
 /// Stands in the link of a record that tells changes, before them: links of former records have no such part.
 const WITH_CHANGES: &str = "changes/1";
+/// Changes that are kept of one record.
+const CHANGES_MAX: usize = 50;
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -175,7 +177,7 @@ impl AuditLog {
             result,
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
-            changes,
+            changes: changes.into_iter().take(CHANGES_MAX).collect(),
         };
         let stored = self.hand_over(entry, None).await;
         match tokio::time::timeout(STORED_WAIT, stored).await {

@@ -60,7 +60,8 @@ fn changes_of(text: &str) -> Vec<FieldChange> {
 pub(crate) fn row(record: &AuditRecord) -> Value {
     let view = &record.view;
     // Text and strings alone: it can always be written.
-    let changes = (!view.changes.is_empty()).then(|| serde_json::to_string(&view.changes).unwrap_or_default());
+    let changes =
+        (!view.changes.is_empty()).then(|| serde_json::to_string(&view.changes).unwrap_or_default());
     json!({
         "sequence": view.sequence,
         "at_ms": view.at_ms,

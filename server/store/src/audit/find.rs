@@ -88,9 +88,8 @@ impl AuditFilter {
 
     /// The ways to what is looked for; each leads to all of it.
     fn ways(&self, scope: AuditScope<'_>) -> Vec<Sources> {
-        let one = |index, column, value: &str| {
-            vec![Source { by: Some((index, column)), value: value.to_owned() }]
-        };
+        let one =
+            |index, column, value: &str| vec![Source { by: Some((index, column)), value: value.to_owned() }];
         let user = |id: &UserId| one("audit_user", "user", id.as_str());
         let mut ways = Vec::new();
         if let Some(object) = &self.object {

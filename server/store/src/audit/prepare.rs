@@ -60,7 +60,8 @@ impl Inner {
             let Some(last) = rows.last().map(|row| row.sequence) else { return Ok(()) };
             let rows: Vec<Value> = rows.iter().map(filling).collect();
             filled += rows.len();
-            let text = "FOR $row IN $rows { UPDATE type::record('audit', $row.sequence) SET noun = $row.keys.noun,
+            let text =
+                "FOR $row IN $rows { UPDATE type::record('audit', $row.sequence) SET noun = $row.keys.noun,
                 base = $row.keys.base, family = $row.keys.family, code = $row.keys.code,
                 outcome = $row.keys.outcome }";
             self.transact(&Query::new(text, json!({ "rows": rows }))).await?;
@@ -95,7 +96,14 @@ mod tests {
             DELETE type::record('setting', 'audit-prepared')";
         store.inner.transact(&Query::new(former, json!({ "rows": rows }))).await.unwrap();
         for (index, _) in INDEXES {
-            store.inner.database.query(format!("REMOVE INDEX {index} ON audit")).await.unwrap().check().unwrap();
+            store
+                .inner
+                .database
+                .query(format!("REMOVE INDEX {index} ON audit"))
+                .await
+                .unwrap()
+                .check()
+                .unwrap();
         }
         // What a portal that ended has left is done by the next one, and once is enough.
         for _ in 0..2 {
@@ -106,7 +114,10 @@ mod tests {
         assert_eq!(all.len(), 2_345);
         for row in all {
             let wanted = keys("chain-stop", row["object"].as_str().unwrap(), "ok");
-            assert_eq!(COLUMNS.map(|column| row[column].clone()), COLUMNS.map(|column| wanted[column].clone()));
+            assert_eq!(
+                COLUMNS.map(|column| row[column].clone()),
+                COLUMNS.map(|column| wanted[column].clone())
+            );
         }
         let filter = AuditFilter { object: Some("chain/c3".to_owned()), ..AuditFilter::default() };
         let found = store.audit_find(&filter, AuditScope::Everything, None, 20).await.unwrap();

@@ -67,11 +67,20 @@ fn filter(dice: &mut Dice, count: i64) -> AuditFilter {
     let mut filter = AuditFilter {
         who: some(&WHO[..3]),
         what: some(&["chain-create", "chain", "chain-*", "ch*", "sign-in", "none", "transaction-submit*"]),
-        object: some(&["chain", "chain/demo", "chain/demo/channel", "host/1f", "chain/none", "session", "user"]),
+        object: some(&[
+            "chain",
+            "chain/demo",
+            "chain/demo/channel",
+            "host/1f",
+            "chain/none",
+            "session",
+            "user",
+        ]),
         result: some(&["ok", "begun", "refused", "failed", "sign-in-failed", "host-unreachable", "none"]),
         ..AuditFilter::default()
     };
-    let moment = |dice: &mut Dice| i64::try_from(dice.throw(u64::try_from(count).unwrap())).unwrap() * 600_000;
+    let moment =
+        |dice: &mut Dice| i64::try_from(dice.throw(u64::try_from(count).unwrap())).unwrap() * 600_000;
     filter.from_ms = (dice.throw(4) == 0).then(|| moment(dice));
     filter.to_ms = (dice.throw(4) == 0).then(|| moment(dice));
     filter.own = (dice.throw(5) == 0).then(|| UserId::new("id-otto"));
@@ -79,12 +88,7 @@ fn filter(dice: &mut Dice, count: i64) -> AuditFilter {
 }
 
 /// Every page, one after the other.
-async fn walked(
-    store: &Store,
-    filter: &AuditFilter,
-    scope: AuditScope<'_>,
-    limit: u32,
-) -> Vec<AuditRecord> {
+async fn walked(store: &Store, filter: &AuditFilter, scope: AuditScope<'_>, limit: u32) -> Vec<AuditRecord> {
     let (mut at, mut all) = (None, Vec::new());
     loop {
         let found = store.audit_find(filter, scope, at, limit).await.unwrap();
