@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, NodeText, Text};
+pub use table::{AuditText, ClusterText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,14 @@ pub enum Lang {
 /// What only some pages say stands in tables of its own, reached by calls: it is loaded with those pages, while whatever a
 /// table holds itself is loaded with the first one.
 impl Text {
+    /// About the record of who did what.
+    pub fn audit(&self) -> &'static AuditText {
+        match self.lang {
+            Lang::En => &en::audit::TEXT,
+            Lang::Zh => &zh::audit::TEXT,
+        }
+    }
+
     /// About clusters, for whoever keeps hosts.
     pub fn cluster(&self) -> &'static ClusterText {
         match self.lang {

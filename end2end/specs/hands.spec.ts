@@ -203,7 +203,7 @@ test('another page takes the focus, and the same page does not', async () => {
   await page.getByRole('main').getByRole('link', { name: 'Create chain' }).press('Enter');
   await expect(heading('Create chain')).toBeFocused();
   // Only the query changes: when other rows have come, the focus is still where it was.
-  await open(page, `${portal.url}/audit?before=2`);
+  await open(page, `${portal.url}/audit?after=2`);
   const rows = page.getByRole('main').locator('tbody tr');
   const newest = page.getByRole('link', { name: 'Newest' });
   await expect(rows).toHaveCount(1);

@@ -8,7 +8,7 @@ use agents::docker::{DockerAgent, DockerEndpoint, DockerOptions};
 use agents::kubernetes::{KubernetesAgent, KubernetesEndpoint, KubernetesOptions};
 use agents::{Agent, ProbeFailure, ProbeStage, Remedy};
 use control::ControlPlane;
-use control::audit::Verdict;
+use control::audit::{Archive, ArchiveError, Verdict};
 use control::host::built::BeingBuilt;
 use control::host::credentials::{Access, EngineCredentials};
 use control::key::{KeyError, audit_key};
@@ -58,6 +58,8 @@ pub enum StartError {
     KeyFixed(PathBuf, std::io::Error),
     #[error("the key of the data cannot be used: {0}")]
     Sealed(#[from] KeyError),
+    #[error("the audit cannot be read: {0}")]
+    Archive(ArchiveError),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
@@ -95,6 +97,7 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
         config.local_socket(),
     )
     .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
+    .with_archive(archive(config))
     .running_in_cluster(in_cluster());
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
@@ -107,10 +110,18 @@ pub async fn verify_audit(config: &Config) -> Result<Verdict, StartError> {
     let store = open_existing(config).await?;
     let key = key::read(&config.key_path(), &config.data)?;
     let vault = key::vault(&config.key_path(), &key, &store).await?;
-    let verdict = control::audit::verify(&store, &audit_key(&store, &vault).await?).await;
-    let unreadable = |error| StartError::Data(config.data.clone(), error);
-    store.close().await.map_err(unreadable)?;
-    verdict.map_err(unreadable)
+    let audit_key = audit_key(&store, &vault).await?;
+    let verdict = control::audit::verify(&store, &audit_key, &archive(config)).await;
+    store.close().await.map_err(|error| StartError::Data(config.data.clone(), error))?;
+    verdict.map_err(|error| match error {
+        ArchiveError::Store(error) => StartError::Data(config.data.clone(), error),
+        other => StartError::Archive(other),
+    })
+}
+
+/// Old records of the audit stand beside the database, so that a copy of the data folder holds all of them.
+fn archive(config: &Config) -> Archive {
+    Archive::at(config.data.join("audit"))
 }
 
 /// Opens the database of a portal that is stopped.

@@ -1,6 +1,7 @@
 //! Adapters between HTTP and the façade. They translate; they decide nothing.
 
 pub mod assets;
+pub mod audit;
 pub mod caller;
 pub mod carried;
 pub mod downloads;

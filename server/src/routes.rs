@@ -16,6 +16,8 @@ pub enum Route {
     HostRegistries,
     HostApprovals,
     Access,
+    AuditExport,
+    AuditKeep,
     Preferences,
     Health,
     Ready,
@@ -34,7 +36,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -47,6 +49,8 @@ impl Route {
         Self::HostRegistries,
         Self::HostApprovals,
         Self::Access,
+        Self::AuditExport,
+        Self::AuditKeep,
         Self::Preferences,
         Self::Health,
         Self::Ready,
@@ -66,6 +70,8 @@ impl Route {
             Self::HostRegistries => "/hosts/{id}/registries",
             Self::HostApprovals => "/hosts/{id}/approvals",
             Self::Access => "/chains/{name}/access",
+            Self::AuditExport => "/audit/export",
+            Self::AuditKeep => "/audit/keep",
             Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
@@ -83,6 +89,8 @@ impl Route {
                 | Self::HostRegistries
                 | Self::HostApprovals
                 | Self::Access
+                | Self::AuditExport
+                | Self::AuditKeep
                 | Self::Preferences
         )
     }

@@ -2,6 +2,7 @@
 
 use super::{Lang, Text};
 
+pub mod audit;
 pub mod cluster;
 pub mod error;
 pub mod node;

@@ -36,6 +36,10 @@ macro_rules! sentences {
 }
 pub(crate) use sentences;
 
+mod audit;
+
+pub use audit::AuditText;
+
 texts! {
     /// The texts of one language that no part of its own has.
     Text { lang: Lang }

@@ -1,5 +1,6 @@
 //! Who may do what with a chain: given by its owner, by whoever manages it, and by staff.
 
+use domain::audit::FieldChange;
 use domain::name::{ChainName, UserName};
 use domain::permission::{AccessView, Action, Grant, Noun};
 use domain::{Code, Error};
@@ -35,20 +36,23 @@ impl ControlPlane {
     ) -> Result<(), Error> {
         let (what, object) =
             (format!("chain-grant-{}", level.as_str()), format!("{}/user/{user}", subject(chain)));
+        let mut changes = Vec::new();
         let result = async {
             self.chain_for(caller, Action::Grant, Noun::Chain, chain).await?;
             if !Grant::GIVEN.contains(&level) {
                 return Err(Error::invalid(Code::LevelNotGiven).on("level"));
             }
             let user = self.person(user).await?;
-            self.audit.begin(caller, &what, &object).await;
             let store = &self.services.store;
+            let before = store.grant_read(chain, &user.id).await.map_err(crate::error::store)?;
+            changes.extend(FieldChange::between("level", &before, &level));
+            self.audit.begin_change(caller, &what, &object, changes.clone()).await;
             store.grant_put(chain, &user.id, level).await.map_err(crate::error::store)?;
             self.access_changed(chain);
             Ok(())
         }
         .await;
-        self.audit.record(caller, &what, &object, &result).await;
+        self.audit.record_change(caller, &what, &object, changes, &result).await;
         result
     }
 
@@ -60,16 +64,20 @@ impl ControlPlane {
         user: &UserName,
     ) -> Result<(), Error> {
         let object = format!("{}/user/{user}", subject(chain));
+        let mut changes = Vec::new();
         let result = async {
             self.chain_for(caller, Action::Grant, Noun::Chain, chain).await?;
             let user = self.person(user).await?;
-            self.audit.begin(caller, "chain-revoke", &object).await;
+            let before = self.services.store.grant_read(chain, &user.id).await;
+            let before = before.map_err(crate::error::store)?;
+            changes.extend(FieldChange::between("level", &before, &None::<Grant>));
+            self.audit.begin_change(caller, "chain-revoke", &object, changes.clone()).await;
             self.services.store.grant_delete(chain, &user.id).await.map_err(crate::error::store)?;
             self.access_changed(chain);
             Ok(())
         }
         .await;
-        self.audit.record(caller, "chain-revoke", &object, &result).await;
+        self.audit.record_change(caller, "chain-revoke", &object, changes, &result).await;
         result
     }
 

@@ -6,28 +6,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::audit::AuditView;
-use domain::permission::{Action, Grant, Noun};
+use domain::audit::{AuditView, FieldChange};
 use domain::{Code, Error, ErrorKind};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use store::{AuditRecord, AuditScope, Store, StoreError};
+use store::{AuditRecord, Store, StoreError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::ControlPlane;
 use crate::caller::Caller;
-use crate::policy::{self, Resource};
 use crate::services::SharedClock;
 
 mod appender;
+mod archive;
 mod buckets;
+mod csv;
 mod ends;
+mod export;
+mod list;
 mod verify;
 
 use appender::append;
+pub use archive::{Archive, ArchiveError};
 pub(crate) use buckets::neighbourhood;
+pub use export::{AuditExport, ExportFormat};
 pub use verify::{Verdict, verify};
 
 /// Records that may wait for the appender; a full queue makes callers wait, it never drops.
@@ -36,8 +40,6 @@ const QUEUE: usize = 4_096;
 const GIVE_UP_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait of a caller for its record.
 const STORED_WAIT: Duration = Duration::from_secs(10);
-/// Records on one page.
-const PAGE: u32 = 50;
 /// Requests of which it is remembered that their refusal is recorded; they are over within moments.
 const REFUSED_MAX: usize = 1_024;
 /// Result of what was done.
@@ -46,6 +48,10 @@ const OK: &str = "ok";
 const BEGUN: &str = "begun";
 /// Who did what was done beside the portal, which was stopped. No person is called so: the blank is in no name.
 const COMMAND_LINE: &str = "command line";
+/// Stands in the link of a record that tells changes, before them: links of former records have no such part.
+const WITH_CHANGES: &str = "changes/1";
+/// Changes that are kept of one record.
+const CHANGES_MAX: usize = 50;
 /// Characters that are kept of the name of an object.
 const OBJECT_MAX: usize = 255;
 
@@ -60,6 +66,7 @@ struct Entry {
     result: String,
     request_id: String,
     address: String,
+    changes: Vec<FieldChange>,
 }
 
 enum Message {
@@ -80,6 +87,7 @@ enum Message {
 pub struct AuditLog {
     queue: mpsc::Sender<Message>,
     clock: SharedClock,
+    key: Arc<Zeroizing<Vec<u8>>>,
     refused: Arc<Mutex<VecDeque<String>>>,
     /// Held while ends of operations are recorded.
     ends: Arc<tokio::sync::Mutex<()>>,
@@ -94,15 +102,35 @@ impl AuditLog {
     pub fn start(store: Store, key: Zeroizing<Vec<u8>>, clock: SharedClock) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
         let (commits, give_up) = (Arc::<AtomicU64>::default(), Arc::<Notify>::default());
-        let appender = append(store, key, clock.clone(), entries, commits.clone());
+        let appender = append(store, key.clone(), clock.clone(), entries, commits.clone());
         tokio::spawn(appender.until(give_up.clone()));
-        Self { queue, clock, refused: Arc::default(), ends: Arc::default(), give_up, commits }
+        Self {
+            queue,
+            clock,
+            key: Arc::new(key),
+            refused: Arc::default(),
+            ends: Arc::default(),
+            give_up,
+            commits,
+        }
     }
 
     /// Records the outcome of something that somebody did or tried, and waits until the record is stored: what was
     /// answered is in the audit, whatever happens next. Records of many callers share a commit. Refusals of nobody
     /// signed in are counted once they come in numbers.
     pub async fn record<T>(&self, caller: &Caller, what: &str, object: &str, result: &Result<T, Error>) {
+        self.record_change(caller, what, object, Vec::new(), result).await;
+    }
+
+    /// The same with what is different afterwards, or would have been.
+    pub async fn record_change<T>(
+        &self,
+        caller: &Caller,
+        what: &str,
+        object: &str,
+        changes: Vec<FieldChange>,
+        result: &Result<T, Error>,
+    ) {
         let outcome = match result {
             Ok(_) => OK.to_owned(),
             Err(error) => error.code.as_text(),
@@ -110,17 +138,35 @@ impl AuditLog {
         if result.as_ref().is_err_and(|error| error.refusal.is_some()) {
             self.is_first_refusal(&caller.request_id);
         }
-        self.note(caller, what, object, outcome).await;
+        self.note(caller, what, object, outcome, changes).await;
     }
 
     /// Records that somebody is about to change something, which they may: were the portal to end between the change
     /// and the record of what came of it, this one tells. Operations and transactions need none, since they leave a record
     /// when they end.
     pub(crate) async fn begin(&self, caller: &Caller, what: &str, object: &str) {
-        self.note(caller, what, object, BEGUN.to_owned()).await;
+        self.begin_change(caller, what, object, Vec::new()).await;
     }
 
-    async fn note(&self, caller: &Caller, what: &str, object: &str, result: String) {
+    /// The same with what is to be different.
+    pub(crate) async fn begin_change(
+        &self,
+        caller: &Caller,
+        what: &str,
+        object: &str,
+        changes: Vec<FieldChange>,
+    ) {
+        self.note(caller, what, object, BEGUN.to_owned(), changes).await;
+    }
+
+    async fn note(
+        &self,
+        caller: &Caller,
+        what: &str,
+        object: &str,
+        result: String,
+        changes: Vec<FieldChange>,
+    ) {
         let entry = Entry {
             at_ms: self.clock.now_ms(),
             user: caller.user.as_ref().map(|user| user.id.clone()),
@@ -131,6 +177,7 @@ impl AuditLog {
             result,
             request_id: caller.request_id.clone(),
             address: caller.address.clone(),
+            changes: changes.into_iter().take(CHANGES_MAX).collect(),
         };
         let stored = self.hand_over(entry, None).await;
         match tokio::time::timeout(STORED_WAIT, stored).await {
@@ -217,6 +264,7 @@ pub(crate) async fn by_command_line(
         result: OK.to_owned(),
         request_id: String::new(),
         address: String::new(),
+        changes: Vec::new(),
     };
     Ok(chained(entry, sequence + 1, &hash, key))
 }
@@ -231,19 +279,19 @@ fn chained(entry: Entry, sequence: i64, previous: &str, key: &[u8]) -> AuditReco
         result: entry.result,
         request_id: entry.request_id,
         address: entry.address,
+        changes: entry.changes,
     };
     let mut record = AuditRecord { view, user: entry.user, hash: String::new() };
     record.hash = link(key, previous, &record);
     record
 }
 
-/// `HMAC(key, previous ‖ every field with its length)`, in hexadecimal.
+/// `HMAC(key, previous ‖ every field with its length)`, in hexadecimal. Changes come behind all others, and only where
+/// there are some: what was recorded before there were any keeps its link.
 fn link(key: &[u8], previous: &str, record: &AuditRecord) -> String {
-    // HMAC takes keys of every length; the error cannot occur.
-    let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else { return String::new() };
     let view = &record.view;
     let (sequence, at) = (view.sequence.to_string(), view.at_ms.to_string());
-    for field in [
+    let mut fields = vec![
         previous,
         &sequence,
         &at,
@@ -254,10 +302,24 @@ fn link(key: &[u8], previous: &str, record: &AuditRecord) -> String {
         &view.result,
         &view.request_id,
         &view.address,
-    ] {
-        mac.update(field.len().to_string().as_bytes());
+    ];
+    if !view.changes.is_empty() {
+        fields.push(WITH_CHANGES);
+    }
+    for change in &view.changes {
+        fields.extend([change.field(), change.before(), change.after()]);
+    }
+    keyed(key, fields)
+}
+
+/// `HMAC(key, every part with its length)`, in hexadecimal.
+fn keyed<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a str>) -> String {
+    // HMAC takes keys of every length; the error cannot occur.
+    let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else { return String::new() };
+    for part in parts {
+        mac.update(part.len().to_string().as_bytes());
         mac.update(b":");
-        mac.update(field.as_bytes());
+        mac.update(part.as_bytes());
     }
     hex::encode(mac.finalize().into_bytes())
 }
@@ -282,26 +344,6 @@ impl ControlPlane {
             self.audit.record(caller, "foreign-request", path, &refused).await;
         }
     }
-
-    /// The newest records before a sequence number: admins see all of them, operators their own and those of chains,
-    /// users their own.
-    pub async fn audit_list(&self, caller: &Caller, before: Option<i64>) -> Result<Vec<AuditView>, Error> {
-        policy::authorize(caller, Action::List, Resource::any(Noun::Audit))?;
-        let user = caller.require_user()?;
-        let may_read = |resource| policy::authorize(caller, Action::Read, resource).is_ok();
-        let scope = if may_read(Resource::any(Noun::Audit)) {
-            AuditScope::Everything
-        } else if may_read(Resource::of_chain(Noun::Audit, Some(Grant::Read))) {
-            // Whoever reads the entries of a chain in reach without being an admin reaches every chain.
-            AuditScope::OwnAndChains(&user.id)
-        } else {
-            AuditScope::Own(&user.id)
-        };
-        self.audit.flush().await;
-        let records =
-            self.services.store.audit_list(before, scope, PAGE).await.map_err(crate::error::store)?;
-        Ok(records.into_iter().map(|record| record.view).collect())
-    }
 }
 
 #[cfg(test)]
@@ -318,6 +360,7 @@ mod tests {
             result: "ok".to_owned(),
             request_id: "r".to_owned(),
             address: "127.0.0.1".to_owned(),
+            changes: Vec::new(),
         };
         AuditRecord { view, user: None, hash: String::new() }
     }
@@ -333,5 +376,29 @@ mod tests {
         let mut moved = record(1);
         (moved.view.who, moved.view.what) = ("adac".to_owned(), "hain-create".to_owned());
         assert_ne!(base, link(b"key", "", &moved), "a letter that moves between fields is seen");
+    }
+
+    #[test]
+    fn changes_count_and_what_was_recorded_without_any_keeps_its_link() {
+        // Made by the portal of before there were changes.
+        let former = "b384028199ef73bbd07eb4cb341983e24eed1152f4cf8d7af2fe7c4935090a4e";
+        assert_eq!(link(b"key", "", &record(1)), former);
+        let with = |changes: &[(&str, u16, u16)]| {
+            let told = changes.iter().filter_map(|(field, was, is)| FieldChange::between(field, was, is));
+            let mut record = record(1);
+            record.view.changes = told.collect();
+            link(b"key", "", &record)
+        };
+        let one = with(&[("capacity", 3, 5)]);
+        assert_eq!(one, with(&[("capacity", 3, 5)]));
+        for other in [
+            with(&[]),
+            with(&[("capacity", 3, 6)]),
+            with(&[("capacity", 2, 5)]),
+            with(&[("ports", 3, 5)]),
+            with(&[("capacity", 3, 5), ("ports", 1, 2)]),
+        ] {
+            assert_ne!(one, other);
+        }
     }
 }

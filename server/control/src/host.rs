@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::audit::{FieldChange, Public};
 use domain::host::image::check_registry;
 use domain::host::{
     Endpoint, HostCredentials, HostFacts, HostSpec, HostState, HostStatus, HostView, RegistryCredentials,
@@ -121,9 +122,9 @@ impl ControlPlane {
         spec: HostSpec,
         credentials: Option<HostCredentials>,
     ) -> Result<HostView, Error> {
-        let mut object = format!("host/{id}");
-        let result = self.host_edit_checked(caller, id, spec, credentials, &mut object).await;
-        self.audit.record(caller, "host-edit", &object, &result).await;
+        let (object, mut changes) = (format!("host/{id}"), Vec::new());
+        let result = self.host_edit_checked(caller, id, spec, credentials, &mut changes).await;
+        self.audit.record_change(caller, "host-edit", &object, changes, &result).await;
         result
     }
 
@@ -140,13 +141,13 @@ impl ControlPlane {
         id: &HostId,
         spec: HostSpec,
         credentials: Option<HostCredentials>,
-        object: &mut String,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
         let before = self.host_record(id).await?;
         spec.check()?;
         let credentials = entered(credentials, &spec.endpoint)?;
-        object.push_str(&changed::told(&before.spec, &spec, credentials.is_some()));
+        *changes = changed::told(&before.spec, &spec, credentials.is_some());
         // What is wanted of a cluster decides which rights and which storage have to be there.
         let moved = spec.endpoint != before.spec.endpoint
             || spec.cluster != before.spec.cluster
@@ -169,7 +170,7 @@ impl ControlPlane {
             spec.check_held(&held)
         };
         let sealed = credentials.map(|new| self.services.seal(&credentials_key(id), &new)).transpose()?;
-        self.audit.begin(caller, "host-edit", object).await;
+        self.audit.begin_change(caller, "host-edit", &format!("host/{id}"), changes.clone()).await;
         let updated = self.services.store.host_update(id, &spec, sealed.as_ref(), check).await;
         updated.map_err(|error| taken(&spec.endpoint, error))??;
         self.services.forget_agent(id);
@@ -235,7 +236,8 @@ impl ControlPlane {
     ) -> Result<HostView, Error> {
         let object = registry_key(id, &credentials.registry);
         let result = self.host_registry_set_checked(caller, id, credentials).await;
-        self.audit.record(caller, "host-registry-set", &object, &result).await;
+        let changes = vec![FieldChange::replaced("credentials")];
+        self.audit.record_change(caller, "host-registry-set", &object, changes, &result).await;
         result
     }
 
@@ -253,7 +255,8 @@ impl ControlPlane {
             return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));
         }
         let sealed = self.services.seal(&registry_key(id, &credentials.registry), &credentials)?;
-        self.audit.begin(caller, "host-registry-set", &sealed.key).await;
+        let changes = vec![FieldChange::replaced("credentials")];
+        self.audit.begin_change(caller, "host-registry-set", &sealed.key, changes).await;
         self.services.store.host_secret_put(id, &sealed).await.map_err(crate::error::store)?;
         self.registries_changed(&record);
         self.services.changed("host", id);
@@ -268,7 +271,8 @@ impl ControlPlane {
         registry: &str,
     ) -> Result<HostView, Error> {
         let result = self.host_registry_remove_checked(caller, id, registry).await;
-        self.audit.record(caller, "host-registry-remove", &registry_key(id, registry), &result).await;
+        let (key, changes) = (registry_key(id, registry), registry_gone(registry));
+        self.audit.record_change(caller, "host-registry-remove", &key, changes, &result).await;
         result
     }
 
@@ -282,7 +286,7 @@ impl ControlPlane {
         let record = self.host_record(id).await?;
         check_registry(registry)?;
         let key = registry_key(id, registry);
-        self.audit.begin(caller, "host-registry-remove", &key).await;
+        self.audit.begin_change(caller, "host-registry-remove", &key, registry_gone(registry)).await;
         self.services.store.secret_delete(&key).await.map_err(crate::error::store)?;
         self.registries_changed(&record);
         self.services.changed("host", id);
@@ -355,6 +359,11 @@ impl ControlPlane {
             created_ms: record.created_ms,
         })
     }
+}
+
+/// What is different once the credentials for a registry are gone.
+fn registry_gone(registry: &str) -> Vec<FieldChange> {
+    FieldChange::between("registry", &Public(registry), &Public("")).into_iter().collect()
 }
 
 /// A refused write in the words of the form.

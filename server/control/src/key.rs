@@ -95,6 +95,7 @@ mod tests {
     use store::TransactionRecord;
 
     use super::*;
+    use crate::audit::Archive;
     use crate::secrets::KEY_LEN;
 
     const PLACE: &str = "host/1f/tls";
@@ -169,7 +170,7 @@ mod tests {
         let recorded: Vec<_> =
             recorded.iter().map(|it| (it.view.who.as_str(), it.view.what.as_str())).collect();
         assert_eq!(recorded, [("command line", ROTATE); 2]);
-        let verdict = crate::audit::verify(&store, &audit).await.unwrap();
+        let verdict = crate::audit::verify(&store, &audit, &Archive::at("none")).await.unwrap();
         assert!(matches!(verdict, crate::audit::Verdict::Whole { count: 2, .. }), "{verdict}");
         let earlier = store.transaction_by_key(&UserId::new("u"), "k2").await.unwrap();
         assert_eq!(earlier, Some(call(None, "k2")));

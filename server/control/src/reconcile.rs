@@ -29,6 +29,8 @@ use watch::Watches;
 const EVERY: Duration = Duration::from_secs(5);
 /// Pause between two removals of what has expired.
 const PURGE_EVERY_MS: i64 = 60_000;
+/// Pause between two looks at what of the audit is old.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(60);
 /// Pause after a message of a host: a node that ends rarely ends alone, and one that was told to end is soon back.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -53,6 +55,7 @@ impl Driver {
                 futures::join!(
                     drive_operations(&plane),
                     drive_ends(&plane),
+                    drive_audit(&plane),
                     drive_transactions(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
@@ -83,6 +86,14 @@ async fn drive_ends(plane: &ControlPlane) {
     loop {
         plane.reconcile_ends().await;
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Old records of the audit, now and then.
+async fn drive_audit(plane: &ControlPlane) {
+    loop {
+        plane.reconcile_audit().await;
+        tokio::time::sleep(ARCHIVE_EVERY).await;
     }
 }
 
@@ -155,6 +166,7 @@ impl ControlPlane {
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
         self.reconcile_ends().await;
+        self.reconcile_audit().await;
         self.purge().await;
     }
 

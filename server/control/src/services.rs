@@ -15,6 +15,7 @@ use store::{SealedSecret, Store};
 use tokio::sync::broadcast;
 use zeroize::Zeroizing;
 
+use crate::audit::Archive;
 use crate::host::built::BeingBuilt;
 use crate::host::credentials::Access;
 use crate::host::images::Pulls;
@@ -62,6 +63,8 @@ pub struct Services {
     pub pulls: Pulls,
     /// Images that are built for the local engine meanwhile.
     pub built: BeingBuilt,
+    /// Where old records of the audit go; none: they stay.
+    pub archive: Option<Archive>,
     /// Chains that were spoken with lately.
     pub(crate) keyring: Keyring,
     /// Held while a list of approved images is changed.
@@ -93,6 +96,7 @@ impl Services {
             connector,
             pulls: Pulls::default(),
             built: BeingBuilt::default(),
+            archive: None,
             keyring: Keyring::default(),
             approving: tokio::sync::Mutex::default(),
             agents: Mutex::new(HashMap::new()),
@@ -103,6 +107,11 @@ impl Services {
     /// The same, told about images that are built for the local engine meanwhile.
     pub fn with_built(self, built: BeingBuilt) -> Self {
         Self { built, ..self }
+    }
+
+    /// The same with a folder for old records of the audit.
+    pub fn with_archive(self, archive: Archive) -> Self {
+        Self { archive: Some(archive), ..self }
     }
 
     /// The same, told whether the portal runs in a cluster.

@@ -5,6 +5,8 @@
 
 #[path = "plane/agree.rs"]
 mod agree;
+#[path = "plane/audit.rs"]
+mod audit;
 #[path = "plane/bed.rs"]
 #[expect(dead_code, reason = "shared with the tests of the operations")]
 mod bed;

@@ -113,11 +113,16 @@ fn organization_of(file: &str) -> Result<domain::name::OrganizationName, Error> 
 
 /// A file that the browser saves and never caches. The name has been parsed: it holds no quotes.
 pub(super) fn attachment(name: &str, kind: &'static str, content: Vec<u8>) -> Response {
+    (saved_as(name, kind), content).into_response()
+}
+
+/// The headers of such a file.
+pub(super) fn saved_as(name: &str, kind: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    (headers, content).into_response()
+    headers
 }

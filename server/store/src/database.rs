@@ -22,8 +22,11 @@ use crate::transaction::Change;
 /// Beginning of the addresses of databases that nobody else can open.
 const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../schema/001_base.surql"), include_str!("../schema/002_operation_end.surql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../schema/001_base.surql"),
+    include_str!("../schema/002_operation_end.surql"),
+    include_str!("../schema/007_audit.surql"),
+];
 /// Notes an applied migration.
 const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";
 /// Tries of a transaction that others keep overtaking.
@@ -116,6 +119,7 @@ impl Store {
             _lock: lock,
         };
         inner.migrate().await?;
+        inner.prepare_audit().await?;
         inner.installation = inner.ensure_installation().await?;
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -256,12 +260,12 @@ impl Inner {
         found.map(|setting| setting.content).ok_or(StoreError::NotFound)
     }
 
-    async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
+    pub(crate) async fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, StoreError> {
         rows_of(self.transact(query).await?)
     }
 
     /// Runs the statements as one transaction, again if another one was faster, and returns every result.
-    async fn transact(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
+    pub(crate) async fn transact(&self, query: &Query) -> Result<Vec<Value>, StoreError> {
         let mut pause_ms = PAUSE_FIRST_MS;
         let mut tried = 1;
         loop {

@@ -24,7 +24,7 @@ mod tests;
 mod transaction;
 mod user;
 
-pub use audit::{AuditRecord, AuditScope};
+pub use audit::{AuditFilter, AuditFound, AuditRecord, AuditScope, SegmentRecord};
 pub use chain::ChainRecord;
 pub use chaincode::{ChaincodeRecord, ChannelRecord};
 pub use claim::ClaimRecord;

@@ -10,6 +10,7 @@ use domain::name::{ChainName, HostName, UserName};
 use domain::permission::{Grant, Role};
 use serde_json::json;
 
+mod audit;
 mod uniqueness;
 
 use crate::{
@@ -345,6 +346,7 @@ async fn a_number_of_the_audit_is_given_once() {
                 result: "ok".to_owned(),
                 request_id: String::new(),
                 address: String::new(),
+                changes: Vec::new(),
             },
             user: Some(UserId::new("u")),
             hash: format!("h{sequence}"),

@@ -7,8 +7,10 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 29] = [
+const LOOKS: [&str; 31] = [
+    "audit_keep",
     "audit_list",
+    "audit_page",
     "block_read",
     "chain_access",
     "chain_list",
@@ -73,7 +75,6 @@ fn object(function: &str) -> String {
         "chain_grant" | "chain_revoke" => format!("{chain}/user/uma"),
         "channel_create" => format!("{chain}/channel/other"),
         "host_add" => "host/matrix".to_owned(),
-        "host_edit" => format!("{host} name engine→matrix"),
         "host_image_approve" | "host_image_revoke" => format!("{host}/image/heddle.local/none:1"),
         "host_registry_remove" | "host_registry_set" => format!("{host}/registry/registry.example"),
         other => match other.split_once('_') {
@@ -97,6 +98,8 @@ fn object_of(path: &str) -> String {
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
         "/chains/none/access" => format!("{chain}/user/uma"),
+        "/audit/export" => "audit".to_owned(),
+        "/audit/keep" => "setting/audit".to_owned(),
         path if path.starts_with("/chains/none/") => format!("{chain}/organization/org1"),
         other => panic!("what {other} is about is not said"),
     }
@@ -114,6 +117,8 @@ fn word_of_taken(path: &str) -> Option<&'static str> {
         "/hosts/none/registries" => Some("host-registry-set"),
         "/hosts/none/approvals" => Some("host-image-approve"),
         "/chains/none/access" => Some("chain-grant-use"),
+        "/audit/export" => Some("audit-export"),
+        "/audit/keep" => Some("audit-keep-set"),
         other => panic!("whether {other} changes something is not said"),
     }
 }

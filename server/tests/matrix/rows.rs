@@ -139,5 +139,7 @@ pub const TAKEN: &[(&str, &str, [u16; 4])] = &[
     ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
     ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
+    ("/audit/export", "format=csv&who=ada&password=a+few+plain+words+together", [401, 403, 403, 200]),
+    ("/audit/keep", "days=30", [401, 403, 403, 303]),
     ("/preferences", "theme=dark", [303; 4]),
 ];

@@ -10,6 +10,7 @@ crate::text::table::sentences! {
     TooManyEntries => "The list is too long. Keep at most {max} lines.",
     ListSortUnknown => "The list cannot be sorted that way. Choose a column by its heading.",
     ListFilterUnknown => "The list knows no such filter. Open the page without what its address asks for.",
+    TimeMalformed => "Write a day as 2026-11-30, or a minute as 2026-11-30T08:15, in UTC.",
     SignInFailed => "User name or password is wrong. Check both and try again.",
     SignInDelayed => "Too many attempts. Wait {seconds} seconds and try again.",
     SessionMissing => "You are not signed in, or your session has ended. Sign in again.",

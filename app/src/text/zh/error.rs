@@ -10,6 +10,7 @@ crate::text::table::sentences! {
     TooManyEntries => "列表过长，最多 {max} 行。",
     ListSortUnknown => "该列表不能按此列排序，请点击列标题选择。",
     ListFilterUnknown => "该列表没有这种筛选条件，请不带地址中的条件打开此页。",
+    TimeMalformed => "请把日期写成 2026-11-30，或把时间写成 2026-11-30T08:15（UTC）。",
     SignInFailed => "用户名或密码错误，请检查后重试。",
     SignInDelayed => "尝试次数过多，请等待 {seconds} 秒后重试。",
     SessionMissing => "您尚未登录或会话已结束，请重新登录。",

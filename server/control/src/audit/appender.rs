@@ -226,6 +226,7 @@ mod tests {
             result: OK.to_owned(),
             request_id: "r".to_owned(),
             address: String::new(),
+            changes: Vec::new(),
         }
     }
 

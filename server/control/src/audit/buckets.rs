@@ -118,6 +118,7 @@ mod tests {
             result: "sign-in-failed".to_owned(),
             request_id: format!("r{at_ms}"),
             address: address.to_owned(),
+            changes: Vec::new(),
         }
     }
 

@@ -55,6 +55,7 @@ impl ControlPlane {
             result,
             request_id: view.id.clone(),
             address: String::new(),
+            changes: Vec::new(),
         };
         self.audit.end(entry, None).await;
     }
@@ -76,6 +77,7 @@ impl ControlPlane {
             }
         };
         let (user, request_id, address) = (Some(owner), operation.id, String::new());
-        Some((Entry { at_ms, user, who, what, object, result, request_id, address }, key))
+        let changes = Vec::new();
+        Some((Entry { at_ms, user, who, what, object, result, request_id, address, changes }, key))
     }
 }

@@ -1,12 +1,13 @@
 //! What a change of a host changes, as its record in the audit tells it: what was and what is; of credentials only that
 //! others came in their place.
 
+use domain::audit::{FieldChange, Public};
 use domain::host::HostSpec;
 use domain::host::cluster::ClusterSettings;
+use serde::Serialize;
 
-/// What is different, to stand behind the host's name; nothing where everything stays as it is. What is short comes
-/// first, for the record is cut.
-pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> String {
+/// What is different, field by field; nothing where everything stays as it is.
+pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> Vec<FieldChange> {
     let fields = |spec: &HostSpec| {
         [
             ("name", spec.name.to_string()),
@@ -16,36 +17,50 @@ pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> St
             ("endpoint", spec.endpoint.canonical()),
             ("bind-address", spec.bind_address.clone()),
             ("client-address", spec.client_address.clone()),
+            ("images-peer", spec.images.peer.join(" ")),
+            ("images-orderer", spec.images.orderer.join(" ")),
+            ("images-sample", spec.images.sample.join(" ")),
         ]
     };
-    let both = fields(before).into_iter().zip(fields(after));
-    let different = both.filter(|((_, was), (_, is))| was != is);
-    let mut changes: Vec<String> =
-        different.map(|((field, was), (_, is))| format!("{field} {was}→{is}")).collect();
-    changes.extend(credentials.then(|| "credentials".to_owned()));
+    let mut changes = different(fields(before), fields(after));
+    changes.extend(credentials.then(|| FieldChange::replaced("credentials")));
     if let (Some(was), Some(is)) = (&before.cluster, &after.cluster) {
-        changes.extend(of_cluster(was, is));
+        changes.extend(different(of_cluster(was), of_cluster(is)));
     }
-    changes.extend((before.images != after.images).then(|| "images".to_owned()));
+    let rule = |was: &str, is: &str| FieldChange::between("rule", &Public(was), &Public(is));
     let gone = before.image_rules.iter().filter(|rule| !after.image_rules.contains(rule));
-    changes.extend(gone.map(|rule| format!("rule -{rule}")));
+    changes.extend(gone.filter_map(|gone| rule(gone, "")));
     let new = after.image_rules.iter().filter(|rule| !before.image_rules.contains(rule));
-    changes.extend(new.map(|rule| format!("rule +{rule}")));
-    if changes.is_empty() { String::new() } else { format!(" {}", changes.join(", ")) }
+    changes.extend(new.filter_map(|new| rule("", new)));
+    changes
 }
 
-/// What is different of what is wanted of a cluster: one word each, for their values can be long.
-fn of_cluster(before: &ClusterSettings, after: &ClusterSettings) -> impl Iterator<Item = String> + use<> {
-    let differ = [
-        ("namespace-prefix", before.namespace_prefix != after.namespace_prefix),
-        ("storage", before.storage != after.storage),
-        ("volume-size", before.volume_gib != after.volume_gib),
-        ("exposure", before.exposure != after.exposure),
-        ("registry-prefix", before.registry_prefix != after.registry_prefix),
-        ("node-selector", before.node_selector != after.node_selector),
-        ("tolerations", before.tolerations != after.tolerations),
-    ];
-    differ.into_iter().filter(|(_, differ)| *differ).map(|(field, _)| field.to_owned())
+/// Fields of a host, none of which holds a secret.
+fn different<const N: usize>(
+    before: [(&'static str, String); N],
+    after: [(&'static str, String); N],
+) -> Vec<FieldChange> {
+    let both = before.into_iter().zip(after);
+    both.filter_map(|((field, was), (_, is))| FieldChange::between(field, &Public(&was), &Public(&is)))
+        .collect()
+}
+
+/// What is wanted of a cluster.
+fn of_cluster(settings: &ClusterSettings) -> [(&'static str, String); 7] {
+    [
+        ("namespace-prefix", settings.namespace_prefix.clone()),
+        ("storage", written(&settings.storage)),
+        ("volume-size", settings.volume_gib.to_string()),
+        ("exposure", written(&settings.exposure)),
+        ("registry-prefix", settings.registry_prefix.clone()),
+        ("node-selector", written(&settings.node_selector)),
+        ("tolerations", written(&settings.tolerations)),
+    ]
+}
+
+/// As it stands in what pages send.
+fn written(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -56,27 +71,35 @@ mod tests {
 
     use super::*;
 
+    /// The changes as text.
+    fn shown(before: &HostSpec, after: &HostSpec, credentials: bool) -> String {
+        let changes: Vec<String> =
+            told(before, after, credentials).iter().map(FieldChange::to_string).collect();
+        changes.join(", ")
+    }
+
     #[test]
     fn a_change_is_told_from_what_was_to_what_is() {
         let before = HostSpec::local(HostName::parse("here").unwrap(), "/run/engine.sock");
-        assert_eq!(told(&before, &before, false), "");
-        assert_eq!(told(&before, &before, true), " credentials");
+        assert_eq!(shown(&before, &before, false), "");
+        assert_eq!(shown(&before, &before, true), "credentials →replaced");
         let after = HostSpec { capacity: 3, port_first: 31_100, ..before.clone() };
-        assert_eq!(told(&before, &after, false), " capacity 10→3, ports 31000-32000→31100-32000");
+        assert_eq!(shown(&before, &after, false), "capacity 10→3, ports 31000-32000→31100-32000");
         let kept = "registry.example/kept".to_owned();
         let before =
             HostSpec { image_rules: vec![kept.clone(), "registry.example/old".to_owned()], ..before };
         let mut after =
             HostSpec { image_rules: vec!["registry.example/new".to_owned(), kept], ..before.clone() };
         after.images.sample.clear();
-        let rules = " images, rule -registry.example/old, rule +registry.example/new";
-        assert_eq!(told(&before, &after, false), rules);
+        let sample = before.images.sample.join(" ");
+        let rules = "rule registry.example/old→, rule →registry.example/new";
+        assert_eq!(shown(&before, &after, false), format!("images-sample {sample}→, {rules}"));
         let endpoint = Endpoint::Tcp { address: "far.example".to_owned(), port: 2376 };
         let moved = HostSpec { endpoint, client_address: "far.example".to_owned(), ..before.clone() };
         let endpoints = "unix:///run/engine.sock→tcp://far.example:2376";
         let clients = "127.0.0.1→far.example";
-        let wanted = format!(" endpoint {endpoints}, client-address {clients}, credentials");
-        assert_eq!(told(&before, &moved, true), wanted);
+        let wanted = format!("endpoint {endpoints}, client-address {clients}, credentials →replaced");
+        assert_eq!(shown(&before, &moved, true), wanted);
     }
 
     #[test]
@@ -89,7 +112,9 @@ mod tests {
             ..ClusterSettings::default()
         };
         let after = HostSpec { capacity: 3, cluster: Some(settings), ..before.clone() };
-        assert_eq!(told(&before, &after, false), " capacity 10→3, volume-size, exposure");
-        assert_eq!(told(&before, &before, false), "");
+        let told: Vec<String> =
+            told(&before, &after, false).iter().map(|change| change.field().to_owned()).collect();
+        assert_eq!(told, ["capacity", "volume-size", "exposure"]);
+        assert_eq!(shown(&before, &before, false), "");
     }
 }

@@ -2,6 +2,7 @@
 //! is changed.
 
 use domain::Error;
+use domain::audit::FieldChange;
 use domain::chain::{ChainVerb, NodeResources};
 use domain::id::OperationId;
 use domain::name::{ChainName, NodeName};
@@ -25,9 +26,10 @@ impl ControlPlane {
         node: &NodeName,
         resources: NodeResources,
     ) -> Result<OperationId, Error> {
-        let result = self.node_resize_checked(caller, chain, node, resources).await;
+        let mut changes = Vec::new();
+        let result = self.node_resize_checked(caller, chain, node, resources, &mut changes).await;
         let object = format!("{}/node/{node}", subject(chain));
-        self.audit.record(caller, "node-resize", &object, &result).await;
+        self.audit.record_change(caller, "node-resize", &object, changes, &result).await;
         result
     }
 
@@ -37,12 +39,16 @@ impl ControlPlane {
         chain: &ChainName,
         node: &NodeName,
         resources: NodeResources,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<OperationId, Error> {
         let record = self.chain_for(caller, Action::Resize, Noun::Chain, chain).await?;
         ChainVerb::Resize.check(record.state)?;
         let plan = plan_of(&record)?.ok_or_else(Error::not_found)?;
         let planned = plan.node(node).ok_or_else(Error::not_found)?;
-        resources.check_resize(plan.resources_of(planned))?;
+        let now = plan.resources_of(planned);
+        changes.extend(FieldChange::between("cpu-milli", &now.cpu_milli, &resources.cpu_milli));
+        changes.extend(FieldChange::between("memory-mib", &now.memory_mib, &resources.memory_mib));
+        resources.check_resize(now)?;
         let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
         let endpoint = host.ok_or_else(Error::not_found)?.spec.endpoint;
         let agent = self.services.agent(&record.host).await?;

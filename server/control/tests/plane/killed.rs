@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::audit::{AuditLog, Verdict, verify};
+use control::audit::{Archive, AuditLog, Verdict, verify};
 use domain::Error;
 use domain::permission::Role;
 use store::Store;
@@ -129,7 +129,7 @@ async fn the_audit_of_a_killed_portal_is_whole_and_holds_what_was_answered() {
         }
     }
     assert!(heard > all.len(), "too few records to mean anything: {heard}");
-    match verify(&store, KEY).await.unwrap() {
+    match verify(&store, KEY, &Archive::at("none")).await.unwrap() {
         Verdict::Whole { count, .. } => assert_eq!(usize::try_from(count).unwrap(), objects.len()),
         flaw => panic!("{flaw}"),
     }

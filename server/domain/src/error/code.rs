@@ -18,6 +18,7 @@ pub enum Code {
     TooManyEntries,
     ListSortUnknown,
     ListFilterUnknown,
+    TimeMalformed,
     // Sign-in
     SignInFailed,
     SignInDelayed,

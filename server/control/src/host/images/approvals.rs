@@ -2,6 +2,7 @@
 //! stands for tomorrow, nobody has looked at.
 
 use agents::ImageFacts;
+use domain::audit::{FieldChange, Public};
 use domain::host::ApprovedImage;
 use domain::host::image::check_chaincode_image;
 use domain::id::HostId;
@@ -34,8 +35,9 @@ impl ControlPlane {
     /// # Errors
     /// `ImageNotOnHost` when there is no content to approve, `ApprovalsFull` when the host has too many approvals.
     pub async fn host_image_approve(&self, caller: &Caller, id: &HostId, image: &str) -> Result<(), Error> {
-        let result = self.host_image_approve_checked(caller, id, image).await;
-        self.audit.record(caller, "host-image-approve", &audited(id, image), &result).await;
+        let mut changes = Vec::new();
+        let result = self.host_image_approve_checked(caller, id, image, &mut changes).await;
+        self.audit.record_change(caller, "host-image-approve", &audited(id, image), changes, &result).await;
         result
     }
 
@@ -44,6 +46,7 @@ impl ControlPlane {
         caller: &Caller,
         id: &HostId,
         image: &str,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<(), Error> {
         policy::authorize(caller, Action::Prepare, Resource::any(Noun::Host))?;
         let user = caller.require_user()?;
@@ -54,15 +57,19 @@ impl ControlPlane {
         let missing = || Error::not_found_as(Code::ImageNotOnHost).with("image", image).on("image");
         let facts = facts.ok_or_else(missing)?;
         no_volumes(&facts)?;
-        self.audit.begin(caller, "host-image-approve", &audited(id, image)).await;
+        // What is approved is a content: the name alone does not tell it.
+        changes.extend(FieldChange::between("approved", &Public(""), &Public(&facts.id)));
+        let object = audited(id, image);
+        self.audit.begin_change(caller, "host-image-approve", &object, changes.clone()).await;
         self.services.approve(&record.id, &facts, user.name.as_str()).await
     }
 
     /// Takes approvals back: of one content under every name, or of all that was approved under a name. What runs goes
     /// on; only new deployments are refused.
     pub async fn host_image_revoke(&self, caller: &Caller, id: &HostId, image: &str) -> Result<(), Error> {
-        let result = self.host_image_revoke_checked(caller, id, image).await;
-        self.audit.record(caller, "host-image-revoke", &audited(id, image), &result).await;
+        let mut changes = Vec::new();
+        let result = self.host_image_revoke_checked(caller, id, image, &mut changes).await;
+        self.audit.record_change(caller, "host-image-revoke", &audited(id, image), changes, &result).await;
         result
     }
 
@@ -71,10 +78,16 @@ impl ControlPlane {
         caller: &Caller,
         id: &HostId,
         image: &str,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<(), Error> {
         policy::authorize(caller, Action::Prepare, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
-        self.audit.begin(caller, "host-image-revoke", &audited(id, image)).await;
+        let approved = self.services.approved(&record.id).await?;
+        let gone = approved.iter().filter(|known| known.id == image || known.reference == image);
+        changes
+            .extend(gone.filter_map(|gone| FieldChange::between("approved", &Public(&gone.id), &Public(""))));
+        let object = audited(id, image);
+        self.audit.begin_change(caller, "host-image-revoke", &object, changes.clone()).await;
         self.services.revoke(&record.id, image).await
     }
 }
