@@ -226,6 +226,15 @@ pub struct Invitation {
     pub email: Option<Email>,
 }
 
+/// Somebody who asks for an account.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    pub name: UserName,
+    pub email: Email,
+    pub password: String,
+}
+
 /// What an admin changes of an account; the name stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -25,7 +25,7 @@ crate::text::table::sentences! {
     LastAdmin => "This is the last admin who can sign in. Make somebody else an admin first.",
     OwnAccount => "You cannot do this to your own account. Ask another admin.",
     UserOwnsChains => "These chains belong to the user: {chains}. Give each another owner, or release it, first.",
-    UserState => "The account is {state}, and this cannot be done then. Reload the page to see what can.",
+    UserState => "The account is in a state in which this cannot be done. Reload the page to see what can.",
     UserChanged => "Somebody else has changed this account meanwhile. Reload the page and try again.",
     LinkUnusable => "This link is not good any more: it was used, has expired, or was replaced. Ask an admin for another one.",
     RegistrationClosed => "Nobody can register here at present. Ask an admin for an invitation.",

@@ -25,7 +25,7 @@ crate::text::table::sentences! {
     LastAdmin => "这是最后一个可以登录的管理员。请先将其他人设为管理员。",
     OwnAccount => "不能对自己的账户执行此操作，请让其他管理员处理。",
     UserOwnsChains => "该用户仍拥有以下链：{chains}。请先为每条链指定新的所有者或将其释放。",
-    UserState => "该账户当前状态为 {state}，无法执行此操作。请刷新页面查看可用的操作。",
+    UserState => "该账户当前的状态不允许此操作。请刷新页面查看可用的操作。",
     UserChanged => "该账户刚刚被他人修改。请刷新页面后重试。",
     LinkUnusable => "该链接已失效：已被使用、已过期或已被替换。请向管理员索取新链接。",
     RegistrationClosed => "目前不开放注册。请向管理员申请邀请。",
