@@ -1,11 +1,13 @@
 //! One person: what the portal knows of them, what an admin changes, and what an admin does with the account. What cannot
 //! be done says why.
 
-use domain::Code;
-use domain::Error;
 use domain::id::UserId;
 use domain::permission::Role;
-use domain::user::{Email, FirstSignIn, Quota, UserDetail, UserEdit, UserState};
+use domain::user::{
+    Email, FirstSignIn, QUOTA_CHAINS_MAX, QUOTA_HOURS_MAX, QUOTA_INVOCATIONS_MAX, Quota, UserDetail,
+    UserEdit, UserState,
+};
+use domain::{Code, Error};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
@@ -98,7 +100,7 @@ impl Standing {
         if self.is_own {
             return Some(|t| t.people().why_own);
         }
-        self.is_last_admin.then_some(|t| t.people().why_last_admin)
+        reason(self.is_last_admin, |t| t.people().why_last_admin)
     }
 
     fn against_reset(self) -> Option<Pick> {
@@ -106,7 +108,7 @@ impl Standing {
             return Some(|t| t.people().why_own);
         }
         let signs_in = matches!(self.state, UserState::Active | UserState::Invited);
-        (!signs_in).then_some(|t| t.people().why_cannot_sign_in)
+        reason(!signs_in, |t| t.people().why_cannot_sign_in)
     }
 
     fn against_deleting(self) -> Option<Pick> {
@@ -117,8 +119,13 @@ impl Standing {
     }
 
     fn against_unlocking(self) -> Option<Pick> {
-        (!self.is_locked).then_some(|t| t.people().why_not_locked)
+        reason(!self.is_locked, |t| t.people().why_not_locked)
     }
+}
+
+/// A reason where there is one.
+fn reason(is_so: bool, why: Pick) -> Option<Pick> {
+    is_so.then_some(why)
 }
 
 /// The page.
@@ -239,9 +246,9 @@ impl Fields {
     fn parse(self) -> Result<UserEdit, Error> {
         let quota = match self.source.get_untracked().as_str() {
             OWN => Some(Quota {
-                chains: number(self.chains, "quota-chains")?.unwrap_or_default(),
-                lifetime_hours: number(self.hours, "quota-hours")?,
-                invocations_per_minute: number(self.calls, "quota-invocations")?,
+                chains: number(self.chains, "quota-chains", QUOTA_CHAINS_MAX.into())?.unwrap_or_default(),
+                lifetime_hours: number(self.hours, "quota-hours", QUOTA_HOURS_MAX)?,
+                invocations_per_minute: number(self.calls, "quota-invocations", QUOTA_INVOCATIONS_MAX)?,
             }),
             _ => None,
         };
@@ -257,13 +264,14 @@ impl Fields {
 }
 
 /// A number from a field; none if it is empty.
-fn number<N: std::str::FromStr>(field: RwSignal<String>, id: &str) -> Result<Option<N>, Error> {
+fn number<N: std::str::FromStr>(field: RwSignal<String>, id: &str, max: u32) -> Result<Option<N>, Error> {
     let text = field.get_untracked();
     match text.trim() {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| {
-            Error::invalid(Code::QuotaOutOfRange).with("max", domain::user::QUOTA_CHAINS_MAX).on(id)
-        }),
+        text => match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(Error::invalid(Code::QuotaOutOfRange).with("max", max).on(id)),
+        },
     }
 }
 
