@@ -33,7 +33,7 @@ pub struct UserRecord {
     /// None: as the role has it.
     pub quota: Option<Quota>,
     /// Whether signing in takes more than the password.
-    pub second_factor: bool,
+    pub has_second_factor: bool,
     pub created_ms: i64,
     pub last_sign_in_ms: Option<i64>,
 }
@@ -64,7 +64,7 @@ impl UserRecord {
             password_must_change: false,
             email: None,
             quota: None,
-            second_factor: false,
+            has_second_factor: false,
             created_ms,
             last_sign_in_ms: None,
         }
@@ -79,7 +79,7 @@ impl UserRecord {
             state: self.state,
             email: self.email.clone(),
             quota: self.quota,
-            second_factor: self.second_factor,
+            second_factor: self.has_second_factor,
             chains: 0,
             created_ms: self.created_ms,
             last_sign_in_ms: self.last_sign_in_ms,
@@ -142,7 +142,7 @@ impl TryFrom<Row> for UserRecord {
             password_must_change: row.password_must_change.unwrap_or(false),
             email: row.email,
             quota: row.quota.as_deref().map(decode).transpose()?,
-            second_factor: row.second_factor.unwrap_or(false),
+            has_second_factor: row.second_factor.unwrap_or(false),
             created_ms: row.created_ms,
             last_sign_in_ms: row.last_sign_in_ms,
         })
@@ -164,11 +164,15 @@ const UNCHANGED: &str = "LET $now = (SELECT role, state FROM user WHERE id_text 
     IF $loses_admin { UPSERT type::record('counter', 'admins') SET amount = (amount ?? 0) + 1 };
     IF $loses_admin AND count(SELECT id FROM user WHERE role = 'admin' AND state = 'active' AND id_text != $id LIMIT 1) = 0
         { THROW 'heddle:last-admin' }";
-const SAVE: &str = "UPDATE user SET role = $role, state = $state, password_hash = $hash,
-        password_until_ms = $until_ms ?? NONE, password_must_change = $must_change, email = $email ?? NONE,
-        quota = $quota ?? NONE, role_key = $role_key WHERE id_text = $id;
+const SAVE: &str =
+    "UPDATE user SET role = $role, state = $state, email = $email ?? NONE, quota = $quota ?? NONE,
+        role_key = $role_key WHERE id_text = $id;
     IF $ends_sessions { DELETE session WHERE user = $id };
     IF $ends_sessions { DELETE user_link WHERE user = $id }";
+/// With a link comes another password; until it is chosen none fits.
+const RESET: &str =
+    "UPDATE user SET password_hash = '', password_until_ms = NONE, password_must_change = false
+    WHERE id_text = $id";
 const DELETE: &str =
     "IF count(SELECT name FROM chain WHERE owner = $id LIMIT 1) > 0 { THROW 'heddle:owns-chains' };
     DELETE session WHERE user = $id; DELETE user_link WHERE user = $id; DELETE chain_grant WHERE user = $id;
@@ -224,8 +228,9 @@ impl Store {
         self.user_insert([FIRST, CREATE].join(";"), user.bindings()?).await
     }
 
-    /// Saves what was decided of a person as they were: everything but name and sign-ins. With the sessions their links
-    /// end, apart from the one that comes with the change.
+    /// Saves what was decided of a person as they were: role, state, e-mail address and quota. With the sessions their
+    /// links end. A link that comes along takes the password away: passwords are otherwise left alone, because somebody may
+    /// be changing theirs at this moment.
     pub async fn user_save(
         &self,
         before: &UserRecord,
@@ -241,7 +246,7 @@ impl Store {
         });
         let bindings = with(after.bindings()?, decided);
         let (text, bindings) = match link {
-            Some(link) => ([UNCHANGED, SAVE, link::CREATE].join(";"), with(bindings, link.bindings())),
+            Some(link) => ([UNCHANGED, SAVE, RESET, link::CREATE].join(";"), with(bindings, link.bindings())),
             None => ([UNCHANGED, SAVE].join(";"), bindings),
         };
         refusal(self.write(Query::new(text, bindings)).await)

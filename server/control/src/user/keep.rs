@@ -70,7 +70,7 @@ impl ControlPlane {
         let is_other_role = after.role != before.role;
         if is_other_role {
             not_own(caller, &before)?;
-            self.stepped_up(caller).await?;
+            self.stepped_up(caller)?;
         }
         let ends_sessions = is_other_role && before.state == UserState::Active;
         let decided = Decided { what: "user-edit", before, after, ends_sessions, link: None };
@@ -149,7 +149,7 @@ impl ControlPlane {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::User))?;
         let user = self.user_named(id, object).await?;
         not_own(caller, &user)?;
-        self.stepped_up(caller).await?;
+        self.stepped_up(caller)?;
         self.audit.begin(caller, "user-delete", object).await;
         let deleted = self.services.store.user_delete(&user).await.map_err(crate::error::store)?;
         if let Err(refusal) = deleted {

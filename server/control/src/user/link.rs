@@ -106,14 +106,9 @@ impl ControlPlane {
             let before = self.user_named(id, &mut object).await?;
             not_own(caller, &before)?;
             in_state(&before, &[UserState::Active, UserState::Invited])?;
-            self.stepped_up(caller).await?;
+            self.stepped_up(caller)?;
             let (link, shown) = self.new_link(&before)?;
-            let after = UserRecord {
-                password_hash: String::new(),
-                password_until_ms: None,
-                password_must_change: false,
-                ..before.clone()
-            };
+            let after = before.clone();
             let what = "user-reset-password";
             let decided = Decided { what, before, after, ends_sessions: true, link: Some(&link) };
             self.user_decided(caller, decided, &mut object).await?;
