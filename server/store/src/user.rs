@@ -88,7 +88,10 @@ impl UserRecord {
 
     /// Whether they are an admin who can sign in.
     pub fn is_active_admin(&self) -> bool {
-        self.role == Role::Admin && self.state == UserState::Active
+        match self.role {
+            Role::Admin => self.state == UserState::Active,
+            Role::Operator | Role::User => false,
+        }
     }
 
     /// What is bound in every write of a person.
