@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, People, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -63,13 +63,15 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| pages::missing::NotFound>
                 <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
+                <Route path=path!("/welcome") view=Entry::Welcome ssr=SsrMode::Async/>
+                <Route path=path!("/register") view=Entry::Register ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>
                     <Route path=path!("/operations/:id") view=Work::Operation/>
-                    <Route path=path!("/users") view=Admin::Users/>
+                    <UserRoutes/>
                     <Route path=path!("/audit") view=Admin::Audit/>
                 </ParentRoute>
             </Routes>
@@ -85,6 +87,18 @@ fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
             <Route path=path!("new") view=Admin::HostNew/>
             <Route path=path!(":id") view=Admin::Host/>
             <Route path=path!(":id/edit") view=Admin::HostEdit/>
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn UserRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/users") view=layout::Through>
+            <Route path=path!("") view=People::Users/>
+            <Route path=path!("new") view=People::New/>
+            <Route path=path!(":id") view=People::User/>
         </ParentRoute>
     }
     .into_inner()

@@ -26,11 +26,15 @@ pub mod node;
 pub mod operation;
 pub mod operations;
 pub mod overview;
+pub mod register;
 pub mod setup;
 pub mod split;
 pub mod transaction;
 pub mod transactions;
+pub mod user;
+pub mod user_new;
 pub mod users;
+pub mod welcome;
 
 /// A part of the page's address.
 pub fn parameter(name: &'static str) -> Memo<String> {

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{AuditText, ClusterText, NodeText, Text};
+pub use table::{AuditText, ClusterText, NodeText, PeopleText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::node::TEXT,
             Lang::Zh => &zh::node::TEXT,
+        }
+    }
+
+    /// About people, for whoever keeps them and for whoever is new.
+    pub fn people(&self) -> &'static PeopleText {
+        match self.lang {
+            Lang::En => &en::people::TEXT,
+            Lang::Zh => &zh::people::TEXT,
         }
     }
 }

@@ -282,7 +282,7 @@ test('addresses that lead nowhere say so, whatever kind they are of', async () =
 test('access is given and taken without a script', async ({ browser }) => {
   const storageState = await page.context().storageState();
   const plain = await visitor(browser, { javaScriptEnabled: false, storageState });
-  await plain.goto(`${portal.url}/users`);
+  await plain.goto(`${portal.url}/users/new`);
   await plain.getByLabel('User name').fill('uma');
   await plain.getByLabel('Password').fill(PASSWORD);
   await plain.getByRole('button', { name: 'Create user' }).click();

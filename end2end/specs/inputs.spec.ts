@@ -90,7 +90,7 @@ test('people are made without a script, too', async ({ browser }) => {
     ['short', 'The password is too short.'],
     [PASSWORD, 'early'],
   ] as const) {
-    await plain.goto(`${portal.url}/users`);
+    await plain.goto(`${portal.url}/users/new`);
     await plain.getByLabel('User name').fill('early');
     await plain.getByLabel('Password').fill(password);
     await plain.getByLabel('Password').press('Enter');
@@ -101,7 +101,7 @@ test('people are made without a script, too', async ({ browser }) => {
 });
 
 test('a session that ends while a form is open loses nothing', async () => {
-  await open(page, `${portal.url}/users`);
+  await open(page, `${portal.url}/users/new`);
   await page.getByLabel('User name').fill('late');
   await page.getByLabel('Password').fill(PASSWORD);
   const other = await page.context().newPage();

@@ -129,7 +129,7 @@ const chainPage = (rest = ''): string => `${portal.url}/chains/${CHAIN}${rest}`;
 
 test('an admin makes an operator', async ({ browser }) => {
   await setUp(admin, portal);
-  await open(admin, `${portal.url}/users`);
+  await open(admin, `${portal.url}/users/new`);
   await admin.getByLabel('User name').fill('otto');
   await admin.getByLabel('Password').fill(PASSWORD);
   await admin.getByLabel('Role').selectOption({ label: 'Operator' });

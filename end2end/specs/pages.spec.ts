@@ -51,6 +51,7 @@ const ADDRESSES = [
   `/chains/${CHAIN}/blocks/mychannel/0`,
   '/operations',
   '/users',
+  '/users/new',
   '/audit',
   '/nothing/here',
 ] as const;
@@ -289,7 +290,7 @@ test('packaged files are kept for good under a name of their own', async () => {
 
 test('a user is given the chain, works with it, and loses it again', async ({ browser }) => {
   const password = 'a few plain words together';
-  await open(page, `${portal.url}/users`);
+  await open(page, `${portal.url}/users/new`);
   await page.getByLabel('User name').fill('uma');
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Create user' }).click();

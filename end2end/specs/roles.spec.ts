@@ -14,7 +14,7 @@ test('an admin makes an operator and a user', async () => {
     ['otto', 'Operator'],
     ['uma', 'User'],
   ] as const) {
-    await open(admin, `${portal.url}/users`);
+    await open(admin, `${portal.url}/users/new`);
     await admin.getByLabel('User name').fill(name);
     await admin.getByLabel('Password').fill(PASSWORD);
     await admin.getByLabel('Role').selectOption({ label: role });
@@ -24,7 +24,7 @@ test('an admin makes an operator and a user', async () => {
 });
 
 test('a name is given once', async () => {
-  await open(admin, `${portal.url}/users`);
+  await open(admin, `${portal.url}/users/new`);
   await admin.getByLabel('User name').fill('uma');
   await admin.getByLabel('Password').fill(PASSWORD);
   await admin.getByRole('button', { name: 'Create user' }).click();
@@ -33,7 +33,7 @@ test('a name is given once', async () => {
 
 for (const [name, allowed, walls] of [
   ['otto', ['/', '/hosts', '/chains', '/chains/new', '/operations', '/audit'], ['/users']],
-  ['uma', ['/', '/chains', '/operations', '/audit'], ['/users', '/hosts', '/hosts/new']],
+  ['uma', ['/', '/chains', '/operations', '/audit'], ['/users', '/users/new', '/hosts', '/hosts/new']],
 ] as const) {
   test(`${name} gets what the role allows and no more`, async ({ browser }) => {
     const page = await visitor(browser);

@@ -98,7 +98,8 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
     )
     .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
     .with_archive(archive(config))
-    .running_in_cluster(in_cluster());
+    .running_in_cluster(in_cluster())
+    .reached_by(config.origin());
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
     let plane = ControlPlane::new(Arc::new(services), settings, audit_key)?;

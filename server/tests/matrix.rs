@@ -28,7 +28,14 @@ use rows::{ADMIN, Asked, CHAIN, CHAIN_PAGE, READ, STAFF, TAKEN, rows};
 use serde_json::{Value, json};
 
 /// Forms; the tests of the process ask them.
-const FORMS: [&str; 4] = ["setup_admin", "session_create", "session_delete", "session_delete_all"];
+const FORMS: &[&str] = &[
+    "setup_admin",
+    "session_create",
+    "session_delete",
+    "session_delete_all",
+    "user_register",
+    "user_welcome",
+];
 
 /// Nobody, a user, an operator, an admin.
 fn people(portal: &Portal) -> [String; 4] {

@@ -55,7 +55,10 @@ fn sigterm_waits_for_who_has_begun_to_ask() {
     );
     stream.write_all(head.as_bytes()).unwrap();
     // Behind it in the line of what is asked: when this is answered, the other has begun.
-    assert_eq!(portal.send(Call::post("/api/user_list").json(&json!({})).cookie(&cookie)).status, 200);
+    assert_eq!(
+        portal.send(Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(&cookie)).status,
+        200
+    );
     thread::scope(|scope| {
         let answer = scope.spawn(move || {
             // Longer than connections are waited for on which nothing is asked.
@@ -77,8 +80,9 @@ fn signing_out_everywhere_ends_every_session_and_stream() {
     let portal = Portal::start(&[]);
     let (first, second) = (portal.set_up(), portal.sign_in("ada"));
     assert_ne!(first, second);
-    let read =
-        |cookie: &str| portal.send(Call::post("/api/user_list").json(&json!({})).cookie(cookie)).status;
+    let read = |cookie: &str| {
+        portal.send(Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(cookie)).status
+    };
     assert_eq!((read(&first), read(&second)), (200, 200));
     thread::scope(|scope| {
         let stream = scope.spawn(|| portal.read_to_end(Call::get("/events").cookie(&first)));
@@ -135,7 +139,7 @@ fn a_session_ends_when_it_idles_and_when_it_is_old() {
     let mut portal = Portal::start(&[]);
     let cookies = [portal.set_up(), portal.sign_in("ada"), portal.sign_in("ada")];
     let read = |portal: &Portal| {
-        let ask = |cookie: &String| Call::post("/api/user_list").json(&json!({})).cookie(cookie);
+        let ask = |cookie: &String| Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(cookie);
         cookies.each_ref().map(|cookie| portal.send(ask(cookie)).status)
     };
     assert_eq!(read(&portal), [200; 3]);
@@ -167,7 +171,7 @@ fn with_tls_the_cookie_is_bound_to_it_and_nothing_else_is_spoken() {
         let strict = answer.header("strict-transport-security");
         assert_eq!(strict, Some("max-age=31536000; includeSubDomains"), "{path}");
     }
-    let read = Call::post("/api/user_list").json(&json!({})).cookie(&made.cookie().unwrap());
+    let read = Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(&made.cookie().unwrap());
     assert_eq!(portal.send(read).status, 200);
 }
 
@@ -262,7 +266,10 @@ fn the_admin_outlives_a_kill_and_the_set_up_does_not_come_back() {
     let cookie = portal.set_up();
     portal.restart();
     assert_eq!(portal.send(Call::get("/setup")).status, 404);
-    assert_eq!(portal.send(Call::post("/api/user_list").json(&json!({})).cookie(&cookie)).status, 200);
+    assert_eq!(
+        portal.send(Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(&cookie)).status,
+        200
+    );
     assert!(!portal.said().contains("setup token"));
 }
 
@@ -271,7 +278,7 @@ fn a_foreign_name_or_page_is_refused() {
     let portal = Portal::start(&[]);
     let cookie = portal.set_up();
     assert_eq!(portal.send(Call::get("/").host("evil.example")).status, 421);
-    let write = || Call::post("/api/user_list").json(&json!({})).cookie(&cookie);
+    let write = || Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(&cookie);
     assert_eq!(portal.send(write()).status, 200);
     assert_eq!(portal.send(write().header("origin", "https://evil.example")).status, 403);
     assert_eq!(
@@ -289,7 +296,7 @@ fn what_another_site_asks_is_refused_and_recorded() {
         let call = call.cookie(&cookie).header("origin", "http://127.0.0.1:9").header("sec-fetch-site", site);
         portal.send(call.header("sec-fetch-mode", mode).header("sec-fetch-dest", dest)).status
     };
-    let write = Call::post("/api/user_list").json(&json!({}));
+    let write = Call::post("/api/user_page").json(&json!({ "query": {} }));
     assert_eq!(from(write.clone(), "same-site", "cors", "empty"), 403);
     assert_eq!(from(Call::get("/events"), "same-site", "cors", "empty"), 403);
     let material = Call::get("/chains/none/material/org1.tar");
@@ -305,7 +312,7 @@ fn what_another_site_asks_is_refused_and_recorded() {
     let refused: Vec<_> = refused.map(|row| (&row["who"], &row["object"], &row["result"])).collect();
     let (who, result) = (json!("ada"), json!("foreign-request"));
     let paths =
-        ["/api/user_list", "/events", "/chains/none/material/org1.tar", "/users"].map(|path| json!(path));
+        ["/api/user_page", "/events", "/chains/none/material/org1.tar", "/users"].map(|path| json!(path));
     assert_eq!(refused, paths.iter().map(|path| (&who, path, &result)).collect::<Vec<_>>());
 }
 
@@ -324,15 +331,17 @@ fn there_is_one_set_up_and_a_new_session_for_each_sign_in() {
     let answer = portal.send(Call::post("/api/session_create").form(&form).cookie(&first));
     let second = answer.cookie().unwrap_or_else(|| panic!("{answer:?}"));
     assert_ne!(first, second);
-    let read =
-        |cookie: &str| portal.send(Call::post("/api/user_list").json(&json!({})).cookie(cookie)).status;
+    let read = |cookie: &str| {
+        portal.send(Call::post("/api/user_page").json(&json!({ "query": {} })).cookie(cookie)).status
+    };
     assert_eq!((read(&first), read(&second)), (401, 200), "an id known before is worth nothing");
 }
 
 #[test]
 fn every_answer_carries_the_headers_that_protect_it() {
     let portal = Portal::start(&["--site", concat!(env!("CARGO_MANIFEST_DIR"), "/../public")]);
-    let forged = Call::post("/api/user_list").json(&json!({})).header("origin", "https://evil.example");
+    let forged =
+        Call::post("/api/user_page").json(&json!({ "query": {} })).header("origin", "https://evil.example");
     let asked = [
         (Call::get("/setup"), 200),
         (Call::get("/healthz"), 200),
@@ -342,7 +351,7 @@ fn every_answer_carries_the_headers_that_protect_it() {
         (Call::get("/chains/none/profile/org1.json"), 401),
         (Call::get("/events"), 401),
         (Call::post("/api/session_read").json(&json!({})), 200),
-        (Call::post("/api/user_list").json(&json!({})), 401),
+        (Call::post("/api/user_page").json(&json!({ "query": {} })), 401),
         (forged, 403),
         (Call::get("/login").host("evil.example"), 421),
     ];

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
+use crate::api::registration::registration_read;
 use crate::api::session::{Entry, SignIn, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
@@ -53,7 +54,26 @@ fn Form() -> impl IntoView {
                         {tr(|t| t.sign_in)}
                     </button>
                 </ActionForm>
+                {ask_for_account()}
             </section>
         </Bare>
     }
+}
+
+/// The way to an account, where people may ask for one.
+fn ask_for_account() -> AnyView {
+    let open = Fetched::first(registration_read);
+    view! {
+        <Transition fallback=|| ()>
+            {move || Suspend::new(async move {
+                match open.wait().await {
+                    Ok(true) => {
+                        view! { <p><a href="/register">{tr(|t| t.people().register_title)}</a></p> }.into_any()
+                    }
+                    Ok(false) | Err(_) => ().into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
 }

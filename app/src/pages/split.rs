@@ -8,15 +8,18 @@ use leptos_router::ChooseView;
 
 use super::{
     audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+    invoke, login, node, operation, operations, overview, register, setup, transaction, transactions, user,
+    user_new, users, welcome,
 };
 use crate::browser;
 
-/// Set-up and sign-in.
+/// Set-up, sign-in, and how somebody gets in for the first time.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Setup,
     Login,
+    Welcome,
+    Register,
 }
 
 /// What runs.
@@ -33,15 +36,22 @@ pub enum Work {
     Operation,
 }
 
-/// Hosts, people and the record: an admin's pages.
+/// Hosts and the record: an admin's pages.
 #[derive(Clone, Copy, Debug)]
 pub enum Admin {
     Hosts,
     HostNew,
     Host,
     HostEdit,
-    Users,
     Audit,
+}
+
+/// People as an admin keeps them.
+#[derive(Clone, Copy, Debug)]
+pub enum People {
+    Users,
+    New,
+    User,
 }
 
 /// One chain as what an operator runs.
@@ -75,6 +85,8 @@ fn entry_group(page: Entry) -> AnyView {
     match page {
         Entry::Setup => view! { <setup::Setup/> }.into_any(),
         Entry::Login => view! { <login::Login/> }.into_any(),
+        Entry::Welcome => view! { <welcome::Welcome/> }.into_any(),
+        Entry::Register => view! { <register::Register/> }.into_any(),
     }
 }
 
@@ -104,8 +116,17 @@ fn admin_group(page: Admin) -> AnyView {
         Admin::HostNew => view! { <host_new::HostNew/> }.into_any(),
         Admin::HostEdit => view! { <host_edit::HostEdit/> }.into_any(),
         Admin::Host => view! { <host::Host/> }.into_any(),
-        Admin::Users => view! { <users::Users/> }.into_any(),
         Admin::Audit => view! { <audit::Audit/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn people_group(page: People) -> AnyView {
+    tell_ready();
+    match page {
+        People::Users => view! { <users::Users/> }.into_any(),
+        People::New => view! { <user_new::UserNew/> }.into_any(),
+        People::User => view! { <user::User/> }.into_any(),
     }
 }
 
@@ -174,6 +195,17 @@ impl ChooseView for Admin {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_admin_group().await;
+    }
+}
+
+impl ChooseView for People {
+    async fn choose(self) -> AnyView {
+        people_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_people_group().await;
     }
 }
 

@@ -1,36 +1,55 @@
-//! People who may sign in, and making one.
+//! People who may sign in: searched, filtered and sorted by the server, page by page; and whether others can ask for an
+//! account.
 
+use domain::list::ListPage;
 use domain::permission::{Action as Act, Noun, Role};
-use domain::user::{NewUser, UserView, check_password};
+use domain::user::{Quota, USER_FILTERS, UserState, UserView};
 use leptos::prelude::*;
 
-use super::host_new::wrong_on;
 use super::refusal;
-use crate::api::user::{user_create, user_list};
-use crate::components::field::{SelectField, TextField};
-use crate::components::load::{load, with_session};
+use crate::api::ApiError;
+use crate::api::registration::{registration_read, registration_set};
+use crate::api::user::user_page;
+use crate::components::badge::{Pick, Tone, badge};
+use crate::components::list::{Facet, ListState, list_pager, list_tools, sort_header, use_list};
+use crate::components::load::{load, load_part};
 use crate::components::notice::Notice;
-use crate::components::page::Page;
+use crate::components::page::{Page, empty};
 use crate::components::time::Time;
-use crate::components::toast::use_toasts;
+use crate::events;
 use crate::fetched::Fetched;
-use crate::session::{Me, user_name};
-use crate::text::{Text, tr, words};
+use crate::session::Me;
+use crate::text::{Text, fill, say, tr, words};
+
+/// Switches registration.
+type Switch = Action<bool, Result<(), ApiError>>;
 
 /// The page.
 #[component]
 pub fn Users() -> impl IntoView {
-    let tick = RwSignal::new(0_u32);
-    let users = Fetched::new(move || tick.get(), |_| user_list());
+    let list = use_list(&USER_FILTERS);
+    let tick = events::ticks(|message| message.touches("user", ""));
+    let people = Fetched::new(move || (list.query.get(), tick.get()), |(query, _)| user_page(query));
+    let create = view! { <a class="button primary" href="/users/new">{tr(|t| t.create_user)}</a> }.into_any();
+    let switched = RwSignal::new(0_u32);
+    let open = Fetched::new(move || switched.get(), |_| registration_read());
+    let switch: Switch = Action::new(|open: &bool| registration_set(*open));
+    Effect::new(move |_| {
+        if let Some(Ok(())) = switch.value().get() {
+            switched.update(|n| *n = n.wrapping_add(1));
+        }
+    });
     view! {
-        <Page title=words(|t| t.users)>
-            {load(users, |users, _| table(users))}
-            {with_session(move |me| form_for(&me, tick).into_any())}
+        <Page title=words(|t| t.users) actions=create>
+            {list_tools(list, facets())}
+            {load(people, move |page, _| table(page, list))}
+            {load_part(open, move |open, me| registration(open, &me, switch))}
         </Page>
     }
 }
 
-fn role_name(role: Role) -> fn(&'static Text) -> &'static str {
+/// A role in the language of the page.
+pub fn role_name(role: Role) -> Pick {
     match role {
         Role::Admin => |t| t.role_admin,
         Role::Operator => |t| t.role_operator,
@@ -38,96 +57,119 @@ fn role_name(role: Role) -> fn(&'static Text) -> &'static str {
     }
 }
 
-fn table(users: Vec<UserView>) -> AnyView {
-    let rows = users
-        .into_iter()
-        .map(|user| {
-            view! {
-                <tr>
-                    <th scope="row">{user.name.to_string()}</th>
-                    <td>{tr(role_name(user.role))}</td>
-                    <td>{if user.enabled { tr(|t| t.enabled) } else { tr(|t| t.disabled) }}</td>
-                    <td><Time ms=user.created_ms/></td>
-                    <td>{user.last_sign_in_ms.map(|ms| view! { <Time ms=ms/> })}</td>
-                </tr>
-            }
-        })
-        .collect_view();
+/// The state of an account.
+pub fn user_state(state: UserState) -> (Tone, Pick) {
+    match state {
+        UserState::Active => (Tone::Good, |t| t.people().state_active),
+        UserState::Invited => (Tone::Busy, |t| t.people().state_invited),
+        UserState::Waiting => (Tone::Warn, |t| t.people().state_waiting),
+        UserState::Disabled => (Tone::Quiet, |t| t.people().state_disabled),
+    }
+}
+
+/// What a quota allows, in one line; what has no limit is left out.
+pub fn quota_text(text: &'static Text, quota: Quota) -> String {
+    let people = text.people();
+    let part = |template: &'static str, n: u32| fill(template, &[("n", n.to_string())]);
+    let mut parts = vec![part(people.chains_n, quota.chains.into())];
+    parts.extend(quota.lifetime_hours.map(|hours| part(people.hours_n, hours)));
+    parts.extend(quota.invocations_per_minute.map(|calls| part(people.calls_n, calls)));
+    parts.join(" · ")
+}
+
+fn facets() -> Vec<Facet> {
+    let roles = Role::ALL.map(|role| (role.as_str().to_owned(), words(role_name(role))));
+    let states = UserState::ALL.map(|state| (state.as_str().to_owned(), words(user_state(state).1)));
+    vec![
+        Facet { key: "role", label: |t| t.role, options: roles.to_vec() },
+        Facet { key: "state", label: |t| t.state, options: states.to_vec() },
+    ]
+}
+
+fn table(page: ListPage<UserView>, list: ListState) -> AnyView {
+    if page.rows.is_empty() {
+        return empty(|t| t.people().no_users, |t| t.people().no_users_hint, None);
+    }
+    let rows = page.rows.into_iter().map(row).collect_view();
     view! {
         <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.users)>
             <table>
                 <thead>
                     <tr>
-                        <th scope="col">{tr(|t| t.user_name)}</th>
-                        <th scope="col">{tr(|t| t.role)}</th>
+                        {sort_header(list, "name", |t| t.user_name)}
+                        {sort_header(list, "role", |t| t.role)}
                         <th scope="col">{tr(|t| t.state)}</th>
-                        <th scope="col">{tr(|t| t.created)}</th>
-                        <th scope="col">{tr(|t| t.last_sign_in)}</th>
+                        <th scope="col">{tr(|t| t.people().quota)}</th>
+                        <th scope="col">{tr(|t| t.people().chains_owned)}</th>
+                        {sort_header(list, "created", |t| t.created)}
+                        {sort_header(list, "last_sign_in", |t| t.last_sign_in)}
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {list_pager(list, page.next)}
     }
     .into_any()
 }
 
-fn form_for(me: &Me, tick: RwSignal<u32>) -> Option<AnyView> {
-    me.can(Act::Create, Noun::User).then(|| view! { <UserForm tick=tick/> }.into_any())
+fn row(user: UserView) -> AnyView {
+    let quota = user.quota();
+    let email = user.email.map(|email| view! { <div class="muted small">{email.to_string()}</div> });
+    view! {
+        <tr>
+            <th scope="row">
+                <a href=format!("/users/{}", user.id)>{user.name.to_string()}</a>
+                {email}
+            </th>
+            <td>{tr(role_name(user.role))}</td>
+            <td>{badge(user_state(user.state))}</td>
+            <td>{say(move |t| quota_text(t, quota))}</td>
+            <td>{user.chains.to_string()}</td>
+            <td><Time ms=user.created_ms/></td>
+            <td>{user.last_sign_in_ms.map(|ms| view! { <Time ms=ms/> })}</td>
+        </tr>
+    }
+    .into_any()
 }
 
-#[component]
-fn UserForm(tick: RwSignal<u32>) -> impl IntoView {
-    let text = || RwSignal::new(String::new());
-    let (name, password, role) = (text(), text(), RwSignal::new(Role::User.as_str().to_owned()));
-    let wrong = RwSignal::new(None::<domain::Error>);
-    let create = Action::new(|user: &NewUser| user_create(user.clone()));
-    let (toasts, made) = (use_toasts(), tr(|t| t.user_made));
-    Effect::new(move |_| {
-        if let Some(Ok(_)) = create.value().get() {
-            name.set(String::new());
-            password.set(String::new());
-            tick.update(|n| *n = n.wrapping_add(1));
-            // Untracked, or a change of language would say it again.
-            toasts.say(untrack(made).to_owned());
+/// Whether people can ask for an account, and the switch.
+fn registration(open: bool, me: &Me, switch: Switch) -> AnyView {
+    if !me.can(Act::Edit, Noun::Setting) {
+        return ().into_any();
+    }
+    let stands = match open {
+        true => view! {
+            <p>{tr(|t| t.people().registration_on)} " " <a href="/register" rel="external">"/register"</a></p>
         }
-    });
-    let parse = move || {
-        let role = Role::parse(&role.get_untracked()).unwrap_or(Role::User);
-        let password = password.get_untracked();
-        check_password(&password, role)?;
-        Ok(NewUser { name: user_name(&name.get_untracked())?, role, password })
+        .into_any(),
+        false => view! { <p>{tr(|t| t.people().registration_off)}</p> }.into_any(),
     };
-    let submit = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        match parse() {
-            Ok(user) => {
-                wrong.set(None);
-                create.dispatch(user);
-            }
-            Err(error) => wrong.set(Some(error)),
-        }
-    };
-    let roles = Signal::derive(move || {
-        Role::ALL
-            .into_iter()
-            .map(|role| (role.as_str().to_owned(), tr(role_name(role))().to_owned()))
-            .collect()
-    });
+    let label: Pick = if open { |t| t.people().registration_close } else { |t| t.people().registration_open };
     view! {
-        <form method="post" action="/users" class="card form" on:submit=submit>
-            <h2>{tr(|t| t.create_user)}</h2>
-            <TextField id="name" label=words(|t| t.user_name) value=name hint=words(|t| t.name_hint)
-                autocomplete="off" error=wrong_on(wrong, "name")/>
-            <SelectField id="role" label=words(|t| t.role) value=role options=roles/>
-            <TextField id="password" label=words(|t| t.password) value=password kind="password"
-                autocomplete="new-password" error=wrong_on(wrong, "password")/>
-            <Notice error=refusal(create)/>
-            <div class="row end">
-                <button type="submit" class="button primary" disabled=move || create.pending().get()>
-                    {tr(|t| t.create_user)}
-                </button>
-            </div>
-        </form>
+        <section class="card" aria-labelledby="registration">
+            <h2 id="registration">{tr(|t| t.people().registration)}</h2>
+            {stands}
+            <Notice error=refusal(switch)/>
+            <button type="button" class="button" disabled=move || switch.pending().get()
+                on:click=move |_| { switch.dispatch(!open); }>
+                {tr(label)}
+            </button>
+        </section>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Lang;
+
+    #[test]
+    fn what_has_no_limit_is_left_out() {
+        let all = Quota { chains: 2, lifetime_hours: Some(24), invocations_per_minute: Some(600) };
+        assert_eq!(quota_text(Lang::En.text(), all), "2 chains · 24 h each · 600 calls a minute");
+        let chains = Quota { chains: 2, lifetime_hours: None, invocations_per_minute: None };
+        assert_eq!(quota_text(Lang::Zh.text(), chains), "2 条链");
     }
 }

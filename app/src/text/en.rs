@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod error;
 pub mod node;
 pub mod operation;
+pub mod people;
 
 /// The texts.
 pub static TEXT: Text = Text {
@@ -457,8 +458,6 @@ pub static TEXT: Text = Text {
     role_admin: "Administrator",
     role_operator: "Operator",
     role_user: "User",
-    enabled: "enabled",
-    disabled: "disabled",
     last_sign_in: "Last sign-in",
     create_user: "Create user",
     user_made: "User created",

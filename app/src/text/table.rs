@@ -126,7 +126,7 @@ texts! {
     hash_differs, validation, creator, endorsers, event, read_write_set, reads, writes, namespace,
     key, value, deleted,
     // People and audit
-    role, role_admin, role_operator, role_user, enabled, disabled, last_sign_in, create_user,
+    role, role_admin, role_operator, role_user, last_sign_in, create_user,
     user_made, no_audit, no_audit_hint,
 }
 
@@ -154,4 +154,20 @@ texts! {
     ends_again, not_well, moved_away, cannot_be_made, cannot_start, not_allowed, not_mounted, no_volume,
     no_network, data_going, paused, other_reason,
     limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
+}
+
+texts! {
+    /// People as an admin keeps them, and how somebody gets in for the first time.
+    PeopleText {}
+    email, email_hint, email_optional, first_sign_in, way_link, way_generated, way_hint, password_given_hint, copy_now,
+    link_title, link_hint, generated_title, generated_hint, good_until,
+    state_active, state_invited, state_waiting, state_disabled, no_users, no_users_hint,
+    quota, quota_source, quota_of_role, quota_own, quota_chains, quota_hours, quota_hours_hint, quota_calls,
+    quota_calls_hint, chains_n, hours_n, calls_n, chains_owned, second_factor, second_factor_on, second_factor_off, never,
+    locked_until, edit, role_hint, role_own, actions, enable, enable_hint, approve, approve_hint, disable, disable_impact,
+    unlock, unlock_hint, reset, reset_link, reset_impact, reset_link_impact, delete, delete_impact, delete_impact_grants,
+    refuse, refuse_impact, why_own, why_last_admin, why_owns_chains, why_not_locked, why_cannot_sign_in,
+    welcome_title, welcome_hint, welcome_button, new_password, new_password_hint, to_sign_in,
+    register_title, register_hint, register_button, register_sent, register_sent_hint,
+    registration, registration_on, registration_off, registration_open, registration_close,
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod error;
 pub mod node;
 pub mod operation;
+pub mod people;
 
 /// The texts.
 pub static TEXT: Text = Text {
@@ -457,8 +458,6 @@ pub static TEXT: Text = Text {
     role_admin: "管理员",
     role_operator: "运维人员",
     role_user: "普通用户",
-    enabled: "启用",
-    disabled: "停用",
     last_sign_in: "最近登录",
     create_user: "创建用户",
     user_made: "用户已创建",

@@ -170,7 +170,7 @@ impl ControlPlane {
         self.purge().await;
     }
 
-    /// Removes what has expired, once in a while: sessions, and failures of sign-ins that count no more.
+    /// Removes what has expired, once in a while: sessions, one-time links, and failures of sign-ins that count no more.
     async fn purge(&self) {
         let now = self.services.clock.now_ms();
         let since_ms = now.saturating_sub(self.purged_ms.load(Ordering::Relaxed));
@@ -179,7 +179,8 @@ impl ControlPlane {
         }
         self.purged_ms.store(now, Ordering::Relaxed);
         let store = &self.services.store;
-        if let Err(error) = store.session_purge(now).await.and(store.delay_purge(now).await) {
+        let purged = store.session_purge(now).await.and(store.delay_purge(now).await);
+        if let Err(error) = purged.and(store.link_purge(now).await) {
             tracing::warn!(%error, "what has expired cannot be removed");
         }
     }

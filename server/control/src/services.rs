@@ -33,7 +33,7 @@ pub type Connector = Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, Pr
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// `chain`, `host`, `operation`.
+    /// `chain`, `host`, `operation`, `user`.
     pub noun: &'static str,
     pub id: String,
 }
@@ -58,6 +58,9 @@ pub struct Services {
     pub local_engine: Option<String>,
     /// Whether the portal runs in a cluster, which it may use as its own.
     pub in_cluster: bool,
+    /// Scheme, host and port by which people reach the portal, without a slash at the end: what links begin with. It is
+    /// the portal's own word, since whoever asks may call it by any name.
+    pub origin: String,
     pub connector: Connector,
     /// Pulls under way, for the pages of their hosts.
     pub pulls: Pulls,
@@ -93,6 +96,7 @@ impl Services {
             network,
             local_engine,
             in_cluster: false,
+            origin: String::new(),
             connector,
             pulls: Pulls::default(),
             built: BeingBuilt::default(),
@@ -117,6 +121,11 @@ impl Services {
     /// The same, told whether the portal runs in a cluster.
     pub fn running_in_cluster(self, in_cluster: bool) -> Self {
         Self { in_cluster, ..self }
+    }
+
+    /// The same, told by which address people reach the portal.
+    pub fn reached_by(self, origin: String) -> Self {
+        Self { origin, ..self }
     }
 
     /// Tells pages that something changed.

@@ -1,9 +1,11 @@
-//! People: signing in, listing, creating.
+//! People: signing in, listing, creating. How an admin keeps them, and how somebody gets in for the first time, stands in
+//! files of its own.
 
 use domain::id::UserId;
+use domain::list::{ListPage, ListQuery};
 use domain::name::UserName;
 use domain::permission::{Action, Noun, Role};
-use domain::user::{NewUser, SessionView, UserView};
+use domain::user::{NewUser, SessionView, USER_FILTERS, USER_SORTS, UserState, UserView};
 use domain::{Code, Error, ErrorKind};
 use store::{StoreError, UserRecord};
 
@@ -12,6 +14,10 @@ use crate::audit::neighbourhood;
 use crate::caller::{Caller, CallerUser};
 use crate::policy::{self, Resource};
 use crate::secrets::random;
+
+mod keep;
+mod link;
+mod registration;
 
 /// Failures of an account after which a wait begins.
 const FREE_FAILURES: u32 = 3;
@@ -28,15 +34,25 @@ const OWN_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// A user's row with a fresh id.
 pub(crate) fn new_record(name: UserName, role: Role, hash: String, now_ms: i64) -> Result<UserRecord, Error> {
     let id = random::<10>().map_err(|_| Error::internal())?;
-    Ok(UserRecord {
-        id: UserId::new(hex::encode(id)),
-        name,
-        role,
-        password_hash: hash,
-        enabled: true,
-        created_ms: now_ms,
-        last_sign_in_ms: None,
-    })
+    Ok(UserRecord::new(UserId::new(hex::encode(id)), name, role, hash, now_ms))
+}
+
+/// Whether somebody signs in at all: neither by a disabled account, nor without a password, nor by one that was made for
+/// them and that they have not replaced in time.
+fn signs_in(user: &UserRecord, now_ms: i64) -> bool {
+    user.state == UserState::Active
+        && !user.password_hash.is_empty()
+        && user.password_until_ms.is_none_or(|until_ms| until_ms > now_ms)
+}
+
+/// The key under which failures of an account are counted.
+fn account_key(name: &str) -> String {
+    format!("account:{name}")
+}
+
+/// The key of an address.
+fn address_key(sender: &str) -> String {
+    format!("address:{sender}")
 }
 
 impl ControlPlane {
@@ -60,10 +76,10 @@ impl ControlPlane {
         let store = &self.services.store;
         let folded = name.trim().to_lowercase();
         let (name, sender) = (short(&folded), neighbourhood(&caller.address));
-        let address = format!("address:{sender}");
+        let address = address_key(&sender);
         let own = format!("own:{sender} {name}");
         let is_own = self.is_own(&own).await?;
-        let account = if is_own { format!("account-at:{sender} {name}") } else { format!("account:{name}") };
+        let account = if is_own { format!("account-at:{sender} {name}") } else { account_key(&name) };
         let mut keys = vec![(account.as_str(), FREE_FAILURES)];
         // Behind one address may be a whole office: whoever guesses there keeps nobody out who was in before.
         if !is_own {
@@ -74,8 +90,9 @@ impl ControlPlane {
         let turn = self.passwords.turn().await?;
         // Asked again within the turn: those before in the line may have failed meanwhile.
         self.not_delayed(&keys).await?;
-        let record =
-            store.user_by_name(&folded).await.map_err(crate::error::store)?.filter(|user| user.enabled);
+        let asked_ms = self.services.clock.now_ms();
+        let record = store.user_by_name(&folded).await.map_err(crate::error::store)?;
+        let record = record.filter(|user| signs_in(user, asked_ms));
         let too_long = password.chars().count() > domain::user::PASSWORD_MAX;
         let password = if too_long { String::new() } else { password };
         let hash = record.as_ref().map(|user| user.password_hash.clone());
@@ -142,7 +159,7 @@ impl ControlPlane {
     /// The person behind a session, as they are now: a disabled or deleted one is nobody.
     pub async fn session_user(&self, id: &UserId) -> Result<Option<CallerUser>, Error> {
         let user = self.services.store.user_read(id).await.map_err(crate::error::store)?;
-        Ok(user.filter(|user| user.enabled).map(|user| CallerUser {
+        Ok(user.filter(|user| user.state == UserState::Active).map(|user| CallerUser {
             id: user.id.clone(),
             name: user.name.clone(),
             role: user.role,
@@ -161,11 +178,19 @@ impl ControlPlane {
         })
     }
 
-    /// Everybody who can sign in.
-    pub async fn user_list(&self, caller: &Caller) -> Result<Vec<UserView>, Error> {
+    /// A page of people, each with the number of chains that are theirs.
+    pub async fn user_page(&self, caller: &Caller, query: &ListQuery) -> Result<ListPage<UserView>, Error> {
         policy::authorize(caller, Action::List, Resource::any(Noun::User))?;
-        let users = self.services.store.user_list().await.map_err(crate::error::store)?;
-        Ok(users.iter().map(UserRecord::view).collect())
+        query.check(&USER_SORTS, &USER_FILTERS)?;
+        let store = &self.services.store;
+        let page = store.user_page(query).await.map_err(crate::error::store)?;
+        let ids: Vec<UserId> = page.rows.iter().map(|user| user.id.clone()).collect();
+        let counts = store.chain_counts(&ids).await.map_err(crate::error::store)?;
+        let view = |user: &UserRecord| UserView {
+            chains: counts.get(&user.id).copied().unwrap_or_default(),
+            ..user.view()
+        };
+        Ok(ListPage { rows: page.rows.iter().map(view).collect(), next: page.next })
     }
 
     /// Makes a further user.
@@ -187,11 +212,17 @@ impl ControlPlane {
         let hash = self.passwords.hash(new.password, new.role).await?;
         let record = new_record(new.name, new.role, hash, self.services.clock.now_ms())?;
         self.audit.begin(caller, what, object).await;
-        match self.services.store.user_create(&record).await {
-            Ok(()) => Ok(record.view()),
-            Err(StoreError::Taken { .. }) => Err(Error::conflict(Code::UserNameTaken).on("name")),
-            Err(error) => Err(crate::error::store(error)),
-        }
+        self.services.store.user_create(&record).await.map_err(name_taken)?;
+        self.services.changed("user", &record.id);
+        Ok(record.view())
+    }
+}
+
+/// The refusal of a person whose name exists.
+fn name_taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Taken { .. } => Error::conflict(Code::UserNameTaken).on("name"),
+        other => crate::error::store(other),
     }
 }
 

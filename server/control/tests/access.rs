@@ -20,15 +20,7 @@ use zeroize::Zeroizing;
 /// Somebody who is in the portal, as they call.
 async fn person(store: &Store, name: &str, role: Role) -> Caller {
     let (id, name) = (UserId::new(format!("id-{name}")), UserName::parse(name).unwrap());
-    let record = UserRecord {
-        id: id.clone(),
-        name: name.clone(),
-        role,
-        password_hash: String::new(),
-        enabled: true,
-        created_ms: 1,
-        last_sign_in_ms: None,
-    };
+    let record = UserRecord::new(id.clone(), name.clone(), role, String::new(), 1);
     store.user_create(&record).await.unwrap();
     let user = CallerUser { id, name, role };
     Caller { user: Some(user), request_id: "r1".to_owned(), address: "127.0.0.1".to_owned() }

@@ -1,6 +1,7 @@
 //! The control plane over a host and a network in memory: reconcilers, faults of the host, deployments that do not go
 //! well, what organizations agree on, starts of chains that are not whole, ports that others take, keys that are used
-//! twice, what is told to whom, what is recorded, and how guesses of passwords are slowed down.
+//! twice, what is told to whom, what is recorded, how guesses of passwords are slowed down,
+//! and how people are kept.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "plane/agree.rs"]
@@ -28,6 +29,8 @@ mod keys;
 mod killed;
 #[path = "plane/offer.rs"]
 mod offer;
+#[path = "plane/people.rs"]
+mod people;
 #[path = "plane/ports.rs"]
 mod ports;
 #[path = "plane/pulls.rs"]

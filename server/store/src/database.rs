@@ -25,6 +25,7 @@ const IN_MEMORY: &str = "mem:";
 const MIGRATIONS: [&str; 3] = [
     include_str!("../schema/001_base.surql"),
     include_str!("../schema/002_operation_end.surql"),
+    include_str!("../schema/003_people.surql"),
     include_str!("../schema/007_audit.surql"),
 ];
 /// Notes an applied migration.
@@ -373,6 +374,43 @@ mod tests {
         let tables = info.iter().find_map(|value| value.get("tables")).unwrap();
         assert!(tables.get("first").is_some());
         assert!(tables.get("second").is_none(), "a migration is half applied");
+    }
+
+    #[tokio::test]
+    async fn people_of_an_earlier_version_get_a_state_and_their_place_in_lists() {
+        let database = connect("mem://", false).await.unwrap();
+        database.use_ns("heddle").use_db("portal").await.unwrap();
+        let inner = Inner {
+            database,
+            events: Mutex::new(()),
+            history: Group::default(),
+            memory: Memory::new(false),
+            installation: String::new(),
+            _lock: None,
+        };
+        for earlier in &MIGRATIONS[..2] {
+            inner.transact(&Query::new(*earlier, json!({}))).await.unwrap();
+        }
+        let create = "CREATE type::record('user', $name) SET id_text = $name, name = $name, role = 'admin',
+            password_hash = 'hash', enabled = $enabled, created_ms = 1700000000000, last_sign_in_ms = $seen ?? NONE";
+        for (name, enabled, seen) in [("ann", true, Some(1_800_000_000_000_i64)), ("ben", false, None)] {
+            let bindings = json!({ "name": name, "enabled": enabled, "seen": seen });
+            inner.transact(&Query::new(create, bindings)).await.unwrap();
+        }
+        inner.transact(&Query::new(MIGRATIONS[2], json!({}))).await.unwrap();
+        let store = Store { inner: Arc::new(inner) };
+        let page = store.user_page(&domain::list::ListQuery::default()).await.unwrap();
+        let states: Vec<_> = page.rows.iter().map(|user| (user.name.as_str(), user.state.as_str())).collect();
+        assert_eq!(states, [("ann", "active"), ("ben", "disabled")]);
+        for (sort, first) in [("last_sign_in", "ann"), ("created", "ben")] {
+            let query = domain::list::ListQuery {
+                sort: sort.to_owned(),
+                descending: true,
+                ..domain::list::ListQuery::default()
+            };
+            let page = store.user_page(&query).await.unwrap();
+            assert_eq!(page.rows.first().map(|user| user.name.as_str()), Some(first), "{sort}");
+        }
     }
 
     #[test]

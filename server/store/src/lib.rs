@@ -37,4 +37,5 @@ pub use log::OperationEnd;
 pub use secret::SealedSecret;
 pub use session::SessionRecord;
 pub use transaction::TransactionRecord;
-pub use user::UserRecord;
+pub use user::link::{LinkPurpose, LinkRecord};
+pub use user::{UserRecord, UserRefusal};

@@ -11,6 +11,7 @@ use domain::permission::{Grant, Role};
 use serde_json::json;
 
 mod audit;
+mod people;
 mod uniqueness;
 
 use crate::{
@@ -26,15 +27,8 @@ async fn on_both<F: AsyncFn(Store)>(check: F) {
 }
 
 fn user(name: &str) -> UserRecord {
-    UserRecord {
-        id: UserId::new(format!("id-{name}")),
-        name: UserName::parse(name).unwrap(),
-        role: Role::Admin,
-        password_hash: "$argon2id$".to_owned(),
-        enabled: true,
-        created_ms: 1,
-        last_sign_in_ms: None,
-    }
+    let (id, name) = (UserId::new(format!("id-{name}")), UserName::parse(name).unwrap());
+    UserRecord::new(id, name, Role::Admin, "$argon2id$".to_owned(), 1)
 }
 
 fn host(id: &str, name: &str, path: &str) -> HostRecord {

@@ -71,15 +71,8 @@ fn key(round: u32, writer: u32, number: u32) -> String {
 }
 
 fn user(name: &str) -> UserRecord {
-    UserRecord {
-        id: UserId::new(format!("id-{name}")),
-        name: UserName::parse(name).unwrap(),
-        role: Role::User,
-        password_hash: String::new(),
-        enabled: true,
-        created_ms: 1,
-        last_sign_in_ms: None,
-    }
+    let (id, name) = (UserId::new(format!("id-{name}")), UserName::parse(name).unwrap());
+    UserRecord::new(id, name, Role::User, String::new(), 1)
 }
 
 fn operation(key: &str) -> NewOperation {

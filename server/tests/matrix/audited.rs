@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 31] = [
+const LOOKS: &[&str] = &[
     "audit_keep",
     "audit_list",
     "audit_page",
@@ -34,29 +34,35 @@ const LOOKS: [&str; 31] = [
     "node_logs",
     "operation_list",
     "operation_read",
+    "registration_read",
     "session_read",
     "transaction_history",
     "transaction_query",
     "transaction_read",
-    "user_list",
+    "user_page",
+    "user_read",
 ];
 
 /// What an admin can do without an engine: here a row of a refusal would prove too little.
-const DONE: [&str; 7] = [
+const DONE: &[&str] = &[
     "chain_delete",
     "chain_grant",
     "chain_revoke",
     "host_edit",
     "host_registry_remove",
     "host_registry_set",
+    "registration_set",
     "user_create",
+    "user_generate",
+    "user_invite",
 ];
 
 /// The word of the audit for a server function that changes something.
 fn word(function: &str) -> String {
     match function {
         "chain_grant" => "chain-grant-use".to_owned(),
-        "user_create" => "user-create-user".to_owned(),
+        "user_create" | "user_generate" => "user-create-user".to_owned(),
+        "user_invite" => "user-invite-user".to_owned(),
         other => other.replace('_', "-"),
     }
 }
@@ -69,6 +75,12 @@ fn object(function: &str) -> String {
         "session_create" => "user/uma".to_owned(),
         "session_delete" | "session_delete_all" => "session".to_owned(),
         "user_create" => "user/mona".to_owned(),
+        "user_generate" => "user/gina".to_owned(),
+        "user_invite" => "user/ivy".to_owned(),
+        "user_register" => "user/eve".to_owned(),
+        // Whose link it is, nobody knows.
+        "user_welcome" => "user".to_owned(),
+        "registration_set" => "setting/registration".to_owned(),
         "chain_create" => "chain/matrix".to_owned(),
         // None is made.
         "chain_demo" => "chain".to_owned(),
@@ -83,6 +95,8 @@ fn object(function: &str) -> String {
             Some(("channel", _)) => format!("{chain}/channel/mychannel"),
             Some(("host", _)) => host,
             Some(("node", _)) => format!("{chain}/node/peer0-org1"),
+            // There is nobody of that id.
+            Some(("user", _)) => format!("user/{}", fixture::CHAIN),
             Some(("operation", _)) => format!("{chain}/operation/{}", fixture::OPERATION),
             _ => panic!("what {other} changes is not said"),
         },
@@ -230,6 +244,10 @@ fn every_server_function_that_changes_something_leaves_a_row() {
         let (form, cookie, what) = match name {
             "setup_admin" => (format!("token=none&name=eve&password={password}"), admin.as_str(), "setup"),
             "session_create" => (format!("name=uma&password={password}&next=/"), "", "sign-in"),
+            "user_register" => {
+                (format!("name=eve&email=eve%40example.org&password={password}"), "", "user-register")
+            }
+            "user_welcome" => (format!("token=none&password={password}"), "", "user-welcome"),
             "session_delete" => (String::new(), stranger.as_str(), "sign-out"),
             "session_delete_all" => (String::new(), friend.as_str(), "sign-out-everywhere"),
             other => panic!("what {other} leaves in the audit is not said"),

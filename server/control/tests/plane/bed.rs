@@ -56,15 +56,8 @@ async fn wipe(store: &Store, host: &HostId) {
 
 /// Makes somebody a person of the portal; their id is their name.
 pub async fn person(store: &Store, name: &str, role: Role) {
-    let record = UserRecord {
-        id: UserId::new(name),
-        name: UserName::parse(name).unwrap(),
-        role,
-        password_hash: String::new(),
-        enabled: true,
-        created_ms: BEGIN_MS,
-        last_sign_in_ms: None,
-    };
+    let (id, parsed) = (UserId::new(name), UserName::parse(name).unwrap());
+    let record = UserRecord::new(id, parsed, role, String::new(), BEGIN_MS);
     store.user_create(&record).await.unwrap();
 }
 

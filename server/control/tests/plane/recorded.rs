@@ -56,7 +56,7 @@ async fn every_refusal_of_a_person_leaves_one_row() {
     let hidden = plane.chain_read(&user("uma", "r2"), &demo).await.unwrap_err();
     plane.refused(&user("uma", "r2"), &hidden).await;
     // The page of the same request asked for more.
-    let more = plane.user_list(&user("uma", "r2")).await.unwrap_err();
+    let more = plane.user_page(&user("uma", "r2"), &domain::list::ListQuery::default()).await.unwrap_err();
     plane.refused(&user("uma", "r2"), &more).await;
     // What records itself, and only once.
     let stop = plane.chain_stop(&user("ben", "r3"), &demo).await.unwrap_err();

@@ -31,6 +31,16 @@ pub enum Code {
     UserNameTaken,
     UserUnknown,
     LevelNotGiven,
+    // People
+    EmailMalformed,
+    QuotaOutOfRange,
+    LastAdmin,
+    OwnAccount,
+    UserOwnsChains,
+    UserState,
+    UserChanged,
+    LinkUnusable,
+    RegistrationClosed,
     // Rights
     NotAllowed,
     ForeignRequest,

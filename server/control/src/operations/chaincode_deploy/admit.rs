@@ -4,6 +4,7 @@
 use agents::ImageFacts;
 use domain::id::{HostId, UserId};
 use domain::name::UserName;
+use domain::user::UserState;
 use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use workflow::{Context, StepError};
@@ -35,7 +36,7 @@ impl Starter {
     async fn approves(&self, services: &Services) -> Result<bool, StepError> {
         let Some(id) = &self.id else { return Ok(false) };
         let user = services.store.user_read(id).await.map_err(store_error)?;
-        Ok(approves_images(user.filter(|user| user.enabled).map(|user| user.role)))
+        Ok(approves_images(user.filter(|user| user.state == UserState::Active).map(|user| user.role)))
     }
 }
 
