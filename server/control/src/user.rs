@@ -36,6 +36,8 @@ pub(crate) fn new_record(name: UserName, role: Role, hash: String, now_ms: i64) 
         enabled: true,
         created_ms: now_ms,
         last_sign_in_ms: None,
+        password_must_change: false,
+        has_second_factor: false,
     })
 }
 

@@ -28,6 +28,8 @@ async fn person(store: &Store, name: &str, role: Role) -> Caller {
         enabled: true,
         created_ms: 1,
         last_sign_in_ms: None,
+        password_must_change: false,
+        has_second_factor: false,
     };
     store.user_create(&record).await.unwrap();
     let user = CallerUser { id, name, role };

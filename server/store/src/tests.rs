@@ -33,6 +33,8 @@ fn user(name: &str) -> UserRecord {
         enabled: true,
         created_ms: 1,
         last_sign_in_ms: None,
+        password_must_change: false,
+        has_second_factor: false,
     }
 }
 

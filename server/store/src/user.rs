@@ -21,6 +21,10 @@ pub struct UserRecord {
     pub enabled: bool,
     pub created_ms: i64,
     pub last_sign_in_ms: Option<i64>,
+    /// The password was made for them: they choose their own before anything else.
+    pub password_must_change: bool,
+    /// A sign-in needs a code, too. It changes with the record of the second factor only.
+    pub has_second_factor: bool,
 }
 
 impl UserRecord {
@@ -46,6 +50,8 @@ struct Row {
     enabled: bool,
     created_ms: i64,
     last_sign_in_ms: Option<i64>,
+    password_must_change: Option<bool>,
+    second_factor: Option<bool>,
 }
 
 impl From<Row> for UserRecord {
@@ -58,12 +64,18 @@ impl From<Row> for UserRecord {
             enabled: row.enabled,
             created_ms: row.created_ms,
             last_sign_in_ms: row.last_sign_in_ms,
+            password_must_change: row.password_must_change.unwrap_or_default(),
+            has_second_factor: row.second_factor.unwrap_or_default(),
         }
     }
 }
 
 const CREATE: &str = "CREATE type::record('user', $key) SET id_text = $id, name = $name, role = $role,
-    password_hash = $hash, enabled = $enabled, created_ms = $created_ms";
+    password_hash = $hash, enabled = $enabled, created_ms = $created_ms, password_must_change = $must_change";
+/// Other browsers that are signed in, or about to be, end with the former password.
+const PASSWORD: &str =
+    "UPDATE user SET password_hash = $hash, password_must_change = $must_change WHERE id_text = $id;
+    DELETE session WHERE user = $id AND id_hash != $keep";
 const CREATE_FIRST: &str = "IF count(SELECT id FROM user LIMIT 1) > 0 { THROW 'heddle:not-first' };
     CREATE type::record('counter', 'first-user') SET amount = 1;
     CREATE type::record('user', $key) SET id_text = $id, name = $name, role = $role,
@@ -79,6 +91,7 @@ impl Store {
             "hash": user.password_hash,
             "enabled": user.enabled,
             "created_ms": user.created_ms,
+            "must_change": user.password_must_change,
         });
         match self.write(Query::new(text, bindings)).await {
             Err(error) if error.is_existing() => Err(StoreError::Taken { what: "name" }),
@@ -131,6 +144,23 @@ impl Store {
         }
         let query = Query::new("SELECT count() FROM user GROUP ALL", json!({}));
         Ok(self.read_one::<Count>(query).await?.map_or(0, |row| row.count))
+    }
+
+    /// Sets somebody's password and ends their sessions, all but the one whose hash of the id is `keep`.
+    pub async fn user_password_set(
+        &self,
+        id: &UserId,
+        password_hash: &str,
+        must_change: bool,
+        keep: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let bindings = json!({
+            "id": id.as_str(),
+            "hash": password_hash,
+            "must_change": must_change,
+            "keep": keep.unwrap_or_default(),
+        });
+        self.write(Query::new(PASSWORD, bindings)).await
     }
 
     /// Notes a sign-in.

@@ -64,6 +64,8 @@ pub async fn person(store: &Store, name: &str, role: Role) {
         enabled: true,
         created_ms: BEGIN_MS,
         last_sign_in_ms: None,
+        password_must_change: false,
+        has_second_factor: false,
     };
     store.user_create(&record).await.unwrap();
 }

@@ -30,6 +30,17 @@ pub enum Code {
     UserNameTaken,
     UserUnknown,
     LevelNotGiven,
+    // One's own account
+    PasswordAgain,
+    PasswordMustChange,
+    PasswordUnchanged,
+    SignInExpired,
+    CodeWrong,
+    SecondFactorNeeded,
+    SecondFactorThere,
+    SecondFactorNone,
+    EnrolmentExpired,
+    TimeZoneMalformed,
     // Rights
     NotAllowed,
     ForeignRequest,
