@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
+use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -63,6 +63,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| pages::missing::NotFound>
                 <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
+                <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
@@ -71,6 +72,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/operations/:id") view=Work::Operation/>
                     <Route path=path!("/users") view=Admin::Users/>
                     <Route path=path!("/audit") view=Admin::Audit/>
+                    <Route path=path!("/account") view=Account::Account/>
                 </ParentRoute>
             </Routes>
         </Router>

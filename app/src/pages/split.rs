@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+    account, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
+    hosts, invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
 };
 use crate::browser;
 
@@ -17,6 +17,14 @@ use crate::browser;
 pub enum Entry {
     Setup,
     Login,
+    /// Where the second factor is asked for.
+    LoginCode,
+}
+
+/// One's own account.
+#[derive(Clone, Copy, Debug)]
+pub enum Account {
+    Account,
 }
 
 /// What runs.
@@ -75,6 +83,15 @@ fn entry_group(page: Entry) -> AnyView {
     match page {
         Entry::Setup => view! { <setup::Setup/> }.into_any(),
         Entry::Login => view! { <login::Login/> }.into_any(),
+        Entry::LoginCode => view! { <login::LoginCode/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn account_group(page: Account) -> AnyView {
+    tell_ready();
+    match page {
+        Account::Account => view! { <account::Account/> }.into_any(),
     }
 }
 
@@ -141,6 +158,17 @@ impl ChooseView for Entry {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_entry_group().await;
+    }
+}
+
+impl ChooseView for Account {
+    async fn choose(self) -> AnyView {
+        account_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_account_group().await;
     }
 }
 

@@ -41,7 +41,7 @@ texts! {
     Text { lang: Lang }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
-    audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
+    audit, account, account_page, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
     nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next, go_back,
     remove, advanced, to_overview, request,
     // Problems
@@ -151,3 +151,13 @@ texts! {
     data_going, paused, other_reason,
     limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
 }
+
+texts! {
+    /// Where a sign-in asks for its second factor.
+    CodeText {}
+    title, code, hint, again,
+}
+
+mod account;
+
+pub use account::AccountText;

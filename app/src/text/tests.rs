@@ -13,7 +13,8 @@ fn holes(text: &str) -> BTreeSet<String> {
 /// Every text of a language with its name.
 fn all(lang: Lang) -> table::Entries {
     let text = lang.text();
-    [text.entries(), text.cluster().entries(), text.node().entries()].concat()
+    let (own, code) = (text.own().entries(), text.code().entries());
+    [text.entries(), text.cluster().entries(), text.node().entries(), own, code].concat()
 }
 
 #[test]

@@ -12,7 +12,10 @@ use crate::policy::{self, Resource};
 /// What a browser is told of somebody's wishes when they sign in with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    pub look: Look,
+    /// Tag of a language, as it was chosen.
+    pub language: Option<String>,
+    /// Word of a theme, as it was chosen.
+    pub theme: Option<String>,
     /// IANA name; empty: the browser's own.
     pub time_zone: String,
 }
@@ -46,8 +49,13 @@ impl ControlPlane {
     }
 
     /// Notes the language and the theme that the caller chose; what is none stays as it was.
-    pub async fn look_save(&self, caller: &Caller, look: Look) -> Result<(), Error> {
-        let result = self.look_save_checked(caller, look).await;
+    pub async fn look_save(
+        &self,
+        caller: &Caller,
+        language: Option<String>,
+        theme: Option<String>,
+    ) -> Result<(), Error> {
+        let result = self.look_save_checked(caller, Look { language, theme }).await;
         self.audit.record(caller, "look-save", "profile", &result).await;
         result
     }
@@ -68,7 +76,7 @@ impl ControlPlane {
         let store = &self.services.store;
         let look = store.look_read(user).await.map_err(crate::error::store)?;
         let profile = store.profile_read(user).await.map_err(crate::error::store)?.unwrap_or_default();
-        Ok(Wishes { look, time_zone: profile.time_zone })
+        Ok(Wishes { language: look.language, theme: look.theme, time_zone: profile.time_zone })
     }
 
     /// Changes the caller's password. The old one is asked for, which proves who they are; their other sessions end. Tells

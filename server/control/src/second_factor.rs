@@ -107,12 +107,15 @@ impl ControlPlane {
         let is_proved = self.stepped_up(caller).is_ok();
         let draft = if is_proved && record.is_none() { self.draft(&user.id).await? } else { None };
         let enrolment = draft.map(|draft| enrolment(&user.name, draft)).transpose()?;
+        let sets_roles = policy::allows(caller, Action::Edit, Resource::any(Noun::Setting));
+        let required_roles = if sets_roles { Some(self.required_roles().await?) } else { None };
         Ok(SecondFactorView {
             since_ms: record.as_ref().map(|record| record.since_ms),
             recovery_left: record.as_ref().map_or(0, |record| record.recovery.len()),
             is_required: self.needs_second_factor(user.role).await?,
             is_proved,
             enrolment,
+            required_roles,
         })
     }
 
@@ -270,12 +273,6 @@ impl ControlPlane {
                 .map_err(|_| crate::error::internal("read the roles", "not a list of roles")),
             None => Ok(Vec::new()),
         }
-    }
-
-    /// The roles that need a second factor.
-    pub async fn second_factor_roles(&self, caller: &Caller) -> Result<Vec<Role>, Error> {
-        policy::authorize(caller, Action::Read, Resource::any(Noun::Setting))?;
-        self.required_roles().await
     }
 
     /// Sets the roles that need a second factor: who has none gets nothing but the page to set it up, from their next

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::permission::Role;
+
 /// Seconds in which a code is the same.
 pub const STEP_SECONDS: i64 = 30;
 /// Digits of a code.
@@ -22,6 +24,8 @@ pub struct SecondFactorView {
     pub is_proved: bool,
     /// What is being set up.
     pub enrolment: Option<Enrolment>,
+    /// The roles that need one, for who may set them.
+    pub required_roles: Option<Vec<Role>>,
 }
 
 /// What goes into the app and onto paper. Shown to its owner until the first code has confirmed it, and never again.
