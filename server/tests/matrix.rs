@@ -28,7 +28,20 @@ use rows::{ADMIN, Asked, CHAIN, CHAIN_PAGE, READ, STAFF, TAKEN, rows};
 use serde_json::{Value, json};
 
 /// Forms; the tests of the process ask them.
-const FORMS: [&str; 4] = ["setup_admin", "session_create", "session_delete", "session_delete_all"];
+const FORMS: [&str; 12] = [
+    "setup_admin",
+    "session_create",
+    "session_code",
+    "session_prove",
+    "session_end",
+    "profile_save",
+    "password_change",
+    "second_factor_begin",
+    "second_factor_confirm",
+    "second_factor_remove",
+    "session_delete",
+    "session_delete_all",
+];
 
 /// Nobody, a user, an operator, an admin.
 fn people(portal: &Portal) -> [String; 4] {

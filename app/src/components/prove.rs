@@ -39,13 +39,13 @@ where
     dialog(asked, again)
 }
 
-/// The dialog itself, which knows no type of action. It opens whenever the number changes.
+/// The dialog itself, which knows no type of action. It opens whenever the number changes, and is not on the page before.
 fn dialog(asked: RwSignal<u32>, again: Callback<()>) -> AnyView {
     let node = NodeRef::<html::Dialog>::new();
     let password = RwSignal::new(String::new());
     let prove = Action::new(|password: &String| session_prove(password.clone(), None));
     Effect::new(move |_| {
-        if asked.get() != 0 {
+        if asked.get() != 0 && node.get().is_some() {
             browser::show_dialog(node);
         }
     });
@@ -62,22 +62,24 @@ fn dialog(asked: RwSignal<u32>, again: Callback<()>) -> AnyView {
         prove.dispatch(password.get_untracked());
     };
     view! {
-        <dialog class="dialog" node_ref=node aria-label=tr(|t| t.password_again)>
-            <form method="dialog" on:submit=submit>
-                <h2>{tr(|t| t.password_again)}</h2>
-                <TextField id="prove-password" label=words(|t| t.password) value=password kind="password"
-                    autocomplete="current-password" required=true/>
-                <Notice error=refused/>
-                <div class="row end">
-                    <button type="button" class="button" on:click=move |_| browser::close_dialog(node)>
-                        {tr(|t| t.cancel)}
-                    </button>
-                    <button type="submit" class="button primary" disabled=move || prove.pending().get()>
-                        {tr(|t| t.next)}
-                    </button>
-                </div>
-            </form>
-        </dialog>
+        <Show when=move || asked.get() != 0>
+            <dialog class="dialog" node_ref=node aria-label=tr(|t| t.password_again)>
+                <form method="dialog" on:submit=submit>
+                    <h2>{tr(|t| t.password_again)}</h2>
+                    <TextField id="prove-password" label=words(|t| t.password) value=password kind="password"
+                        autocomplete="current-password" required=true/>
+                    <Notice error=refused/>
+                    <div class="row end">
+                        <button type="button" class="button" on:click=move |_| browser::close_dialog(node)>
+                            {tr(|t| t.cancel)}
+                        </button>
+                        <button type="submit" class="button primary" disabled=move || prove.pending().get()>
+                            {tr(|t| t.next)}
+                        </button>
+                    </div>
+                </form>
+            </dialog>
+        </Show>
     }
     .into_any()
 }

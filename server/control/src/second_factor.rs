@@ -87,6 +87,12 @@ fn secret_of(text: &str) -> Result<Vec<u8>, Error> {
     hex::decode(text).map_err(|_| crate::error::internal("read a second factor", "not hexadecimal"))
 }
 
+/// What an app shows that was given a secret, as it is read there: for tests, which have no app.
+#[cfg(any(test, feature = "testkit"))]
+pub fn shown_by_app(secret: &str, now_ms: i64) -> Option<String> {
+    totp::code(&totp::bytes_of(secret), totp::step_at(now_ms))
+}
+
 /// The step of a code: the present one, or one beside it, since clocks differ.
 fn step_of(secret: &[u8], code: &str, now_ms: i64) -> Option<i64> {
     let now = totp::step_at(now_ms);
@@ -279,7 +285,8 @@ impl ControlPlane {
     /// request on.
     pub async fn second_factor_roles_save(&self, caller: &Caller, roles: Vec<Role>) -> Result<(), Error> {
         let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-        let object = format!("setting/second-factor-roles {}", words.join(","));
+        let words = if words.is_empty() { "none".to_owned() } else { words.join(",") };
+        let object = format!("setting/second-factor-roles {words}");
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::Setting))?;
             self.stepped_up(caller)?;

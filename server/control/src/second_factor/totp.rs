@@ -54,6 +54,22 @@ pub(super) fn base32(bytes: &[u8]) -> String {
     out
 }
 
+/// The bytes of letters and digits, as an app reads them; whatever is no letter of the alphabet does not count.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) fn bytes_of(letters: &str) -> Vec<u8> {
+    let (mut out, mut buffer, mut waiting) = (Vec::new(), 0_u32, 0_u32);
+    for value in letters.bytes().filter_map(|letter| ALPHABET.iter().position(|known| *known == letter)) {
+        buffer = (buffer << 5) | u32::try_from(value).unwrap_or_default();
+        waiting += 5;
+        if waiting >= 8 {
+            waiting -= 8;
+            out.extend(u8::try_from(buffer >> waiting));
+            buffer &= (1 << waiting) - 1;
+        }
+    }
+    out
+}
+
 /// What an app reads from the drawing.
 pub(super) fn address(issuer: &str, name: &str, secret: &[u8]) -> String {
     let secret = base32(secret);
@@ -116,6 +132,7 @@ mod tests {
             ("foobar", "MZXW6YTBOI"),
         ] {
             assert_eq!(base32(text.as_bytes()), letters, "{text}");
+            assert_eq!(bytes_of(letters), text.as_bytes(), "{text}");
         }
     }
 
