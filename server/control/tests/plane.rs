@@ -3,6 +3,8 @@
 //! twice, what is told to whom, what is recorded, and how guesses of passwords are slowed down.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "plane/account.rs"]
+mod account;
 #[path = "plane/agree.rs"]
 mod agree;
 #[path = "plane/bed.rs"]
