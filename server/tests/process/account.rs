@@ -115,12 +115,13 @@ fn a_code_follows_the_password_in_a_session_that_answers_nothing_else() {
     assert_eq!(send(&code(&secret, 0), "").status, 403, "without the password");
     assert_eq!(send("000000", &half).status, 403);
     // That of the step in which it was confirmed is used up; the next one counts already.
-    let whole = send(&code(&secret, 1), &half);
+    let next = code(&secret, 1);
+    let whole = send(&next, &half);
     let cookie = whole.cookie().unwrap_or_else(|| panic!("{whole:?}"));
     assert_ne!(cookie, half);
     assert_eq!((status(&portal, &half), status(&portal, &cookie)), (401, 200));
     let (half, _) = password(&portal, "uma", "");
-    assert_eq!(send(&code(&secret, 1), &half).status, 403, "replayed");
+    assert_eq!(send(&next, &half).status, 403, "replayed");
     let whole = send(&recovery, &half).cookie().unwrap();
     assert_eq!(status(&portal, &whole), 200);
     let (half, _) = password(&portal, "uma", "");
