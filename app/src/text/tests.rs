@@ -37,7 +37,7 @@ fn nothing_is_left_in_the_other_language() {
 
 /// Codes in the order of the domain; serde reads each back from its word, so none can be misspelt here.
 fn codes() -> Vec<Code> {
-    let source = include_str!("../../../server/domain/src/error.rs");
+    let source = include_str!("../../../server/domain/src/error/code.rs");
     let body = source.split("pub enum Code {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap();
     body.lines()
         .map(str::trim)

@@ -84,8 +84,11 @@ impl ControlPlane {
     /// after the right to it.
     ///
     /// # Errors
-    /// [`Code::PasswordAgain`].
+    /// [`Code::PasswordAgain`]; [`Code::PasswordMustChange`] for a password that somebody else knows, which proves nothing.
     pub fn stepped_up(&self, caller: &Caller) -> Result<(), Error> {
+        if caller.wall == Some(Wall::Password) {
+            return Err(Error::new(ErrorKind::Forbidden, Code::PasswordMustChange));
+        }
         let now = self.services.clock.now_ms();
         if caller.proved_ms.is_some_and(|proved| now.saturating_sub(proved) < PROOF_MS) {
             return Ok(());

@@ -239,6 +239,9 @@ async fn walls_stand_before_whoever_has_something_to_do() {
     store.user_password_set(&id(&ada), &hash, true, None).await.unwrap();
     assert_eq!(wall(&ada).await, Some(Wall::Password));
     ada.wall = Some(Wall::Password);
+    ada.proved_ms = Some(plane.now_ms());
+    let told = plane.second_factor_remove(&ada).await.unwrap_err();
+    assert_eq!(told.code, Code::PasswordMustChange, "only the password is changed");
     let change = async |old: &str, new: &str| {
         let changed = plane.password_change(&ada, old.to_owned(), new.to_owned()).await;
         changed.map(drop).map_err(|error| error.code)
