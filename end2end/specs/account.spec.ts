@@ -163,3 +163,29 @@ test('an admin says which roles need a second factor, and who lacks it gets noth
   await expect(uma.getByRole('heading', { name: 'Sessions' })).toHaveCount(0);
   await uma.context().close();
 });
+
+test('what needs the password again asks for it, and is then done as it was asked', async () => {
+  await open(page, `${portal.url}/account`);
+  // As minutes after the sign-in, for which no test waits.
+  const refusal = { problem: { refused: { kind: 'forbidden', code: 'password-again' } }, request_id: null };
+  await page.route(
+    '**/api/second_factor_roles_save',
+    (route) => route.fulfill({ status: 403, contentType: 'application/json', body: JSON.stringify(refusal) }),
+    { times: 1 },
+  );
+  const required = card('Who needs a second factor');
+  await required.getByLabel('Operator', { exact: true }).check();
+  await required.getByRole('button', { name: 'Save' }).click();
+  const again = page.getByRole('dialog', { name: 'Your password, once more' });
+  await again.getByLabel('Password').fill('a wrong one');
+  await again.getByRole('button', { name: 'Next' }).click();
+  await expect(again.getByText('User name or password is wrong.')).toBeVisible();
+  await accessible(page);
+  await again.getByLabel('Password').fill(OTHER);
+  await again.getByRole('button', { name: 'Next' }).click();
+  await expect(again).toBeHidden();
+  await expect(page.getByText('Saved.')).toBeVisible();
+  await expect(required.getByLabel('Operator', { exact: true })).toBeChecked();
+  await open(page, `${portal.url}/account`);
+  await expect(card('Who needs a second factor').getByLabel('Operator', { exact: true })).toBeChecked();
+});

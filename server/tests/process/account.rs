@@ -131,6 +131,30 @@ fn a_code_follows_the_password_in_a_session_that_answers_nothing_else() {
 }
 
 #[test]
+fn what_somebody_chose_comes_with_the_next_sign_in() {
+    let (portal, _, uma) = with_uma();
+    let look = json!({ "language": "zh-CN", "theme": "dark" });
+    assert_eq!(ask(&portal, "look_save", &look, &uma).status, 200);
+    let fields = "display_name=&organization=&location=&bio=&time_zone=Asia%2FTokyo&shortcuts=false";
+    let saved = form(&portal, "profile_save", fields, &uma);
+    let cookies = |answer: &Answer| -> Vec<String> {
+        let lines = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+        lines.filter_map(|(_, line)| line.split(';').next().map(str::to_owned)).collect()
+    };
+    assert!(cookies(&saved).contains(&"heddle_zone=Asia/Tokyo".to_owned()), "{saved:?}");
+    let fields = format!("name=uma&password={}&next=/", typed(PASSWORD));
+    let told = cookies(&form(&portal, "session_create", &fields, ""));
+    for wanted in ["heddle_lang=zh-CN", "heddle_theme=dark", "heddle_zone=Asia/Tokyo"] {
+        assert!(told.iter().any(|cookie| cookie == wanted), "{wanted}: {told:?}");
+    }
+    // Somebody else in the same browser gets none of it but what they chose.
+    let fields = format!("name=ada&password={}&next=/", typed(PASSWORD));
+    let told = cookies(&form(&portal, "session_create", &fields, "heddle_zone=Asia/Tokyo"));
+    assert!(told.contains(&"heddle_zone=".to_owned()), "{told:?}");
+    assert!(!told.iter().any(|cookie| cookie.starts_with("heddle_theme")), "{told:?}");
+}
+
+#[test]
 fn one_session_of_several_is_ended_with_its_streams() {
     let (portal, admin, uma) = with_uma();
     let other = portal.sign_in("uma");
