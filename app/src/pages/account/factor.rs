@@ -5,6 +5,7 @@ use domain::second_factor::{Enrolment, SecondFactorView};
 use leptos::prelude::*;
 
 use super::is_walled;
+use crate::api::ApiError;
 use crate::api::second_factor::{
     SecondFactorBegin, SecondFactorConfirm, SecondFactorRemove, second_factor_read,
 };
@@ -28,14 +29,33 @@ pub(super) struct Factor {
     remove: ServerAction<SecondFactorRemove>,
 }
 
+/// Has the card read anew when something is done, or when the proof of who somebody is has grown old meanwhile. After any
+/// other refusal it stays, with what is typed.
+fn after(answer: Signal<Option<Result<(), ApiError>>>, done: RwSignal<u32>) {
+    Effect::new(move |_| {
+        let is_done = match answer.get() {
+            Some(Ok(())) => true,
+            Some(Err(error)) => error.asks_password(),
+            None => false,
+        };
+        if is_done {
+            done.update(|n| *n = n.wrapping_add(1));
+        }
+    });
+}
+
 impl Factor {
     pub(super) fn new() -> Self {
         let prove = ServerAction::<SessionProve>::new();
         let begin = ServerAction::<SecondFactorBegin>::new();
         let confirm = ServerAction::<SecondFactorConfirm>::new();
         let remove = ServerAction::<SecondFactorRemove>::new();
-        let (p, b, c, r) = (prove.version(), begin.version(), confirm.version(), remove.version());
-        let view = Fetched::new(move || (p.get(), b.get(), c.get(), r.get()), |_| second_factor_read());
+        let done = RwSignal::new(0_u32);
+        after(Signal::derive(move || prove.value().get()), done);
+        after(Signal::derive(move || begin.value().get()), done);
+        after(Signal::derive(move || confirm.value().get()), done);
+        after(Signal::derive(move || remove.value().get()), done);
+        let view = Fetched::new(move || done.get(), |_| second_factor_read());
         let session = use_context::<crate::session::Session>();
         Effect::new(move |_| {
             if let Some(Ok(())) = confirm.value().get()
