@@ -29,13 +29,14 @@ pub(super) struct Factor {
     remove: ServerAction<SecondFactorRemove>,
 }
 
-/// Has the card read anew when something is done, or when the proof of who somebody is has grown old meanwhile. After any
+/// Has the card read anew when something is done, or when it is not what it was: the proof of who somebody is has grown
+/// old, or it was set up or removed elsewhere. After any
 /// other refusal it stays, with what is typed.
 fn after(answer: Signal<Option<Result<(), ApiError>>>, done: RwSignal<u32>) {
     Effect::new(move |_| {
         let is_done = match answer.get() {
             Some(Ok(())) => true,
-            Some(Err(error)) => error.asks_password(),
+            Some(Err(error)) => error.asks_password() || error.status() == 409,
             None => false,
         };
         if is_done {
