@@ -87,25 +87,25 @@ fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
     let text = |text: &str| RwSignal::new(text.to_owned());
     view! {
         <ActionForm action=save>
-          <div class="form">
-            <p class="row">{picture(&name)} <strong>{me.0.name.to_string()}</strong></p>
-            <TextField id="display_name" label=words(|t| t.own().display_name) value=text(&profile.display_name)
-                autocomplete="name"/>
-            <TextField id="organization" label=words(|t| t.organization) value=text(&profile.organization)
-                autocomplete="organization"/>
-            <TextField id="location" label=words(|t| t.own().location) value=text(&profile.location)/>
-            <TextField id="bio" label=words(|t| t.own().bio) value=text(&profile.bio)/>
-            <TextField id="time_zone" label=words(|t| t.own().time_zone) value=text(&profile.time_zone)
-                hint=words(|t| t.own().time_zone_hint) autocomplete="off"/>
-            <SelectField id="shortcuts" label=words(|t| t.own().shortcuts)
-                value=text(if profile.shortcuts { "true" } else { "false" }) options=switch/>
-            <Notice error=refused/>
-            <div class="row end">
-                <button type="submit" class="button primary" disabled=move || save.pending().get()>
-                    {tr(|t| t.save)}
-                </button>
+            <div class="form">
+                <p class="row">{picture(&name)} <strong>{me.0.name.to_string()}</strong></p>
+                <TextField id="display_name" label=words(|t| t.own().display_name) value=text(&profile.display_name)
+                    autocomplete="name"/>
+                <TextField id="organization" label=words(|t| t.organization) value=text(&profile.organization)
+                    autocomplete="organization"/>
+                <TextField id="location" label=words(|t| t.own().location) value=text(&profile.location)/>
+                <TextField id="bio" label=words(|t| t.own().bio) value=text(&profile.bio)/>
+                <TextField id="time_zone" label=words(|t| t.own().time_zone) value=text(&profile.time_zone)
+                    hint=words(|t| t.own().time_zone_hint) autocomplete="off"/>
+                <SelectField id="shortcuts" label=words(|t| t.own().shortcuts)
+                    value=text(if profile.shortcuts { "true" } else { "false" }) options=switch/>
+                <Notice error=refused/>
+                <div class="row end">
+                    <button type="submit" class="button primary" disabled=move || save.pending().get()>
+                        {tr(|t| t.save)}
+                    </button>
+                </div>
             </div>
-          </div>
         </ActionForm>
     }
     .into_any()

@@ -30,8 +30,7 @@ pub(super) struct Factor {
 }
 
 /// Has the card read anew when something is done, or when it is not what it was: the proof of who somebody is has grown
-/// old, or it was set up or removed elsewhere. After any
-/// other refusal it stays, with what is typed.
+/// old, or it was set up or removed elsewhere. After any other refusal it stays, with what is typed.
 fn after(answer: Signal<Option<Result<(), ApiError>>>, done: RwSignal<u32>) {
     Effect::new(move |_| {
         let is_done = match answer.get() {
