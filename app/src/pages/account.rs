@@ -77,8 +77,8 @@ fn saving() -> ServerAction<ProfileSave> {
 }
 
 fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
-    let name =
-        if profile.display_name.is_empty() { me.0.name.to_string() } else { profile.display_name.clone() };
+    let user = me.0.name.to_string();
+    let name = if profile.display_name.is_empty() { user.clone() } else { profile.display_name.clone() };
     let refused = Signal::derive(move || save.value().get().and_then(Result::err));
     let switch = Signal::derive(move || {
         let word = |key: &str, word: &str| (key.to_owned(), word.to_owned());
@@ -88,7 +88,7 @@ fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
     view! {
         <ActionForm action=save>
             <div class="form">
-                <p class="row">{picture(&name)} <strong>{me.0.name.to_string()}</strong></p>
+                <p class="row">{picture(&name)} <strong>{user}</strong></p>
                 <TextField id="display_name" label=words(|t| t.own().display_name) value=text(&profile.display_name)
                     autocomplete="name"/>
                 <TextField id="organization" label=words(|t| t.organization) value=text(&profile.organization)

@@ -62,21 +62,22 @@ fn table(list: Vec<SessionLine>, end: ServerAction<SessionEnd>) -> AnyView {
 }
 
 fn row(line: SessionLine, end: ServerAction<SessionEnd>) -> AnyView {
-    let Device { browser, system } = line.device;
+    let SessionLine { id, device, address, created_ms, last_seen_ms, is_this } = line;
+    let Device { browser, system } = device;
     let device = say(move |t| {
         let word = |word: &Option<String>| word.clone().unwrap_or_else(|| t.own().device_unknown.to_owned());
         fill(t.own().device_of, &[("browser", word(&browser)), ("system", word(&system))])
     });
-    let mark = line.is_this.then(|| view! { <span class="muted">" · " {tr(|t| t.own().this_one)}</span> });
+    let mark = is_this.then(|| view! { <span class="muted">" · " {tr(|t| t.own().this_one)}</span> });
     view! {
         <tr>
             <th scope="row">{device} {mark}</th>
-            <td>{line.address}</td>
-            <td><Time ms=line.created_ms/></td>
-            <td><Time ms=line.last_seen_ms/></td>
+            <td>{address}</td>
+            <td><Time ms=created_ms/></td>
+            <td><Time ms=last_seen_ms/></td>
             <td>
                 <ActionForm action=end>
-                    <input type="hidden" name="id" value=line.id/>
+                    <input type="hidden" name="id" value=id/>
                     <button type="submit" class="button small" disabled=move || end.pending().get()>
                         {tr(|t| t.own().end)}
                     </button>
