@@ -146,7 +146,7 @@ impl ControlPlane {
             return Err(Error::conflict(Code::SecondFactorThere));
         }
         let secret = random::<SECRET_LEN>().map_err(|_| Error::internal())?;
-        let recovery = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<_, _>>()?;
+        let recovery = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>, _>>()?;
         let until_ms = self.services.clock.now_ms().saturating_add(DRAFT_MS);
         let draft = Draft { secret: hex::encode(secret), recovery, until_ms };
         let sealed = self.services.seal(&draft_key(&user.id), &draft)?;
