@@ -136,13 +136,31 @@ export async function beginSmallChain(
 }
 
 /** Deletes a chain by its page, and waits until it is gone. */
-export async function deleteChain(page: Page, portal: Reached, name: string, limitMs?: number): Promise<void> {
+export async function deleteChain(
+  page: Page,
+  portal: Reached,
+  name: string,
+  limitMs?: number,
+  password: string = ADMIN.password,
+): Promise<void> {
   await open(page, `${portal.url}/chains/${name}`);
   await page.getByRole('button', { name: 'Delete', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await provedAgain(page, password, () => /\/operations\//.test(page.url()));
   await operationDone(page, limitMs);
+}
+
+/** Types the password where it is asked for again, as it is some minutes after the sign-in, until something is done. */
+export async function provedAgain(page: Page, password: string, isDone: () => boolean): Promise<void> {
+  const again = page.getByRole('dialog', { name: 'Your password, once more' });
+  await expect.poll(async () => isDone() || (await again.isVisible())).toBe(true);
+  if (await again.isVisible()) {
+    await again.getByLabel('Password').fill(password);
+    await again.getByRole('button', { name: 'Next' }).click();
+    await expect(again).toBeHidden();
+  }
 }
 
 /** Calls a chaincode by the form, with one argument per line. */

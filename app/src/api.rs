@@ -19,6 +19,8 @@ pub mod host;
 pub mod node;
 pub mod operation;
 pub mod registration;
+pub mod profile;
+pub mod second_factor;
 pub mod session;
 pub mod transaction;
 pub mod user;
@@ -56,6 +58,25 @@ impl ApiError {
     /// Whether signing in is what helps.
     pub fn needs_session(&self) -> bool {
         self.status() == 401
+    }
+
+    /// Why the portal refused, if it did.
+    pub fn code(&self) -> Option<domain::Code> {
+        match &self.problem {
+            Problem::Refused(error) => Some(error.code),
+            Problem::Lost | Problem::Malformed => None,
+        }
+    }
+
+    /// Whether one's own account is what has to be seen to first.
+    pub fn is_walled(&self) -> bool {
+        use domain::Code;
+        matches!(self.code(), Some(Code::PasswordMustChange | Code::SecondFactorNeeded))
+    }
+
+    /// Whether proving again who one is is what helps.
+    pub fn asks_password(&self) -> bool {
+        self.code() == Some(domain::Code::PasswordAgain)
     }
 
     /// Reads the answer to a file that was sent: JSON of what was asked for, or of the refusal. What cannot be read is
@@ -150,14 +171,22 @@ pub fn page_status(_status: u16) {}
 pub(crate) mod request {
     use std::sync::Arc;
 
+    use axum::http::{HeaderValue, header};
     use control::ControlPlane;
     use control::caller::Caller;
+    use control::profile::Wishes;
+    use control::session::{HALF, Half};
+    use control::user::SignedIn;
     use domain::Error;
     use domain::user::UserView;
     use leptos::prelude::*;
     use tower_sessions::Session;
 
     use super::ApiError;
+    use crate::components::load::escaped;
+    use crate::preferences::{LANG_COOKIE, THEME_COOKIE, Theme, ZONE_COOKIE, cookie, cookie_line};
+    use crate::session::safe_next;
+    use crate::text::Lang;
 
     /// Longest name of a browser that is kept.
     const AGENT_MAX: usize = 200;
@@ -188,14 +217,36 @@ pub(crate) mod request {
         Ok(parts.extensions.get::<Session>().cloned().ok_or_else(Error::internal)?)
     }
 
+    /// Signs the person in, or leads on to where their second factor is asked for. The session that waits for it answers
+    /// nothing else, and has a new id as well.
+    pub async fn begin(signed: SignedIn, next: &str) -> Result<(), ApiError> {
+        if !signed.needs_code {
+            return begin_session(&signed.user, next).await;
+        }
+        let (session, (plane, _)) = (session()?, backstage()?);
+        session.cycle_id().await.map_err(lost_session)?;
+        session.clear().await;
+        let half = Half { user: signed.user.id, since_ms: plane.now_ms() };
+        session.insert(HALF, half).await.map_err(lost_session)?;
+        leptos_axum::redirect(&format!("/login/code?next={}", escaped(safe_next(next))));
+        Ok(())
+    }
+
+    /// The sign-in that waits for its code in this session.
+    pub async fn half() -> Result<Option<Half>, ApiError> {
+        Ok(session()?.get(HALF).await.map_err(lost_session)?)
+    }
+
     /// Signs the person in under a new session id, so that an id known before is worth nothing, and leads on.
     pub async fn begin_session(user: &UserView, next: &str) -> Result<(), ApiError> {
         let session = session()?;
+        let (plane, caller) = backstage()?;
+        let wishes = plane.wishes(&user.id).await?;
         session.cycle_id().await.map_err(lost_session)?;
+        session.clear().await;
         let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
         let agent = parts.headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let agent: String = agent.chars().take(AGENT_MAX).collect();
-        let (_, caller) = backstage()?;
         for (key, value) in [
             ("user", user.id.as_str()),
             ("role", user.role.as_str()),
@@ -204,8 +255,52 @@ pub(crate) mod request {
         ] {
             session.insert(key, value).await.map_err(lost_session)?;
         }
-        leptos_axum::redirect(crate::session::safe_next(next));
+        for key in ["since", "proved"] {
+            session.insert(key, plane.now_ms()).await.map_err(lost_session)?;
+        }
+        tell_wishes(&wishes);
+        leptos_axum::redirect(safe_next(next));
         Ok(())
+    }
+
+    /// Notes in the session that whoever is behind it has just proved who they are; it gets a new id for it.
+    pub async fn proved(at_ms: i64) -> Result<(), ApiError> {
+        let session = session()?;
+        session.cycle_id().await.map_err(lost_session)?;
+        session.insert("proved", at_ms).await.map_err(lost_session)?;
+        Ok(())
+    }
+
+    /// Tells the browser how the pages shall look for whoever signs in; what they never chose stays as it is there.
+    fn tell_wishes(wishes: &Wishes) {
+        if let Some(lang) = wishes.language.as_deref().and_then(Lang::parse) {
+            add_cookie(LANG_COOKIE, lang.tag());
+        }
+        if let Some(word) = &wishes.theme {
+            add_cookie(THEME_COOKIE, Theme::parse(word).as_str());
+        }
+        tell_zone(&wishes.time_zone);
+    }
+
+    /// Tells the browser in which time zone the pages shall show times. An empty one takes back what was told before,
+    /// perhaps to somebody else.
+    pub fn tell_zone(zone: &str) {
+        let parts = use_context::<axum::http::request::Parts>();
+        let told = parts.is_some_and(|parts| {
+            let mut lines =
+                parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+            lines.any(|line| cookie(line, ZONE_COOKIE).is_some())
+        });
+        if told || !zone.is_empty() {
+            add_cookie(ZONE_COOKIE, zone);
+        }
+    }
+
+    fn add_cookie(name: &str, value: &str) {
+        let line = HeaderValue::from_str(&cookie_line(name, value));
+        if let (Some(options), Ok(line)) = (use_context::<leptos_axum::ResponseOptions>(), line) {
+            options.append_header(header::SET_COOKIE, line);
+        }
     }
 
     /// Ends the session, has the browser forget what it kept of the pages, and leads to the sign-in page. Cookies are

@@ -50,6 +50,23 @@ pub fn set_cookie(line: &str) {
     }
 }
 
+/// The cookies that a script may read, as one line.
+pub fn cookies() -> String {
+    if cfg!(feature = "ssr") {
+        return String::new();
+    }
+    let document: Option<web_sys::HtmlDocument> = document().and_then(|document| document.dyn_into().ok());
+    document.and_then(|document| document.cookie().ok()).unwrap_or_default()
+}
+
+/// Reads the whole page anew.
+pub fn reload() {
+    if cfg!(not(feature = "ssr")) {
+        // A refusal leaves the page as it is; whoever looks at it may reload it.
+        let _reloaded = web_sys::window().map(|window| window.location().reload());
+    }
+}
+
 /// Puts text on the clipboard.
 pub fn copy(text: &str) {
     if let Some(window) = web_sys::window() {
@@ -139,11 +156,17 @@ fn then(promise: &JsValue, callback: &JsValue) {
     let _asked = then.map(|then| then.call1(promise, callback));
 }
 
-/// A moment in the viewer's own zone and in the language of the page.
-pub fn local_time(ms: i64, lang: &str) -> Option<String> {
+/// A moment in a zone and in the language of the page; in the viewer's own zone if none is named, or one that the browser
+/// does not know.
+pub fn local_time(ms: i64, lang: &str, zone: Option<&str>) -> Option<String> {
+    zone.and_then(|zone| time_in(ms, lang, Some(zone))).or_else(|| time_in(ms, lang, None))
+}
+
+fn time_in(ms: i64, lang: &str, zone: Option<&str>) -> Option<String> {
     let date = js_sys::Date::new(&JsValue::from_f64(float(ms)?));
     let options = js_sys::Object::new();
-    for (key, value) in [("dateStyle", "medium"), ("timeStyle", "medium")] {
+    let zone = zone.map(|zone| ("timeZone", zone));
+    for (key, value) in [("dateStyle", "medium"), ("timeStyle", "medium")].into_iter().chain(zone) {
         js_sys::Reflect::set(&options, &key.into(), &value.into()).ok()?;
     }
     let method = js_sys::Reflect::get(&date, &"toLocaleString".into()).ok()?;

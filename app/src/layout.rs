@@ -6,6 +6,7 @@ use leptos_router::components::{A, Outlet};
 use leptos_router::hooks::use_location;
 
 use crate::api::operation::operation_list;
+use crate::api::profile::look_save;
 use crate::browser;
 use crate::components::icon::{Icon, icon};
 use crate::components::load::{load_part, with_session};
@@ -13,8 +14,9 @@ use crate::components::menu::{Menu, PreferenceMenus};
 use crate::components::toast::ToastPlace;
 use crate::events;
 use crate::fetched::{Data, Fetched, Stale};
+use crate::preferences::{Preferences, Theme};
 use crate::session::{Me, provide_session};
-use crate::text::{Text, fill, say, tr, words};
+use crate::text::{Lang, Text, fill, say, tr, words};
 
 /// Passes through to the page below.
 #[component]
@@ -28,6 +30,7 @@ pub fn Layout() -> impl IntoView {
     provide_session();
     events::provide_events();
     follow_page();
+    keep_look();
     view! {
         <a class="skip" href="#main" rel="external">{tr(|t| t.skip)}</a>
         <header class="top">
@@ -54,6 +57,25 @@ fn follow_page() {
         let now = path.get();
         if before.is_some_and(|before| before != now) {
             browser::focus_in_place("main");
+        }
+        now
+    });
+}
+
+/// Takes over what came with the sign-in, and has the portal keep what is chosen afterwards.
+fn keep_look() {
+    let Some(preferences) = use_context::<Preferences>() else { return };
+    Effect::new(move |before: Option<(Lang, Theme)>| {
+        if before.is_none() {
+            preferences.renew();
+        }
+        let now = (preferences.lang.get(), preferences.theme.get());
+        if before.is_some_and(|before| before != now) {
+            let (language, theme) = (now.0.tag().to_owned(), now.1.as_str().to_owned());
+            leptos::task::spawn_local(async move {
+                // The browser keeps it in any case.
+                let _kept = look_save(language, theme).await;
+            });
         }
         now
     });
@@ -116,6 +138,9 @@ fn person(me: Me) -> AnyView {
     view! {
         <Menu id="menu-account" label=words(|t| t.account) picture=Icon::Person text=me.0.name.to_string()>
             <p class="muted small">{role}</p>
+            <a class="menu-item" href="/account" on:click=|_| browser::hide_panel("menu-account")>
+                {tr(|t| t.account_page)}
+            </a>
             <form method="post" action="/api/session_delete">
                 <button type="submit" class="menu-item">{tr(|t| t.sign_out)}</button>
             </form>

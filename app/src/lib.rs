@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, People, Work};
+use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -65,6 +65,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
                 <Route path=path!("/welcome") view=Entry::Welcome ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=Entry::Register ssr=SsrMode::Async/>
+                <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
@@ -73,6 +74,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/operations/:id") view=Work::Operation/>
                     <UserRoutes/>
                     <Route path=path!("/audit") view=Admin::Audit/>
+                    <Route path=path!("/account") view=Account::Account/>
                 </ParentRoute>
             </Routes>
         </Router>

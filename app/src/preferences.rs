@@ -1,7 +1,8 @@
 //! Language and theme: read from cookies before the first byte, changed without a reload, remembered in cookies.
 //!
 //! The server writes them as attributes of `<html>`; the browser reads them back from there, so that both start
-//! from the same words. Neither is worth protecting: the cookies hold nothing else.
+//! from the same words. Neither is worth protecting: the cookies hold nothing else. Who is signed in has them kept by the
+//! portal, too, and their time zone with them: they come as cookies with the sign-in.
 
 use leptos::prelude::*;
 
@@ -12,6 +13,9 @@ use crate::text::Lang;
 pub const LANG_COOKIE: &str = "heddle_lang";
 /// Cookie that holds the theme.
 pub const THEME_COOKIE: &str = "heddle_theme";
+
+/// Cookie that holds the time zone.
+pub const ZONE_COOKIE: &str = "heddle_zone";
 
 /// Colours of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +49,36 @@ impl Theme {
 pub struct Preferences {
     pub lang: RwSignal<Lang>,
     pub theme: RwSignal<Theme>,
+    /// IANA name; none: the browser's own.
+    pub zone: RwSignal<Option<String>>,
+}
+
+impl Preferences {
+    /// Takes over what the cookies say, as after a sign-in, which brings them. In the browser only.
+    pub fn renew(self) {
+        let cookies = browser::cookies();
+        if let Some(lang) = cookie(&cookies, LANG_COOKIE).and_then(Lang::parse) {
+            set_changed(self.lang, lang);
+        }
+        if let Some(theme) = cookie(&cookies, THEME_COOKIE).map(Theme::parse) {
+            set_changed(self.theme, theme);
+        }
+        let zone = cookie(&cookies, ZONE_COOKIE).filter(|zone| domain::profile::is_zone(zone));
+        set_changed(self.zone, zone.map(str::to_owned));
+    }
+}
+
+fn set_changed<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|now| *now != value) {
+        signal.set(value);
+    }
 }
 
 /// Provides the preferences and keeps `<html>` and the cookies in step with them.
 pub fn provide_preferences() -> Preferences {
     let (lang, theme) = initial();
-    let preferences = Preferences { lang: RwSignal::new(lang), theme: RwSignal::new(theme) };
+    let preferences =
+        Preferences { lang: RwSignal::new(lang), theme: RwSignal::new(theme), zone: RwSignal::new(None) };
     provide_context(preferences);
     Effect::new(move |before: Option<(Lang, Theme)>| {
         let now = (preferences.lang.get(), preferences.theme.get());

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{AuditText, ClusterText, NodeText, PeopleText, Text};
+pub use table::{AccountText, AuditText, ClusterText, CodeText, NodeText, PeopleText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,22 @@ impl Text {
         match self.lang {
             Lang::En => &en::cluster::TEXT,
             Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// About one's own account.
+    pub fn own(&self) -> &'static AccountText {
+        match self.lang {
+            Lang::En => &en::account::TEXT,
+            Lang::Zh => &zh::account::TEXT,
+        }
+    }
+
+    /// About the second half of a sign-in.
+    pub fn code(&self) -> &'static CodeText {
+        match self.lang {
+            Lang::En => &en::code::TEXT,
+            Lang::Zh => &zh::code::TEXT,
         }
     }
 

@@ -353,7 +353,7 @@ test('a deleted chain leaves nothing on the cluster', async () => {
   test.setTimeout(PATIENCE_MS + 60_000);
   expect(await leftOf(space.name)).not.toEqual([]);
   expect(await found(), 'what is looked for would be seen').toContain(`StatefulSet ${space.name}/peer0-org1`);
-  await deleteChain(operator, portal, CHAIN, PATIENCE_MS);
+  await deleteChain(operator, portal, CHAIN, PATIENCE_MS, PASSWORD);
   await expect.poll(() => leftOf(space.name), { timeout: 60_000 }).toEqual([]);
   // A pod that only asked for an image may have been there before, and is gone.
   const more = async (): Promise<string[]> => (await found()).filter((object) => !before.includes(object));

@@ -53,11 +53,12 @@ const ADDRESSES = [
   '/users',
   '/users/new',
   '/audit',
+  '/account',
   '/nothing/here',
 ] as const;
 
 /** Pages with nothing above them. */
-const TOPS: readonly string[] = ['/', '/setup', '/login', '/nothing/here'];
+const TOPS: readonly string[] = ['/', '/setup', '/login', '/login/code', '/nothing/here'];
 
 /** Of each kind of page whose address holds an id one, as soon as there is a chain. */
 let named: string[] = [];
@@ -146,6 +147,7 @@ for (const [theme, tag] of LOOKS) {
     await guest.context().close();
     const stranger = await visitor(browser, { locale: tag, colorScheme: theme });
     await look(stranger, '/login', tag, theme);
+    await look(stranger, '/login/code', tag, theme);
     await stranger.context().close();
   });
 }

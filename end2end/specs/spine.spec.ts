@@ -16,6 +16,7 @@ import {
   ownPortal,
   page,
   portal,
+  provedAgain,
   ready,
   setUp,
   signIn,
@@ -271,6 +272,7 @@ test('delete asks for the name and takes everything along', async () => {
   await expect(dialog.getByRole('button', { name: 'Delete', exact: true })).toBeDisabled();
   await dialog.getByLabel('Type trade to confirm').fill('trade');
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click();
+  await provedAgain(page, ADMIN.password, () => /\/operations\//.test(page.url()));
   await operationDone(page);
   await expect(page.getByRole('link', { name: 'Open chain' })).toHaveCount(0);
   // What is gone is named, and leads nowhere: here, in the list, and on the overview.

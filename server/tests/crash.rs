@@ -196,8 +196,17 @@ impl<B: Behind> Scene<B> {
             "idempotency_key": format!("{function}-once") } })
     }
 
+    /// Begins to delete the chain, as somebody who has just signed in: their password is not asked for again.
+    fn begin_deletion(&self) -> Value {
+        let body = json!({ "name": self.chain, "typed": self.chain });
+        let call = Call::post("/api/chain_delete").json(&body).cookie(&self.portal.sign_in("ada"));
+        let answer = self.portal.send(call.header("accept", "application/json"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
     fn delete(&self) {
-        let operation = self.call("chain_delete", &json!({ "name": self.chain, "typed": self.chain }));
+        let operation = self.begin_deletion();
         self.ends(&operation, "done");
         assert_eq!(self.engine.left(&self.chain), Vec::<String>::new());
     }
@@ -325,7 +334,7 @@ fn changes_outlive_kills<B: Behind>(mut scene: Scene<B>) {
         }
     }
     until(|| scene.answers("100").then_some(()));
-    let operation = scene.call("chain_delete", &json!({ "name": scene.chain, "typed": scene.chain }));
+    let operation = scene.begin_deletion();
     scene.reaches(&operation, "remove-nodes");
     scene.portal.restart();
     scene.ends(&operation, "done");

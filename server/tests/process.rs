@@ -1,6 +1,8 @@
 //! The binary as a process: one data folder, one portal; an orderly end; who may ask.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "process/account.rs"]
+mod account;
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;

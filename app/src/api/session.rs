@@ -1,5 +1,6 @@
 //! Set-up, sign-in, sign-out, and who is signed in. The forms are URL-encoded: they work without WebAssembly.
 
+use domain::session::SessionLine;
 use domain::user::SessionView;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,12 +48,42 @@ pub async fn setup_admin(token: String, name: String, password: String) -> Resul
     super::request::begin_session(&user, "/").await
 }
 
-/// Signs somebody in and leads to where they wanted to go.
+/// Signs somebody in and leads to where they wanted to go, or first to where their second factor is asked for.
 #[server(endpoint = "session_create")]
 pub async fn sign_in(name: String, password: String, next: String) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
-    let user = super::request::answer(plane.sign_in(&caller, name.trim(), password).await, &caller).await?;
-    super::request::begin_session(&user, &next).await
+    let signed = plane.sign_in(&caller, name.trim(), password).await;
+    super::request::begin(super::request::answer(signed, &caller).await?, &next).await
+}
+
+/// The second half of a sign-in: a code of the second factor, or a recovery code.
+#[server(endpoint = "session_code")]
+pub async fn sign_in_code(code: String, next: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    let signed = plane.sign_in_code(&caller, super::request::half().await?, &code).await;
+    super::request::begin_session(&super::request::answer(signed, &caller).await?, &next).await
+}
+
+/// Proves again who is signed in: by the password, or without one by a code of the second factor.
+#[server(endpoint = "session_prove")]
+pub async fn session_prove(password: String, code: Option<String>) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    let proved = plane.session_prove(&caller, password, code).await;
+    super::request::proved(super::request::answer(proved, &caller).await?).await
+}
+
+/// The browsers in which the person is signed in.
+#[server(endpoint = "session_list", input = leptos::server_fn::codec::Json)]
+pub async fn session_list() -> Result<Vec<SessionLine>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.session_list(&caller).await, &caller).await
+}
+
+/// Ends one of them.
+#[server(endpoint = "session_end")]
+pub async fn session_end(id: String) -> Result<(), ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.session_end(&caller, &id).await, &caller).await
 }
 
 /// Ends every session of the person, in this browser and in all others.

@@ -211,6 +211,7 @@ fn shown(result: Result<AnyView, ApiError>, place: Place) -> AnyView {
     match (result, place) {
         (Ok(view), _) => view,
         (Err(error), _) if error.needs_session() => elsewhere(&Entry::Anonymous),
+        (Err(error), _) if error.is_walled() => view! { <Redirect path="/account"/> }.into_any(),
         (Err(error), Place::Page) => {
             page_status(error.status());
             problem_card(error)

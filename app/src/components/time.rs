@@ -1,5 +1,5 @@
-//! Moments and durations. The server writes UTC; the browser turns it into the viewer's zone after hydration,
-//! so that both render the same text first. The ISO form stands in the title.
+//! Moments and durations. The server writes UTC; the browser turns it into the viewer's zone, or the one of their profile,
+//! after hydration, so that both render the same text first. The ISO form stands in the title.
 
 use leptos::prelude::*;
 
@@ -14,7 +14,8 @@ pub fn Time(ms: i64) -> impl IntoView {
     let preferences = use_context::<Preferences>();
     Effect::new(move |_| {
         let lang = preferences.map_or("en", |p| p.lang.get().tag());
-        local.set(browser::local_time(ms, lang));
+        let zone = preferences.and_then(|p| p.zone.get());
+        local.set(browser::local_time(ms, lang, zone.as_deref()));
     });
     let plain = iso.replace('T', " ").replace('Z', " UTC");
     view! {

@@ -17,6 +17,7 @@ use crate::components::dialog::Confirm;
 use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
+use crate::components::prove;
 use crate::components::reason::{ailment_text, reason_text};
 use crate::components::time::{Time, bytes, cores};
 use crate::components::topology::topology;
@@ -51,7 +52,8 @@ pub fn Chain() -> impl IntoView {
     let refused = follow(action);
     let asked = Asked { typed: RwSignal::new(String::new()), keep_data: RwSignal::new(false) };
     let access = access::Access::new(name);
-    load_live(chain, move |data: RwSignal<ChainView>, _| {
+    let proof = prove::guard(action);
+    let page = load_live(chain, move |data: RwSignal<ChainView>, _| {
         let chain = data.with_untracked(|chain| chain.summary.name.clone());
         let name = chain.to_string();
         // Where somebody types or answers a question, only what it depends on puts it there anew.
@@ -79,7 +81,8 @@ pub fn Chain() -> impl IntoView {
             </Page>
         }
         .into_any()
-    })
+    });
+    view! { {page} {proof} }
 }
 
 /// What is answered in the dialog before a deletion. It outlives the dialog, which may be drawn anew meanwhile.

@@ -16,6 +16,7 @@ use crate::components::dialog::Confirm;
 use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
+use crate::components::prove;
 use crate::components::time::Time;
 use crate::events;
 use crate::fetched::Fetched;
@@ -96,7 +97,7 @@ pub fn Host() -> impl IntoView {
         let upload = (!is_cluster).then(|| upload.form(&me));
         view! { {upload} {approvals.form(&me)} }.into_any()
     });
-    view! { {page} {forms} }
+    view! { {page} {forms} {prove::guard(buttons.remove)} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

@@ -1,11 +1,12 @@
-//! Sign-in. Works without WebAssembly; leads back to where somebody wanted to go.
+//! Sign-in, and its second half for who has a second factor. Works without WebAssembly; leads back to where somebody
+//! wanted to go.
 
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
 use crate::api::registration::registration_read;
-use crate::api::session::{Entry, SignIn, session_read};
+use crate::api::session::{Entry, SignIn, SignInCode, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
 use crate::components::page::Titled;
@@ -31,12 +32,57 @@ pub fn Login() -> impl IntoView {
     }
 }
 
+/// Where the second factor is asked for. Whoever has not typed their password before hears so when they send it.
+#[component]
+pub fn LoginCode() -> impl IntoView {
+    let entry = Fetched::first(session_read);
+    view! {
+        <Transition fallback=|| ()>
+            {move || Suspend::new(async move {
+                match entry.wait().await {
+                    Ok(Entry::Setup) => view! { <Redirect path="/setup"/> }.into_any(),
+                    Ok(Entry::SignedIn(_)) => view! { <Redirect path="/"/> }.into_any(),
+                    Ok(Entry::Anonymous) | Err(_) => view! { <CodeForm/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+/// Where somebody wants to go after the sign-in.
+fn next() -> String {
+    safe_next(&use_query_map().read_untracked().get("next").unwrap_or_default()).to_owned()
+}
+
+#[component]
+fn CodeForm() -> impl IntoView {
+    let action = ServerAction::<SignInCode>::new();
+    let refused = Signal::derive(move || action.value().get().and_then(Result::err));
+    view! {
+        <Titled text=words(|t| t.code().title)/>
+        <Bare>
+            <section class="card sign">
+                <h1>{tr(|t| t.code().title)}</h1>
+                <ActionForm action=action>
+                    <input type="hidden" name="next" value=next()/>
+                    <TextField id="code" label=words(|t| t.code().code) hint=words(|t| t.code().hint)
+                        autocomplete="one-time-code" required=true/>
+                    <Notice error=refused/>
+                    <button type="submit" class="button primary wide" disabled=move || action.pending().get()>
+                        {tr(|t| t.sign_in)}
+                    </button>
+                </ActionForm>
+                <p><a href="/login">{tr(|t| t.code().again)}</a></p>
+            </section>
+        </Bare>
+    }
+}
+
 #[component]
 fn Form() -> impl IntoView {
     let action = ServerAction::<SignIn>::new();
     let refused = Signal::derive(move || action.value().get().and_then(Result::err));
-    let query = use_query_map();
-    let next = safe_next(&query.read_untracked().get("next").unwrap_or_default()).to_owned();
+    let next = next();
     let sent_here = next != "/";
     view! {
         <Titled text=words(|t| t.sign_in)/>

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, register, setup, transaction, transactions, user,
+    account, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
+    hosts, invoke, login, node, operation, operations, overview, register, setup, transaction, transactions, user,
     user_new, users, welcome,
 };
 use crate::browser;
@@ -20,6 +20,14 @@ pub enum Entry {
     Login,
     Welcome,
     Register,
+    /// Where the second factor is asked for.
+    LoginCode,
+}
+
+/// One's own account.
+#[derive(Clone, Copy, Debug)]
+pub enum Account {
+    Account,
 }
 
 /// What runs.
@@ -87,6 +95,15 @@ fn entry_group(page: Entry) -> AnyView {
         Entry::Login => view! { <login::Login/> }.into_any(),
         Entry::Welcome => view! { <welcome::Welcome/> }.into_any(),
         Entry::Register => view! { <register::Register/> }.into_any(),
+        Entry::LoginCode => view! { <login::LoginCode/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn account_group(page: Account) -> AnyView {
+    tell_ready();
+    match page {
+        Account::Account => view! { <account::Account/> }.into_any(),
     }
 }
 
@@ -162,6 +179,17 @@ impl ChooseView for Entry {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_entry_group().await;
+    }
+}
+
+impl ChooseView for Account {
+    async fn choose(self) -> AnyView {
+        account_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_account_group().await;
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::{Lang, Text};
 
+pub mod account;
 pub mod audit;
 pub mod cluster;
+pub mod code;
 pub mod error;
 pub mod node;
 pub mod operation;
@@ -25,6 +27,7 @@ pub static TEXT: Text = Text {
     users: "Users",
     audit: "Audit",
     account: "Account",
+    account_page: "Your account",
     sign_out: "Sign out",
     sign_out_everywhere: "Sign out everywhere",
     language: "Language",

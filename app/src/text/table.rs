@@ -45,7 +45,7 @@ texts! {
     Text { lang: Lang }
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
-    audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
+    audit, account, account_page, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
     nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next, go_back,
     remove, advanced, to_overview, request,
     // Problems
@@ -171,3 +171,11 @@ texts! {
     register_title, register_hint, register_button, register_sent, register_sent_hint,
     registration, registration_on, registration_off, registration_open, registration_close,
 }
+    /// Where a sign-in asks for its second factor.
+    CodeText {}
+    title, code, hint, again,
+}
+
+mod account;
+
+pub use account::AccountText;

@@ -15,8 +15,10 @@ fn all(lang: Lang) -> table::Entries {
     let text = lang.text();
     [
         text.entries(),
+        text.own().entries(),
         text.audit().entries(),
         text.cluster().entries(),
+        text.code().entries(),
         text.node().entries(),
         text.people().entries(),
     ]

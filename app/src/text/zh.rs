@@ -2,8 +2,10 @@
 
 use super::{Lang, Text};
 
+pub mod account;
 pub mod audit;
 pub mod cluster;
+pub mod code;
 pub mod error;
 pub mod node;
 pub mod operation;
@@ -25,6 +27,7 @@ pub static TEXT: Text = Text {
     users: "用户",
     audit: "审计",
     account: "账号",
+    account_page: "我的账号",
     sign_out: "退出登录",
     sign_out_everywhere: "在所有设备上退出登录",
     language: "语言",

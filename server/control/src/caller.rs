@@ -3,6 +3,7 @@
 use domain::id::UserId;
 use domain::name::UserName;
 use domain::permission::Role;
+use domain::user::Wall;
 use domain::{Code, Error, ErrorKind};
 use store::UserRecord;
 
@@ -23,12 +24,19 @@ pub struct Caller {
     pub request_id: String,
     /// Address of the client, as far as the trusted proxies can be believed.
     pub address: String,
+    /// Hash of the session's id; none where there is no session.
+    pub session: Option<String>,
+    /// When this session last proved who they are, unix milliseconds; none if it never did.
+    pub proved_ms: Option<i64>,
+    /// What they have to do before anything else answers.
+    pub wall: Option<Wall>,
 }
 
 impl Caller {
     /// A request of nobody.
     pub fn anonymous(request_id: &str, address: &str) -> Self {
-        Self { user: None, request_id: request_id.to_owned(), address: address.to_owned() }
+        let (request_id, address) = (request_id.to_owned(), address.to_owned());
+        Self { user: None, request_id, address, session: None, proved_ms: None, wall: None }
     }
 
     /// The same request as one of whoever has just proved who they are, for the record.

@@ -269,6 +269,7 @@ impl ControlPlane {
         keep_data: bool,
     ) -> Result<OperationId, Error> {
         let record = self.chain_for(caller, Action::Delete, Noun::Chain, name).await?;
+        self.stepped_up(caller)?;
         if typed != name.as_str() {
             return Err(Error::invalid(Code::ChainNameUnconfirmed).with("name", name).on("typed"));
         }

@@ -322,6 +322,7 @@ impl ControlPlane {
     async fn host_remove_checked(&self, caller: &Caller, id: &HostId) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
+        self.stepped_up(caller)?;
         // With its record go its credentials: later nobody could clear up there.
         let agent = self.services.agent(id).await.ok();
         self.audit.begin(caller, "host-remove", &format!("host/{id}")).await;

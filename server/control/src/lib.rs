@@ -32,9 +32,12 @@ pub mod operations;
 pub mod password;
 pub mod policy;
 mod preflight;
+pub mod profile;
 pub mod reconcile;
+pub mod second_factor;
 pub mod secrets;
 pub mod services;
+pub mod session;
 pub mod setup;
 pub mod topology;
 pub mod transaction;
@@ -57,6 +60,8 @@ pub struct ControlPlane {
     audit: AuditLog,
     passwords: Passwords,
     setup: SetupGuard,
+    /// Roles that need a second factor, as they were last read.
+    second_factor_roles: second_factor::Required,
     /// Held while a host is added or led elsewhere: no two of them become the same engine at the same moment.
     leading: tokio::sync::Mutex<()>,
     /// Image archives that are taken in side by side.
@@ -117,6 +122,7 @@ impl ControlPlane {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
             setup: SetupGuard::new()?,
+            second_factor_roles: second_factor::Required::default(),
             leading: tokio::sync::Mutex::default(),
             uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
             looked_at: std::sync::Mutex::default(),

@@ -2,6 +2,7 @@
 //! and the only place that decides rights. What is not in it is refused.
 
 use domain::permission::{Action, Grant, Noun, Role};
+use domain::user::Wall;
 use domain::{Code, Error, ErrorKind};
 
 use crate::caller::Caller;
@@ -106,13 +107,35 @@ fn hidden(role: Role, resource: Resource) -> bool {
     role == Role::User && of_chain && resource.grant.is_none() && !resource.own
 }
 
+/// What answers somebody who has something to do first: what that needs, and the way out.
+fn passes_wall(action: Action, noun: Noun) -> bool {
+    use Action as A;
+    use Noun as N;
+    matches!(
+        (noun, action),
+        (N::Session, A::SignIn | A::Delete) | (N::Profile, A::Read | A::Edit) | (N::Setup, A::Create)
+    )
+}
+
+/// Refuses whoever has something to do first.
+fn walled(caller: &Caller, action: Action, noun: Noun) -> Result<(), Error> {
+    let code = match caller.wall {
+        Some(Wall::Password) => Code::PasswordMustChange,
+        Some(Wall::SecondFactor) => Code::SecondFactorNeeded,
+        None => return Ok(()),
+    };
+    if passes_wall(action, noun) { Ok(()) } else { Err(Error::new(ErrorKind::Forbidden, code)) }
+}
+
 /// Whether the table allows a caller something.
 pub(crate) fn allows(caller: &Caller, action: Action, resource: Resource) -> bool {
-    decide(caller.role(), action, resource) == Decision::Allow
+    walled(caller, action, resource.noun).is_ok()
+        && decide(caller.role(), action, resource) == Decision::Allow
 }
 
 /// Applies the table to a caller.
 pub fn authorize(caller: &Caller, action: Action, resource: Resource) -> Result<(), Error> {
+    walled(caller, action, resource.noun)?;
     match decide(caller.role(), action, resource) {
         Decision::Allow => Ok(()),
         Decision::Hide => Err(Error::not_found().refused(action, resource.noun)),
@@ -214,6 +237,29 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_wall_leaves_ones_own_account_and_the_way_out() {
+        let mut caller = Caller::anonymous("r", "192.0.2.1");
+        let (id, name) = (domain::id::UserId::new("u"), domain::name::UserName::parse("ada").unwrap());
+        caller.user = Some(crate::caller::CallerUser { id, name, role: Role::Admin });
+        for (wall, code) in
+            [(Wall::Password, Code::PasswordMustChange), (Wall::SecondFactor, Code::SecondFactorNeeded)]
+        {
+            caller.wall = Some(wall);
+            for noun in Noun::ALL {
+                for action in Action::ALL {
+                    let decided = authorize(&caller, action, Resource::any(noun)).map_err(|error| error.code);
+                    let own = matches!(noun, Noun::Profile | Noun::Session | Noun::Setup);
+                    assert!(own || decided == Err(code), "{noun:?} {action:?}");
+                    let is_shown = allows(&caller, action, Resource::any(noun));
+                    assert_eq!(is_shown, decided.is_ok(), "{noun:?} {action:?}");
+                }
+            }
+            assert!(authorize(&caller, Action::Edit, Resource::any(Noun::Profile)).is_ok());
+            assert!(authorize(&caller, Action::Delete, Resource::any(Noun::Session)).is_ok());
         }
     }
 

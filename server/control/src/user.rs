@@ -1,17 +1,18 @@
 //! People: signing in, listing, creating. How an admin keeps them, and how somebody gets in for the first time, stands in
-//! files of its own.
+//! files of its own; what people do with their own account is in [`crate::session`], [`crate::profile`] and
+//! [`crate::second_factor`].
 
 use domain::id::UserId;
 use domain::list::{ListPage, ListQuery};
 use domain::name::UserName;
 use domain::permission::{Action, Noun, Role};
-use domain::user::{NewUser, SessionView, USER_FILTERS, USER_SORTS, UserState, UserView};
+use domain::user::{NewUser, USER_FILTERS, USER_SORTS, UserState, UserView};
 use domain::{Code, Error, ErrorKind};
 use store::{StoreError, UserRecord};
 
 use crate::ControlPlane;
 use crate::audit::neighbourhood;
-use crate::caller::{Caller, CallerUser};
+use crate::caller::Caller;
 use crate::policy::{self, Resource};
 use crate::secrets::random;
 
@@ -20,13 +21,13 @@ mod link;
 mod registration;
 
 /// Failures of an account after which a wait begins.
-const FREE_FAILURES: u32 = 3;
+pub(crate) const FREE_FAILURES: u32 = 3;
 /// The same for an address, behind which there may be many people; no success makes it forget.
 const FREE_FAILURES_ADDRESS: u32 = 10;
 /// First wait; it doubles with every further failure.
-const DELAY_FIRST_MS: i64 = 1_000;
+pub(crate) const DELAY_FIRST_MS: i64 = 1_000;
 /// Longest wait.
-const DELAY_LONGEST_MS: i64 = 60_000;
+pub(crate) const DELAY_LONGEST_MS: i64 = 60_000;
 /// How long an address is somebody's own after they signed in from it: there the failures of strangers do not count, so
 /// that nobody is kept out by whoever guesses again after each wait.
 const OWN_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
@@ -55,14 +56,25 @@ fn address_key(sender: &str) -> String {
     format!("address:{sender}")
 }
 
+/// Somebody whose password was right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    pub user: UserView,
+    /// Their second factor is asked for before they are in.
+    pub needs_code: bool,
+}
+
 impl ControlPlane {
     /// Checks name and password; one generic refusal, whatever was wrong.
-    pub async fn sign_in(&self, caller: &Caller, name: &str, password: String) -> Result<UserView, Error> {
+    pub async fn sign_in(&self, caller: &Caller, name: &str, password: String) -> Result<SignedIn, Error> {
         let result = self.sign_in_checked(caller, name, password).await;
+        let needs_code = result.as_ref().is_ok_and(|user| user.has_second_factor);
         let named = caller.named(&result);
+        // Half of it, where a code has to follow.
+        let what = if needs_code { "sign-in-password" } else { "sign-in" };
         // The name that was tried is part of the record even if nobody has it; it is cut, since anybody may send anything.
-        self.audit.record(&named, "sign-in", &format!("user/{}", short(name)), &result).await;
-        result.map(|user| user.view())
+        self.audit.record(&named, what, &format!("user/{}", short(name)), &result).await;
+        result.map(|user| SignedIn { user: user.view(), needs_code })
     }
 
     /// Checks name and password, without a record of its own in the audit.
@@ -121,7 +133,7 @@ impl ControlPlane {
     }
 
     /// Refuses while one of the keys has to wait.
-    async fn not_delayed(&self, keys: &[(&str, u32)]) -> Result<(), Error> {
+    pub(crate) async fn not_delayed(&self, keys: &[(&str, u32)]) -> Result<(), Error> {
         let now = self.services.clock.now_ms();
         for (key, _) in keys {
             let delay = self.services.store.delay_read(key).await.map_err(crate::error::store)?;
@@ -133,49 +145,6 @@ impl ControlPlane {
             }
         }
         Ok(())
-    }
-
-    /// Records that somebody signed out.
-    pub async fn sign_out(&self, caller: &Caller) {
-        if caller.user.is_some() {
-            self.audit.record(caller, "sign-out", "session", &Ok::<(), Error>(())).await;
-        }
-    }
-
-    /// Ends every session of the caller; streams that are open end with them.
-    pub async fn sign_out_everywhere(&self, caller: &Caller) -> Result<(), Error> {
-        let result = self.sign_out_everywhere_checked(caller).await;
-        self.audit.record(caller, "sign-out-everywhere", "session", &result).await;
-        result
-    }
-
-    async fn sign_out_everywhere_checked(&self, caller: &Caller) -> Result<(), Error> {
-        policy::authorize(caller, Action::Delete, Resource::any(Noun::Session))?;
-        let user = caller.require_user()?;
-        self.audit.begin(caller, "sign-out-everywhere", "session").await;
-        self.services.store.session_delete_of_user(&user.id).await.map_err(crate::error::store)
-    }
-
-    /// The person behind a session, as they are now: a disabled or deleted one is nobody.
-    pub async fn session_user(&self, id: &UserId) -> Result<Option<CallerUser>, Error> {
-        let user = self.services.store.user_read(id).await.map_err(crate::error::store)?;
-        Ok(user.filter(|user| user.state == UserState::Active).map(|user| CallerUser {
-            id: user.id.clone(),
-            name: user.name.clone(),
-            role: user.role,
-        }))
-    }
-
-    /// Who is signed in, and what pages may offer them.
-    pub async fn session(&self, caller: &Caller) -> Result<SessionView, Error> {
-        policy::authorize(caller, Action::Read, Resource::any(Noun::Profile))?;
-        let user = caller.require_user()?;
-        Ok(SessionView {
-            user: user.id.clone(),
-            name: user.name.clone(),
-            role: user.role,
-            offers: policy::offers(user.role),
-        })
     }
 
     /// A page of people, each with the number of chains that are theirs.

@@ -23,7 +23,7 @@ async fn person(store: &Store, name: &str, role: Role) -> Caller {
     let record = UserRecord::new(id.clone(), name.clone(), role, String::new(), 1);
     store.user_create(&record).await.unwrap();
     let user = CallerUser { id, name, role };
-    Caller { user: Some(user), request_id: "r1".to_owned(), address: "127.0.0.1".to_owned() }
+    Caller { user: Some(user), proved_ms: Some(i64::MAX), ..Caller::anonymous("r1", "127.0.0.1") }
 }
 
 #[tokio::test]

@@ -85,7 +85,8 @@ impl Bed {
         let plane = ControlPlane::new(services.clone(), Settings::new("test"), key).unwrap();
         let user =
             CallerUser { id: UserId::new("ada"), name: UserName::parse("ada").unwrap(), role: Role::Admin };
-        let caller = Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") };
+        let nobody = Caller::anonymous("request", "127.0.0.1");
+        let caller = Caller { user: Some(user), proved_ms: Some(i64::MAX), ..nobody };
         Some(Self { plane: Arc::new(plane), services, agent, socket, host, caller })
     }
 

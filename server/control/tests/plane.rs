@@ -4,6 +4,8 @@
 //! and how people are kept.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "plane/account.rs"]
+mod account;
 #[path = "plane/agree.rs"]
 mod agree;
 #[path = "plane/audit.rs"]

@@ -16,6 +16,9 @@ pub mod network;
 pub mod node;
 pub mod operation;
 pub mod permission;
+pub mod profile;
+pub mod second_factor;
+pub mod session;
 pub mod transaction;
 pub mod user;
 

@@ -268,6 +268,20 @@ pub struct SessionView {
     pub role: Role,
     /// What the table grants the role as a whole; rights on single chains come with the chain.
     pub offers: Vec<(Action, Noun)>,
+    /// What has to be done before anything else answers.
+    pub wall: Option<Wall>,
+    /// Whether keys of the keyboard do things.
+    pub shortcuts: bool,
+}
+
+/// What somebody has to do before the portal does anything else for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wall {
+    /// Choose a password: the present one was made for them.
+    Password,
+    /// Set up a second factor: their role needs one.
+    SecondFactor,
 }
 
 impl SessionView {

@@ -13,11 +13,12 @@ use axum::response::Response;
 use control::ControlPlane;
 use control::caller::{Caller, CallerUser};
 use domain::id::UserId;
+use domain::user::Wall;
 use domain::{Code, Error};
 use tower_sessions::Session;
 
 use super::refusal::Asked;
-use super::session::{SEEN, USER};
+use super::session::{PROVED, SEEN, USER, hash};
 use crate::config::Config;
 
 /// Where a request comes from.
@@ -66,8 +67,11 @@ fn client_of(config: &Config, peer: IpAddr, headers: &HeaderMap) -> Client {
     Client { address, forwarded_https }
 }
 
-/// The person behind a session; none for an unknown, ended or disabled one.
-pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<CallerUser>, Error> {
+/// The person behind a session, and what they have to do first; none for an unknown, ended or disabled one.
+async fn user_of(
+    plane: &ControlPlane,
+    session: &Session,
+) -> Result<Option<(CallerUser, Option<Wall>)>, Error> {
     let Ok(id) = session.get::<String>(USER).await else { return Err(Error::internal()) };
     match id {
         Some(id) => plane.session_user(&UserId::new(id)).await,
@@ -78,7 +82,14 @@ pub async fn user_of(plane: &ControlPlane, session: &Session) -> Result<Option<C
 /// The person behind a session as it is stored now: it may have ended since it was read. None if anything is in doubt.
 pub async fn user_now(plane: &ControlPlane, session: &Session) -> Option<CallerUser> {
     session.load().await.ok()?;
-    user_of(plane, session).await.ok().flatten()
+    user_of(plane, session).await.ok().flatten().map(|(user, _)| user)
+}
+
+/// When a session last proved who is behind it. What a clock that was set back says lies ahead proves nothing.
+async fn proved(session: &Session) -> Option<i64> {
+    let now_ms = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    let proved = session.get::<i64>(PROVED).await.ok().flatten();
+    proved.filter(|proved| i128::from(*proved) <= now_ms)
 }
 
 /// Whether somebody asks, and not a page by itself because something has changed.
@@ -113,7 +124,12 @@ pub async fn identify(
     let request_id = hex::encode(random);
     let mut caller = Caller::anonymous(&request_id, &client.address.to_string());
     match user_of(&plane, &session).await {
-        Ok(user) => caller.user = user,
+        Ok(Some((user, wall))) => {
+            (caller.user, caller.wall) = (Some(user), wall);
+            caller.session = session.id().as_ref().map(hash);
+            caller.proved_ms = proved(&session).await;
+        }
+        Ok(None) => {}
         // Without the store nobody can be known: closed, not open.
         Err(_) => return asked.failed(unavailable, Some(request_id)),
     }

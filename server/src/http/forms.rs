@@ -140,6 +140,13 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The words of the language and the theme, for the portal to keep.
+    fn words(&self) -> (Option<String>, Option<String>) {
+        let language = self.language.as_deref().and_then(Lang::parse).map(|lang| lang.tag().to_owned());
+        let theme = self.theme.as_deref().map(|word| Theme::parse(word).as_str().to_owned());
+        (language, theme)
+    }
+
     /// The cookie that remembers it.
     fn cookie(&self) -> Result<String, Error> {
         match (&self.language, &self.theme) {
@@ -153,7 +160,7 @@ impl Choice {
     }
 }
 
-/// `POST /preferences`: for everybody, since the choice is kept by the browser alone.
+/// `POST /preferences`: for everybody. The browser keeps the choice, and for who is signed in the portal, too.
 pub async fn preferences_set(
     Extension(plane): Extension<Arc<ControlPlane>>,
     Extension(caller): Extension<Caller>,
@@ -161,8 +168,16 @@ pub async fn preferences_set(
     form: Result<Form<Choice>, FormRejection>,
 ) -> Response {
     let page = page_before(&headers);
-    match form.map_err(|_| malformed()).and_then(|Form(choice)| choice.cookie()) {
-        Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(&page)).into_response(),
+    let chosen =
+        form.map_err(|_| malformed()).and_then(|Form(choice)| Ok((choice.cookie()?, choice.words())));
+    let kept = match &chosen {
+        Ok((_, (language, theme))) if caller.user.is_some() => {
+            plane.look_save(&caller, language.clone(), theme.clone()).await
+        }
+        Ok(_) | Err(_) => Ok(()),
+    };
+    match kept.and(chosen) {
+        Ok((cookie, _)) => ([(header::SET_COOKIE, cookie)], Redirect::to(&page)).into_response(),
         Err(error) => refusal::page(&plane, &headers, &caller, &error, &page).await,
     }
 }

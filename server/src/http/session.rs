@@ -2,6 +2,7 @@
 //! session back.
 
 use async_trait::async_trait;
+use control::session::HALF;
 use domain::id::UserId;
 use sha2::{Digest, Sha256};
 use store::{SessionRecord, Store, StoreError};
@@ -16,6 +17,10 @@ use crate::config::Config;
 pub const USER: &str = "user";
 /// Key under which a session holds the last minute of its use.
 pub const SEEN: &str = "seen";
+/// Key under which a session holds when it last proved who is behind it, unix milliseconds.
+pub const PROVED: &str = "proved";
+/// Key under which a session holds when it began: a new id makes it no younger.
+const SINCE: &str = "since";
 /// What else a session holds of the sign-in: the role it was made with, the address and the browser.
 const ROLE: &str = "role";
 const ADDRESS: &str = "address";
@@ -51,7 +56,8 @@ impl Sessions {
     }
 }
 
-fn hash(id: &Id) -> String {
+/// How a session's id is kept.
+pub fn hash(id: &Id) -> String {
     hex::encode(Sha256::digest(id.to_string()))
 }
 
@@ -70,14 +76,19 @@ fn row(record: &Record, longest: Longest) -> Result<SessionRecord> {
     let text = |key: &str| record.data.get(key).and_then(|value| value.as_str()).unwrap_or_default();
     let data = serde_json::to_value(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
     let lasts_ms = if text(ROLE) == "admin" { longest.admin_ms } else { longest.other_ms };
+    let since = record.data.get(SINCE).and_then(serde_json::Value::as_i64);
+    let created_ms = since.filter(|since| *since <= now_ms).unwrap_or(now_ms);
+    // Somebody who is about to be signed in, too: what ends all of a person's sessions ends this one.
+    let about = record.data.get(HALF).and_then(|half| half.get(USER)?.as_str()).unwrap_or_default();
+    let user = if text(USER).is_empty() { about } else { text(USER) };
     Ok(SessionRecord {
         id_hash: hash(&record.id),
-        user: Some(text(USER)).filter(|id| !id.is_empty()).map(UserId::new),
+        user: Some(user).filter(|id| !id.is_empty()).map(UserId::new),
         data,
-        created_ms: now_ms,
+        created_ms,
         last_seen_ms: now_ms,
         expires_ms: millis(record.expiry_date),
-        absolute_expires_ms: now_ms.saturating_add(lasts_ms),
+        absolute_expires_ms: created_ms.saturating_add(lasts_ms),
         address: text(ADDRESS).to_owned(),
         agent: text(AGENT).to_owned(),
     })
@@ -145,6 +156,23 @@ mod tests {
         assert_eq!(both(longest(&[])), (8 * 60, 12 * 60));
         assert_eq!(both(longest(&["--session-max=60", "--session-max-admin=15"])), (15, 60));
         let user = made("user", longest(&[]));
+        assert_eq!(user.user, Some(UserId::new("u1")));
         assert_eq!((user.address.as_str(), user.agent.as_str()), ("192.0.2.1", "Browser/1"));
+    }
+    #[test]
+    fn a_new_id_makes_a_session_no_younger_and_half_a_sign_in_is_somebodys() {
+        let longest = Longest { admin_ms: 8 * MINUTE_MS, other_ms: 12 * MINUTE_MS };
+        let made = |data: &[(&str, serde_json::Value)]| {
+            let data = data.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+            row(&Record { id: Id::default(), data, expiry_date: OffsetDateTime::now_utc() }, longest).unwrap()
+        };
+        let now_ms = millis(OffsetDateTime::now_utc());
+        let since = now_ms - 5 * MINUTE_MS;
+        let old = made(&[(USER, json!("u1")), (SINCE, json!(since))]);
+        assert_eq!((old.created_ms, old.absolute_expires_ms), (since, since + 12 * MINUTE_MS));
+        let ahead = made(&[(USER, json!("u1")), (SINCE, json!(now_ms + MINUTE_MS))]);
+        assert!(ahead.created_ms < now_ms + MINUTE_MS, "a clock that was set back lengthens no session");
+        let half = made(&[(HALF, json!({ "user": "u2", "since_ms": now_ms }))]);
+        assert_eq!(half.user, Some(UserId::new("u2")));
     }
 }

@@ -36,6 +36,24 @@ struct Row {
     agent: String,
 }
 
+impl TryFrom<Row> for SessionRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id_hash: row.id_hash,
+            user: row.user.map(UserId::new),
+            data: decode(&row.data)?,
+            created_ms: row.created_ms,
+            last_seen_ms: row.last_seen_ms,
+            expires_ms: row.expires_ms,
+            absolute_expires_ms: row.absolute_expires_ms,
+            address: row.address,
+            agent: row.agent,
+        })
+    }
+}
+
 const CREATE: &str = "CREATE type::record('session', $id_hash) SET id_hash = $id_hash, user = $user ?? NONE,
     data = $data, created_ms = $created_ms, last_seen_ms = $last_seen_ms, expires_ms = $expires_ms,
     absolute_expires_ms = $absolute_expires_ms, address = $address, agent = $agent";
@@ -85,18 +103,15 @@ impl Store {
     async fn session_of(&self, id_hash: &str) -> Result<Option<SessionRecord>, StoreError> {
         let text = "SELECT * OMIT id FROM type::record('session', $id_hash)";
         let query = Query::new(text, json!({ "id_hash": id_hash }));
-        let Some(row) = self.read_one::<Row>(query).await? else { return Ok(None) };
-        Ok(Some(SessionRecord {
-            id_hash: row.id_hash,
-            user: row.user.map(UserId::new),
-            data: decode(&row.data)?,
-            created_ms: row.created_ms,
-            last_seen_ms: row.last_seen_ms,
-            expires_ms: row.expires_ms,
-            absolute_expires_ms: row.absolute_expires_ms,
-            address: row.address,
-            agent: row.agent,
-        }))
+        self.read_one::<Row>(query).await?.map(SessionRecord::try_from).transpose()
+    }
+
+    /// Every session of a person that has not expired, the last used first.
+    pub async fn session_list(&self, user: &UserId, now_ms: i64) -> Result<Vec<SessionRecord>, StoreError> {
+        let text = "SELECT * OMIT id FROM session WHERE user = $user AND expires_ms > $now_ms
+            AND absolute_expires_ms > $now_ms ORDER BY last_seen_ms DESC";
+        let query = Query::new(text, json!({ "user": user.as_str(), "now_ms": now_ms }));
+        self.read::<Row>(query).await?.into_iter().map(SessionRecord::try_from).collect()
     }
 
     /// Ends a session.

@@ -36,6 +36,10 @@ pub struct UserRecord {
     pub has_second_factor: bool,
     pub created_ms: i64,
     pub last_sign_in_ms: Option<i64>,
+    /// The password was made for them: they choose their own before anything else.
+    pub password_must_change: bool,
+    /// A sign-in needs a code, too. It changes with the record of the second factor only.
+    pub has_second_factor: bool,
 }
 
 /// Why a change of a person is refused, whoever asks.
@@ -176,6 +180,11 @@ const SAVE: &str =
 const RESET: &str =
     "UPDATE user SET password_hash = '', password_until_ms = NONE, password_must_change = false
     WHERE id_text = $id";
+/// Other browsers that are signed in, or about to be, end with the former password.
+const PASSWORD: &str =
+    "UPDATE user SET password_hash = $hash, password_must_change = $must_change, password_until_ms = NONE
+        WHERE id_text = $id;
+    DELETE session WHERE user = $id AND id_hash != $keep";
 const DELETE: &str =
     "IF count(SELECT name FROM chain WHERE owner = $id LIMIT 1) > 0 { THROW 'heddle:owns-chains' };
     DELETE session WHERE user = $id; DELETE user_link WHERE user = $id; DELETE chain_grant WHERE user = $id;
@@ -299,6 +308,23 @@ impl Store {
         }
         let query = Query::new("SELECT count() FROM user GROUP ALL", json!({}));
         Ok(self.read_one::<Count>(query).await?.map_or(0, |row| row.count))
+    }
+
+    /// Sets somebody's password and ends their sessions, all but the one whose hash of the id is `keep`.
+    pub async fn user_password_set(
+        &self,
+        id: &UserId,
+        password_hash: &str,
+        must_change: bool,
+        keep: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let bindings = json!({
+            "id": id.as_str(),
+            "hash": password_hash,
+            "must_change": must_change,
+            "keep": keep.unwrap_or_default(),
+        });
+        self.write(Query::new(PASSWORD, bindings)).await
     }
 
     /// Notes a sign-in.

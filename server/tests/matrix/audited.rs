@@ -35,6 +35,9 @@ const LOOKS: &[&str] = &[
     "operation_list",
     "operation_read",
     "registration_read",
+    "profile_read",
+    "second_factor_read",
+    "session_list",
     "session_read",
     "transaction_history",
     "transaction_query",
@@ -51,10 +54,30 @@ const DONE: &[&str] = &[
     "host_edit",
     "host_registry_remove",
     "host_registry_set",
+    "look_save",
     "registration_set",
+    "second_factor_roles_save",
     "user_create",
     "user_generate",
     "user_invite",
+    "user_reset_second_factor",
+];
+
+/// Forms of one's own account as an admin sends them, and the word of the audit. Wrong passwords and codes leave their row
+/// as well, and the session as it is.
+const SETTLED: &[(&str, &str, &str)] = &[
+    ("session_code", "code=000000&next=/", "sign-in-code"),
+    ("session_prove", "password=a+wrong+one", "session-prove"),
+    ("session_end", "id=none", "session-end"),
+    (
+        "profile_save",
+        "display_name=Ada&organization=&location=&bio=&time_zone=&shortcuts=true",
+        "profile-save",
+    ),
+    ("password_change", "old=a+wrong+one&new=other+plain+words+together", "password-change"),
+    ("second_factor_begin", "", "second-factor-begin"),
+    ("second_factor_confirm", "code=000000", "second-factor-confirm"),
+    ("second_factor_remove", "", "second-factor-remove"),
 ];
 
 /// The word of the audit for a server function that changes something.
@@ -73,7 +96,15 @@ fn object(function: &str) -> String {
     match function {
         "setup_admin" => "portal".to_owned(),
         "session_create" => "user/uma".to_owned(),
-        "session_delete" | "session_delete_all" => "session".to_owned(),
+        "session_code" | "session_delete" | "session_delete_all" | "session_prove" => "session".to_owned(),
+        "session_end" => "session/none".to_owned(),
+        "look_save" | "profile_save" => "profile".to_owned(),
+        "password_change" => "user/ada".to_owned(),
+        "second_factor_roles_save" => "setting/second-factor-roles none".to_owned(),
+        "second_factor_begin" | "second_factor_confirm" | "second_factor_remove" => {
+            "second-factor".to_owned()
+        }
+        "user_reset_second_factor" => "user/uma".to_owned(),
         "user_create" => "user/mona".to_owned(),
         "user_generate" => "user/gina".to_owned(),
         "user_invite" => "user/ivy".to_owned(),
@@ -108,6 +139,7 @@ fn object_of(path: &str) -> String {
     let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
     match path {
         "/users" => "user/mona".to_owned(),
+        "/preferences" => "profile".to_owned(),
         "/hosts/none/images" => host,
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
@@ -123,8 +155,7 @@ fn object_of(path: &str) -> String {
 fn word_of_taken(path: &str) -> Option<&'static str> {
     match path {
         "/chains/none/package" => None,
-        // The browser alone keeps it.
-        "/preferences" => None,
+        "/preferences" => Some("look-save"),
         "/chains/none/material/org1.tar" => Some("admin-key-export"),
         "/hosts/none/images" => Some("host-image-upload"),
         "/users" => Some("user-create-user"),
@@ -248,6 +279,10 @@ fn every_server_function_that_changes_something_leaves_a_row() {
                 (format!("name=eve&email=eve%40example.org&password={password}"), "", "user-register")
             }
             "user_welcome" => (format!("token=none&password={password}"), "", "user-welcome"),
+            other if SETTLED.iter().any(|(form, _, _)| *form == other) => {
+                let (_, form, what) = SETTLED.iter().find(|(form, _, _)| *form == other).unwrap();
+                ((*form).to_owned(), admin.as_str(), *what)
+            }
             "session_delete" => (String::new(), stranger.as_str(), "sign-out"),
             "session_delete_all" => (String::new(), friend.as_str(), "sign-out-everywhere"),
             other => panic!("what {other} leaves in the audit is not said"),

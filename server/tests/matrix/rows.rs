@@ -99,6 +99,8 @@ pub const READ: &[Asked] = &[
     ("/healthz", [200; 4]),
     ("/readyz", [200; 4]),
     ("/login", [200, 302, 302, 302]),
+    ("/login/code", [200, 302, 302, 302]),
+    ("/account", [302, 200, 200, 200]),
     ("/setup", [404; 4]),
     ("/welcome", [200; 4]),
     // Off until an admin switches it on.

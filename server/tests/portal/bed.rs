@@ -387,7 +387,8 @@ impl Answer {
 
     /// The session's cookie, as it is sent back.
     pub fn cookie(&self) -> Option<String> {
-        let cookie = self.header("set-cookie")?;
-        cookie.split(';').next().map(str::to_owned)
+        let cookies = self.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value);
+        let mut bare = cookies.filter_map(|cookie| cookie.split(';').next());
+        bare.find(|cookie| cookie.contains("heddle_sid")).map(str::to_owned)
     }
 }

@@ -58,7 +58,8 @@ impl ControlPlane {
         result
     }
 
-    /// The same with the admin's keys. The password is asked for again: whoever holds these keys is the organization.
+    /// The same with the admin's keys. The password is asked for again: whoever holds these keys is the organization. The
+    /// form may bring it; an empty one stands for a session that proved it lately.
     pub async fn admin_key_export(
         &self,
         caller: &Caller,
@@ -69,8 +70,7 @@ impl ControlPlane {
         let object = format!("{}/organization/{organization}", subject(chain));
         let result = async {
             let record = self.chain_for(caller, Action::Export, Noun::AdminKey, chain).await?;
-            let name = caller.require_user()?.name.to_string();
-            self.sign_in_checked(caller, &name, password).await?;
+            self.stepped_up_by(caller, password).await?;
             self.exported(caller, &record, organization, true).await
         }
         .await;

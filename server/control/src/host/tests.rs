@@ -133,8 +133,8 @@ fn shared(agent: SimulatedAgent) -> Arc<dyn Agent> {
 pub(crate) fn caller(role: Role) -> Caller {
     Caller {
         user: Some(CallerUser { id: UserId::new("u"), name: UserName::parse("ada").unwrap(), role }),
-        request_id: "r".to_owned(),
-        address: "127.0.0.1".to_owned(),
+        proved_ms: Some(i64::MAX),
+        ..Caller::anonymous("r", "127.0.0.1")
     }
 }
 

@@ -21,7 +21,7 @@ async fn person(bed: &Bed, plane: &ControlPlane, name: &str, grant: Option<Grant
         bed.services.store.grant_put(&ChainName::parse("demo").unwrap(), &made.id, grant).await.unwrap();
     }
     let user = CallerUser { id: made.id, name: made.name, role: made.role };
-    Caller { user: Some(user), ..root }
+    Caller { user: Some(user), proved_ms: None, ..root }
 }
 
 /// Asks for everything that can be taken away, with a wrong password and then with the right one.
@@ -80,10 +80,15 @@ async fn an_admins_keys_are_in_the_archive_that_the_password_opens_alone() {
     let (bed, plane) = deployed().await;
     let (demo, org1) = (ChainName::parse("demo").unwrap(), OrganizationName::parse("org1").unwrap());
     let owner = person(&bed, &plane, "ola", Some(Grant::Owner)).await;
-    for wrong in ["", "not the password"] {
+    for (wrong, code) in [("", Code::PasswordAgain), ("not the password", Code::SignInFailed)] {
         let refused = plane.admin_key_export(&owner, &demo, &org1, wrong.to_owned()).await.unwrap_err();
-        assert_eq!((refused.code, refused.status()), (Code::SignInFailed, 403), "{wrong:?}");
+        assert_eq!((refused.code, refused.status()), (code, 403), "{wrong:?}");
     }
+    // Who proved it lately need not type it; whoever types a wrong one is refused all the same.
+    let proved = Caller { proved_ms: Some(i64::MAX), ..owner.clone() };
+    assert!(plane.admin_key_export(&proved, &demo, &org1, String::new()).await.is_ok());
+    let refused = plane.admin_key_export(&proved, &demo, &org1, "not the password".to_owned()).await;
+    assert_eq!(refused.unwrap_err().code, Code::SignInFailed);
     let holds = |tar: &[u8], user: &str| {
         let key = format!("peerOrganizations/org1.demo/users/{user}@org1.demo/msp/keystore/priv_sk");
         paths(tar).contains(&key)

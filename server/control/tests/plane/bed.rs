@@ -61,10 +61,10 @@ pub async fn person(store: &Store, name: &str, role: Role) {
     store.user_create(&record).await.unwrap();
 }
 
-/// Somebody who is signed in; their id is their name.
+/// Somebody who is signed in and has proved who they are; their id is their name.
 pub fn caller(name: &str, role: Role) -> Caller {
     let user = CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role };
-    Caller { user: Some(user), ..Caller::anonymous("request", "127.0.0.1") }
+    Caller { user: Some(user), proved_ms: Some(i64::MAX), ..Caller::anonymous("request", "127.0.0.1") }
 }
 
 /// The same host behind every address.

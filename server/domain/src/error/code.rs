@@ -41,6 +41,17 @@ pub enum Code {
     UserChanged,
     LinkUnusable,
     RegistrationClosed,
+    // One's own account
+    PasswordAgain,
+    PasswordMustChange,
+    PasswordUnchanged,
+    SignInExpired,
+    CodeWrong,
+    SecondFactorNeeded,
+    SecondFactorThere,
+    SecondFactorNone,
+    EnrolmentExpired,
+    TimeZoneMalformed,
     // Rights
     NotAllowed,
     ForeignRequest,

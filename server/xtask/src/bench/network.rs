@@ -141,7 +141,7 @@ pub fn deploy(portal: &Portal) -> Result<Value> {
 
 /// Removes the chain with everything on the engine.
 pub fn delete(portal: &Portal) -> Result<()> {
-    let operation = portal.call("chain_delete", &json!({ "name": CHAIN, "typed": CHAIN }))?;
+    let operation = portal.call_proved("chain_delete", &json!({ "name": CHAIN, "typed": CHAIN }))?;
     portal.finish(&operation)
 }
 

@@ -145,6 +145,18 @@ impl Portal {
         call(&mut self.connect()?, function, arguments)
     }
 
+    /// The same for what asks for the password again: as somebody who has just signed in.
+    pub fn call_proved(&self, function: &str, arguments: &Value) -> Result<Value> {
+        let form = format!("name={FIRST_ADMIN}&password={PASSWORD}&next=/");
+        let mut connection = Connection::open(self.address, None)?;
+        let answer =
+            connection.post("/api/session_create", "application/x-www-form-urlencoded", form.as_bytes())?;
+        if answer.cookie.is_none() {
+            bail!("the sign-in is refused: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        }
+        call(&mut Connection::open(self.address, answer.cookie)?, function, arguments)
+    }
+
     /// Adds the engine that the portal was started with, and returns the host's id.
     pub fn add_host(&self) -> Result<Value> {
         let offers = self.call("host_local_offer", &json!({}))?;
