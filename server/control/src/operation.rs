@@ -281,7 +281,7 @@ fn verbs(record: &OperationRecord) -> Vec<OperationVerb> {
     }
 }
 
-fn state_view(state: workflow::OperationState) -> OperationState {
+pub(crate) fn state_view(state: workflow::OperationState) -> OperationState {
     match state {
         workflow::OperationState::Pending => OperationState::Pending,
         workflow::OperationState::Running => OperationState::Running,

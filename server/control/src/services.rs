@@ -33,7 +33,7 @@ pub type Connector = Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, Pr
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// `chain`, `host`, `operation`.
+    /// `chain`, `host`, `operation`, `template`.
     pub noun: &'static str,
     pub id: String,
 }

@@ -1,7 +1,8 @@
 //! Templates: what chains of the pool are made from. Everybody may read them, for people ask for a chain by one; admins
 //! write them.
 
-use domain::name::TemplateName;
+use domain::id::HostId;
+use domain::name::{ChainName, TemplateName};
 use domain::permission::{Action, Noun};
 use domain::template::Template;
 use domain::{Code, Error};
@@ -9,6 +10,7 @@ use store::StoreError;
 
 use crate::ControlPlane;
 use crate::caller::Caller;
+use crate::operations::demo_create::default_spec;
 use crate::policy::{self, Resource};
 
 mod text;
@@ -29,6 +31,26 @@ impl ControlPlane {
     pub(crate) async fn template(&self, name: &TemplateName) -> Result<Template, Error> {
         let found = self.services.store.template_read(name).await.map_err(crate::error::store)?;
         found.ok_or_else(Error::not_found)
+    }
+
+    /// What a new template begins with, for whoever may make one.
+    pub fn template_draft(&self, caller: &Caller) -> Result<Template, Error> {
+        policy::authorize(caller, Action::Create, Resource::any(Noun::Template))?;
+        let name = TemplateName::parse("new")?;
+        let spec = default_spec(ChainName::parse(name.as_str())?, HostId::new(""))?;
+        Ok(Template {
+            name,
+            title: String::new(),
+            description: String::new(),
+            version: spec.version,
+            consensus: spec.consensus,
+            orderers: spec.orderers,
+            organizations: spec.organizations,
+            channel: spec.channel,
+            batch_timeout_ms: spec.batch_timeout_ms,
+            resources: spec.resources,
+            chaincode: None,
+        })
     }
 
     /// A template as YAML, which [`ControlPlane::template_import`] reads.

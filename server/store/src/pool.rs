@@ -72,8 +72,7 @@ impl Store {
         for _ in 0..AUTOFILL_TRIES {
             let decided = self.host_decided(id).await?;
             let spec = HostSpec { autofill: autofill.cloned(), ..decided.spec };
-            let bindings =
-                json!({ "id": id.as_str(), "before": decided.text, "spec": encode(&spec)? });
+            let bindings = json!({ "id": id.as_str(), "before": decided.text, "spec": encode(&spec)? });
             match self.write(Query::new(AUTOFILL, bindings)).await {
                 Err(error) if error.thrown("changed") => {}
                 other => return taken(other),

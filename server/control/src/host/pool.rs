@@ -1,6 +1,5 @@
 //! The pool of a host: filling it, keeping it full, cleaning it, and removing what belongs to nobody.
 
-use domain::chain::ChainState;
 use domain::host::pool::{AutofillPause, HostPoolView, PoolRow, PoolRun, PooledChain};
 use domain::id::{HostId, OperationId};
 use domain::name::TemplateName;
@@ -11,7 +10,7 @@ use workflow::{ListFilter, Log, Operation, OperationRecord, OperationState, Star
 
 use crate::ControlPlane;
 use crate::caller::Caller;
-use crate::operation::log_error;
+use crate::operation::{log_error, state_view};
 use crate::operations::chaincode_deploy::Starter;
 use crate::operations::children;
 use crate::operations::host_reset::HostReset;
@@ -146,12 +145,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// [`Code::HostChainsOwned`] while somebody owns a chain on it.
-    pub async fn host_reset(
-        &self,
-        caller: &Caller,
-        id: &HostId,
-        typed: &str,
-    ) -> Result<OperationId, Error> {
+    pub async fn host_reset(&self, caller: &Caller, id: &HostId, typed: &str) -> Result<OperationId, Error> {
         let result = self.host_reset_checked(caller, id, typed).await;
         self.audit.record(caller, "host-reset", &format!("host/{id}"), &result).await;
         result
@@ -239,7 +233,8 @@ impl ControlPlane {
             failures += 1;
             ended_ms = ended_ms.max(operation.updated_ms);
         }
-        history.pause = (failures > 0).then(|| AutofillPause { failures, until_ms: ended_ms + pause_ms(failures) });
+        history.pause =
+            (failures > 0).then(|| AutofillPause { failures, until_ms: ended_ms + pause_ms(failures) });
         Ok(history)
     }
 
@@ -275,8 +270,8 @@ impl ControlPlane {
             Some(rows) => rows,
             None => self.rows_so_far(&stored).await?,
         };
-        let is_running = stored.operation.state.is_open();
-        Ok(Some(PoolRun { operation: OperationId::new(newest.id), name: newest.name, is_running, rows }))
+        let state = state_view(stored.operation.state);
+        Ok(Some(PoolRun { operation: OperationId::new(newest.id), name: newest.name, state, rows }))
     }
 
     /// What has come of each chain until now, from the operations that were started for them.
@@ -297,11 +292,10 @@ fn busy(error: Error) -> Error {
 
 /// A chain of the pool as it is shown.
 fn pooled(chain: &ChainRecord) -> Option<PooledChain> {
-    let state: ChainState = chain.state;
     Some(PooledChain {
         name: chain.name.clone(),
         template: chain.pool.clone()?,
-        state,
+        state: chain.state,
         health: chain.health.clone(),
         owner: chain.owner.clone(),
     })
@@ -318,7 +312,9 @@ fn ended_rows(stored: &Stored) -> Option<Vec<PoolRow>> {
     let rows = output::<Filled>(stored).map(|filled| filled.rows);
     let mut rows = rows.or_else(|| output::<Cleaned>(stored).map(|cleaned| cleaned.rows))?;
     let replaced = output::<MadeRoom>(stored).and_then(|room| room.row);
-    rows.splice(0..0, replaced);
+    if let Some(row) = replaced {
+        rows.insert(0, row);
+    }
     Some(rows)
 }
 
@@ -330,8 +326,8 @@ fn has_failed(stored: &Stored) -> bool {
 
 /// How long nothing is made after so many failures in a row.
 fn pause_ms(failures: u32) -> i64 {
-    let doubled = 1_i64.checked_shl(failures.saturating_sub(1)).unwrap_or(i64::MAX);
-    PAUSE_FIRST_MS.saturating_mul(doubled).clamp(PAUSE_FIRST_MS, PAUSE_MAX_MS)
+    let doublings = failures.saturating_sub(1).min(16);
+    (PAUSE_FIRST_MS << doublings).min(PAUSE_MAX_MS)
 }
 
 #[cfg(test)]
@@ -342,6 +338,6 @@ mod tests {
     fn the_pause_doubles_up_to_half_an_hour() {
         let minutes = [1, 2, 3, 5, 6, 40, 64, 1_000].map(|failures| pause_ms(failures) / 60_000);
         assert_eq!(minutes, [1, 2, 4, 16, 30, 30, 30, 30]);
-        assert!(pause_ms(HISTORY) == PAUSE_MAX_MS, "as many as are looked at");
+        assert_eq!(pause_ms(HISTORY), PAUSE_MAX_MS, "as many as are looked at");
     }
 }

@@ -169,11 +169,7 @@ pub(crate) async fn find(
 }
 
 /// What a child that was started before has come to, for the page.
-pub(crate) async fn row(
-    services: &Services,
-    parent: &str,
-    chain: &ChainName,
-) -> Result<PoolRow, LogError> {
+pub(crate) async fn row(services: &Services, parent: &str, chain: &ChainName) -> Result<PoolRow, LogError> {
     let mut row = PoolRow { chain: chain.clone(), operation: None, ended: false, failure: None };
     let Some(child) = find(services, chain, &key(parent, chain)).await? else { return Ok(row) };
     if let Some(stored) = services.store.load(&child.id).await? {

@@ -34,9 +34,7 @@ impl Operation for HostReset {
 
     fn plan() -> Plan<Self> {
         // What was removed does not come back.
-        Plan::named("host-reset", 1)
-            .step("remove-leftovers", remove_leftovers, keep)
-            .timeout_ms(1_800_000)
+        Plan::named("host-reset", 1).step("remove-leftovers", remove_leftovers, keep).timeout_ms(1_800_000)
     }
 }
 

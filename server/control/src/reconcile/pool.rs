@@ -79,8 +79,13 @@ impl ControlPlane {
         template: &TemplateName,
         replaces: Option<&ChainRecord>,
     ) -> Result<(), Error> {
-        let found = self.services.store.template_read(template).await.map_err(crate::error::store)?;
-        // One that was deleted makes no more chains; those that were made from it stay as they are.
+        // One that was deleted makes no more chains: then a chain of the host's present one comes in the place.
+        let mut found = None;
+        for name in [Some(template), host.spec.autofill.as_ref()].into_iter().flatten() {
+            if found.is_none() {
+                found = self.services.store.template_read(name).await.map_err(crate::error::store)?;
+            }
+        }
         let Some(template) = found else { return Ok(()) };
         let params = PoolFill {
             host: host.id.clone(),

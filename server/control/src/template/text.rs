@@ -66,7 +66,10 @@ mod tests {
             version: FabricVersion::V3_1,
             consensus: Consensus::Bft,
             orderers: 4,
-            organizations: vec![OrganizationSpec { name: OrganizationName::parse("org1").unwrap(), peers: 2 }],
+            organizations: vec![OrganizationSpec {
+                name: OrganizationName::parse("org1").unwrap(),
+                peers: 2,
+            }],
             channel: ChannelName::parse("mychannel").unwrap(),
             batch_timeout_ms: 200,
             resources: NodeResources::DEFAULT,

@@ -87,12 +87,8 @@ async fn a_host_that_takes_no_chains_gives_no_ports_and_takes_none_back() {
     on_both(async |store| {
         let id = HostId::new("h");
         let open = HostSpec::local(HostName::parse("here").unwrap(), "/s");
-        let host = HostRecord {
-            id: id.clone(),
-            spec: open.clone(),
-            status: HostStatus::default(),
-            created_ms: 1,
-        };
+        let host =
+            HostRecord { id: id.clone(), spec: open.clone(), status: HostStatus::default(), created_ms: 1 };
         store.host_create(&host, None).await.unwrap();
         let block = store.claim_block(&id, &chain("one"), &open, &[]).await.unwrap();
         let closed = HostSpec { schedulable: false, ..open };
