@@ -119,8 +119,8 @@ impl Pool {
         let name = host.to_owned();
         let reset_button = me.can(Act::Delete, Noun::Host).then(|| {
             view! {
-                <Confirm label=words(|t| t.template().reset) impact=impact name=name typed=typed danger=true
-                    confirm=wiped/>
+                <Confirm label=words(|t| t.template().reset) impact=impact name=name typed=typed
+                    field="typed-reset" danger=true confirm=wiped/>
             }
         });
         view! {
