@@ -100,7 +100,7 @@ pub(crate) async fn remove_free(
     chain: &ChainName,
 ) -> Result<PoolRow, StepError> {
     let gone = PoolRow { chain: chain.clone(), operation: None, ended: true, failure: None };
-    let key = children::key(parent, chain);
+    let key = children::removal_key(parent, chain);
     let before = children::find(services, chain, &key).await.map_err(|error| children::unreadable(&error))?;
     let Some(record) = services.store.chain_read(chain).await.map_err(store_error)? else {
         let operation = before.map(|operation| OperationId::new(operation.id));
