@@ -22,6 +22,7 @@ pub mod registration;
 pub mod profile;
 pub mod second_factor;
 pub mod session;
+pub mod template;
 pub mod transaction;
 pub mod user;
 

@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Work};
+use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Pool, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -69,6 +69,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
+                    <PoolRoutes/>
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>
                     <Route path=path!("/operations/:id") view=Work::Operation/>
@@ -101,6 +102,18 @@ fn UserRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
             <Route path=path!("") view=People::Users/>
             <Route path=path!("new") view=People::New/>
             <Route path=path!(":id") view=People::User/>
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn PoolRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/templates") view=layout::Through>
+            <Route path=path!("") view=Pool::Templates/>
+            <Route path=path!("new") view=Pool::TemplateNew/>
+            <Route path=path!(":name") view=Pool::Template/>
         </ParentRoute>
     }
     .into_inner()

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{AccountText, AuditText, ClusterText, CodeText, NodeText, PeopleText, Text};
+pub use table::{AccountText, AuditText, ClusterText, CodeText, NodeText, PeopleText, TemplateText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::people::TEXT,
             Lang::Zh => &zh::people::TEXT,
+        }
+    }
+
+    /// About templates and pools.
+    pub fn template(&self) -> &'static TemplateText {
+        match self.lang {
+            Lang::En => &en::template::TEXT,
+            Lang::Zh => &zh::template::TEXT,
         }
     }
 }

@@ -8,8 +8,8 @@ use leptos_router::ChooseView;
 
 use super::{
     account, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
-    hosts, invoke, login, node, operation, operations, overview, register, setup, transaction, transactions, user,
-    user_new, users, welcome,
+    hosts, invoke, login, node, operation, operations, overview, register, setup, template, template_new, templates,
+    transaction, transactions, user, user_new, users, welcome,
 };
 use crate::browser;
 
@@ -60,6 +60,14 @@ pub enum People {
     Users,
     New,
     User,
+}
+
+/// Templates, and the pool that is filled from them.
+#[derive(Clone, Copy, Debug)]
+pub enum Pool {
+    Templates,
+    TemplateNew,
+    Template,
 }
 
 /// One chain as what an operator runs.
@@ -144,6 +152,16 @@ fn people_group(page: People) -> AnyView {
         People::Users => view! { <users::Users/> }.into_any(),
         People::New => view! { <user_new::UserNew/> }.into_any(),
         People::User => view! { <user::User/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn pool_group(page: Pool) -> AnyView {
+    tell_ready();
+    match page {
+        Pool::Templates => view! { <templates::Templates/> }.into_any(),
+        Pool::TemplateNew => view! { <template_new::TemplateNew/> }.into_any(),
+        Pool::Template => view! { <template::Template/> }.into_any(),
     }
 }
 
@@ -234,6 +252,17 @@ impl ChooseView for People {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_people_group().await;
+    }
+}
+
+impl ChooseView for Pool {
+    async fn choose(self) -> AnyView {
+        pool_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_pool_group().await;
     }
 }
 

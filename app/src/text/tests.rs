@@ -21,6 +21,7 @@ fn all(lang: Lang) -> table::Entries {
         text.code().entries(),
         text.node().entries(),
         text.people().entries(),
+        text.template().entries(),
     ]
     .concat()
 }

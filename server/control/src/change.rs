@@ -22,6 +22,7 @@ impl ControlPlane {
             "operation" => (Noun::Operation, Action::Read),
             "host" => (Noun::Host, Action::Read),
             "user" => (Noun::User, Action::Read),
+            "template" => (Noun::Template, Action::Read),
             _ => return Ok(false),
         };
         if policy::authorize(caller, action, Resource::any(noun)).is_ok() {

@@ -26,6 +26,7 @@ mod cluster;
 pub mod credentials;
 mod home;
 pub(crate) mod images;
+pub(crate) mod pool;
 pub(crate) mod probe;
 mod spaces;
 pub(crate) mod status;

@@ -39,6 +39,7 @@ pub mod secrets;
 pub mod services;
 pub mod session;
 pub mod setup;
+pub mod template;
 pub mod topology;
 pub mod transaction;
 pub mod user;
@@ -115,9 +116,16 @@ impl ControlPlane {
             .register::<operations::demo_create::DemoCreate>()?
             .register::<operations::host_prepare::HostPrepare>()?
             .register::<operations::node_resize::NodeResize>()?
+            .register::<operations::pool_create::PoolCreate>()?
+            .register::<operations::pool_create::PoolDeploy>()?
+            .register::<operations::pool_fill::PoolFill>()?
+            .register::<operations::pool_clean::PoolClean>()?
+            .register::<operations::host_reset::HostReset>()?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;
+        let workflow = Arc::new(workflow);
+        services.attach(&workflow);
         Ok(Self {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
@@ -131,7 +139,7 @@ impl ControlPlane {
             heights: transaction::Heights::default(),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
-            workflow: Arc::new(workflow),
+            workflow,
             services,
         })
     }

@@ -17,6 +17,7 @@ use crate::operation::chain_of;
 mod chaincode;
 mod chains;
 mod health;
+mod pool;
 mod pulls;
 mod rounds;
 mod watch;
@@ -27,6 +28,8 @@ use watch::Watches;
 
 /// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
+/// Pause between two looks at the pools: chains are made ahead of time.
+const POOLS_EVERY: Duration = Duration::from_secs(15);
 /// Pause between two removals of what has expired.
 const PURGE_EVERY_MS: i64 = 60_000;
 /// Pause between two looks at what of the audit is old.
@@ -59,6 +62,7 @@ impl Driver {
                     drive_transactions(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
+                    drive_pools(&plane),
                     tell_chains(&plane),
                 )
             }
@@ -142,6 +146,14 @@ async fn drive_chains(plane: &Arc<ControlPlane>, wake: &Notify) {
     }
 }
 
+/// Pools, now and then. Nothing here waits for a host.
+async fn drive_pools(plane: &ControlPlane) {
+    loop {
+        plane.reconcile_pools().await;
+        tokio::time::sleep(POOLS_EVERY).await;
+    }
+}
+
 /// Tells a chain's pages when an operation on it begins or ends: what may be done is then another matter, also where the
 /// chain's record stays the same.
 async fn tell_chains(plane: &ControlPlane) {
@@ -165,6 +177,7 @@ impl ControlPlane {
         self.reconcile_hosts().await;
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
+        self.reconcile_pools().await;
         self.reconcile_ends().await;
         self.reconcile_audit().await;
         self.purge().await;

@@ -13,6 +13,8 @@
 mod bed;
 #[path = "operations/further.rs"]
 mod further;
+#[path = "operations/pool.rs"]
+mod pool;
 
 use std::sync::{Arc, Mutex};
 
@@ -216,7 +218,7 @@ impl Scene for Delete {
     type Operation = ChainDelete;
 
     fn params(&self, bed: &Bed) -> ChainDelete {
-        ChainDelete { spec: bed.chain_spec(), keep_data: self.keep_data }
+        ChainDelete { spec: bed.chain_spec(), keep_data: self.keep_data, only_free: false }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
@@ -346,7 +348,12 @@ async fn demo_create() {
 #[test]
 fn every_registered_operation_is_played() {
     let facade = include_str!("../src/lib.rs");
-    let scenes = [include_str!("operations.rs"), include_str!("operations/further.rs")].concat();
+    let scenes = [
+        include_str!("operations.rs"),
+        include_str!("operations/further.rs"),
+        include_str!("operations/pool.rs"),
+    ]
+    .concat();
     let registered: Vec<&str> = facade
         .lines()
         .filter_map(|line| line.split_once(".register::<")?.1.split_once(">()"))

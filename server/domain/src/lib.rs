@@ -19,6 +19,7 @@ pub mod permission;
 pub mod profile;
 pub mod second_factor;
 pub mod session;
+pub mod template;
 pub mod transaction;
 pub mod user;
 

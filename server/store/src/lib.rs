@@ -16,11 +16,13 @@ mod host;
 mod key;
 mod log;
 mod memory;
+mod pool;
 mod profile;
 mod second_factor;
 mod secret;
 mod session;
 mod setting;
+mod template;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 mod audit;
 mod people;
+mod pool;
 mod uniqueness;
 
 use crate::{
@@ -209,6 +210,7 @@ async fn a_chains_state_moves_only_from_where_it_may() {
             host: HostId::new("h"),
             created_ms: 1,
             operation: None,
+            pool: None,
         };
         store.chain_create(&record).await.unwrap();
         assert!(matches!(store.chain_create(&record).await, Err(StoreError::Taken { .. })));

@@ -26,6 +26,7 @@ const LOOKS: &[&str] = &[
     "host_kubeconfig",
     "host_list",
     "host_local_offer",
+    "host_pool",
     "host_probe",
     "host_rbac",
     "host_read",
@@ -39,6 +40,9 @@ const LOOKS: &[&str] = &[
     "second_factor_read",
     "session_list",
     "session_read",
+    "template_draft",
+    "template_list",
+    "template_read",
     "transaction_history",
     "transaction_query",
     "transaction_read",
@@ -51,12 +55,15 @@ const DONE: &[&str] = &[
     "chain_delete",
     "chain_grant",
     "chain_revoke",
+    "host_autofill",
     "host_edit",
     "host_registry_remove",
     "host_registry_set",
     "look_save",
     "registration_set",
     "second_factor_roles_save",
+    "template_create",
+    "template_edit",
     "user_create",
     "user_generate",
     "user_invite",
@@ -118,6 +125,12 @@ fn object(function: &str) -> String {
         "chain_grant" | "chain_revoke" => format!("{chain}/user/uma"),
         "channel_create" => format!("{chain}/channel/other"),
         "host_add" => "host/matrix".to_owned(),
+        "host_autofill" => format!("{host} off"),
+        "host_fill" => format!("{host} template/absent"),
+        // No name can be read from what is sent.
+        "template_import" => "template".to_owned(),
+        "template_create" | "template_edit" => "template/matrix".to_owned(),
+        "template_delete" => "template/none".to_owned(),
         "host_image_approve" | "host_image_revoke" => format!("{host}/image/heddle.local/none:1"),
         "host_registry_remove" | "host_registry_set" => format!("{host}/registry/registry.example"),
         other => match other.split_once('_') {
@@ -251,6 +264,7 @@ fn every_server_function_that_changes_something_leaves_a_row() {
         let id = match name {
             name if name.starts_with("host_") => fixture::HOST,
             name if name.starts_with("operation_") => fixture::OPERATION,
+            name if name.starts_with("template_") => "none",
             _ => fixture::CHAIN,
         };
         let mut body = about(&body, id);
@@ -302,6 +316,7 @@ fn every_route_that_changes_something_or_gives_it_away_leaves_a_row() {
         let id = match path {
             path if path.starts_with("/hosts") => fixture::HOST,
             path if path.starts_with("/operations") => fixture::OPERATION,
+            path if path.starts_with("/templates") => "none",
             _ => fixture::CHAIN,
         };
         path.replacen("none", id, 1)

@@ -1,7 +1,10 @@
 //! `chain-delete`: containers, volumes, networks, ports, keys and the record; nothing else on the host.
 
 use domain::chain::{ChainSpec, ChainState};
+use domain::name::ChainName;
+use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 use workflow::{Context, Operation, Plan, StepError, keep};
 
 use super::chain_create::{discard_secrets, forget_chain, remove_space, set_state};
@@ -15,6 +18,9 @@ pub struct ChainDelete {
     /// The folders of its data are put aside instead of removed; only where the host keeps data in folders.
     #[serde(default)]
     pub keep_data: bool,
+    /// Only if the chain is free in the pool when the deletion begins: nobody's chain goes by the portal's own decision.
+    #[serde(default)]
+    pub only_free: bool,
 }
 
 impl Operation for ChainDelete {
@@ -32,11 +38,27 @@ impl Operation for ChainDelete {
 
 async fn mark_deleting(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     let chain = &ctx.params().spec.name;
+    if ctx.params().only_free {
+        return retire(ctx.env(), chain).await;
+    }
     // A deletion that was started again after it had ended finds nothing to mark.
     match state_of(&ctx).await? {
         Some(_) => set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await,
         None => Ok(()),
     }
+}
+
+/// The same for a chain of the pool, in one transaction with the look at its owner.
+async fn retire(services: &Services, chain: &ChainName) -> Result<(), StepError> {
+    match services.store.chain_pool_retire(chain).await {
+        Ok(()) => services.changed("chain", chain),
+        Err(StoreError::NotFound) => {}
+        Err(StoreError::Conflict { .. }) => {
+            return Err(step_error(Error::conflict(Code::PoolChainTaken).with("name", chain)));
+        }
+        Err(error) => return Err(store_error(error)),
+    }
+    Ok(())
 }
 
 /// What was removed does not come back: a chain whose deletion began can only be deleted again.
