@@ -10,6 +10,7 @@ use domain::name::{ChainName, HostName, UserName};
 use domain::permission::{Grant, Role};
 use serde_json::json;
 
+mod pool;
 mod uniqueness;
 
 use crate::{
@@ -211,6 +212,7 @@ async fn a_chains_state_moves_only_from_where_it_may() {
             state: ChainState::Creating,
             health: HealthView::default(),
             owner: None,
+            tenure: crate::Tenure::default(),
             host: HostId::new("h"),
             created_ms: 1,
             operation: None,

@@ -166,6 +166,13 @@ pub enum Code {
     OrderersTooFew,
     ResourceStep,
     ResourcesUnchanged,
+    // The pool
+    PoolEmpty,
+    ChainClaimed,
+    ChainUnclaimed,
+    ChainNotPooled,
+    QuotaChains,
+    QuotaInvocations,
     // Operations
     OperationState,
     OperationInterrupted,
