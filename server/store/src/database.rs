@@ -25,7 +25,7 @@ const IN_MEMORY: &str = "mem:";
 const MIGRATIONS: [&str; 3] = [
     include_str!("../schema/001_base.surql"),
     include_str!("../schema/002_operation_end.surql"),
-    include_str!("../schema/006_pool.surql"),
+    include_str!("../schema/006_tenure.surql"),
 ];
 /// Notes an applied migration.
 const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";

@@ -10,7 +10,7 @@ use domain::name::{ChainName, HostName, UserName};
 use domain::permission::{Grant, Role};
 use serde_json::json;
 
-mod pool;
+mod tenure;
 mod uniqueness;
 
 use crate::{
