@@ -125,7 +125,7 @@ async fn keys_are_opened_once_and_a_chain_made_again_has_its_own() {
     };
     let (first, again) = (opened().await, opened().await);
     assert!(Arc::ptr_eq(&first.trust, &again.trust));
-    bed.run(ChainDelete { spec: bed.chain_spec(), keep_data: false }).await;
+    bed.run(ChainDelete { spec: bed.chain_spec(), keep_data: false, only_free: false }).await;
     bed.run(ChainCreate { spec: bed.chain_spec() }).await;
     let other = opened().await;
     assert_ne!(other.trust.portal.cert_pem, first.trust.portal.cert_pem);
@@ -151,7 +151,7 @@ async fn a_call_is_allowed_by_what_holds_at_that_moment() {
     assert_eq!([ask(&uma).await, ask(&ann).await], [404, 200]);
     bed.run(ChainStop { chain: name.clone() }).await;
     assert_eq!(ask(&ann).await, 409);
-    bed.run(ChainDelete { spec: bed.chain_spec(), keep_data: false }).await;
+    bed.run(ChainDelete { spec: bed.chain_spec(), keep_data: false, only_free: false }).await;
     assert_eq!(ask(&ann).await, 404);
 }
 

@@ -216,7 +216,7 @@ impl Scene for Delete {
     type Operation = ChainDelete;
 
     fn params(&self, bed: &Bed) -> ChainDelete {
-        ChainDelete { spec: bed.chain_spec(), keep_data: self.keep_data }
+        ChainDelete { spec: bed.chain_spec(), keep_data: self.keep_data, only_free: false }
     }
 
     async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error};
 use crate::host::HostFacts;
 use crate::id::{HostId, OperationId, UserId};
-use crate::name::{ChainName, ChannelName, OrganizationName};
+use crate::name::{ChainName, ChannelName, OrganizationName, TemplateName};
 use crate::node::{NodeView, ReasonKind};
 use crate::permission::Grant;
 
@@ -300,6 +300,9 @@ pub struct ChainSummary {
     /// Whether that operation failed, so that a person must resume or undo it.
     #[serde(default)]
     pub operation_failed: bool,
+    /// The template that it was made from for the pool; free while it has no owner.
+    #[serde(default)]
+    pub pool: Option<TemplateName>,
 }
 
 /// A chain's page.

@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::id::HostId;
-use crate::name::HostName;
+use crate::name::{HostName, TemplateName};
 
 pub mod cluster;
 mod endpoint;
 pub mod image;
+pub mod pool;
 mod subnet;
 
 use cluster::{ClusterExposure, ClusterSettings};
 pub use endpoint::{Endpoint, HostCredentials, TlsCredentials, check_kubeconfig};
 pub use image::RegistryCredentials;
+pub use pool::NodeLogLevel;
 pub use subnet::Subnet;
 
 /// First port of the default range.
@@ -63,6 +65,20 @@ pub struct HostSpec {
     /// What only clusters have; exactly these have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterSettings>,
+    /// Whether new chains are made on it.
+    #[serde(default = "schedulable")]
+    pub schedulable: bool,
+    /// What nodes of new chains print.
+    #[serde(default)]
+    pub log_level: NodeLogLevel,
+    /// The template from which the portal keeps the host full of free chains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autofill: Option<TemplateName>,
+}
+
+/// Hosts of former versions took every chain.
+fn schedulable() -> bool {
+    true
 }
 
 impl HostSpec {
@@ -80,6 +96,9 @@ impl HostSpec {
             image_rules: Vec::new(),
             network_range: Subnet::default(),
             cluster: None,
+            schedulable: true,
+            log_level: NodeLogLevel::default(),
+            autofill: None,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod node;
 pub mod operation;
 pub mod permission;
 pub mod pool;
+pub mod template;
 pub mod transaction;
 pub mod user;
 

@@ -11,6 +11,8 @@ use crate::error::{Code, Error};
 pub const CHAIN_NAME_MAX: usize = 24;
 /// Longest name of an organization, in characters.
 pub const ORGANIZATION_NAME_MAX: usize = 20;
+/// Longest name of a template, in characters: a chain made from it has a number behind that.
+pub const TEMPLATE_NAME_MAX: usize = 18;
 /// Longest name of anything else, in characters.
 pub const NAME_MAX: usize = 40;
 
@@ -101,6 +103,11 @@ name!(
     /// Name of a chaincode, unique on its channel.
     ChaincodeName,
     NAME_MAX
+);
+name!(
+    /// Name of a template, unique in the portal.
+    TemplateName,
+    TEMPLATE_NAME_MAX
 );
 name!(
     /// Name under which a person signs in; always lower case.

@@ -135,6 +135,8 @@ pub enum Noun {
     Terminal,
     /// What a program signs in with in somebody's name.
     Token,
+    /// What chains of the pool are made from.
+    Template,
 }
 
 impl Action {
@@ -167,7 +169,7 @@ impl Action {
 
 impl Noun {
     /// Every noun, in the order of the golden table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Setup,
         Self::Session,
         Self::Profile,
@@ -184,5 +186,6 @@ impl Noun {
         Self::Operation,
         Self::Terminal,
         Self::Token,
+        Self::Template,
     ];
 }

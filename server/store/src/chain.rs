@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::chain::{ChainSpec, ChainState, HealthView};
 use domain::id::{HostId, OperationId, UserId};
-use domain::name::ChainName;
+use domain::name::{ChainName, TemplateName};
 use domain::permission::Grant;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,10 +28,12 @@ pub struct ChainRecord {
     pub created_ms: i64,
     /// The operation that made it.
     pub operation: Option<OperationId>,
+    /// The template that it was made from for the pool; it is free while it has no owner.
+    pub pool: Option<TemplateName>,
 }
 
 #[derive(Deserialize)]
-struct Row {
+pub(crate) struct Row {
     name: ChainName,
     spec: String,
     plan: String,
@@ -43,6 +45,7 @@ struct Row {
     host: String,
     created_ms: i64,
     operation: Option<String>,
+    pool: Option<TemplateName>,
 }
 
 impl TryFrom<Row> for ChainRecord {
@@ -60,6 +63,7 @@ impl TryFrom<Row> for ChainRecord {
             host: HostId::new(row.host),
             created_ms: row.created_ms,
             operation: row.operation.map(OperationId::new),
+            pool: row.pool,
         })
     }
 }
@@ -67,7 +71,8 @@ impl TryFrom<Row> for ChainRecord {
 const CREATE: &str = "CREATE type::record('chain', $name) SET name = $name, spec = $spec, plan = $plan, state = $state,
     health = $health, owner = $owner ?? NONE, host = $host, created_ms = $created_ms, operation = $operation ?? NONE,
     claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE, expires_ms = $expires_ms ?? NONE,
-    warned_ms = $warned_ms ?? NONE, inherited_ms = $inherited_ms ?? NONE";
+    warned_ms = $warned_ms ?? NONE, inherited_ms = $inherited_ms ?? NONE,
+    pool = $pool ?? NONE";
 const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WHERE chain = $name;
     DELETE document WHERE chain = $name; DELETE channel WHERE chain = $name;
     DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name";
@@ -90,6 +95,7 @@ impl Store {
             "expires_ms": chain.tenure.expires_ms,
             "warned_ms": chain.tenure.warned_ms,
             "inherited_ms": chain.tenure.inherited_ms,
+            "pool": chain.pool.as_ref().map(TemplateName::as_str),
         });
         match self.write(Query::new(CREATE, bindings)).await {
             Err(error) if error.is_existing() => Err(StoreError::Taken { what: "name" }),

@@ -35,6 +35,7 @@ pub(crate) const CLAIM: &str = "LET $held = (SELECT VALUE block FROM type::recor
         LET $host_now = (UPDATE type::record('host', $host) SET claims += 1 RETURN AFTER);
         IF array::len($host_now) = 0 { THROW 'heddle:no-host' };
         IF $host_now[0].spec != $spec { THROW 'heddle:changed' };
+        IF $closed { THROW 'heddle:closed' };
         LET $taken = (SELECT VALUE block FROM claim WHERE host = $host);
         IF array::len($taken) >= $capacity { THROW 'heddle:full' };
         LET $free = array::complement(array::complement($blocks, $taken), $skip);
@@ -82,10 +83,12 @@ impl Store {
             "blocks": seen.blocks().collect::<Vec<_>>(),
             "skip": skip,
             "spec": decided.text,
+            "closed": !decided.spec.schedulable,
         });
         match self.read_one::<ClaimRecord>(Query::new(CLAIM, bindings)).await {
             Ok(Some(claim)) => Ok(claim.block),
             Ok(None) => Err(StoreError::NoBlock),
+            Err(error) if error.thrown("closed") => Err(StoreError::HostClosed),
             Err(error) if error.thrown("full") => Err(StoreError::HostFull),
             Err(error) if error.thrown("no-block") => Err(StoreError::NoBlock),
             Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),

@@ -14,6 +14,9 @@ pub enum StoreError {
     /// The host holds as many chains as it may.
     #[error("the host is full")]
     HostFull,
+    /// The host takes no new chains.
+    #[error("the host takes no new chains")]
+    HostClosed,
     /// No block of ports is free on the host.
     #[error("the host has no free block of ports")]
     NoBlock,

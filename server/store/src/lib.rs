@@ -16,9 +16,11 @@ mod host;
 mod key;
 mod log;
 mod memory;
+mod pool;
 mod secret;
 mod session;
 mod setting;
+mod template;
 mod tenure;
 #[cfg(test)]
 mod tests;

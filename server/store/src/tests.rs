@@ -10,6 +10,7 @@ use domain::name::{ChainName, HostName, UserName};
 use domain::permission::{Grant, Role};
 use serde_json::json;
 
+mod pool;
 mod tenure;
 mod uniqueness;
 
@@ -216,6 +217,7 @@ async fn a_chains_state_moves_only_from_where_it_may() {
             host: HostId::new("h"),
             created_ms: 1,
             operation: None,
+            pool: None,
         };
         store.chain_create(&record).await.unwrap();
         assert!(matches!(store.chain_create(&record).await, Err(StoreError::Taken { .. })));

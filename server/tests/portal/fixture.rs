@@ -46,6 +46,7 @@ pub async fn fill(store: &Store, friend: &str) {
         host: host.clone(),
         created_ms: 1,
         operation: None,
+        pool: None,
     };
     store.chain_create(&record).await.unwrap();
     store.claim_block(&host, &chain, &host_spec, &[]).await.unwrap();

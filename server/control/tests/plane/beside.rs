@@ -106,7 +106,7 @@ async fn what_is_deleted_beside_the_reconcilers_does_not_come_back() {
     let store = Store::open("mem://").await.unwrap();
     for seed in 0..seeds() {
         let bed = ailing(&store, seed).await;
-        let delete = ChainDelete { spec: bed.chain_spec(), keep_data: false };
+        let delete = ChainDelete { spec: bed.chain_spec(), keep_data: false, only_free: false };
         assert_eq!(beside(&bed, delete).await, OperationState::Done);
         assert_eq!(bed.leftovers().await, Vec::<String>::new(), "seed {seed}");
     }

@@ -69,6 +69,7 @@ async fn names_of_chains() {
                 host: HostId::new(format!("h{writer}")),
                 created_ms: i64::from(writer),
                 operation: None,
+                pool: None,
             };
             store.chain_create(&record).await
         })

@@ -196,6 +196,7 @@ impl Bed {
             host: host.id.clone(),
             created_ms: 1,
             operation: Some(OperationId::new("op")),
+            pool: None,
         };
         self.plane.services.store.chain_create(&record).await.unwrap();
     }
