@@ -318,13 +318,14 @@ impl Network for SimulatedNetwork {
         &self,
         link: &ChainLink,
         node: &PlannedNode,
-        _identity: &SigningIdentity,
+        identity: &SigningIdentity,
         call: &Call,
     ) -> Result<Vec<u8>, FabricError> {
         let host = self.at(link, node).await?;
         let chosen = chosen_peers(&host, link, node, &call.organizations)?;
         let peer = chosen.first().copied().unwrap_or(node);
         let ledger = self.ledger(&host, link, peer, &call.channel)?;
+        ledger.check_creator(identity.msp_id(), identity.cert_pem())?;
         check_served(&host, link, peer, &ledger, &call.chaincode)?;
         ledger.call(call).map(|(answer, _)| answer)
     }
@@ -339,6 +340,7 @@ impl Network for SimulatedNetwork {
         let host = self.at(link, node).await?;
         for peer in chosen_peers(&host, link, node, &call.organizations)? {
             let ledger = self.ledger(&host, link, peer, &call.channel)?;
+            ledger.check_creator(identity.msp_id(), identity.cert_pem())?;
             check_served(&host, link, peer, &ledger, &call.chaincode)?;
         }
         let (result, writes) = self.ledger(&host, link, node, &call.channel)?.call(call)?;
@@ -452,5 +454,29 @@ impl Network for SimulatedNetwork {
     ) -> Result<Vec<String>, FabricError> {
         let host = self.at(link, node).await?;
         Ok(self.ledger(&host, link, node, channel)?.anchors(&node.msp_id))
+    }
+
+    async fn set_revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        crl_pem: &str,
+    ) -> Result<(), FabricError> {
+        let host = self.at(link, node).await?;
+        self.order_change(&host, link, node, channel, |ledger| {
+            ledger.set_revocation(&node.msp_id, crl_pem);
+            Ok(())
+        })
+    }
+
+    async fn revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError> {
+        let host = self.at(link, node).await?;
+        Ok(self.ledger(&host, link, node, channel)?.revocation(&node.msp_id).into_iter().collect())
     }
 }
