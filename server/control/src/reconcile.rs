@@ -16,6 +16,7 @@ use crate::operation::chain_of;
 
 mod chaincode;
 mod chains;
+mod expiry;
 mod health;
 mod pulls;
 mod rounds;
@@ -54,6 +55,7 @@ impl Driver {
                     drive_operations(&plane),
                     drive_ends(&plane),
                     drive_transactions(&plane),
+                    expiry::drive(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
                     tell_chains(&plane),
@@ -154,6 +156,7 @@ impl ControlPlane {
         self.reconcile_hosts().await;
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
+        self.reconcile_tenures().await;
         self.reconcile_ends().await;
         self.purge().await;
     }

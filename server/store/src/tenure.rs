@@ -68,7 +68,7 @@ pub enum Claimed {
     Chain { name: ChainName, again: bool },
     /// They have as many as they may.
     Quota,
-    /// None of those that fit is free any more.
+    /// None of those that fit is free any more, or others were faster each time.
     Gone,
 }
 
@@ -185,6 +185,7 @@ impl Store {
             match self.claim_once(claim).await {
                 // Many want the same few: this one has lost every race so far, and none of them decided anything.
                 Err(error) if error.is_conflict() && round < ROUNDS => round += 1,
+                Err(error) if error.is_conflict() => return Ok(Claimed::Gone),
                 other => return other,
             }
         }
@@ -291,7 +292,7 @@ impl Store {
     }
 
     /// Takes a chain from its owner and from everybody who was granted something, with all that is kept of what it was
-    /// used for. Keys and claims of ports stay; whoever makes it anew is `operation`.
+    /// used for, and out of the pool until [`Store::pool_return`]. Keys and claims of ports stay; whoever makes it anew is `operation`.
     pub async fn pool_take_back(
         &self,
         chain: &ChainName,
@@ -299,7 +300,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<(), StoreError> {
         let text = format!(
-            "UPDATE type::record('chain', $chain) SET {UNOWNED}, inherited_ms = NONE, state = 'deleting',
+            "UPDATE type::record('chain', $chain) SET {UNOWNED}, inherited_ms = NONE, pool = NONE, state = 'deleting',
                 operation = $operation, created_ms = $now_ms;
             DELETE chain_grant WHERE chain = $chain; DELETE document WHERE chain = $chain;
             DELETE channel WHERE chain = $chain; DELETE chaincode WHERE chain = $chain;
@@ -315,6 +316,13 @@ impl Store {
             health = $health WHERE state IN ['deleting', 'creating']";
         let health = encode(&domain::chain::HealthView::default())?;
         self.write(Query::new(text, json!({ "chain": chain.as_str(), "health": health }))).await
+    }
+
+    /// Puts a chain that was made anew back into the pool. One that is gone is no error.
+    pub async fn pool_return(&self, chain: &ChainName, template: &TemplateName) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET pool = $pool";
+        let bindings = json!({ "chain": chain.as_str(), "pool": template.as_str() });
+        self.write(Query::new(text, bindings)).await
     }
 
     /// Takes a running chain from its owner and from everybody who was granted something; its ledger stays, and whoever

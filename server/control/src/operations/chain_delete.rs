@@ -1,7 +1,9 @@
 //! `chain-delete`: containers, volumes, networks, ports, keys and the record; nothing else on the host.
 
 use domain::chain::{ChainSpec, ChainState};
+use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
+use store::StoreError;
 use workflow::{Context, Operation, Plan, StepError, keep};
 
 use super::chain_create::{discard_secrets, forget_chain, remove_space, set_state};
@@ -15,6 +17,14 @@ pub struct ChainDelete {
     /// The folders of its data are put aside instead of removed; only where the host keeps data in folders.
     #[serde(default)]
     pub keep_data: bool,
+    /// Whoever began it knew that somebody owns the chain.
+    #[serde(default = "yes")]
+    pub claimed: bool,
+}
+
+/// Of what began before chains had owners.
+fn yes() -> bool {
+    true
 }
 
 impl Operation for ChainDelete {
@@ -34,9 +44,22 @@ async fn mark_deleting(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     let chain = &ctx.params().spec.name;
     // A deletion that was started again after it had ended finds nothing to mark.
     match state_of(&ctx).await? {
-        Some(_) => set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await,
+        Some(_) => mark(&ctx).await,
         None => Ok(()),
     }
+}
+
+/// Marks it in one transaction with the look at its owner: somebody may claim it at this moment.
+async fn mark(ctx: &Context<ChainDelete>) -> Result<(), StepError> {
+    let (services, chain) = (ctx.env(), &ctx.params().spec.name);
+    match services.store.pool_mark_deleting(chain, ctx.params().claimed).await {
+        Ok(()) => services.changed("chain", chain),
+        Err(StoreError::Conflict { .. }) => {
+            return Err(step_error(Error::conflict(Code::ChainClaimed).with("owner", "")));
+        }
+        Err(error) => return Err(store_error(error)),
+    }
+    Ok(())
 }
 
 /// What was removed does not come back: a chain whose deletion began can only be deleted again.
