@@ -19,6 +19,7 @@ pub mod host;
 pub mod node;
 pub mod operation;
 pub mod session;
+pub mod template;
 pub mod transaction;
 pub mod user;
 

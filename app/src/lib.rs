@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Pool, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -66,6 +66,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
+                    <PoolRoutes/>
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>
                     <Route path=path!("/operations/:id") view=Work::Operation/>
@@ -85,6 +86,18 @@ fn HostRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
             <Route path=path!("new") view=Admin::HostNew/>
             <Route path=path!(":id") view=Admin::Host/>
             <Route path=path!(":id/edit") view=Admin::HostEdit/>
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+#[component(transparent)]
+fn PoolRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!("/templates") view=layout::Through>
+            <Route path=path!("") view=Pool::Templates/>
+            <Route path=path!("new") view=Pool::TemplateNew/>
+            <Route path=path!(":name") view=Pool::Template/>
         </ParentRoute>
     }
     .into_inner()

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, NodeText, Text};
+pub use table::{ClusterText, NodeText, TemplateText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::node::TEXT,
             Lang::Zh => &zh::node::TEXT,
+        }
+    }
+
+    /// About templates and pools.
+    pub fn template(&self) -> &'static TemplateText {
+        match self.lang {
+            Lang::En => &en::template::TEXT,
+            Lang::Zh => &zh::template::TEXT,
         }
     }
 }

@@ -126,6 +126,7 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::Profile => on(method, downloads::profile),
         Route::Material => on(method, downloads::material),
         Route::AdminMaterial => on(method, downloads::admin_material),
+        Route::TemplateFile => on(method, downloads::template),
         Route::HostImages => on(method, images::upload),
         Route::Package => on(method, packages::inspect),
         Route::Users => on(method, forms::user_create),

@@ -10,6 +10,7 @@ pub enum Route {
     Profile,
     Material,
     AdminMaterial,
+    TemplateFile,
     HostImages,
     Package,
     Users,
@@ -34,13 +35,14 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
         Self::Profile,
         Self::Material,
         Self::AdminMaterial,
+        Self::TemplateFile,
         Self::HostImages,
         Self::Package,
         Self::Users,
@@ -60,6 +62,7 @@ impl Route {
             Self::NodeLogFile => "/chains/{name}/nodes/{node}/log.txt",
             Self::Profile => "/chains/{name}/profile/{file}",
             Self::Material | Self::AdminMaterial => "/chains/{name}/material/{file}",
+            Self::TemplateFile => "/templates/{name}/template.yaml",
             Self::HostImages => "/hosts/{id}/images",
             Self::Package => "/chains/{name}/package",
             Self::Users => "/users",

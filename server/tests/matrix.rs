@@ -162,6 +162,8 @@ fn managed(name: &str) -> u16 {
         // There is nobody of that name.
         "chain_grant" | "chain_revoke" => 422,
         "node_logs" => 500,
+        // It is no chain.
+        "template_read" => 404,
         // The chain is stopped.
         _ => 409,
     }
@@ -253,6 +255,7 @@ fn what_exists_is_hidden_from_strangers_and_shown_to_who_may_see_it() {
 /// The same for the pages and files of the chain.
 fn managed_page(path: &str) -> u16 {
     match path {
+        path if path.starts_with("/templates/") => 404,
         path if path.contains("/nodes/peer0-org1/log") => 503,
         path if path.contains("/profile/") || path.contains("/material/") => 500,
         path if path.contains("/blocks/") => 409,

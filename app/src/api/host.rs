@@ -1,10 +1,12 @@
 //! Hosts: list, test, add, edit, remove, and their images.
 
 use domain::host::cluster::{ClusterSettings, KubeconfigContext};
+use domain::host::pool::HostPoolView;
 use domain::host::{
     ApprovedImage, HostCredentials, HostSpec, HostView, ImageView, ProbeView, RegistryCredentials,
 };
 use domain::id::{HostId, OperationId};
+use domain::name::TemplateName;
 use leptos::prelude::*;
 
 use super::ApiError;
@@ -137,4 +139,43 @@ pub async fn host_image_approve(id: HostId, image: String) -> Result<(), ApiErro
 pub async fn host_image_revoke(id: HostId, image: String) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_image_revoke(&caller, &id, &image).await, &caller).await
+}
+
+/// The pool of a host.
+#[server(endpoint = "host_pool", input = leptos::server_fn::codec::Json)]
+pub async fn host_pool(id: HostId) -> Result<HostPoolView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_pool(&caller, &id).await, &caller).await
+}
+
+/// Starts chains from a template, up to the host's capacity or to a count.
+#[server(endpoint = "host_fill", input = leptos::server_fn::codec::Json)]
+pub async fn host_fill(
+    id: HostId,
+    template: TemplateName,
+    count: Option<u16>,
+) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_fill(&caller, &id, &template, count).await, &caller).await
+}
+
+/// Removes the free chains of a host, and keeps it full no more.
+#[server(endpoint = "host_clean", input = leptos::server_fn::codec::Json)]
+pub async fn host_clean(id: HostId) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_clean(&caller, &id).await, &caller).await
+}
+
+/// Keeps a host full of chains from a template, or stops that.
+#[server(endpoint = "host_autofill", input = leptos::server_fn::codec::Json)]
+pub async fn host_autofill(id: HostId, template: Option<TemplateName>) -> Result<HostPoolView, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_autofill(&caller, &id, template).await, &caller).await
+}
+
+/// Removes from a host what is ours and belongs to no chain.
+#[server(endpoint = "host_reset", input = leptos::server_fn::codec::Json)]
+pub async fn host_reset(id: HostId, typed: String) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_reset(&caller, &id, &typed).await, &caller).await
 }

@@ -36,7 +36,8 @@ fn subject_address(subject: &str) -> Option<String> {
     let (noun, id) = subject.split_once('/')?;
     match noun {
         "chain" => Some(format!("/chains/{id}")),
-        "host" => Some(format!("/hosts/{id}")),
+        // What is done to a host's pool is shown on the host's page.
+        "host" => Some(format!("/hosts/{}", id.strip_suffix("/pool").unwrap_or(id))),
         _ => None,
     }
 }
@@ -94,6 +95,7 @@ mod tests {
     fn subjects_lead_to_their_pages() {
         assert_eq!(subject_address("chain/demo").as_deref(), Some("/chains/demo"));
         assert_eq!(subject_address("host/h1").as_deref(), Some("/hosts/h1"));
+        assert_eq!(subject_address("host/h1/pool").as_deref(), Some("/hosts/h1"));
         assert_eq!(subject_address("user/x"), None);
         assert_eq!(subject_address("chain"), None);
     }

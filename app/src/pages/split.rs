@@ -8,7 +8,8 @@ use leptos_router::ChooseView;
 
 use super::{
     audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+    invoke, login, node, operation, operations, overview, setup, template, template_new, templates,
+    transaction, transactions, users,
 };
 use crate::browser;
 
@@ -42,6 +43,14 @@ pub enum Admin {
     HostEdit,
     Users,
     Audit,
+}
+
+/// Templates, and the pool that is filled from them.
+#[derive(Clone, Copy, Debug)]
+pub enum Pool {
+    Templates,
+    TemplateNew,
+    Template,
 }
 
 /// One chain as what an operator runs.
@@ -110,6 +119,16 @@ fn admin_group(page: Admin) -> AnyView {
 }
 
 #[lazy]
+fn pool_group(page: Pool) -> AnyView {
+    tell_ready();
+    match page {
+        Pool::Templates => view! { <templates::Templates/> }.into_any(),
+        Pool::TemplateNew => view! { <template_new::TemplateNew/> }.into_any(),
+        Pool::Template => view! { <template::Template/> }.into_any(),
+    }
+}
+
+#[lazy]
 fn chain_group(page: Chain) -> AnyView {
     tell_ready();
     match page {
@@ -174,6 +193,17 @@ impl ChooseView for Admin {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_admin_group().await;
+    }
+}
+
+impl ChooseView for Pool {
+    async fn choose(self) -> AnyView {
+        pool_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_pool_group().await;
     }
 }
 

@@ -151,3 +151,17 @@ texts! {
     data_going, paused, other_reason,
     limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
 }
+
+texts! {
+    /// Templates of chains, the pools that are filled from them, and what a host says of new chains.
+    TemplateText {}
+    templates, templates_hint, no_templates, no_templates_hint, new_template, import, import_hint,
+    import_text, export, edit_template, save, saved, delete, delete_impact, title, description,
+    name_hint, size, size_value, organizations_hint, with_chaincode, chaincode_version,
+    chaincode_image, chaincode_image_hint, pool, pool_hint, free, owned, held_of, not_schedulable,
+    no_pooled, template, owner, in_pool_free, in_pool_owned, fill, fill_hint, count, count_hint,
+    autofill, autofill_on, autofill_off, autofill_start, autofill_stop, autofill_pause, clean,
+    clean_impact, clean_impact_owned, reset, reset_impact, reset_impact_foreign, last_run,
+    row_done, row_waiting, row_running, row_failed, schedulable, log_level, log_level_hint,
+    level_debug, level_info, level_warning, level_error,
+}

@@ -29,7 +29,7 @@ mod offer;
 mod profile;
 mod reach;
 mod standing;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use export::{ORDERING, exported_name};
 use standing::Standing;
@@ -306,7 +306,9 @@ impl ControlPlane {
         if failed.is_none() {
             ChainVerb::Delete.check(record.state)?;
         }
-        let params = ChainDelete { spec: record.spec, keep_data, claimed };
+        // Of a free chain of the pool somebody may become the owner at this moment.
+        let only_free = record.pool.is_some() && !claimed && failed.is_none();
+        let params = ChainDelete { spec: record.spec, keep_data, only_free };
         let start = Start::new(caller.require_user()?.id.as_str(), params).on(subject(name));
         self.launch(match failed {
             Some(operation) => start.superseding(operation),
@@ -374,6 +376,7 @@ fn summary(record: &ChainRecord, host_name: String, holder: Option<&OperationRec
         created_ms: record.created_ms,
         operation: holder.map(|holder| OperationId::new(holder.id.clone())),
         operation_failed: standing.held_by_failure,
+        pool: record.pool.clone(),
     }
 }
 

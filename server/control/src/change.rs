@@ -21,6 +21,7 @@ impl ControlPlane {
             "access" => (Noun::Chain, Action::Grant),
             "operation" => (Noun::Operation, Action::Read),
             "host" => (Noun::Host, Action::Read),
+            "template" => (Noun::Template, Action::Read),
             _ => return Ok(false),
         };
         if policy::authorize(caller, action, Resource::any(noun)).is_ok() {

@@ -25,6 +25,7 @@ mod cluster;
 pub mod credentials;
 mod home;
 pub(crate) mod images;
+pub(crate) mod pool;
 pub(crate) mod probe;
 mod spaces;
 pub(crate) mod status;

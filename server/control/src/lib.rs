@@ -37,6 +37,7 @@ pub mod reconcile;
 pub mod secrets;
 pub mod services;
 pub mod setup;
+pub mod template;
 pub mod topology;
 pub mod transaction;
 pub mod user;
@@ -116,9 +117,16 @@ impl ControlPlane {
             .register::<operations::chain_release::ChainRelease>()?
             .register::<operations::chain_release::ChainReleaseDeploy>()?
             .register::<operations::chain_free::ChainFree>()?
+            .register::<operations::pool_create::PoolCreate>()?
+            .register::<operations::pool_create::PoolDeploy>()?
+            .register::<operations::pool_fill::PoolFill>()?
+            .register::<operations::pool_clean::PoolClean>()?
+            .register::<operations::host_reset::HostReset>()?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;
+        let workflow = Arc::new(workflow);
+        services.attach(&workflow);
         Ok(Self {
             audit: AuditLog::start(services.store.clone(), audit_key, services.clock.clone()),
             passwords: Passwords::new()?,
@@ -132,7 +140,7 @@ impl ControlPlane {
             calls: pool::calls::Calls::default(),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
-            workflow: Arc::new(workflow),
+            workflow,
             services,
         })
     }

@@ -200,6 +200,8 @@ impl ControlPlane {
         let found = if let Some(chain) = chain_of(subject) {
             self.chain_for(caller, Action::Read, Noun::Chain, &chain).await.map(drop)
         } else if let Some(host) = subject.strip_prefix("host/") {
+            // What is done to its pool is on a part of it: `host/1f/pool`.
+            let host = host.strip_suffix("/pool").unwrap_or(host);
             match policy::authorize(caller, Action::Read, Resource::any(Noun::Host)) {
                 Ok(()) => self.host_record(&HostId::new(host)).await.map(drop),
                 Err(error) => Err(error),
@@ -293,7 +295,7 @@ fn verbs(record: &OperationRecord) -> Vec<OperationVerb> {
     }
 }
 
-fn state_view(state: workflow::OperationState) -> OperationState {
+pub(crate) fn state_view(state: workflow::OperationState) -> OperationState {
     match state {
         workflow::OperationState::Pending => OperationState::Pending,
         workflow::OperationState::Running => OperationState::Running,

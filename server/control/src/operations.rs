@@ -32,10 +32,15 @@ pub mod chaincode_steps;
 pub mod channel_anchors;
 pub mod channel_create;
 pub mod channel_join;
+pub(crate) mod children;
 pub mod demo_create;
 pub mod host_prepare;
+pub mod host_reset;
 mod leader;
 pub mod node_resize;
+pub mod pool_clean;
+pub mod pool_create;
+pub mod pool_fill;
 mod rolling;
 
 /// Nodes that are worked on side by side.

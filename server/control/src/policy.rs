@@ -81,6 +81,8 @@ pub fn decide(role: Option<Role>, action: Action, resource: Resource) -> Decisio
         (N::Operation, A::List) => true,
         (N::Operation, A::Read) => resource.own || holds(Grant::Read),
         (N::Operation, A::Steer) => staff || resource.own,
+        (N::Template, A::List | A::Read) => true,
+        (N::Template, A::Create | A::Edit | A::Delete) => admin,
         _ => false,
     };
     match allowed {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use agents::{Agent, AgentError, EngineFacts, ProbeStage, Selector};
 use domain::chain::{ChainPlanView, ChainSpec, CheckKind, CheckView, NodeResources, Verdict};
-use domain::host::{PORTS_PER_CHAIN, SYSTEM_PORT_FIRST, SYSTEM_PORT_LAST};
+use domain::host::{HostSpec, PORTS_PER_CHAIN, SYSTEM_PORT_FIRST, SYSTEM_PORT_LAST};
 use domain::{Code, Error};
 use store::{ClaimRecord, HostRecord};
 
@@ -39,7 +39,7 @@ impl ControlPlane {
         let claims = self.services.store.host_claims(&host.id).await.map_err(crate::error::store)?;
         let name_taken =
             self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)?.is_some();
-        let capacity = capacity_check(claims.len(), host.spec.capacity);
+        let capacity = capacity_check(claims.len(), &host.spec);
         let agent = match self.services.agent(&host.id).await {
             Ok(agent) => agent,
             Err(error) => return Ok(unreachable(spec, name_taken, capacity, CheckKind::Engine, error)),
@@ -206,9 +206,14 @@ fn names_check(spec: &ChainSpec, taken: bool, left: usize) -> CheckView {
     verdict(CheckKind::Names, refusal, spec.name.to_string())
 }
 
-fn capacity_check(held: usize, capacity: u16) -> CheckView {
-    let full = held >= usize::from(capacity);
-    let refusal = full.then(|| Error::conflict(Code::HostFull).with("capacity", capacity));
+fn capacity_check(held: usize, host: &HostSpec) -> CheckView {
+    let capacity = host.capacity;
+    let refusal = if host.schedulable {
+        let full = held >= usize::from(capacity);
+        full.then(|| Error::conflict(Code::HostFull).with("capacity", capacity))
+    } else {
+        Some(Error::conflict(Code::HostNotSchedulable))
+    };
     verdict(CheckKind::Capacity, refusal, format!("{held}/{capacity}"))
 }
 

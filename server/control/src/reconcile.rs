@@ -18,6 +18,7 @@ mod chaincode;
 mod chains;
 mod expiry;
 mod health;
+mod pool;
 mod pulls;
 mod rounds;
 mod watch;
@@ -28,6 +29,8 @@ use watch::Watches;
 
 /// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(5);
+/// Pause between two looks at the pools: chains are made ahead of time.
+const POOLS_EVERY: Duration = Duration::from_secs(15);
 /// Pause between two removals of what has expired.
 const PURGE_EVERY_MS: i64 = 60_000;
 /// Pause after a message of a host: a node that ends rarely ends alone, and one that was told to end is soon back.
@@ -58,6 +61,7 @@ impl Driver {
                     expiry::drive(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
+                    drive_pools(&plane),
                     tell_chains(&plane),
                 )
             }
@@ -133,6 +137,14 @@ async fn drive_chains(plane: &Arc<ControlPlane>, wake: &Notify) {
     }
 }
 
+/// Pools, now and then. Nothing here waits for a host.
+async fn drive_pools(plane: &ControlPlane) {
+    loop {
+        plane.reconcile_pools().await;
+        tokio::time::sleep(POOLS_EVERY).await;
+    }
+}
+
 /// Tells a chain's pages when an operation on it begins or ends: what may be done is then another matter, also where the
 /// chain's record stays the same.
 async fn tell_chains(plane: &ControlPlane) {
@@ -157,6 +169,7 @@ impl ControlPlane {
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
         self.reconcile_tenures().await;
+        self.reconcile_pools().await;
         self.reconcile_ends().await;
         self.purge().await;
     }

@@ -2,7 +2,7 @@
 //! an in-memory store, simulated hosts and a simulated network.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use agents::{Agent, ProbeFailure, PullCredentials};
 use domain::host::image::registry_of;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{SealedSecret, Store};
 use tokio::sync::broadcast;
+use workflow::Workflow;
 use zeroize::Zeroizing;
 
 use crate::host::built::BeingBuilt;
@@ -32,7 +33,7 @@ pub type Connector = Arc<dyn Fn(&HostSpec, &Access) -> Result<Arc<dyn Agent>, Pr
 /// Something pages show has changed; they fetch it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
-    /// `chain`, `host`, `operation`.
+    /// `chain`, `host`, `operation`, `template`.
     pub noun: &'static str,
     pub id: String,
 }
@@ -67,6 +68,8 @@ pub struct Services {
     /// Held while a list of approved images is changed.
     pub(crate) approving: tokio::sync::Mutex<()>,
     agents: Mutex<HashMap<HostId, Known>>,
+    /// What runs operations, for those that start others. Not held here: it holds these services.
+    workflow: Mutex<Weak<Workflow<Services>>>,
     changes: broadcast::Sender<Changed>,
 }
 
@@ -96,6 +99,7 @@ impl Services {
             keyring: Keyring::default(),
             approving: tokio::sync::Mutex::default(),
             agents: Mutex::new(HashMap::new()),
+            workflow: Mutex::new(Weak::new()),
             changes,
         }
     }
@@ -108,6 +112,16 @@ impl Services {
     /// The same, told whether the portal runs in a cluster.
     pub fn running_in_cluster(self, in_cluster: bool) -> Self {
         Self { in_cluster, ..self }
+    }
+
+    /// Makes known what runs operations.
+    pub(crate) fn attach(&self, workflow: &Arc<Workflow<Self>>) {
+        *self.workflow.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(workflow);
+    }
+
+    /// What runs operations; none before there is a façade, and after its end.
+    pub(crate) fn workflow(&self) -> Option<Arc<Workflow<Self>>> {
+        self.workflow.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     /// Tells pages that something changed.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use agents::NodeStatus;
 use domain::Error;
 use domain::chain::{ChainSpec, Consensus, FabricVersion, NodeResources};
-use domain::host::HostSpec;
+use domain::host::{HostSpec, NodeLogLevel};
 use domain::id::HostId;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::NodeKind;
@@ -134,6 +134,9 @@ pub struct ChainPlan {
     /// What its nodes run; none until the creation has found the images.
     #[serde(default)]
     pub images: Option<ImagesPinned>,
+    /// What its nodes print; what the host said when it was made.
+    #[serde(default)]
+    pub log_level: NodeLogLevel,
 }
 
 impl ChainPlan {
@@ -250,6 +253,7 @@ pub fn plan(spec: &ChainSpec, host: &HostSpec, port_block: u16) -> Result<ChainP
         organizations,
         nodes,
         images: None,
+        log_level: host.log_level,
     })
 }
 

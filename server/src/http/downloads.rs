@@ -11,7 +11,7 @@ use control::ControlPlane;
 use control::caller::Caller;
 use control::chain::exported_name;
 use domain::Error;
-use domain::name::ChainName;
+use domain::name::{ChainName, TemplateName};
 use serde::Deserialize;
 
 use super::refusal;
@@ -94,6 +94,24 @@ pub async fn admin_material(
     match made.await {
         Ok(content) => attachment(&format!("{name}-admin-{file}"), "application/x-tar", content),
         Err(error) => refusal::page(&plane, &headers, &caller, &error, &chain_page(&name)).await,
+    }
+}
+
+/// `GET /templates/{name}/template.yaml`: what another portal reads.
+pub async fn template(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Response {
+    let made = async {
+        caller.require_user()?;
+        let name = TemplateName::parse(&name).map_err(|_| Error::not_found())?;
+        plane.template_export(&caller, &name).await
+    };
+    match made.await {
+        Ok(text) => attachment(&format!("{name}.yaml"), "application/yaml", text.into_bytes()),
+        Err(error) => refusal::page(&plane, &headers, &caller, &error, "/templates").await,
     }
 }
 

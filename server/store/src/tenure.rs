@@ -369,23 +369,6 @@ impl Store {
         self.write(Query::new(text, bindings)).await
     }
 
-    /// Marks a chain as being deleted; one that somebody owns only if whoever deletes it knew that.
-    ///
-    /// # Errors
-    /// `Conflict` if somebody owns it.
-    pub async fn pool_mark_deleting(&self, chain: &ChainName, is_forced: bool) -> Result<(), StoreError> {
-        let text = "LET $owner = (SELECT VALUE owner FROM type::record('chain', $chain))[0];
-            IF $owner != NONE AND $forced = false { THROW 'heddle:owned' };
-            UPDATE type::record('chain', $chain) SET state = 'deleting'";
-        let bindings = json!({ "chain": chain.as_str(), "forced": is_forced });
-        match self.write(Query::new(text, bindings)).await {
-            Err(error) if error.thrown("owned") => {
-                Err(StoreError::Conflict { reason: "somebody owns the chain".to_owned() })
-            }
-            other => other,
-        }
-    }
-
     /// Puts a wish into the queue; one that waits already keeps its place.
     pub async fn pool_queue_put(&self, entry: &QueueRecord) -> Result<(), StoreError> {
         let text = "LET $there = (SELECT VALUE wish FROM type::record('pool_queue', $entry));

@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 29] = [
+const LOOKS: [&str; 33] = [
     "audit_list",
     "block_read",
     "chain_access",
@@ -24,6 +24,7 @@ const LOOKS: [&str; 29] = [
     "host_kubeconfig",
     "host_list",
     "host_local_offer",
+    "host_pool",
     "host_probe",
     "host_rbac",
     "host_read",
@@ -33,6 +34,9 @@ const LOOKS: [&str; 29] = [
     "operation_list",
     "operation_read",
     "session_read",
+    "template_draft",
+    "template_list",
+    "template_read",
     "transaction_history",
     "transaction_query",
     "transaction_read",
@@ -40,13 +44,16 @@ const LOOKS: [&str; 29] = [
 ];
 
 /// What an admin can do without an engine: here a row of a refusal would prove too little.
-const DONE: [&str; 7] = [
+const DONE: [&str; 10] = [
     "chain_delete",
     "chain_grant",
     "chain_revoke",
+    "host_autofill",
     "host_edit",
     "host_registry_remove",
     "host_registry_set",
+    "template_create",
+    "template_edit",
     "user_create",
 ];
 
@@ -74,6 +81,12 @@ fn object(function: &str) -> String {
         "channel_create" => format!("{chain}/channel/other"),
         "host_add" => "host/matrix".to_owned(),
         "host_edit" => format!("{host} name engine→matrix"),
+        "host_autofill" => format!("{host} off"),
+        "host_fill" => format!("{host} template/absent"),
+        // No name can be read from what is sent.
+        "template_import" => "template".to_owned(),
+        "template_create" | "template_edit" => "template/matrix".to_owned(),
+        "template_delete" => "template/none".to_owned(),
         "host_image_approve" | "host_image_revoke" => format!("{host}/image/heddle.local/none:1"),
         "host_registry_remove" | "host_registry_set" => format!("{host}/registry/registry.example"),
         other => match other.split_once('_') {
@@ -201,6 +214,7 @@ fn every_server_function_that_changes_something_leaves_a_row() {
         let id = match name {
             name if name.starts_with("host_") => fixture::HOST,
             name if name.starts_with("operation_") => fixture::OPERATION,
+            name if name.starts_with("template_") => "none",
             _ => fixture::CHAIN,
         };
         let mut body = about(&body, id);
@@ -244,6 +258,7 @@ fn every_route_that_changes_something_or_gives_it_away_leaves_a_row() {
         let id = match path {
             path if path.starts_with("/hosts") => fixture::HOST,
             path if path.starts_with("/operations") => fixture::OPERATION,
+            path if path.starts_with("/templates") => "none",
             _ => fixture::CHAIN,
         };
         path.replacen("none", id, 1)

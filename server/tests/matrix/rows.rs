@@ -126,6 +126,10 @@ pub const READ: &[Asked] = &[
     ("/chains/none/profile/org1.json", CHAIN),
     ("/chains/none/profile/org1.yaml", CHAIN),
     ("/chains/none/material/org1.tar", CHAIN),
+    ("/templates", [302, 200, 200, 200]),
+    ("/templates/new", [302, 403, 403, 200]),
+    ("/templates/none", CHAIN_PAGE),
+    ("/templates/none/template.yaml", CHAIN),
     // No route at all.
     ("/pkg/nothing.js", [404; 4]),
     ("/nothing", [404; 4]),

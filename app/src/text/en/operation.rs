@@ -18,6 +18,11 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chaincode-approve" => "Approve chaincode",
         "chaincode-commit" => "Commit chaincode",
         "node-resize" => "Resize node",
+        "pool-create" => "Create chain for the pool",
+        "pool-deploy" => "Create chain for the pool",
+        "pool-fill" => "Fill a host",
+        "pool-clean" => "Remove free chains",
+        "host-reset" => "Remove what belongs to no chain",
         _ => return None,
     })
 }
@@ -64,6 +69,13 @@ pub fn step(name: &str) -> Option<&'static str> {
         "restart-orderers" => "Restart orderers one after another",
         "restart-peers" => "Restart peers one after another",
         "restart-chaincode" => "Restart chaincode containers",
+        "enter-pool" => "Enter the pool",
+        "make-room" => "Remove the chain that is replaced",
+        "choose-chains" => "Choose the chains",
+        "start-chains" => "Start the chains",
+        "stop-autofill" => "Switch autofill off",
+        "remove-chains" => "Remove the chains",
+        "remove-leftovers" => "Remove leftovers",
         _ => return None,
     })
 }

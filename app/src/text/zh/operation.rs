@@ -18,6 +18,11 @@ pub fn operation(name: &str) -> Option<&'static str> {
         "chaincode-approve" => "批准链码",
         "chaincode-commit" => "提交链码定义",
         "node-resize" => "调整节点资源",
+        "pool-create" => "为链池创建链",
+        "pool-deploy" => "为链池创建链",
+        "pool-fill" => "填充主机",
+        "pool-clean" => "移除空闲链",
+        "host-reset" => "移除不属于任何链的对象",
         _ => return None,
     })
 }
@@ -64,6 +69,13 @@ pub fn step(name: &str) -> Option<&'static str> {
         "restart-orderers" => "逐个重启排序节点",
         "restart-peers" => "逐个重启 peer 节点",
         "restart-chaincode" => "重启链码容器",
+        "enter-pool" => "进入链池",
+        "make-room" => "移除被替换的链",
+        "choose-chains" => "选择链",
+        "start-chains" => "启动各链",
+        "stop-autofill" => "关闭自动填充",
+        "remove-chains" => "移除各链",
+        "remove-leftovers" => "移除残留对象",
         _ => return None,
     })
 }

@@ -37,7 +37,7 @@ impl ControlPlane {
 /// or it lacks something, it is far away.
 fn rank(host: &HostRecord, held: usize) -> [bool; 4] {
     let state = host.status.state;
-    let is_full = held >= usize::from(host.spec.capacity);
+    let is_full = !host.spec.schedulable || held >= usize::from(host.spec.capacity);
     let is_doubtful = state != HostState::Active || host.status.reason.is_some();
     [state == HostState::Inactive, is_full, is_doubtful, !is_local(host)]
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// The document.
-pub(super) fn document(value: &Value) -> String {
+pub(crate) fn document(value: &Value) -> String {
     let mut out = String::new();
     block(value, 0, &mut out);
     out

@@ -16,6 +16,9 @@ pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> St
             ("endpoint", spec.endpoint.canonical()),
             ("bind-address", spec.bind_address.clone()),
             ("client-address", spec.client_address.clone()),
+            ("schedulable", spec.schedulable.to_string()),
+            ("log-level", spec.log_level.as_str().to_owned()),
+            ("autofill", spec.autofill.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)),
         ]
     };
     let both = fields(before).into_iter().zip(fields(after));

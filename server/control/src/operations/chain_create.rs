@@ -98,6 +98,7 @@ fn new_record(spec: &ChainSpec, operation: &str, now_ms: i64) -> ChainRecord {
         host: spec.host.clone(),
         created_ms: now_ms,
         operation: Some(OperationId::new(operation)),
+        pool: None,
     }
 }
 

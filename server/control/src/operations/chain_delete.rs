@@ -1,6 +1,7 @@
 //! `chain-delete`: containers, volumes, networks, ports, keys and the record; nothing else on the host.
 
 use domain::chain::{ChainSpec, ChainState};
+use domain::name::ChainName;
 use domain::{Code, Error};
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -17,14 +18,9 @@ pub struct ChainDelete {
     /// The folders of its data are put aside instead of removed; only where the host keeps data in folders.
     #[serde(default)]
     pub keep_data: bool,
-    /// Whoever began it knew that somebody owns the chain.
-    #[serde(default = "yes")]
-    pub claimed: bool,
-}
-
-/// Of what began before chains had owners.
-fn yes() -> bool {
-    true
+    /// Only if the chain is free in the pool when the deletion begins: nobody's chain goes by the portal's own decision.
+    #[serde(default)]
+    pub only_free: bool,
 }
 
 impl Operation for ChainDelete {
@@ -42,20 +38,23 @@ impl Operation for ChainDelete {
 
 async fn mark_deleting(ctx: Context<ChainDelete>) -> Result<(), StepError> {
     let chain = &ctx.params().spec.name;
+    if ctx.params().only_free {
+        return retire(ctx.env(), chain).await;
+    }
     // A deletion that was started again after it had ended finds nothing to mark.
     match state_of(&ctx).await? {
-        Some(_) => mark(&ctx).await,
+        Some(_) => set_state(ctx.env(), chain, &ChainState::ALL, ChainState::Deleting).await,
         None => Ok(()),
     }
 }
 
-/// Marks it in one transaction with the look at its owner: somebody may claim it at this moment.
-async fn mark(ctx: &Context<ChainDelete>) -> Result<(), StepError> {
-    let (services, chain) = (ctx.env(), &ctx.params().spec.name);
-    match services.store.pool_mark_deleting(chain, ctx.params().claimed).await {
+/// The same for a chain of the pool, in one transaction with the look at its owner.
+async fn retire(services: &Services, chain: &ChainName) -> Result<(), StepError> {
+    match services.store.chain_pool_retire(chain).await {
         Ok(()) => services.changed("chain", chain),
+        Err(StoreError::NotFound) => {}
         Err(StoreError::Conflict { .. }) => {
-            return Err(step_error(Error::conflict(Code::ChainClaimed).with("owner", "")));
+            return Err(step_error(Error::conflict(Code::PoolChainTaken).with("name", chain)));
         }
         Err(error) => return Err(store_error(error)),
     }

@@ -57,8 +57,7 @@ impl ControlPlane {
         match record.pool.clone() {
             Some(template) => self.begin_release(record, template, &user, failed).await,
             None if delete => {
-                let params =
-                    ChainDelete { spec: record.spec, keep_data: false, only_free: false, claimed: true };
+                let params = ChainDelete { spec: record.spec, keep_data: false, only_free: false };
                 self.launch(started(&user, name, failed, params)).await
             }
             None => Err(Error::conflict(Code::ChainNotPooled)),

@@ -74,6 +74,7 @@ pub enum Code {
     TemplateTooLarge,
     TemplateMalformed,
     PoolChainTaken,
+    PoolBusy,
     AddressMalformed,
     BindAddressMalformed,
     BindAddressLoopback,

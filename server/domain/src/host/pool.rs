@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::{ChainState, HealthView};
 use crate::id::{OperationId, UserId};
 use crate::name::{ChainName, TemplateName};
-use crate::operation::FailureView;
+use crate::operation::{FailureView, OperationState};
 
 /// How much nodes print, in the words that Fabric accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ pub struct PoolRun {
     pub operation: OperationId,
     /// `pool-fill`, `pool-clean`, `host-reset`.
     pub name: String,
-    pub is_running: bool,
+    pub state: OperationState,
     pub rows: Vec<PoolRow>,
 }
 

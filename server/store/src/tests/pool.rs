@@ -68,12 +68,16 @@ async fn a_chain_enters_the_pool_and_leaves_it() {
             chains.into_iter().map(|chain| chain.pool).collect()
         };
         assert_eq!(pools().await, [None]);
-        store.chain_pool_put(&chain("one"), Some(&template())).await.unwrap();
+        store.chain_pool_enter(&chain("one"), &template()).await.unwrap();
         assert_eq!(pools().await, [Some(template())]);
-        store.chain_pool_put(&chain("one"), None).await.unwrap();
+        store.chain_pool_leave(&chain("one")).await.unwrap();
         assert_eq!(pools().await, [None]);
-        store.chain_pool_put(&chain("gone"), Some(&template())).await.unwrap();
+        store.chain_pool_enter(&chain("gone"), &template()).await.unwrap();
         assert_eq!(store.chain_read(&chain("gone")).await.unwrap(), None);
+        let owned = ChainRecord { owner: Some(UserId::new("ann")), ..record("owned") };
+        store.chain_create(&owned).await.unwrap();
+        let refused = store.chain_pool_leave(&chain("owned")).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
     })
     .await;
 }
@@ -89,6 +93,11 @@ async fn a_host_that_takes_no_chains_gives_no_ports_and_takes_none_back() {
         let block = store.claim_block(&id, &chain("one"), &open, &[]).await.unwrap();
         let closed = HostSpec { schedulable: false, ..open };
         store.host_update(&id, &closed, None, |_| Ok::<(), ()>(())).await.unwrap().unwrap();
+        store.host_autofill_save(&id, Some(&template())).await.unwrap();
+        let closed = HostSpec { autofill: Some(template()), ..closed };
+        assert_eq!(store.host_read(&id).await.unwrap().unwrap().spec, closed);
+        let gone = store.host_autofill_save(&HostId::new("gone"), None).await;
+        assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
         // What a chain holds it keeps, also where its creation is resumed now.
         assert_eq!(store.claim_block(&id, &chain("one"), &closed, &[]).await.unwrap(), block);
         let refused = store.claim_block(&id, &chain("two"), &closed, &[]).await;

@@ -197,21 +197,6 @@ async fn what_is_set_free_is_restored_with_its_grants() {
 }
 
 #[tokio::test]
-async fn what_somebody_owns_is_deleted_by_whoever_knows_it_alone() {
-    on_both(async |store| {
-        filled(&store, 1).await;
-        let name = chain("c0");
-        store.pool_give(&name, &UserId::new("uma"), 5, None).await.unwrap();
-        let refused = store.pool_mark_deleting(&name, false).await;
-        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
-        assert_eq!(store.chain_read(&name).await.unwrap().unwrap().state, ChainState::Running);
-        store.pool_mark_deleting(&name, true).await.unwrap();
-        assert_eq!(store.chain_read(&name).await.unwrap().unwrap().state, ChainState::Deleting);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn ends_are_told_in_their_order_and_only_of_what_has_one() {
     on_both(async |store| {
         filled(&store, 3).await;

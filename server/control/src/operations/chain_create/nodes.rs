@@ -158,11 +158,16 @@ async fn node_spec(
         vec![published, PortSpec { container: node.operations_port(), publish: Publish::Assigned }];
     let orderer = node.kind == NodeKind::Orderer;
     let resources = link.plan.resources_of(node);
+    let logging_spec = link.plan.log_level.as_str().to_owned();
     let environment = if orderer {
         files.push(plain_file("orderer.yaml", node_config::orderer_yaml().as_bytes()));
         ports.push(PortSpec { container: topology::ADMIN_PORT, publish: Publish::Assigned });
         let msp_id = node.msp_id.clone();
-        node_config::orderer_environment(&node_config::OrdererSettings { msp_id, ..Default::default() })
+        node_config::orderer_environment(&node_config::OrdererSettings {
+            msp_id,
+            logging_spec,
+            ..Default::default()
+        })
     } else {
         let yaml = node_config::core_yaml(&node_config::StateDatabase::LevelDb);
         files.push(plain_file("core.yaml", yaml.as_bytes()));
@@ -173,6 +178,7 @@ async fn node_spec(
             gossip_bootstrap: vec![bootstrap(&link.plan, node)],
             // No single orderer is believed where some may lie.
             cluster_delivery: link.plan.consensus == Consensus::Bft,
+            logging_spec,
             ..Default::default()
         })
     };

@@ -102,6 +102,7 @@ pub(crate) fn to_value(plan: &ChainPlan) -> Result<Value, StepError> {
 pub(crate) fn claim_error(error: store::StoreError, capacity: u16) -> Error {
     match error {
         store::StoreError::HostFull => Error::conflict(Code::HostFull).with("capacity", capacity),
+        store::StoreError::HostClosed => Error::conflict(Code::HostNotSchedulable),
         store::StoreError::NoBlock => Error::conflict(Code::HostPortsUsed),
         // Somebody changed the host while its ports were looked at: the step looks again.
         store::StoreError::Conflict { .. } => Error::unavailable(Code::HostChanged),
