@@ -51,8 +51,8 @@ impl ControlPlane {
         if let Some(position) = self.position(user, &spec).await? {
             return Ok(Applied::Queued { position });
         }
-        self.has_room(user, quota).await?;
-        if let Some(applied) = self.make_one(caller, user, &spec).await? {
+        self.may_wait(user, quota).await?;
+        if let Some(applied) = self.make_for(caller, user, &spec).await? {
             return Ok(applied);
         }
         if !spec.queue {
@@ -63,7 +63,7 @@ impl ControlPlane {
     }
 
     /// Refuses to let somebody wait for more than they may have: what they wait for counts like what they have.
-    async fn has_room(&self, user: &CallerUser, quota: Quota) -> Result<(), Error> {
+    async fn may_wait(&self, user: &CallerUser, quota: Quota) -> Result<(), Error> {
         let store = &self.services.store;
         let used = store.pool_owned(&user.id).await.map_err(store_error)?.len();
         let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
@@ -170,7 +170,7 @@ impl ControlPlane {
 
     /// Begins to make a chain where a template was named and a host takes one, and has the caller wait for it: whoever
     /// waited longer for one like it gets it first.
-    async fn make_one(
+    async fn make_for(
         &self,
         caller: &Caller,
         user: &CallerUser,
