@@ -7,6 +7,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 use crate::api::ApiError;
 
+pub mod apply;
 pub mod audit;
 pub mod block;
 pub mod chain;

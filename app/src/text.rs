@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, NodeText, TemplateText, Text};
+pub use table::{AllowanceText, ClusterText, HolderText, NodeText, PoolText, TemplateText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,30 @@ impl Text {
         match self.lang {
             Lang::En => &en::node::TEXT,
             Lang::Zh => &zh::node::TEXT,
+        }
+    }
+
+    /// About getting a chain from the pool.
+    pub fn pool(&self) -> &'static PoolText {
+        match self.lang {
+            Lang::En => &en::pool::TEXT,
+            Lang::Zh => &zh::pool::TEXT,
+        }
+    }
+
+    /// About whose a chain is.
+    pub fn holder(&self) -> &'static HolderText {
+        match self.lang {
+            Lang::En => &en::pool::HOLDER,
+            Lang::Zh => &zh::pool::HOLDER,
+        }
+    }
+
+    /// About what somebody may have, for pages of other things.
+    pub fn allowance(&self) -> &'static AllowanceText {
+        match self.lang {
+            Lang::En => &en::pool::ALLOWANCE,
+            Lang::Zh => &zh::pool::ALLOWANCE,
         }
     }
 

@@ -22,6 +22,9 @@ pub fn Confirm(
     /// What is typed; from outside where the button may be drawn anew while somebody types.
     #[prop(optional)]
     typed: Option<RwSignal<String>>,
+    /// Id of the field in which it is typed; another one for each dialog of a page.
+    #[prop(default = "typed-name")]
+    field: &'static str,
     #[prop(optional)] danger: bool,
     /// Whether folders of data shall be kept; none: there is nothing to choose.
     #[prop(optional_no_strip)]
@@ -44,7 +47,7 @@ pub fn Confirm(
     let question = name.map(|name| {
         let label =
             Signal::derive(say(move |t| crate::text::fill(t.type_the_name, &[("name", name.clone())])));
-        view! { <TextField id="typed-name" label=label value=typed autocomplete="off"/> }
+        view! { <TextField id=field label=label value=typed autocomplete="off"/> }
     });
     view! {
         <button type="button" class=class on:click=move |_| browser::show_dialog(node)>{label}</button>

@@ -19,9 +19,10 @@ pub fn Chains() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("chain", ""));
     let chains = Fetched::new(move || tick.get(), |_| chain_list());
     let create = with_session(|me| {
-        me.can(Act::Create, Noun::Chain)
-            .then(|| view! { <a class="button primary" href="/chains/new">{tr(|t| t.create_chain)}</a> })
-            .into_any()
+        let create = me
+            .can(Act::Create, Noun::Chain)
+            .then(|| view! { <a class="button primary" href="/chains/new">{tr(|t| t.create_chain)}</a> });
+        view! { <a class="button" href="/apply">{tr(|t| t.allowance().get_chain)}</a> {create} }.into_any()
     });
     view! {
         <Page title=words(|t| t.chains) actions=create>

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, template, template_new, templates,
+    apply, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
+    hosts, invoke, login, node, operation, operations, overview, setup, template, template_new, templates,
     transaction, transactions, users,
 };
 use crate::browser;
@@ -48,6 +48,7 @@ pub enum Admin {
 /// Templates, and the pool that is filled from them.
 #[derive(Clone, Copy, Debug)]
 pub enum Pool {
+    Apply,
     Templates,
     TemplateNew,
     Template,
@@ -122,6 +123,7 @@ fn admin_group(page: Admin) -> AnyView {
 fn pool_group(page: Pool) -> AnyView {
     tell_ready();
     match page {
+        Pool::Apply => view! { <apply::Apply/> }.into_any(),
         Pool::Templates => view! { <templates::Templates/> }.into_any(),
         Pool::TemplateNew => view! { <template_new::TemplateNew/> }.into_any(),
         Pool::Template => view! { <template::Template/> }.into_any(),

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod error;
 pub mod node;
 pub mod operation;
+pub mod pool;
 pub mod template;
 
 /// The texts.

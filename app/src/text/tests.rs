@@ -13,7 +13,16 @@ fn holes(text: &str) -> BTreeSet<String> {
 /// Every text of a language with its name.
 fn all(lang: Lang) -> table::Entries {
     let text = lang.text();
-    [text.entries(), text.cluster().entries(), text.node().entries(), text.template().entries()].concat()
+    [
+        text.entries(),
+        text.cluster().entries(),
+        text.node().entries(),
+        text.template().entries(),
+        text.pool().entries(),
+        text.holder().entries(),
+        text.allowance().entries(),
+    ]
+    .concat()
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! English, of the pool: getting a chain, whose it is, and giving it back.
+
+use crate::text::table::{AllowanceText, HolderText, PoolText};
+
+/// The texts of the page on which somebody applies.
+pub static TEXT: PoolText = PoolText {
+    apply: "Get a chain",
+    apply_hint: "A chain of the pool runs already and is yours at once. When its time is over it is released: everything on it goes.",
+    quota: "What you may have",
+    chains_used: "{used} of {max} used",
+    chains: "Chains",
+    lifetime: "How long",
+    lifetime_hours: "{hours} hours each; an operator can extend it.",
+    lifetime_none: "as long as you like",
+    calls: "Transactions",
+    calls_minute: "{max} a minute, {left} left now",
+    calls_none: "as many as you like",
+    by_template: "By template",
+    by_template_hint: "What is not free now is made for you, if a host has room.",
+    free_n: "{count} free",
+    take: "Get this one",
+    no_templates: "There are no templates. Ask an operator for a chain.",
+    by_name: "By name",
+    by_name_hint: "Any of the chains that are free now.",
+    none_free: "No chain is free now. Wait for one below, or choose a template.",
+    chain: "Chain",
+    by_size: "By type and size",
+    by_size_hint: "Whatever you leave open fits.",
+    any: "any",
+    consensus: "Consensus",
+    peers: "Peers",
+    another: "One more, although I have one that fits",
+    queue: "Wait in the queue if none is free",
+    submit: "Get a chain",
+    waiting: "You are waiting",
+    waiting_hint: "The next chain that fits is yours as soon as it is free. It then stands below.",
+    position: "Place {position}",
+    wish: "What you want",
+    since: "Since",
+    leave: "Stop waiting",
+    own: "Your chains",
+    own_none: "You have no chain yet.",
+};
+
+/// The texts of a chain’s page.
+pub static HOLDER: HolderText = HolderText {
+    holder: "Whose it is",
+    owner: "Owner",
+    nobody: "nobody",
+    nobody_free: "nobody; it is free",
+    you: "you",
+    template: "Pool",
+    not_pooled: "not of the pool",
+    claimed: "Since",
+    expires: "Until",
+    no_end: "no end",
+    ends_soon: "The time of this chain is nearly over. It is then released and everything on it goes. Save what you need, or ask an operator for more time.",
+    inherited: "This chain was used by somebody before you, and was not made anew: its channels, chaincode and blocks are still there. Their identities are revoked.",
+    dismiss: "I know",
+    release: "Release",
+    release_impact_owner: "Whoever has it now loses it at once, and so does everybody else with access.",
+    release_impact_anew: "It is made anew under its name with new keys. Ledgers, channels, chaincode and history are gone.",
+    release_impact_delete: "It is not of the pool: it is deleted with everything on it.",
+    free: "Free without making anew",
+    free_impact_owner: "Whoever has it now loses it at once, and so does everybody else with access.",
+    free_impact_ledger: "Its ledgers stay. Whoever gets it next sees what is on them, and is told so.",
+    free_impact_keys: "The identities that people have on it are revoked in every channel.",
+    extend: "Extend",
+    extend_hint: "Hours from its end.",
+    hours: "Hours",
+    give: "Give to somebody else",
+    give_hint: "They own it from then on, whatever their quota; whoever has it now loses it.",
+    user: "User name",
+    give_button: "Give",
+    delete_claimed: "It belongs to somebody, who loses it.",
+};
+
+/// The texts of other pages.
+pub static ALLOWANCE: AllowanceText = AllowanceText {
+    get_chain: "Get a chain",
+    get_chain_hint: "Get one from the pool: it runs already.",
+    calls_left: "{left} of {max} transactions left this minute.",
+};

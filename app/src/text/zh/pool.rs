@@ -1,0 +1,83 @@
+//! Chinese, of the pool: getting a chain, whose it is, and giving it back.
+
+use crate::text::table::{AllowanceText, HolderText, PoolText};
+
+/// The texts of the page on which somebody applies.
+pub static TEXT: PoolText = PoolText {
+    apply: "申请链",
+    apply_hint: "链池中的链已在运行，申请后立即归您使用。到期后将被释放，其上的一切都会清除。",
+    quota: "您的配额",
+    chains_used: "已用 {used} 条，共 {max} 条",
+    chains: "链",
+    lifetime: "使用时长",
+    lifetime_hours: "每条 {hours} 小时，运维人员可以延长。",
+    lifetime_none: "不限",
+    calls: "交易",
+    calls_minute: "每分钟 {max} 次，目前还可 {left} 次",
+    calls_none: "不限",
+    by_template: "按模板",
+    by_template_hint: "目前没有空闲的，若主机还有余量会为您创建。",
+    free_n: "空闲 {count} 条",
+    take: "申请此类",
+    no_templates: "还没有模板。请向运维人员申请链。",
+    by_name: "按名称",
+    by_name_hint: "目前空闲的任意一条链。",
+    none_free: "目前没有空闲的链。请在下方排队，或选择一个模板。",
+    chain: "链名称",
+    by_size: "按类型和规模",
+    by_size_hint: "未填写的条件不作限制。",
+    any: "不限",
+    consensus: "共识",
+    peers: "Peer 节点数",
+    another: "即使已有符合条件的链，也再要一条",
+    queue: "没有空闲时排队等待",
+    submit: "申请",
+    waiting: "正在排队",
+    waiting_hint: "下一条符合条件的链空闲后立即归您，并显示在下方。",
+    position: "第 {position} 位",
+    wish: "申请条件",
+    since: "开始时间",
+    leave: "停止等待",
+    own: "您的链",
+    own_none: "您还没有链。",
+};
+
+/// The texts of a chain’s page.
+pub static HOLDER: HolderText = HolderText {
+    holder: "归属",
+    owner: "所有者",
+    nobody: "无",
+    nobody_free: "无，处于空闲状态",
+    you: "您",
+    template: "链池",
+    not_pooled: "不属于链池",
+    claimed: "开始时间",
+    expires: "到期时间",
+    no_end: "不限期",
+    ends_soon: "该链即将到期。到期后会被释放，其上的一切都会清除。请保存所需内容，或请运维人员延长时间。",
+    inherited: "该链曾由他人使用，且没有重新创建：其通道、链码和区块仍然保留。原使用者的身份已被吊销。",
+    dismiss: "知道了",
+    release: "释放",
+    release_impact_owner: "当前所有者及其他有权限的人将立即失去该链。",
+    release_impact_anew: "将以原名称和新密钥重新创建。账本、通道、链码和历史全部清除。",
+    release_impact_delete: "该链不属于链池：将连同其上的一切一并删除。",
+    free: "不重建直接收回",
+    free_impact_owner: "当前所有者及其他有权限的人将立即失去该链。",
+    free_impact_ledger: "账本保留。下一位使用者可以看到其内容，并会得到提示。",
+    free_impact_keys: "相关人员在该链上的身份将在每个通道中被吊销。",
+    extend: "延长",
+    extend_hint: "从到期时间起计算的小时数。",
+    hours: "小时数",
+    give: "转交他人",
+    give_hint: "此后归对方所有，不受其配额限制；当前所有者将失去该链。",
+    user: "用户名",
+    give_button: "转交",
+    delete_claimed: "该链属于某位用户，删除后对方将失去它。",
+};
+
+/// The texts of other pages.
+pub static ALLOWANCE: AllowanceText = AllowanceText {
+    get_chain: "申请链",
+    get_chain_hint: "从链池申请一条，立即可用。",
+    calls_left: "本分钟还可提交 {left} 笔交易（上限 {max} 笔）。",
+};
