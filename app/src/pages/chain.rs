@@ -1,6 +1,6 @@
 //! One chain: its health, its picture, its nodes, and what may be done to it as a whole.
 
-use domain::chain::{Ailment, ChainVerb, ChainView};
+use domain::chain::{Ailment, ChainSummary, ChainVerb, ChainView};
 use domain::id::OperationId;
 use domain::name::{ChainName, NodeName};
 use domain::node::NodeView;
@@ -225,6 +225,19 @@ fn ailment(ailment: &Ailment) -> AnyView {
     view! { <li>{node} {say_in(move |lang| ailment_text(lang, &ailment))}</li> }.into_any()
 }
 
+/// Whether it was made for the pool, and from what.
+fn pooled(summary: &ChainSummary) -> Option<AnyView> {
+    let template = summary.pool.as_ref()?;
+    let is_free = summary.owner.is_none();
+    let (free, owned) = (tr(|t| t.template().in_pool_free), tr(|t| t.template().in_pool_owned));
+    let place = move || if is_free { free() } else { owned() };
+    let view = view! {
+        <dt>{tr(|t| t.template().pool)}</dt>
+        <dd>{place} " " <a href=format!("/templates/{template}")>{template.to_string()}</a></dd>
+    };
+    Some(view.into_any())
+}
+
 fn facts(chain: &ChainView) -> AnyView {
     let (summary, spec) = (&chain.summary, &chain.spec);
     let consensus = match spec.consensus {
@@ -247,6 +260,7 @@ fn facts(chain: &ChainView) -> AnyView {
             <dd>{spec.batch_timeout_ms.to_string()} " ms"</dd>
             <dt>{tr(|t| t.created)}</dt>
             <dd><Time ms=summary.created_ms/></dd>
+            {pooled(summary)}
             {chain.last_operation.as_ref().map(|id| view! {
                 <dt>{tr(|t| t.last_operation)}</dt>
                 <dd><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></dd>

@@ -9,11 +9,12 @@ use leptos_router::hooks::use_navigate;
 use super::host_new::{Outcome, lacks_permissions};
 use super::hosts::endpoint;
 use super::{parameter, refusal};
-use crate::api::host::{host_image_approvals, host_images, host_read, host_remove, host_test};
+use crate::api::host::{host_image_approvals, host_images, host_pool, host_read, host_remove, host_test};
+use crate::api::template::template_list;
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
-use crate::components::load::load;
+use crate::components::load::{load, load_part};
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
@@ -25,6 +26,7 @@ use crate::text::{refusal_text, say_in, tr, words};
 
 mod cluster;
 mod images;
+mod pool;
 
 /// What may be done with a host; made once, so that a refresh of the page loses nothing.
 #[derive(Clone, Copy)]
@@ -52,6 +54,10 @@ pub fn Host() -> impl IntoView {
             navigate("/hosts", leptos_router::NavigateOptions::default());
         }
     });
+    let pool = pool::Pool::new(id);
+    let pool_changes = pool.changes();
+    let pooled =
+        Fetched::new(move || (id.get(), tick.get(), pool_changes()), |(id, _, _)| host_pool(HostId::new(id)));
     let pulls = images::Pulls::new(id);
     let upload = images::Upload::new(id);
     let approvals = images::Approvals::new(id);
@@ -62,6 +68,7 @@ pub fn Host() -> impl IntoView {
     );
     let page = load(host, move |host, me| {
         let is_cluster = host.spec.endpoint.is_cluster();
+        let name = host.spec.name.to_string();
         view! {
             <Page
                 title=Signal::stored(host.spec.name.to_string())
@@ -73,6 +80,7 @@ pub fn Host() -> impl IntoView {
                 <Outcome test=buttons.test/>
                 {cluster::rights(&host.spec, &me, lacks_permissions(buttons.test))}
                 {facts(&host)}
+                {section(|t| t.template().pool, pooled, move |view, me| pool.view(&view, &me, &name))}
                 {pulls.head(&me)}
                 {section(|t| t.images, images, move |list, me| {
                     images::table(list, &me, pulls, is_cluster)
@@ -96,7 +104,10 @@ pub fn Host() -> impl IntoView {
         let upload = (!is_cluster).then(|| upload.form(&me));
         view! { {upload} {approvals.form(&me)} }.into_any()
     });
-    view! { {page} {forms} }
+    // Templates are read once: a list that changes would clear what is chosen.
+    let templates = Fetched::new(|| (), |()| template_list());
+    let fill = load_part(templates, move |templates, me| pool.form(&templates, &me).into_any());
+    view! { {page} {fill} {forms} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {
@@ -173,6 +184,8 @@ fn facts(host: &HostView) -> AnyView {
                 <dd><Copyable text=endpoint(&spec.endpoint)/></dd>
                 <dt>{tr(|t| t.capacity)}</dt>
                 <dd>{host.chains.to_string()} " / " {spec.capacity.to_string()}</dd>
+                <dt>{tr(|t| t.template().log_level)}</dt>
+                <dd>{spec.log_level.as_str()}</dd>
                 <dt>{tr(|t| t.port_range)}</dt>
                 <dd>{spec.port_first.to_string()} "–" {spec.port_last.to_string()}</dd>
                 <dt>{tr(|t| t.client_address)}</dt>

@@ -1,14 +1,14 @@
 //! Adding a host: the machine's own engine, filled in, a remote one with its certificates, or a cluster. "Test
 //! connection" shows every stage; nothing is saved before it passes.
 
-use domain::host::{Endpoint, HostCredentials, HostSpec, HostView};
+use domain::host::{Endpoint, HostCredentials, HostSpec, HostView, NodeLogLevel};
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::refusal;
 use crate::api::host::{host_add, host_local_offer, host_probe};
 use crate::api::{ApiError, Problem};
-use crate::components::field::{LongField, TextField};
+use crate::components::field::{CheckField, LongField, SelectField, TextField};
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
@@ -257,8 +257,33 @@ pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVi
         <Show when=is_cluster>
             <ClusterWishes settings=form.cluster.settings wrong=wrong/>
         </Show>
+        {new_chains(form)}
         <ImageNames form=form wrong=wrong/>
     }
+}
+
+fn level(level: NodeLogLevel) -> fn(&'static Text) -> &'static str {
+    match level {
+        NodeLogLevel::Debug => |t| t.template().level_debug,
+        NodeLogLevel::Info => |t| t.template().level_info,
+        NodeLogLevel::Warning => |t| t.template().level_warning,
+        NodeLogLevel::Error => |t| t.template().level_error,
+    }
+}
+
+/// What a host says of new chains.
+fn new_chains(form: Form) -> AnyView {
+    let lang = use_lang();
+    let levels = Signal::derive(move || {
+        let word = |one: NodeLogLevel| (one.as_str().to_owned(), level(one)(lang.get().text()).to_owned());
+        NodeLogLevel::ALL.into_iter().map(word).collect::<Vec<_>>()
+    });
+    view! {
+        <CheckField id="schedulable" label=words(|t| t.template().schedulable) value=form.schedulable/>
+        <SelectField id="log_level" label=words(|t| t.template().log_level) value=form.log_level options=levels
+            hint=words(|t| t.template().log_level_hint)/>
+    }
+    .into_any()
 }
 
 /// Which images run nodes, and which users may run.

@@ -20,7 +20,7 @@ pub fn Hosts() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("host", ""));
     let hosts = Fetched::new(move || tick.get(), |_| host_list());
     view! {
-        <Page title=words(|t| t.hosts) actions=with_session(|me| add(&me).into_any())>
+        <Page title=words(|t| t.hosts) actions=with_session(|me| view! { {templates()} {add(&me)} }.into_any())>
             {load(hosts, |hosts, me| {
                 if hosts.is_empty() {
                     empty(|t| t.no_hosts, |t| t.no_hosts_hint, add(&me))
@@ -30,6 +30,11 @@ pub fn Hosts() -> impl IntoView {
             })}
         </Page>
     }
+}
+
+/// What hosts are filled from.
+fn templates() -> AnyView {
+    view! { <a class="button" href="/templates">{tr(|t| t.template().templates)}</a> }.into_any()
 }
 
 fn add(me: &Me) -> Option<AnyView> {

@@ -45,7 +45,7 @@ fn add(me: &Me) -> Option<AnyView> {
 }
 
 /// How large a chain of a template is, in words.
-pub fn size(template: &Template) -> impl Fn() -> String + Send + Sync + 'static {
+pub fn size(template: &Template) -> impl Fn() -> String + Send + Sync + use<> {
     let peers: u32 = template.organizations.iter().map(|one| u32::from(one.peers)).sum();
     let orderers = template.orderers;
     say(move |t| {

@@ -13,6 +13,8 @@
 mod bed;
 #[path = "operations/further.rs"]
 mod further;
+#[path = "operations/pool.rs"]
+mod pool;
 
 use std::sync::{Arc, Mutex};
 
@@ -346,7 +348,12 @@ async fn demo_create() {
 #[test]
 fn every_registered_operation_is_played() {
     let facade = include_str!("../src/lib.rs");
-    let scenes = [include_str!("operations.rs"), include_str!("operations/further.rs")].concat();
+    let scenes = [
+        include_str!("operations.rs"),
+        include_str!("operations/further.rs"),
+        include_str!("operations/pool.rs"),
+    ]
+    .concat();
     let registered: Vec<&str> = facade
         .lines()
         .filter_map(|line| line.split_once(".register::<")?.1.split_once(">()"))

@@ -48,6 +48,8 @@ mod sign_in;
 mod standing;
 #[path = "plane/starts.rs"]
 mod starts;
+#[path = "plane/template.rs"]
+mod template;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! What somebody has typed about a host, and what it means.
 
-use domain::host::{Endpoint, HostCredentials, HostSpec, ImageNames, Subnet, TlsCredentials};
-use domain::name::HostName;
+use domain::host::{Endpoint, HostCredentials, HostSpec, ImageNames, NodeLogLevel, Subnet, TlsCredentials};
+use domain::name::{HostName, TemplateName};
 use domain::{Code, Error};
 use leptos::prelude::*;
 
@@ -41,6 +41,10 @@ pub struct Form {
     pub images_sample: RwSignal<String>,
     pub image_rules: RwSignal<String>,
     pub network_range: RwSignal<String>,
+    pub schedulable: RwSignal<bool>,
+    pub log_level: RwSignal<String>,
+    /// It is chosen on the host's page, and kept here.
+    autofill: RwSignal<Option<TemplateName>>,
     pub cluster: ClusterForm,
 }
 
@@ -60,6 +64,9 @@ pub struct Draft {
     pub images: [String; 3],
     pub image_rules: String,
     pub network_range: String,
+    pub schedulable: bool,
+    pub log_level: String,
+    pub autofill: Option<TemplateName>,
     pub cluster: ClusterDraft,
     /// Whether there are credentials already, so that empty fields mean those.
     pub has_credentials: bool,
@@ -98,6 +105,12 @@ impl Form {
             images_sample: RwSignal::new(images.sample.join("\n")),
             image_rules: RwSignal::new(offer.map(|s| s.image_rules.join("\n")).unwrap_or_default()),
             network_range: RwSignal::new(or(|s| s.network_range.to_string(), &Subnet::default().to_string())),
+            schedulable: RwSignal::new(offer.is_none_or(|s| s.schedulable)),
+            log_level: RwSignal::new(or(
+                |s| s.log_level.as_str().to_owned(),
+                NodeLogLevel::default().as_str(),
+            )),
+            autofill: RwSignal::new(offer.and_then(|s| s.autofill.clone())),
             cluster: ClusterForm::new(offer),
         }
     }
@@ -150,6 +163,9 @@ impl Form {
             ],
             image_rules: self.image_rules.get_untracked(),
             network_range: self.network_range.get_untracked(),
+            schedulable: self.schedulable.get_untracked(),
+            log_level: self.log_level.get_untracked(),
+            autofill: self.autofill.get_untracked(),
             cluster: self.cluster.draft(),
             has_credentials: false,
         }
@@ -198,6 +214,9 @@ impl Draft {
             image_rules: lines(&self.image_rules),
             network_range,
             cluster,
+            schedulable: self.schedulable,
+            log_level: NodeLogLevel::parse(&self.log_level).unwrap_or_default(),
+            autofill: self.autofill,
         };
         spec.check()?;
         Ok((spec, credentials))
@@ -268,6 +287,9 @@ mod tests {
             images: ["a\n\n b ".to_owned(), "c".to_owned(), String::new()],
             image_rules: String::new(),
             network_range: "10.213.0.0/16".to_owned(),
+            schedulable: true,
+            log_level: "info".to_owned(),
+            autofill: None,
             cluster: cluster(),
             has_credentials: false,
         }
@@ -280,6 +302,24 @@ mod tests {
         assert_eq!(spec.client_address, "engine.example");
         assert_eq!(spec.images.peer, ["a", "b"]);
         assert!(credentials.is_some());
+    }
+
+    #[test]
+    fn what_a_host_says_of_new_chains_stays_where_nobody_changes_it() {
+        Owner::new().with(|| {
+            let spec = HostSpec {
+                schedulable: false,
+                log_level: NodeLogLevel::Warning,
+                autofill: Some(TemplateName::parse("small").unwrap()),
+                ..HostSpec::local(HostName::parse("local").unwrap(), "/run/engine.sock")
+            };
+            let form = Form::new(Some(&spec));
+            assert_eq!(form.draft().parse().unwrap().0, spec);
+            form.log_level.set("error".to_owned());
+            form.schedulable.set(true);
+            let changed = form.draft().parse().unwrap().0;
+            assert_eq!((changed.log_level, changed.schedulable), (NodeLogLevel::Error, true));
+        });
     }
 
     #[test]
