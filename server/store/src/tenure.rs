@@ -336,7 +336,8 @@ impl Store {
         self.write(Query::new(text, json!({ "chain": chain.as_str(), "now_ms": now_ms }))).await
     }
 
-    /// Gives a chain that was set free back to whoever had it, with what others were granted.
+    /// Gives a chain that was set free back to whoever had it, with what others were granted; one that somebody else has
+    /// got meanwhile stays theirs.
     pub async fn pool_restore(
         &self,
         chain: &ChainName,
@@ -344,15 +345,15 @@ impl Store {
         tenure: &Tenure,
         grants: &[(UserId, Grant)],
     ) -> Result<(), StoreError> {
-        let mut text = "UPDATE type::record('chain', $chain) SET owner = $owner ?? NONE,
-            claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE, expires_ms = $expires_ms ?? NONE,
-            warned_ms = $warned_ms ?? NONE, inherited_ms = $inherited_ms ?? NONE, state = 'running'
-            WHERE state = 'updating';"
-            .to_owned();
-        text.push_str(
-            "FOR $grant IN $grants { UPSERT type::record('chain_grant', $grant.key) SET chain = $chain,
-                user = $grant.user, level = $grant.level }",
-        );
+        let text = "LET $back = (UPDATE type::record('chain', $chain) SET owner = $owner ?? NONE,
+                claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE,
+                expires_ms = $expires_ms ?? NONE, warned_ms = $warned_ms ?? NONE,
+                inherited_ms = $inherited_ms ?? NONE, state = 'running'
+                WHERE owner = NONE AND state IN ['updating', 'running'] RETURN AFTER);
+            IF array::len($back) > 0 {
+                FOR $grant IN $grants { UPSERT type::record('chain_grant', $grant.key) SET chain = $chain,
+                    user = $grant.user, level = $grant.level }
+            }";
         let rows = grants.iter().map(|(user, level)| {
             json!({ "key": format!("{chain}/{user}"), "user": user.as_str(), "level": level })
         });

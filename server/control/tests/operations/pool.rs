@@ -114,8 +114,7 @@ impl<S: Scene> Beside<S> {
     async fn play(scene: S, prepare: for<'a> fn(&'a Bed) -> BoxFuture<'a, ()>) {
         let stage = Self { scene, prepare, world: Mutex::new(None) };
         // Each world makes a chain, so there are fewer of them.
-        let options =
-            Options { seeds: 1, samples: 4, write_seeds: 1, write_stride: 3, ..Options::default() };
+        let options = Options { seeds: 1, samples: 4, write_seeds: 1, write_stride: 3, ..Options::default() };
         if let Err(problems) = testkit::run(&stage, options).await.into_result() {
             panic!("{problems}");
         }
