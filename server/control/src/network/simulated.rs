@@ -45,6 +45,8 @@ const PACKAGE: &str = "package/";
 #[derive(Default)]
 pub struct SimulatedNetwork {
     hosts: Mutex<HashMap<HostId, SimulatedAgent>>,
+    /// The host that every other one is.
+    everywhere: Option<SimulatedAgent>,
     /// Steers how long things take: which looks come too early, and where a call gives way to others.
     seed: AtomicU64,
     calls: AtomicU64,
@@ -65,6 +67,11 @@ impl SimulatedNetwork {
     /// A network whose nodes take their time, always in the same way for the same seed. 0: they answer at once.
     pub fn with_seed(seed: u64) -> Self {
         Self { seed: AtomicU64::new(seed), ..Self::default() }
+    }
+
+    /// A network that answers at once, in which all hosts are one.
+    pub fn everywhere(agent: SimulatedAgent) -> Self {
+        Self { everywhere: Some(agent), ..Self::default() }
     }
 
     /// Makes the nodes on a host part of the network.
@@ -90,7 +97,8 @@ impl SimulatedNetwork {
 
     fn host(&self, link: &ChainLink) -> Result<SimulatedAgent, FabricError> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.get(&link.plan.host).cloned().ok_or_else(|| FabricError::Settings("no such host".to_owned()))
+        let found = hosts.get(&link.plan.host).or(self.everywhere.as_ref());
+        found.cloned().ok_or_else(|| FabricError::Settings("no such host".to_owned()))
     }
 
     fn draw(&self, below: u64) -> u64 {
