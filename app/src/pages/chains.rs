@@ -100,12 +100,16 @@ pub fn chain_cards(chains: Vec<ChainSummary>) -> AnyView {
             let operation = chain.operation.map(|id| {
                 view! { <p><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></p> }
             });
+            let expires = chain.expires_ms.map(|ms| {
+                view! { <p class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></p> }
+            });
             view! {
                 <li class="card chain-card">
                     <h2><a href=format!("/chains/{name}")>{name.clone()}</a></h2>
                     <p class="row">{badge(chain_state(chain.state))} {badge(health(&chain.health))}</p>
                     <p class="muted small">{size}</p>
                     <p class="muted small">{chain.host_name.clone()} " · Fabric " {chain.version.as_str()}</p>
+                    {expires}
                     {operation}
                 </li>
             }

@@ -187,5 +187,5 @@ texts! {
 texts! {
     /// What other pages say of the pool and of what somebody may have.
     AllowanceText {}
-    get_chain, get_chain_hint, calls_left,
+    get_chain, get_chain_hint, until, calls_left,
 }

@@ -377,6 +377,7 @@ fn summary(record: &ChainRecord, host_name: String, holder: Option<&OperationRec
         operation: holder.map(|holder| OperationId::new(holder.id.clone())),
         operation_failed: standing.held_by_failure,
         pool: record.pool.clone(),
+        expires_ms: record.tenure.expires_ms,
     }
 }
 

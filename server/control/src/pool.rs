@@ -32,15 +32,16 @@ impl ControlPlane {
         policy::authorize(caller, Action::Apply, Resource::any(Noun::Chain))?;
         let user = caller.require_user()?;
         let store = &self.services.store;
+        let own = store.pool_owned(&user.id).await.map_err(store_error)?;
+        let quota = self.quota_view(user, own.len()).await?;
         let free = self.free_chains().await?;
+        let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
         let templates = store.template_list().await.map_err(store_error)?;
         let count = |template: &Template| free.iter().filter(|one| one.template == template.name).count();
         let offers = templates.iter().map(|template| offer(template, count(template)));
-        let own = store.pool_owned(&user.id).await.map_err(store_error)?;
-        let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
         let queue = (1..).zip(&waiting).filter(|(_, entry)| entry.user == user.id);
         Ok(PoolView {
-            quota: self.quota_view(user, own.len()).await?,
+            quota,
             templates: offers.collect(),
             queue: queue
                 .map(|(position, entry)| QueueEntry {

@@ -79,5 +79,6 @@ pub static HOLDER: HolderText = HolderText {
 pub static ALLOWANCE: AllowanceText = AllowanceText {
     get_chain: "Get a chain",
     get_chain_hint: "Get one from the pool: it runs already.",
+    until: "Until",
     calls_left: "{left} of {max} transactions left this minute.",
 };

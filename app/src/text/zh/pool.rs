@@ -79,5 +79,6 @@ pub static HOLDER: HolderText = HolderText {
 pub static ALLOWANCE: AllowanceText = AllowanceText {
     get_chain: "申请链",
     get_chain_hint: "从链池申请一条，立即可用。",
+    until: "使用期至",
     calls_left: "本分钟还可提交 {left} 笔交易（上限 {max} 笔）。",
 };

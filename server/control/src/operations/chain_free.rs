@@ -107,7 +107,8 @@ async fn revoke_identities(ctx: Context<ChainFree>) -> Result<(), StepError> {
     let (services, chain) = (ctx.env(), &ctx.params().chain);
     let before = link(services, chain).await.map_err(step_error)?;
     let revoked = revoked_by_now(&ctx, &before).await?;
-    for (_, organization) in before.plan.members() {
+    let members: Vec<_> = before.plan.members().collect();
+    for (_, organization) in members {
         let admin = services.admin_key(&before.plan, &organization.msp_id).await.map_err(step_error)?;
         if revoked.admins.get(&organization.msp_id) == Some(&serial_of(&admin.cert_pem)?) {
             services.renew_admin(&before.plan, organization).await.map_err(step_error)?;
@@ -116,7 +117,8 @@ async fn revoke_identities(ctx: Context<ChainFree>) -> Result<(), StepError> {
     // With the new admins: in a channel that has the list already, the old ones sign nothing.
     let link = link(services, chain).await.map_err(step_error)?;
     let channels = services.store.channel_list(chain).await.map_err(store_error)?;
-    for (name, organization) in link.plan.members() {
+    let members: Vec<_> = link.plan.members().collect();
+    for (name, organization) in members {
         let Some(serials) = revoked.serials.get(&organization.msp_id) else { continue };
         let authority =
             services.sign_authority(&link.plan, &organization.msp_id).await.map_err(step_error)?;
@@ -124,8 +126,10 @@ async fn revoke_identities(ctx: Context<ChainFree>) -> Result<(), StepError> {
         let list = authority
             .revocation_list(serials, number, ctx.now_ms() / 1_000)
             .map_err(|error| step_error(internal("make a revocation list", error)))?;
-        for channel in channels.iter().filter(|channel| channel.organizations.contains(name)) {
-            ensure(&ctx, &link, name, channel.name.as_str(), serials, &list).await?;
+        for channel in &channels {
+            if channel.organizations.contains(name) {
+                ensure(&ctx, &link, name, channel.name.as_str(), serials, &list).await?;
+            }
         }
     }
     Ok(())
@@ -146,16 +150,17 @@ async fn revoked_by_now(ctx: &Context<ChainFree>, link: &ChainLink) -> Result<Re
             .map_err(|error| step_error(internal("read what is revoked", error)))?,
         None => Revoked::default(),
     };
+    let members: Vec<_> = link.plan.members().collect();
     if revoked.operation != ctx.operation_id() {
         revoked.admins.clear();
-        for (_, organization) in link.plan.members() {
+        for (_, organization) in &members {
             let msp_id = &organization.msp_id;
             let admin = services.admin_key(&link.plan, msp_id).await.map_err(step_error)?;
             revoked.admins.insert(msp_id.clone(), serial_of(&admin.cert_pem)?);
         }
         ctx.operation_id().clone_into(&mut revoked.operation);
     }
-    for (_, organization) in link.plan.members() {
+    for (_, organization) in members {
         let msp_id = &organization.msp_id;
         let mut found: Vec<String> = revoked.admins.get(msp_id).cloned().into_iter().collect();
         for cert_pem in services.user_certificates(&link.plan, msp_id).await.map_err(step_error)? {

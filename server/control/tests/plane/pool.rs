@@ -11,7 +11,7 @@ use control::operations::link_of;
 use control::topology::ChainPlan;
 use domain::Code;
 use domain::chain::ChainState;
-use domain::id::OperationId;
+use domain::id::{OperationId, UserId};
 use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName, TemplateName, UserName};
 use domain::operation::OperationState;
 use domain::permission::{Grant, Role};
@@ -165,7 +165,7 @@ async fn whoever_waited_longest_gets_what_becomes_free() {
     let release = plane.chain_release(&uma(), &chain, chain.as_str(), false).await.unwrap();
     done(&plane, &release).await;
     plane.reconcile().await;
-    assert_eq!(record(&bed, &chain).await.owner.as_ref().map(|id| id.as_str()), Some("eve"));
+    assert_eq!(record(&bed, &chain).await.owner.as_ref().map(UserId::as_str), Some("eve"));
     assert_eq!(plane.pool_read(&eve()).await.unwrap().queue, Vec::new());
     assert_eq!(plane.pool_read(&ian).await.unwrap().queue[0].position, 1);
     plane.apply_cancel(&ian, "any").await.unwrap();
@@ -183,7 +183,7 @@ async fn where_none_is_free_one_is_made_from_the_template_that_was_named() {
     assert_eq!(plane.chain_apply(&uma(), wanted.clone()).await.unwrap(), Applied::Queued { position: 1 });
     done(&plane, &operation).await;
     plane.reconcile().await;
-    assert_eq!(record(&bed, &chain).await.owner.as_ref().map(|id| id.as_str()), Some("uma"));
+    assert_eq!(record(&bed, &chain).await.owner.as_ref().map(UserId::as_str), Some("uma"));
     assert_eq!(claimed(&plane, &uma(), wanted).await, (chain, true));
 }
 

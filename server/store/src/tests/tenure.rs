@@ -158,7 +158,7 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
     on_both(async |store| {
         filled(&store, 1).await;
         let (uma, name) = (UserId::new("uma"), chain("c0"));
-        store.pool_claim(&wants(&uma, "one", &[name.clone()], &[])).await.unwrap();
+        store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
         store.grant_put(&name, &UserId::new("eve"), Grant::Use).await.unwrap();
         store.document_put(&name, "genesis", &[1]).await.unwrap();
         store.pool_take_back(&name, "op", 7).await.unwrap();
@@ -182,7 +182,7 @@ async fn what_is_set_free_is_restored_with_its_grants() {
     on_both(async |store| {
         filled(&store, 1).await;
         let (uma, eve, name) = (UserId::new("uma"), UserId::new("eve"), chain("c0"));
-        store.pool_claim(&wants(&uma, "one", &[name.clone()], &[])).await.unwrap();
+        store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
         store.grant_put(&name, &eve, Grant::Use).await.unwrap();
         let before = store.chain_read(&name).await.unwrap().unwrap();
         store.pool_set_free(&name, 7).await.unwrap();
