@@ -18,6 +18,7 @@ pub mod channel;
 pub mod host;
 pub mod node;
 pub mod operation;
+pub mod pool;
 pub mod registration;
 pub mod profile;
 pub mod second_factor;

@@ -69,6 +69,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
+                    <Route path=path!("/apply") view=Pool::Apply/>
                     <PoolRoutes/>
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>

@@ -8,6 +8,7 @@ use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 use crate::api::ApiError;
 
 pub mod account;
+pub mod apply;
 pub mod audit;
 pub mod block;
 pub mod chain;

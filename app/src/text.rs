@@ -17,7 +17,10 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{AccountText, AuditText, ClusterText, CodeText, NodeText, PeopleText, TemplateText, Text};
+pub use table::{
+    AccountText, AllowanceText, AuditText, ClusterText, CodeText, HolderText, NodeText, PeopleText, PoolText,
+    TemplateText, Text,
+};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,30 @@ impl Text {
         match self.lang {
             Lang::En => &en::people::TEXT,
             Lang::Zh => &zh::people::TEXT,
+        }
+    }
+
+    /// About getting a chain from the pool.
+    pub fn pool(&self) -> &'static PoolText {
+        match self.lang {
+            Lang::En => &en::pool::TEXT,
+            Lang::Zh => &zh::pool::TEXT,
+        }
+    }
+
+    /// About whose a chain is.
+    pub fn holder(&self) -> &'static HolderText {
+        match self.lang {
+            Lang::En => &en::pool::HOLDER,
+            Lang::Zh => &zh::pool::HOLDER,
+        }
+    }
+
+    /// About what somebody may have, for pages of other things.
+    pub fn allowance(&self) -> &'static AllowanceText {
+        match self.lang {
+            Lang::En => &en::pool::ALLOWANCE,
+            Lang::Zh => &zh::pool::ALLOWANCE,
         }
     }
 

@@ -88,22 +88,27 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
     let store = open(config).await?;
     let vault = key::vault(&config.key_path(), &key, &store).await?;
     let audit_key = audit_key(&store, &vault).await?;
-    let services = Services::new(
-        store.clone(),
-        vault,
-        Arc::new(SystemClock),
-        Arc::new(NativeNetwork::default()),
-        connector(config.engine_networks.clone(), store.installation().to_owned()),
-        config.local_socket(),
-    )
-    .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
-    .with_archive(archive(config))
-    .running_in_cluster(in_cluster())
-    .reached_by(config.origin());
+    let (network, connector) = reached(config, &store);
+    let services =
+        Services::new(store.clone(), vault, Arc::new(SystemClock), network, connector, config.local_socket())
+            .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
+            .with_archive(archive(config))
+            .running_in_cluster(in_cluster())
+            .reached_by(config.origin());
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
     let plane = ControlPlane::new(Arc::new(services), settings, audit_key)?;
     Ok(Portal { plane: Arc::new(plane), store })
+}
+
+/// How nodes and hosts are reached.
+fn reached(config: &Config, store: &Store) -> (Arc<dyn control::network::Network>, Connector) {
+    #[cfg(feature = "bench")]
+    if let Some(simulated) = crate::bench::simulated(config.local_socket().as_deref()) {
+        return simulated;
+    }
+    let connect = connector(config.engine_networks.clone(), store.installation().to_owned());
+    (Arc::new(NativeNetwork::default()), connect)
 }
 
 /// Checks the audit of a portal that is stopped.

@@ -166,8 +166,11 @@ fn about(value: &Value, id: &str) -> Value {
 fn managed(name: &str) -> u16 {
     match name {
         "chain_delete" | "chain_restart" | "chain_start" | "chain_stop" | "node_resize" => 403,
+        "chain_delete_claimed" | "chain_extend" | "chain_free" | "chain_owner_set" | "chain_release" => 403,
         "operation_cancel" | "operation_resume" | "operation_undo" => 403,
         "chain_access"
+        | "chain_holder"
+        | "chain_inherited_dismiss"
         | "chain_read"
         | "chaincode_list"
         | "chaincode_sample"

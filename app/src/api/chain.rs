@@ -80,3 +80,14 @@ pub async fn chain_delete(
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chain_delete(&caller, &name, &typed, keep_data).await, &caller).await
 }
+
+/// The same of a chain that somebody owns.
+#[server(endpoint = "chain_delete_claimed", input = leptos::server_fn::codec::Json)]
+pub async fn chain_delete_claimed(
+    name: ChainName,
+    typed: String,
+    #[server(default)] keep_data: bool,
+) -> Result<OperationId, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chain_delete_claimed(&caller, &name, &typed, keep_data).await, &caller).await
+}

@@ -10,7 +10,9 @@ use leptos::prelude::*;
 use super::node::forget_figures;
 use super::{chain_name, follow, parameter};
 use crate::api::ApiError;
-use crate::api::chain::{chain_delete, chain_read, chain_restart, chain_start, chain_stop};
+use crate::api::chain::{
+    chain_delete, chain_delete_claimed, chain_read, chain_restart, chain_start, chain_stop,
+};
 use crate::components::badge::{badge, chain_state, health, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
@@ -28,12 +30,17 @@ use crate::text::{say, say_in, tr, words};
 
 mod access;
 mod downloads;
+mod holder;
 
 /// What the peers of every chain keep their state in: there is no other choice yet.
 pub(super) const STATE_DATABASE: &str = "LevelDB";
 
-/// A wish about the chain as a whole, with what was typed for it, and whether data shall be kept.
-type Wish = (ChainVerb, String, bool);
+/// A wish about the chain as a whole, with what was typed for it, whether data shall be kept, and whether it is known that
+/// somebody owns the chain.
+type Wish = (ChainVerb, String, bool, bool);
+
+/// What the buttons depend on besides the verbs: whether data is in folders, and whether somebody owns the chain.
+type Standing = (bool, bool);
 
 /// The page.
 #[component]
@@ -45,28 +52,32 @@ pub fn Chain() -> impl IntoView {
         |(name, _)| async move { chain_read(chain_name(&name)?).await },
     );
     let action = Action::new(move |wish: &Wish| {
-        let (verb, typed, keep_data) = wish.clone();
+        let wish = wish.clone();
         let name = name.get_untracked();
-        async move { carry_out(verb, chain_name(&name)?, typed, keep_data).await }
+        async move { carry_out(chain_name(&name)?, wish).await }
     });
     let refused = follow(action);
     let asked = Asked { typed: RwSignal::new(String::new()), keep_data: RwSignal::new(false) };
     let access = access::Access::new(name);
     let proof = prove::guard(action);
+    let holder = holder::Holder::new(tick);
     let page = load_live(chain, move |data: RwSignal<ChainView>, _| {
         let chain = data.with_untracked(|chain| chain.summary.name.clone());
         let name = chain.to_string();
         // Where somebody types or answers a question, only what it depends on puts it there anew.
-        let verbs = Memo::new(move |_| data.with(|chain| (chain.verbs.clone(), chain.keeps_folders)));
+        let verbs = Memo::new(move |_| {
+            data.with(|chain| (chain.verbs.clone(), (chain.keeps_folders, chain.summary.owner.is_some())))
+        });
         let offer = Memo::new(move |_| data.with(downloads::offer));
         // Figures change all the time, each in its own place: whoever selects something beside them keeps it.
         let still = Memo::new(move |_| data.with(without_figures));
         events::pulse(tick, move || data.track());
         let may_give = Memo::new(move |_| data.with(|chain| chain.grant >= Grant::Manage));
         let people = access.people(&chain, may_give);
+        let held = holder.held(&chain);
         let (of_buttons, of_files) = (name.clone(), name.clone());
         let actions =
-            move || verbs.with(|(verbs, folders)| buttons(&of_buttons, verbs, *folders, action, asked));
+            move || verbs.with(|(verbs, standing)| buttons(&of_buttons, verbs, *standing, action, asked));
         view! {
             <Page
                 title=Signal::stored(name.clone())
@@ -75,6 +86,7 @@ pub fn Chain() -> impl IntoView {
             >
                 {chain_tabs(&name)}
                 <Notice error=refused/>
+                {holder.card(&chain, held)}
                 {move || still.with(|chain| body(chain, data))}
                 {move || offer.with(|offer| downloads::downloads(&of_files, offer))}
                 <Show when=move || may_give.get()>{access.card(&chain, people)}</Show>
@@ -92,16 +104,13 @@ struct Asked {
     keep_data: RwSignal<bool>,
 }
 
-async fn carry_out(
-    verb: ChainVerb,
-    name: ChainName,
-    typed: String,
-    keep_data: bool,
-) -> Result<OperationId, ApiError> {
+async fn carry_out(name: ChainName, wish: Wish) -> Result<OperationId, ApiError> {
+    let (verb, typed, keep_data, claimed) = wish;
     match verb {
         ChainVerb::Start => chain_start(name).await,
         ChainVerb::Stop => chain_stop(name).await,
         ChainVerb::Restart => chain_restart(name).await,
+        ChainVerb::Delete if claimed => chain_delete_claimed(name, typed, keep_data).await,
         ChainVerb::Delete => chain_delete(name, typed, keep_data).await,
         // Of one node, or of a channel, and not offered here.
         ChainVerb::Resize | ChainVerb::Update | ChainVerb::Transact => Err(super::not_found()),
@@ -111,7 +120,7 @@ async fn carry_out(
 fn buttons(
     name: &str,
     verbs: &[ChainVerb],
-    has_folders: bool,
+    (has_folders, claimed): Standing,
     action: Action<Wish, Result<OperationId, ApiError>>,
     asked: Asked,
 ) -> AnyView {
@@ -119,7 +128,7 @@ fn buttons(
     let act = move |verb: ChainVerb| {
         Callback::new(move |typed: String| {
             let keep_data = has_folders && asked.keep_data.get_untracked();
-            action.dispatch((verb, typed, keep_data));
+            action.dispatch((verb, typed, keep_data, claimed));
         })
     };
     let start = has(ChainVerb::Start).then(|| {
@@ -148,7 +157,10 @@ fn buttons(
     let (erased, kept) = (words(|t| t.delete_impact_data), words(|t| t.cluster().keep_impact_data));
     let stays = move || has_folders && asked.keep_data.get();
     let of_data = Signal::derive(move || if stays() { kept.get() } else { erased.get() });
-    let impact = vec![words(|t| t.delete_impact_nodes), of_data, words(|t| t.delete_impact_keys)];
+    let mut impact = vec![words(|t| t.delete_impact_nodes), of_data, words(|t| t.delete_impact_keys)];
+    if claimed {
+        impact.push(words(|t| t.holder().delete_claimed));
+    }
     let delete = has(ChainVerb::Delete).then(|| {
         view! {
             <Confirm label=words(|t| t.delete) impact=impact name=name.to_owned() typed=asked.typed danger=true

@@ -19,9 +19,10 @@ pub fn Chains() -> impl IntoView {
     let tick = events::ticks(|m| m.touches("chain", ""));
     let chains = Fetched::new(move || tick.get(), |_| chain_list());
     let create = with_session(|me| {
-        me.can(Act::Create, Noun::Chain)
-            .then(|| view! { <a class="button primary" href="/chains/new">{tr(|t| t.create_chain)}</a> })
-            .into_any()
+        let create = me
+            .can(Act::Create, Noun::Chain)
+            .then(|| view! { <a class="button primary" href="/chains/new">{tr(|t| t.create_chain)}</a> });
+        view! { <a class="button" href="/apply">{tr(|t| t.allowance().get_chain)}</a> {create} }.into_any()
     });
     view! {
         <Page title=words(|t| t.chains) actions=create>
@@ -99,12 +100,16 @@ pub fn chain_cards(chains: Vec<ChainSummary>) -> AnyView {
             let operation = chain.operation.map(|id| {
                 view! { <p><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></p> }
             });
+            let expires = chain.expires_ms.map(|ms| {
+                view! { <p class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></p> }
+            });
             view! {
                 <li class="card chain-card">
                     <h2><a href=format!("/chains/{name}")>{name.clone()}</a></h2>
                     <p class="row">{badge(chain_state(chain.state))} {badge(health(&chain.health))}</p>
                     <p class="muted small">{size}</p>
                     <p class="muted small">{chain.host_name.clone()} " · Fabric " {chain.version.as_str()}</p>
+                    {expires}
                     {operation}
                 </li>
             }

@@ -11,6 +11,7 @@ use super::{chain_name, parameter, refusal};
 use crate::api::ApiError;
 use crate::api::chain::chain_read;
 use crate::api::chaincode::chaincode_list;
+use crate::api::pool::quota_read;
 use crate::api::transaction::{transaction_query, transaction_submit};
 use crate::browser::new_key;
 use crate::components::field::{CheckField, LongField, SelectField, TextField, toggle};
@@ -22,6 +23,7 @@ use crate::fetched::{self, Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
 use crate::text::{tr, words};
 
+mod allowance;
 mod arguments;
 mod form;
 mod outcome;
@@ -51,12 +53,15 @@ pub fn Invoke() -> impl IntoView {
         let call = call.clone();
         again(move || transaction_submit(call.clone()))
     });
+    let submitted = submit.version();
+    let quota = Fetched::new(move || submitted.get(), |_| quota_read());
     load_live(data, move |data, _| {
         let name = data.with_untracked(|(chain, _)| chain.summary.name.to_string());
         view! {
             <Page title=words(|t| t.invoke) crumbs=chain_crumbs(&name)>
                 {chain_tabs(&name)}
                 {body(data, name, form, query, submit)}
+                {allowance::allowance(quota)}
             </Page>
         }
         .into_any()

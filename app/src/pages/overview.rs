@@ -62,7 +62,10 @@ fn body(chains: Vec<ChainSummary>, me: &Me, demo: Demonstration) -> AnyView {
                 false => view! { <Demo action=demo/> }.into_any(),
             })
         }
-        (true, false) => empty(|t| t.no_chains, |t| t.no_chains_user_hint, None),
+        (true, false) => {
+            let get = view! { <a class="button primary" href="/apply">{tr(|t| t.allowance().get_chain)}</a> };
+            empty(|t| t.no_chains, |t| t.allowance().get_chain_hint, Some(get.into_any()))
+        }
         (false, _) => chain_cards(chains),
     }
 }

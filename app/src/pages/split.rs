@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    account, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
+    account, apply, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
     hosts, invoke, login, node, operation, operations, overview, register, setup, template, template_new, templates,
     transaction, transactions, user, user_new, users, welcome,
 };
@@ -65,6 +65,7 @@ pub enum People {
 /// Templates, and the pool that is filled from them.
 #[derive(Clone, Copy, Debug)]
 pub enum Pool {
+    Apply,
     Templates,
     TemplateNew,
     Template,
@@ -159,6 +160,7 @@ fn people_group(page: People) -> AnyView {
 fn pool_group(page: Pool) -> AnyView {
     tell_ready();
     match page {
+        Pool::Apply => view! { <apply::Apply/> }.into_any(),
         Pool::Templates => view! { <templates::Templates/> }.into_any(),
         Pool::TemplateNew => view! { <template_new::TemplateNew/> }.into_any(),
         Pool::Template => view! { <template::Template/> }.into_any(),

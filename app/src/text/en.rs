@@ -10,6 +10,7 @@ pub mod error;
 pub mod node;
 pub mod operation;
 pub mod people;
+pub mod pool;
 pub mod template;
 
 /// The texts.

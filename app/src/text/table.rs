@@ -187,6 +187,30 @@ texts! {
 }
 
 texts! {
+    /// Getting a chain from the pool.
+    PoolText {}
+    apply, apply_hint, quota, chains_used, chains, lifetime, lifetime_hours, lifetime_none,
+    calls, calls_minute, calls_none, by_template, by_template_hint, free_n, take, no_templates,
+    by_name, by_name_hint, none_free, chain, by_size, by_size_hint, any, consensus, peers,
+    another, queue, submit, waiting, waiting_hint, position, wish, since, leave, own, own_none,
+}
+
+texts! {
+    /// Whose a chain is, and giving it back.
+    HolderText {}
+    holder, owner, nobody, nobody_free, you, template, not_pooled, claimed, expires, no_end,
+    ends_soon, inherited, dismiss, release, release_impact_owner, release_impact_anew,
+    release_impact_delete, free, free_impact_owner, free_impact_ledger, free_impact_keys, extend,
+    extend_hint, hours, give, give_hint, user, give_button, delete_claimed,
+}
+
+texts! {
+    /// What other pages say of the pool and of what somebody may have.
+    AllowanceText {}
+    get_chain, get_chain_hint, until, calls_left,
+}
+
+texts! {
     /// Where a sign-in asks for its second factor.
     CodeText {}
     title, code, hint, again,

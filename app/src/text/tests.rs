@@ -16,11 +16,14 @@ fn all(lang: Lang) -> table::Entries {
     [
         text.entries(),
         text.own().entries(),
+        text.allowance().entries(),
         text.audit().entries(),
         text.cluster().entries(),
         text.code().entries(),
+        text.holder().entries(),
         text.node().entries(),
         text.people().entries(),
+        text.pool().entries(),
         text.template().entries(),
     ]
     .concat()

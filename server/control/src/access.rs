@@ -87,7 +87,8 @@ impl ControlPlane {
         self.services.changed("access", chain);
     }
 
-    async fn person(&self, name: &UserName) -> Result<UserRecord, Error> {
+    /// Somebody by name; the refusal is about the field `user`.
+    pub(crate) async fn person(&self, name: &UserName) -> Result<UserRecord, Error> {
         let found = self.services.store.user_by_name(name.as_str()).await.map_err(crate::error::store)?;
         found.ok_or_else(|| Error::invalid(Code::UserUnknown).with("name", name).on("user"))
     }

@@ -140,7 +140,7 @@ impl ControlPlane {
         Ok(ChainView {
             keeps_folders,
             summary: summary(&record, host_name, holder.as_ref()),
-            last_operation: self.last_operation(name, holder).await?,
+            last_operation: self.last_operation(caller, name, holder).await?,
             nodes: self.node_views(&record).await,
             spec: record.spec,
             grant: held.unwrap_or(Grant::Owner),
@@ -151,6 +151,7 @@ impl ControlPlane {
     /// The operation that holds a chain, else the newest that did.
     async fn last_operation(
         &self,
+        caller: &Caller,
         name: &ChainName,
         holder: Option<OperationRecord>,
     ) -> Result<Option<OperationId>, Error> {
@@ -159,7 +160,10 @@ impl ControlPlane {
         }
         let filter = ListFilter { subject: Some(subject(name)), limit: 1, ..ListFilter::default() };
         let newest = self.services.store.list(&filter).await.map_err(log_error)?.into_iter().next();
-        Ok(newest.map(|operation| OperationId::new(operation.id)))
+        let Some(newest) = newest else { return Ok(None) };
+        // What was done for an earlier owner is not told to the next one.
+        let readable = self.operation_allows(caller, Action::Read, &newest).await.is_ok();
+        Ok(readable.then(|| OperationId::new(newest.id)))
     }
 
     /// The review of the wizard: the plan, and the pre-flight against the host.
@@ -248,7 +252,7 @@ impl ControlPlane {
     /// data are put aside, where no later chain finds them.
     ///
     /// # Errors
-    /// [`Code::NoFoldersToKeep`] when its host keeps data in no folders.
+    /// [`Code::NoFoldersToKeep`] when its host keeps data in no folders, [`Code::ChainClaimed`] when somebody owns it.
     pub async fn chain_delete(
         &self,
         caller: &Caller,
@@ -256,8 +260,21 @@ impl ControlPlane {
         typed: &str,
         keep_data: bool,
     ) -> Result<OperationId, Error> {
-        let result = self.chain_delete_checked(caller, name, typed, keep_data).await;
+        let result = self.chain_delete_checked(caller, name, typed, keep_data, false).await;
         self.audit.record(caller, "chain-delete", &subject(name), &result).await;
+        result
+    }
+
+    /// The same of a chain that somebody owns, by somebody who knows that.
+    pub async fn chain_delete_claimed(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        typed: &str,
+        keep_data: bool,
+    ) -> Result<OperationId, Error> {
+        let result = self.chain_delete_checked(caller, name, typed, keep_data, true).await;
+        self.audit.record(caller, "chain-delete-claimed", &subject(name), &result).await;
         result
     }
 
@@ -267,11 +284,17 @@ impl ControlPlane {
         name: &ChainName,
         typed: &str,
         keep_data: bool,
+        claimed: bool,
     ) -> Result<OperationId, Error> {
         let record = self.chain_for(caller, Action::Delete, Noun::Chain, name).await?;
         self.stepped_up(caller)?;
         if typed != name.as_str() {
             return Err(Error::invalid(Code::ChainNameUnconfirmed).with("name", name).on("typed"));
+        }
+        if let Some(owner) = record.owner.as_ref().filter(|_| !claimed) {
+            let owner = self.services.store.user_read(owner).await.map_err(crate::error::store)?;
+            let name = owner.map_or(String::new(), |owner| owner.name.to_string());
+            return Err(Error::conflict(Code::ChainClaimed).with("owner", name));
         }
         if keep_data {
             let host = self.services.store.host_read(&record.host).await.map_err(crate::error::store)?;
@@ -284,7 +307,9 @@ impl ControlPlane {
         if failed.is_none() {
             ChainVerb::Delete.check(record.state)?;
         }
-        let params = ChainDelete { spec: record.spec, keep_data, only_free: false };
+        // Of a free chain of the pool somebody may become the owner at this moment.
+        let only_free = record.pool.is_some() && !claimed && failed.is_none();
+        let params = ChainDelete { spec: record.spec, keep_data, only_free };
         let start = Start::new(caller.require_user()?.id.as_str(), params).on(subject(name));
         self.launch(match failed {
             Some(operation) => start.superseding(operation),
@@ -294,7 +319,7 @@ impl ControlPlane {
     }
 
     /// The failed operation that holds a chain, if one does.
-    async fn failed_holder(&self, name: &ChainName) -> Result<Option<String>, Error> {
+    pub(crate) async fn failed_holder(&self, name: &ChainName) -> Result<Option<String>, Error> {
         let holder = self.services.store.holder(&subject(name)).await.map_err(log_error)?;
         Ok(holder.filter(|operation| operation.state == OperationState::Failed).map(|operation| operation.id))
     }
@@ -353,6 +378,7 @@ fn summary(record: &ChainRecord, host_name: String, holder: Option<&OperationRec
         operation: holder.map(|holder| OperationId::new(holder.id.clone())),
         operation_failed: standing.held_by_failure,
         pool: record.pool.clone(),
+        expires_ms: record.tenure.expires_ms,
     }
 }
 

@@ -31,6 +31,7 @@ pub mod operation;
 pub mod operations;
 pub mod password;
 pub mod policy;
+pub mod pool;
 mod preflight;
 pub mod profile;
 pub mod reconcile;
@@ -75,6 +76,8 @@ pub struct ControlPlane {
     last_writes: transaction::LastWrites,
     /// What peers were seen to have.
     heights: transaction::Heights,
+    /// How many calls that write everybody has made.
+    calls: pool::calls::Calls,
     /// When this portal began, unix milliseconds.
     began_ms: i64,
     /// When what has expired was last removed, unix milliseconds.
@@ -116,6 +119,9 @@ impl ControlPlane {
             .register::<operations::demo_create::DemoCreate>()?
             .register::<operations::host_prepare::HostPrepare>()?
             .register::<operations::node_resize::NodeResize>()?
+            .register::<operations::chain_release::ChainRelease>()?
+            .register::<operations::chain_release::ChainReleaseDeploy>()?
+            .register::<operations::chain_free::ChainFree>()?
             .register::<operations::pool_create::PoolCreate>()?
             .register::<operations::pool_create::PoolDeploy>()?
             .register::<operations::pool_fill::PoolFill>()?
@@ -137,6 +143,7 @@ impl ControlPlane {
             lost_images: reconcile::LostImages::default(),
             last_writes: transaction::LastWrites::default(),
             heights: transaction::Heights::default(),
+            calls: pool::calls::Calls::default(),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow,

@@ -21,6 +21,8 @@ use crate::network::ChainLink;
 use crate::services::Services;
 use crate::topology::{ChainPlan, PlannedNode, PlannedOrganization};
 
+mod handed_out;
+
 /// Validity of everything that is issued, in days: ten years, as cryptogen has it.
 const VALIDITY_DAYS: u32 = 3_650;
 
@@ -79,8 +81,12 @@ impl Places<'_> {
         format!("chain/{}/{msp_id}/admin", self.0)
     }
 
+    fn users(&self, msp_id: &str) -> String {
+        format!("chain/{}/{msp_id}/user/", self.0)
+    }
+
     fn user(&self, msp_id: &str, user: &UserId) -> String {
-        format!("chain/{}/{msp_id}/user/{user}", self.0)
+        format!("{}{user}", self.users(msp_id))
     }
 
     fn node_sign(&self, node: &PlannedNode) -> String {

@@ -294,4 +294,22 @@ pub trait Network: Send + Sync {
         node: &PlannedNode,
         channel: &str,
     ) -> Result<Vec<String>, FabricError>;
+
+    /// Makes a list (PEM) the revocation list of the organization of `node`, instead of the one it had; set before is
+    /// set. Returns once the transaction is handed to the orderers.
+    async fn set_revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        crl_pem: &str,
+    ) -> Result<(), FabricError>;
+
+    /// The revocation lists (PEM) of the organization of `node`, as that peer has the configuration.
+    async fn revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError>;
 }

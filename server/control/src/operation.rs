@@ -8,7 +8,7 @@ use domain::operation::{
     EventView, FailureView, KeptView, OperationState, OperationSummary, OperationVerb, OperationView,
     StepState, StepView, TroubleView,
 };
-use domain::permission::{Action, Noun};
+use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error, ErrorKind};
 use workflow::{EventBody, EventRecord, ListFilter, Log, LogError, OperationRecord, Stored};
 
@@ -33,6 +33,9 @@ impl ControlPlane {
         };
         let (mut summaries, mut known) = (Vec::new(), HashMap::new());
         for record in self.services.store.list(&filter).await.map_err(log_error)? {
+            if self.operation_allows(caller, Action::Read, &record).await.is_err() {
+                continue;
+            }
             let stored = self.stored(&record.id).await?;
             // Most operations are on few subjects.
             let subject = record.subject.unwrap_or_default();
@@ -166,12 +169,26 @@ impl ControlPlane {
         record: &OperationRecord,
     ) -> Result<(), Error> {
         let own = caller.user.as_ref().is_some_and(|user| user.id.as_str() == record.owner);
-        let grant = match record.subject.as_deref().and_then(chain_of) {
-            Some(chain) => self.grant(caller, &chain).await?,
-            None => None,
-        };
+        let grant = self.grant_since(caller, record.subject.as_deref(), record.created_ms).await?;
         policy::authorize(caller, action, Resource::owned(Noun::Operation, own, grant))
             .map_err(|error| error.about(format_args!("operation/{}", record.id)))
+    }
+
+    /// What the caller holds on the chain of an operation of some time: nothing where its owner has the chain only since.
+    async fn grant_since(
+        &self,
+        caller: &Caller,
+        subject: Option<&str>,
+        at_ms: i64,
+    ) -> Result<Option<Grant>, Error> {
+        let Some(chain) = subject.and_then(chain_of) else { return Ok(None) };
+        let record = self.services.store.chain_read(&chain).await.map_err(crate::error::store)?;
+        match record {
+            Some(record) if record.tenure.claimed_ms.is_none_or(|claimed_ms| claimed_ms <= at_ms) => {
+                self.grant_on(caller, &record).await
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn stored(&self, id: &str) -> Result<Stored, Error> {
@@ -242,10 +259,7 @@ impl ControlPlane {
 
     async fn event_allowed(&self, caller: &Caller, record: &EventRecord) -> Result<bool, Error> {
         let own = caller.user.as_ref().is_some_and(|user| user.id.as_str() == record.owner);
-        let grant = match record.subject.as_deref().and_then(chain_of) {
-            Some(chain) => self.grant(caller, &chain).await?,
-            None => None,
-        };
+        let grant = self.grant_since(caller, record.subject.as_deref(), record.at_ms).await?;
         Ok(policy::authorize(caller, Action::Read, Resource::owned(Noun::Operation, own, grant)).is_ok())
     }
 }

@@ -22,6 +22,8 @@ use crate::topology::{ChainPlan, PlannedNode};
 
 pub mod chain_create;
 pub mod chain_delete;
+pub mod chain_free;
+pub mod chain_release;
 pub mod chain_restart;
 pub mod chain_start;
 pub mod chain_stop;

@@ -16,6 +16,7 @@ use crate::operation::chain_of;
 
 mod chaincode;
 mod chains;
+mod expiry;
 mod health;
 mod pool;
 mod pulls;
@@ -60,6 +61,7 @@ impl Driver {
                     drive_ends(&plane),
                     drive_audit(&plane),
                     drive_transactions(&plane),
+                    expiry::drive(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
                     drive_pools(&plane),
@@ -177,6 +179,7 @@ impl ControlPlane {
         self.reconcile_hosts().await;
         self.reconcile_chains().await;
         self.reconcile_transactions().await;
+        self.reconcile_tenures().await;
         self.reconcile_pools().await;
         self.reconcile_ends().await;
         self.reconcile_audit().await;

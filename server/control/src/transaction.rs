@@ -171,6 +171,7 @@ impl ControlPlane {
     ) -> Result<SubmitView, Error> {
         let mut prepared = self.prepare(caller, Action::Invoke, &spec).await?;
         let user = caller.require_user()?;
+        self.count_call(user).await?;
         let store = &self.services.store;
         let started = Instant::now();
         let mut endorsed = self.endorse(&prepared).await;

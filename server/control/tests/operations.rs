@@ -15,6 +15,8 @@ mod bed;
 mod further;
 #[path = "operations/pool.rs"]
 mod pool;
+#[path = "operations/tenure.rs"]
+mod tenure;
 
 use std::sync::{Arc, Mutex};
 
@@ -352,6 +354,7 @@ fn every_registered_operation_is_played() {
         include_str!("operations.rs"),
         include_str!("operations/further.rs"),
         include_str!("operations/pool.rs"),
+        include_str!("operations/tenure.rs"),
     ]
     .concat();
     let registered: Vec<&str> = facade

@@ -33,6 +33,8 @@ mod killed;
 mod offer;
 #[path = "plane/people.rs"]
 mod people;
+#[path = "plane/pool.rs"]
+mod pool;
 #[path = "plane/ports.rs"]
 mod ports;
 #[path = "plane/pulls.rs"]

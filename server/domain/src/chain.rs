@@ -303,6 +303,9 @@ pub struct ChainSummary {
     /// The template that it was made from for the pool; free while it has no owner.
     #[serde(default)]
     pub pool: Option<TemplateName>,
+    /// When its owner has to give it back, unix milliseconds; none: it has no end.
+    #[serde(default)]
+    pub expires_ms: Option<i64>,
 }
 
 /// A chain's page.

@@ -160,7 +160,7 @@ impl Error {
             ErrorKind::Conflict => 409,
             ErrorKind::Invalid => 422,
             ErrorKind::Forbidden if self.code == Code::SessionMissing => 401,
-            ErrorKind::Forbidden if self.code == Code::SignInDelayed => 429,
+            ErrorKind::Forbidden if matches!(self.code, Code::SignInDelayed | Code::QuotaInvocations) => 429,
             ErrorKind::Forbidden => 403,
             ErrorKind::Unavailable => 503,
             ErrorKind::Internal => 500,

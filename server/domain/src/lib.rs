@@ -16,6 +16,7 @@ pub mod network;
 pub mod node;
 pub mod operation;
 pub mod permission;
+pub mod pool;
 pub mod profile;
 pub mod second_factor;
 pub mod session;

@@ -11,8 +11,8 @@ use crate::{
     identity::SigningIdentity,
     proto::channel::{
         BatchTimeout, Block, ChannelHeader, Config, ConfigEnvelope, ConfigGroup, ConfigSignature,
-        ConfigUpdateEnvelope, ConfigValue, ConsensusType, Envelope, Header, HeaderType, Payload,
-        SignatureHeader, Timestamp, smartbft,
+        ConfigUpdateEnvelope, ConfigValue, ConsensusType, Envelope, FabricMspConfig, Header, HeaderType,
+        MspConfig, Payload, SignatureHeader, Timestamp, smartbft,
     },
 };
 
@@ -112,6 +112,34 @@ pub fn set_anchor_peers(
         put(org, "AnchorPeers", anchor_peers(peers).encode_to_vec());
     }
     Ok(wanted)
+}
+
+/// The configuration with another revocation list (PEM) for one organization, instead of those it had.
+pub fn set_revocations(config: &Config, msp_id: &str, crl_pem: &str) -> Result<Config, ConfigUpdateError> {
+    let mut wanted = config.clone();
+    let org = group(&mut wanted, &["Application", msp_id])?;
+    let missing = || ConfigUpdateError::Missing(format!("/Channel/Application/{msp_id}/MSP"));
+    let value = org.values.get("MSP").ok_or_else(missing)?;
+    let unreadable = |_| ConfigUpdateError::Decode("the MSP");
+    let mut msp = MspConfig::decode(value.value.as_slice()).map_err(unreadable)?;
+    let mut members = FabricMspConfig::decode(msp.config.as_slice()).map_err(unreadable)?;
+    members.revocation_list = vec![crl_pem.as_bytes().to_vec()];
+    msp.config = members.encode_to_vec();
+    put(org, "MSP", msp.encode_to_vec());
+    Ok(wanted)
+}
+
+/// The revocation lists (PEM) of one organization.
+pub fn revocations(config: &Config, msp_id: &str) -> Result<Vec<String>, ConfigUpdateError> {
+    let mut config = config.clone();
+    let org = group(&mut config, &["Application", msp_id])?;
+    let unreadable = |_| ConfigUpdateError::Decode("the MSP");
+    let value = org.values.get("MSP").map(|value| value.value.as_slice()).unwrap_or_default();
+    let msp = MspConfig::decode(value).map_err(unreadable)?;
+    let members = FabricMspConfig::decode(msp.config.as_slice()).map_err(unreadable)?;
+    let text =
+        |list: Vec<u8>| String::from_utf8(list).map_err(|_| ConfigUpdateError::Decode("a revocation list"));
+    members.revocation_list.into_iter().map(text).collect()
 }
 
 /// The configuration with another longest wait for a batch. BFT channels have it in their options as well.

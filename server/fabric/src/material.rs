@@ -16,11 +16,13 @@ pub(crate) mod chain;
 mod facts;
 pub(crate) mod key;
 pub(crate) mod pem;
+mod revocation;
 
 pub use chain::ChainError;
 pub use facts::{CertificateFacts, describe};
 pub use key::KeyError;
 pub use pem::PemError;
+pub use revocation::revoked_serials;
 
 /// Upper bound of a common name (X.520).
 pub const COMMON_NAME_CHARS_MAX: usize = 64;

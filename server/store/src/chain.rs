@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, Tenure};
 
 /// A chain as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct ChainRecord {
     pub state: ChainState,
     pub health: HealthView,
     pub owner: Option<UserId>,
+    /// How long the owner has it.
+    pub tenure: Tenure,
     pub host: HostId,
     pub created_ms: i64,
     /// The operation that made it.
@@ -38,6 +40,8 @@ pub(crate) struct Row {
     state: ChainState,
     health: String,
     owner: Option<String>,
+    #[serde(flatten)]
+    tenure: Tenure,
     host: String,
     created_ms: i64,
     operation: Option<String>,
@@ -55,6 +59,7 @@ impl TryFrom<Row> for ChainRecord {
             state: row.state,
             health: decode(&row.health)?,
             owner: row.owner.map(UserId::new),
+            tenure: row.tenure,
             host: HostId::new(row.host),
             created_ms: row.created_ms,
             operation: row.operation.map(OperationId::new),
@@ -65,6 +70,8 @@ impl TryFrom<Row> for ChainRecord {
 
 const CREATE: &str = "CREATE type::record('chain', $name) SET name = $name, spec = $spec, plan = $plan, state = $state,
     health = $health, owner = $owner ?? NONE, host = $host, created_ms = $created_ms, operation = $operation ?? NONE,
+    claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE, expires_ms = $expires_ms ?? NONE,
+    warned_ms = $warned_ms ?? NONE, inherited_ms = $inherited_ms ?? NONE,
     pool = $pool ?? NONE";
 const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WHERE chain = $name;
     DELETE document WHERE chain = $name; DELETE channel WHERE chain = $name;
@@ -83,6 +90,11 @@ impl Store {
             "host": chain.host.as_str(),
             "created_ms": chain.created_ms,
             "operation": chain.operation.as_ref().map(OperationId::as_str),
+            "claimed_ms": chain.tenure.claimed_ms,
+            "claim_key": chain.tenure.claim_key,
+            "expires_ms": chain.tenure.expires_ms,
+            "warned_ms": chain.tenure.warned_ms,
+            "inherited_ms": chain.tenure.inherited_ms,
             "pool": chain.pool.as_ref().map(TemplateName::as_str),
         });
         match self.write(Query::new(CREATE, bindings)).await {

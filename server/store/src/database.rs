@@ -22,12 +22,13 @@ use crate::transaction::Change;
 /// Beginning of the addresses of databases that nobody else can open.
 const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../schema/001_base.surql"),
     include_str!("../schema/002_operation_end.surql"),
     include_str!("../schema/003_people.surql"),
     include_str!("../schema/004_account.surql"),
     include_str!("../schema/005_template.surql"),
+    include_str!("../schema/006_tenure.surql"),
     include_str!("../schema/007_audit.surql"),
 ];
 /// Notes an applied migration.

@@ -23,6 +23,7 @@ mod secret;
 mod session;
 mod setting;
 mod template;
+mod tenure;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -42,6 +43,7 @@ pub use profile::Look;
 pub use second_factor::SecondFactorRecord;
 pub use secret::SealedSecret;
 pub use session::SessionRecord;
+pub use tenure::{CANDIDATES_MAX, ClaimSpec, Claimed, FreeRecord, QueueRecord, Tenure};
 pub use transaction::TransactionRecord;
 pub use user::link::{LinkPurpose, LinkRecord};
 pub use user::{UserRecord, UserRefusal};

@@ -13,6 +13,7 @@ use serde_json::json;
 mod audit;
 mod people;
 mod pool;
+mod tenure;
 mod uniqueness;
 
 use crate::{
@@ -207,6 +208,7 @@ async fn a_chains_state_moves_only_from_where_it_may() {
             state: ChainState::Creating,
             health: HealthView::default(),
             owner: None,
+            tenure: crate::Tenure::default(),
             host: HostId::new("h"),
             created_ms: 1,
             operation: None,

@@ -13,6 +13,7 @@ const LOOKS: &[&str] = &[
     "audit_page",
     "block_read",
     "chain_access",
+    "chain_holder",
     "chain_list",
     "chain_offer",
     "chain_plan",
@@ -39,6 +40,8 @@ const LOOKS: &[&str] = &[
     "profile_read",
     "second_factor_read",
     "session_list",
+    "pool_read",
+    "quota_read",
     "session_read",
     "template_draft",
     "template_list",
@@ -122,7 +125,9 @@ fn object(function: &str) -> String {
         "chain_create" => "chain/matrix".to_owned(),
         // None is made.
         "chain_demo" => "chain".to_owned(),
-        "chain_grant" | "chain_revoke" => format!("{chain}/user/uma"),
+        "chain_apply" => "pool/any".to_owned(),
+        "apply_cancel" => "pool/queue".to_owned(),
+        "chain_grant" | "chain_owner_set" | "chain_revoke" => format!("{chain}/user/uma"),
         "channel_create" => format!("{chain}/channel/other"),
         "host_add" => "host/matrix".to_owned(),
         "host_autofill" => format!("{host} off"),
@@ -256,7 +261,7 @@ fn every_server_function_that_changes_something_leaves_a_row() {
     // What takes away what the others are about comes last.
     rows.sort_by_key(|(name, _, _)| match *name {
         "chain_delete" => 1,
-        "host_remove" => 2,
+        "chain_delete_claimed" | "chain_owner_set" | "host_remove" => 2,
         name if name.starts_with("operation_") => 2,
         _ => 0,
     });

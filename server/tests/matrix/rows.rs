@@ -117,6 +117,7 @@ pub const READ: &[Asked] = &[
     ("/hosts/new", [302, 403, 403, 200]),
     ("/hosts/none", [302, 403, 404, 404]),
     ("/hosts/none/edit", [302, 403, 403, 404]),
+    ("/apply", [302, 200, 200, 200]),
     ("/chains", [302, 200, 200, 200]),
     ("/chains/new", [302, 403, 200, 200]),
     ("/chains/none", CHAIN_PAGE),

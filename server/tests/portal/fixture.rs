@@ -42,6 +42,7 @@ pub async fn fill(store: &Store, friend: &str) {
         state: ChainState::Stopped,
         health: HealthView::default(),
         owner: None,
+        tenure: store::Tenure::default(),
         host: host.clone(),
         created_ms: 1,
         operation: None,

@@ -10,6 +10,7 @@ mod invoke;
 mod material;
 mod network;
 mod pods;
+mod pool;
 mod portal;
 mod ssr;
 mod start;
@@ -63,6 +64,11 @@ pub enum Bench {
         #[arg(long, default_value_t = 1_000)]
         pods: usize,
     },
+    /// From the click to a chain of the pool that takes transactions, for many people at once on simulated hosts
+    Pool {
+        #[arg(long, default_value_t = 50)]
+        people: usize,
+    },
     /// Time until an empty portal is ready, and its memory when idle
     Start {
         #[arg(long, default_value_t = 5)]
@@ -100,6 +106,7 @@ pub fn run(paths: &Paths, bench: Bench, build: Build) -> Result<()> {
         }
         Bench::Invoke { engine, rounds } => invoke::run(paths, build, &engine.engine, rounds),
         Bench::Pods { pods } => pods::run(paths, build, pods),
+        Bench::Pool { people } => pool::run(paths, build, people),
         Bench::Ssr { rounds } => ssr::run(paths, build, rounds),
         Bench::Start { rounds } => start::run(paths, build, rounds),
     }

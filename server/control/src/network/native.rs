@@ -19,14 +19,18 @@ use fabric::gateway::Gateway;
 use fabric::identity::SigningIdentity;
 use fabric::lifecycle::{self, Definition, PolicyChoice};
 use fabric::participation::{self, Status};
+use fabric::proto::channel::Config;
 use fabric::{operations, policy};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
 use super::{Call, ChainLink, Committed, CommittedDefinition, DefinitionSpec, Endorsed, Network};
-use crate::secrets::random;
 use crate::topology::{ADMIN_PORT, PlannedNode};
+
+mod change;
+
+use change::signed_update;
 
 /// Connections that are kept; beyond it all are dropped and made again when needed.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -109,6 +113,20 @@ impl NativeNetwork {
         identity: &SigningIdentity,
     ) -> Result<Gateway, FabricError> {
         Ok(Gateway::new(self.grpc(link, node)?, identity.clone()))
+    }
+
+    /// Changes a channel's configuration in the name of the admin of the organization of `node`.
+    async fn change_config(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        change: impl FnOnce(&Config) -> Result<Config, ConfigUpdateError> + Send,
+    ) -> Result<(), FabricError> {
+        let block = self.config_block(link, node, channel).await?;
+        let admin = admin(link, node)?;
+        let Some(envelope) = signed_update(&block, channel, admin, change)? else { return Ok(()) };
+        self.gateway(link, node, admin)?.submit_envelope(channel, "", envelope).await
     }
 }
 
@@ -410,11 +428,8 @@ impl Network for NativeNetwork {
         channel: &str,
         anchors: &[(String, u16)],
     ) -> Result<(), FabricError> {
-        let block = self.config_block(link, node, channel).await?;
-        let admin = admin(link, node)?;
-        let Some(envelope) = anchor_update(&block, channel, node, admin, anchors)? else { return Ok(()) };
-        let gateway = self.gateway(link, node, admin)?;
-        gateway.submit_envelope(channel, "", envelope).await
+        let change = |config: &Config| config_update::set_anchor_peers(config, &node.msp_id, anchors);
+        self.change_config(link, node, channel, change).await
     }
 
     async fn anchor_peers(
@@ -428,28 +443,29 @@ impl Network for NativeNetwork {
         let own = view.anchors.into_iter().find(|(msp_id, _)| *msp_id == node.msp_id);
         Ok(own.map(|(_, anchors)| anchors).unwrap_or_default())
     }
-}
 
-/// The signed transaction that sets anchor peers; none if they are set already.
-fn anchor_update(
-    block: &[u8],
-    channel: &str,
-    node: &PlannedNode,
-    admin: &SigningIdentity,
-    anchors: &[(String, u16)],
-) -> Result<Option<fabric::proto::channel::Envelope>, FabricError> {
-    let wrong = |error: ConfigUpdateError| FabricError::Request(error.to_string());
-    let config = config_update::config_from_block(block).map_err(wrong)?;
-    let wanted = config_update::set_anchor_peers(&config, &node.msp_id, anchors).map_err(wrong)?;
-    let update = match config_update::delta(channel, &config, &wanted) {
-        Err(ConfigUpdateError::Unchanged) => return Ok(None),
-        other => config_update::encode(&other.map_err(wrong)?),
-    };
-    let nonce = || random::<24>().map_err(|_| FabricError::Settings("no random numbers".to_owned()));
-    let signature = config_update::sign(admin, &update, nonce()?);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    Ok(Some(config_update::envelope(admin, channel, update, vec![signature], seconds, nonce()?)))
+    async fn set_revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        crl_pem: &str,
+    ) -> Result<(), FabricError> {
+        let change = |config: &Config| config_update::set_revocations(config, &node.msp_id, crl_pem);
+        self.change_config(link, node, channel, change).await
+    }
+
+    async fn revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError> {
+        let block = self.config_block(link, node, channel).await?;
+        let unreadable = |_| FabricError::Decode("the configuration");
+        let config = config_update::config_from_block(&block).map_err(unreadable)?;
+        config_update::revocations(&config, &node.msp_id).map_err(unreadable)
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ const PACKAGE: &str = "package/";
 #[derive(Default)]
 pub struct SimulatedNetwork {
     hosts: Mutex<HashMap<HostId, SimulatedAgent>>,
+    /// The host that every other one is.
+    everywhere: Option<SimulatedAgent>,
     /// Steers how long things take: which looks come too early, and where a call gives way to others.
     seed: AtomicU64,
     calls: AtomicU64,
@@ -65,6 +67,11 @@ impl SimulatedNetwork {
     /// A network whose nodes take their time, always in the same way for the same seed. 0: they answer at once.
     pub fn with_seed(seed: u64) -> Self {
         Self { seed: AtomicU64::new(seed), ..Self::default() }
+    }
+
+    /// A network that answers at once, in which all hosts are one.
+    pub fn everywhere(agent: SimulatedAgent) -> Self {
+        Self { everywhere: Some(agent), ..Self::default() }
     }
 
     /// Makes the nodes on a host part of the network.
@@ -90,7 +97,8 @@ impl SimulatedNetwork {
 
     fn host(&self, link: &ChainLink) -> Result<SimulatedAgent, FabricError> {
         let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.get(&link.plan.host).cloned().ok_or_else(|| FabricError::Settings("no such host".to_owned()))
+        let found = hosts.get(&link.plan.host).or(self.everywhere.as_ref());
+        found.cloned().ok_or_else(|| FabricError::Settings("no such host".to_owned()))
     }
 
     fn draw(&self, below: u64) -> u64 {
@@ -318,13 +326,14 @@ impl Network for SimulatedNetwork {
         &self,
         link: &ChainLink,
         node: &PlannedNode,
-        _identity: &SigningIdentity,
+        identity: &SigningIdentity,
         call: &Call,
     ) -> Result<Vec<u8>, FabricError> {
         let host = self.at(link, node).await?;
         let chosen = chosen_peers(&host, link, node, &call.organizations)?;
         let peer = chosen.first().copied().unwrap_or(node);
         let ledger = self.ledger(&host, link, peer, &call.channel)?;
+        ledger.check_creator(identity.msp_id(), identity.cert_pem())?;
         check_served(&host, link, peer, &ledger, &call.chaincode)?;
         ledger.call(call).map(|(answer, _)| answer)
     }
@@ -339,6 +348,7 @@ impl Network for SimulatedNetwork {
         let host = self.at(link, node).await?;
         for peer in chosen_peers(&host, link, node, &call.organizations)? {
             let ledger = self.ledger(&host, link, peer, &call.channel)?;
+            ledger.check_creator(identity.msp_id(), identity.cert_pem())?;
             check_served(&host, link, peer, &ledger, &call.chaincode)?;
         }
         let (result, writes) = self.ledger(&host, link, node, &call.channel)?.call(call)?;
@@ -452,5 +462,29 @@ impl Network for SimulatedNetwork {
     ) -> Result<Vec<String>, FabricError> {
         let host = self.at(link, node).await?;
         Ok(self.ledger(&host, link, node, channel)?.anchors(&node.msp_id))
+    }
+
+    async fn set_revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+        crl_pem: &str,
+    ) -> Result<(), FabricError> {
+        let host = self.at(link, node).await?;
+        self.order_change(&host, link, node, channel, |ledger| {
+            ledger.set_revocation(&node.msp_id, crl_pem);
+            Ok(())
+        })
+    }
+
+    async fn revocations(
+        &self,
+        link: &ChainLink,
+        node: &PlannedNode,
+        channel: &str,
+    ) -> Result<Vec<String>, FabricError> {
+        let host = self.at(link, node).await?;
+        Ok(self.ledger(&host, link, node, channel)?.revocation(&node.msp_id).into_iter().collect())
     }
 }

@@ -94,6 +94,7 @@ fn new_record(spec: &ChainSpec, operation: &str, now_ms: i64) -> ChainRecord {
         state: ChainState::Creating,
         health: HealthView::default(),
         owner: None,
+        tenure: store::Tenure::default(),
         host: spec.host.clone(),
         created_ms: now_ms,
         operation: Some(OperationId::new(operation)),

@@ -135,6 +135,7 @@ mod tests {
             state,
             health,
             owner: None,
+            tenure: store::Tenure::default(),
             host,
             created_ms: 0,
             operation: None,

@@ -198,6 +198,13 @@ pub enum Code {
     OrderersTooFew,
     ResourceStep,
     ResourcesUnchanged,
+    // The pool
+    PoolEmpty,
+    ChainClaimed,
+    ChainUnclaimed,
+    ChainNotPooled,
+    QuotaChains,
+    QuotaInvocations,
     // Operations
     OperationState,
     OperationInterrupted,

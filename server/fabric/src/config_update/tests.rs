@@ -167,3 +167,27 @@ fn a_bft_channel_gets_the_timeout_in_both_places() {
     let options = smartbft::Options::decode(consensus.metadata.as_slice()).unwrap();
     assert_eq!((options.request_batch_max_interval.as_str(), options.request_pool_size), ("100ms", 7));
 }
+
+#[test]
+fn an_organization_gets_another_revocation_list_and_keeps_the_rest() {
+    let mut old = small_config();
+    let members =
+        FabricMspConfig { name: "Org1MSP".into(), root_certs: vec![vec![7]], ..FabricMspConfig::default() };
+    let msp = MspConfig { r#type: 0, config: members.encode_to_vec() };
+    let value = ConfigValue { version: 2, value: msp.encode_to_vec(), mod_policy: "Admins".into() };
+    let org = ConfigGroup { values: [("MSP".to_owned(), value)].into(), ..ConfigGroup::default() };
+    let application = ConfigGroup { groups: [("Org1MSP".to_owned(), org)].into(), ..ConfigGroup::default() };
+    old.channel_group.as_mut().unwrap().groups.insert("Application".into(), application);
+    assert_eq!(revocations(&old, "Org1MSP").unwrap(), Vec::<String>::new());
+    let wanted =
+        set_revocations(&set_revocations(&old, "Org1MSP", "one").unwrap(), "Org1MSP", "two").unwrap();
+    assert_eq!(revocations(&wanted, "Org1MSP").unwrap(), ["two"]);
+    let update = delta("mychannel", &old, &wanted).unwrap();
+    let written = &update.write_set.unwrap().groups["Application"].groups["Org1MSP"].values["MSP"];
+    assert_eq!((written.version, written.mod_policy.as_str()), (3, "Admins"));
+    let msp = MspConfig::decode(written.value.as_slice()).unwrap();
+    let kept = FabricMspConfig::decode(msp.config.as_slice()).unwrap();
+    assert_eq!((kept.name.as_str(), kept.root_certs), ("Org1MSP", vec![vec![7]]));
+    let missing = ConfigUpdateError::Missing("/Channel/Application/Org9MSP".into());
+    assert_eq!(set_revocations(&old, "Org9MSP", "one"), Err(missing));
+}

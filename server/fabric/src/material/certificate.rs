@@ -188,7 +188,7 @@ fn sign(body: TbsCertificate, key: &PrivateKey) -> Result<String, MaterialError>
     Ok(pem::certificate_pem(&certificate.to_der().map_err(|_| MaterialError::Encode)?))
 }
 
-fn signature_algorithm() -> AlgorithmIdentifierOwned {
+pub(super) fn signature_algorithm() -> AlgorithmIdentifierOwned {
     AlgorithmIdentifierOwned { oid: ECDSA_WITH_SHA_256, parameters: None }
 }
 
@@ -203,7 +203,7 @@ fn serial() -> Result<SerialNumber, MaterialError> {
 }
 
 /// RFC 5280 wants the short form until 2049 and the long one after it.
-fn time(seconds: i64) -> Result<Time, MaterialError> {
+pub(super) fn time(seconds: i64) -> Result<Time, MaterialError> {
     let since = Duration::from_secs(u64::try_from(seconds).map_err(|_| MaterialError::Validity)?);
     if let Ok(short) = UtcTime::from_unix_duration(since) {
         return Ok(Time::UtcTime(short));
@@ -241,11 +241,14 @@ fn alternative_names(leaf: &Leaf) -> Result<Vec<GeneralName>, MaterialError> {
     Ok(names)
 }
 
-fn octets(bytes: &[u8]) -> Result<OctetString, MaterialError> {
+pub(super) fn octets(bytes: &[u8]) -> Result<OctetString, MaterialError> {
     OctetString::new(bytes).map_err(|_| MaterialError::Encode)
 }
 
-fn extension<T: AssociatedOid + Encode>(critical: bool, content: &T) -> Result<Extension, MaterialError> {
+pub(super) fn extension<T: AssociatedOid + Encode>(
+    critical: bool,
+    content: &T,
+) -> Result<Extension, MaterialError> {
     let der = content.to_der().map_err(|_| MaterialError::Encode)?;
     Ok(Extension { extn_id: T::OID, critical, extn_value: octets(&der)? })
 }

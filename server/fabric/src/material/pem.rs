@@ -43,9 +43,14 @@ pub(crate) fn certificate_der(text: &str) -> Result<Vec<u8>, PemError> {
 
 /// The canonical PEM of a certificate's DER.
 pub(crate) fn certificate_pem(der: &[u8]) -> String {
+    armoured(BEGIN, END, der)
+}
+
+/// DER between two lines that say what it is.
+pub(crate) fn armoured(begin: &str, end: &str, der: &[u8]) -> String {
     let encoded = BASE64_STANDARD.encode(der);
     let mut pem = String::with_capacity(encoded.len() + 80);
-    pem.push_str(BEGIN);
+    pem.push_str(begin);
     pem.push('\n');
     let mut rest = encoded.as_str();
     // Base64 is ASCII, so that every index is a character boundary.
@@ -58,7 +63,7 @@ pub(crate) fn certificate_pem(der: &[u8]) -> String {
         pem.push_str(rest);
         pem.push('\n');
     }
-    pem.push_str(END);
+    pem.push_str(end);
     pem.push('\n');
     pem
 }

@@ -20,6 +20,7 @@ fn record(name: &str) -> ChainRecord {
         state: ChainState::Running,
         health: HealthView::default(),
         owner: None,
+        tenure: crate::Tenure::default(),
         host: HostId::new("h"),
         created_ms: 1,
         operation: None,

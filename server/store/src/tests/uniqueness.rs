@@ -65,6 +65,7 @@ async fn names_of_chains() {
                 state: ChainState::Creating,
                 health: HealthView::default(),
                 owner: None,
+                tenure: crate::Tenure::default(),
                 host: HostId::new(format!("h{writer}")),
                 created_ms: i64::from(writer),
                 operation: None,

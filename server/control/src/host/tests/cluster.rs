@@ -192,6 +192,7 @@ impl Bed {
             state,
             health: HealthView::default(),
             owner: None,
+            tenure: store::Tenure::default(),
             host: host.id.clone(),
             created_ms: 1,
             operation: Some(OperationId::new("op")),

@@ -50,6 +50,9 @@ pub(super) struct Ledger {
     /// Anchor peers by MSP ID; those of the first block are not read.
     #[serde(default)]
     anchors: BTreeMap<String, Vec<String>>,
+    /// Revocation lists by MSP ID.
+    #[serde(default)]
+    revocations: BTreeMap<String, String>,
     /// Block of each transaction.
     transactions: BTreeMap<String, u64>,
     /// The transaction of a block, in hexadecimal digits.
@@ -233,6 +236,34 @@ impl Ledger {
     /// Anchor peers that were set.
     pub(super) fn anchors(&self, msp_id: &str) -> Vec<String> {
         self.anchors.get(msp_id).cloned().unwrap_or_default()
+    }
+
+    /// Another revocation list; the same one again makes no block.
+    pub(super) fn set_revocation(&mut self, msp_id: &str, crl_pem: &str) {
+        if self.revocations.get(msp_id).map(String::as_str) != Some(crl_pem) {
+            self.revocations.insert(msp_id.to_owned(), crl_pem.to_owned());
+            self.height += 1;
+        }
+    }
+
+    /// The revocation list in force.
+    pub(super) fn revocation(&self, msp_id: &str) -> Option<String> {
+        self.revocations.get(msp_id).cloned()
+    }
+
+    /// Refuses a certificate that its organization has revoked, as peers do.
+    pub(super) fn check_creator(&self, msp_id: &str, cert_pem: &str) -> Result<(), FabricError> {
+        let Some(list) = self.revocations.get(msp_id) else { return Ok(()) };
+        let serial = fabric::material::describe(cert_pem).map(|facts| facts.serial_hex).unwrap_or_default();
+        let revoked = fabric::material::revoked_serials(list).unwrap_or_default();
+        if !revoked.contains(&serial) {
+            return Ok(());
+        }
+        Err(FabricError::Grpc {
+            code: GrpcCode::Unknown,
+            message: "access denied: the certificate has been revoked".to_owned(),
+            details: Vec::new(),
+        })
     }
 
     /// The block of a transaction.

@@ -1,0 +1,407 @@
+//! The pool: which chains are free, who gets one, who waits, and whose chains come to their end. A claim is one
+//! transaction: the number of a person's chains, the chain's state and its owner are looked at and changed at once.
+
+use std::fmt::Write as _;
+
+use domain::chain::ChainSpec;
+use domain::id::UserId;
+use domain::name::ChainName;
+use domain::permission::Grant;
+use domain::pool::ApplySpec;
+use domain::template::TemplateName;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::database::{Query, decode, encode};
+use crate::{Store, StoreError};
+
+/// Chains that one claim looks at. Whoever finds all of them gone looks again.
+pub const CANDIDATES_MAX: usize = 16;
+/// Claims of one call that others kept overtaking, each with the tries of a transaction.
+const ROUNDS: u32 = 4;
+/// How the health of a chain that is well is stored.
+const WELL: &str = "{\"health\":\"ok\"";
+
+/// How long somebody has a chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Tenure {
+    pub claimed_ms: Option<i64>,
+    /// The key of the submission that claimed it.
+    pub claim_key: Option<String>,
+    pub expires_ms: Option<i64>,
+    /// When it was said that its end is near.
+    pub warned_ms: Option<i64>,
+    /// When it was freed with what is on its ledger.
+    pub inherited_ms: Option<i64>,
+}
+
+/// A chain of the pool that nobody has, that runs and is well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreeRecord {
+    pub name: ChainName,
+    pub spec: ChainSpec,
+    pub template: TemplateName,
+}
+
+/// What is claimed, by whom, and for how long.
+#[derive(Clone, Debug)]
+pub struct ClaimSpec<'a> {
+    pub user: &'a UserId,
+    pub key: &'a str,
+    /// Free chains that fit; the first that is still free is taken. Beyond [`CANDIDATES_MAX`] they are not looked at.
+    pub free: &'a [ChainName],
+    /// Chains that the user gets back if they are theirs.
+    pub own: &'a [ChainName],
+    /// How many chains the user may have.
+    pub chains_max: u16,
+    pub now_ms: i64,
+    pub expires_ms: Option<i64>,
+    /// Their wish in the queue, which ends with the claim.
+    pub wish: &'a str,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The chain is theirs; `again`: it was before.
+    Chain { name: ChainName, again: bool },
+    /// They have as many as they may.
+    Quota,
+    /// None of those that fit is free any more, or others were faster each time.
+    Gone,
+}
+
+/// Somebody who waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueueRecord {
+    pub user: UserId,
+    pub wish: String,
+    pub spec: ApplySpec,
+    pub created_ms: i64,
+}
+
+#[derive(Deserialize)]
+struct QueueRow {
+    user: String,
+    wish: String,
+    spec: String,
+    created_ms: i64,
+}
+
+impl TryFrom<QueueRow> for QueueRecord {
+    type Error = StoreError;
+
+    fn try_from(row: QueueRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            user: UserId::new(row.user),
+            wish: row.wish,
+            spec: decode(&row.spec)?,
+            created_ms: row.created_ms,
+        })
+    }
+}
+
+/// A name of a chain.
+#[derive(Deserialize)]
+struct Named {
+    name: ChainName,
+}
+
+/// Touches what makes two changes of how many chains a person has overtake each other instead of passing by.
+const GUARD: &str = "UPSERT type::record('pool_guard', $user) SET claims = (claims ?? 0) + 1;";
+
+/// What a chain is that nobody has any more.
+const UNOWNED: &str =
+    "owner = NONE, claimed_ms = NONE, claim_key = NONE, expires_ms = NONE, warned_ms = NONE";
+
+/// The statements of a claim; `free` of them are looked at, bound as `c0`, `c1`, …
+fn claim_text(free: usize) -> String {
+    let mut text = format!(
+        "{GUARD}
+        LET $all = (SELECT VALUE name FROM chain WHERE owner = $user);
+        LET $same = (SELECT VALUE name FROM chain WHERE owner = $user AND claim_key = $key);
+        LET $back = array::concat($same, array::intersect($own, $all));"
+    );
+    let mut records = String::new();
+    for number in 0..free {
+        let comma = if number == 0 { "" } else { ", " };
+        // Writing to a text cannot fail.
+        let _written = write!(records, "{comma}type::record('chain', $c{number})");
+    }
+    let open = match free {
+        0 => "LET $open = [];".to_owned(),
+        _ => format!(
+            "LET $open = (SELECT VALUE name FROM {records} WHERE pool != NONE AND owner = NONE
+                AND state = 'running' AND string::starts_with(health, $well));"
+        ),
+    };
+    text.push_str(&open);
+    text.push_str(
+        "LET $found = array::concat($back, array::intersect($free, $open));
+        IF array::len($back) = 0 AND array::len($all) >= $max { THROW 'heddle:quota' };
+        IF array::len($found) = 0 { THROW 'heddle:gone' };
+        LET $chosen = $found[0];
+        IF array::len($back) = 0 {
+            UPDATE type::record('chain', $chosen) SET owner = $user, claimed_ms = $now_ms, claim_key = $key,
+                expires_ms = $expires_ms ?? NONE, warned_ms = NONE
+        };
+        DELETE type::record('pool_queue', $entry);
+        SELECT name, (array::len($back) > 0) AS again FROM type::record('chain', $chosen)",
+    );
+    text
+}
+
+impl Store {
+    /// Every chain of the pool that is free, runs and is well, by name.
+    pub async fn pool_free(&self) -> Result<Vec<FreeRecord>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            name: ChainName,
+            spec: String,
+            pool: TemplateName,
+        }
+        // An index does not hold what has no value.
+        let text = "SELECT name, spec, pool FROM chain WITH NOINDEX WHERE pool != NONE AND owner = NONE
+            AND state = 'running' AND string::starts_with(health, $well) ORDER BY name";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({ "well": WELL }))).await?;
+        let free = |row: Row| -> Result<FreeRecord, StoreError> {
+            Ok(FreeRecord { name: row.name, spec: decode(&row.spec)?, template: row.pool })
+        };
+        rows.into_iter().map(free).collect()
+    }
+
+    /// Names of the chains that a person owns.
+    pub async fn pool_owned(&self, user: &UserId) -> Result<Vec<ChainName>, StoreError> {
+        let text = "SELECT name FROM chain WHERE owner = $user ORDER BY name";
+        let rows: Vec<Named> = self.read(Query::new(text, json!({ "user": user.as_str() }))).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    /// Claims a chain: one that is theirs and fits, else the first of the free ones.
+    pub async fn pool_claim(&self, claim: &ClaimSpec<'_>) -> Result<Claimed, StoreError> {
+        let mut round = 1;
+        loop {
+            match self.claim_once(claim).await {
+                // Many want the same few: this one has lost every race so far, and none of them decided anything.
+                Err(error) if error.is_conflict() && round < ROUNDS => round += 1,
+                Err(error) if error.is_conflict() => return Ok(Claimed::Gone),
+                other => return other,
+            }
+        }
+    }
+
+    async fn claim_once(&self, claim: &ClaimSpec<'_>) -> Result<Claimed, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            name: ChainName,
+            again: bool,
+        }
+        let names = |chains: &[ChainName]| chains.iter().map(|name| json!(name.as_str())).collect::<Vec<_>>();
+        let free = names(claim.free.get(..CANDIDATES_MAX).unwrap_or(claim.free));
+        let mut bindings = json!({
+            "user": claim.user.as_str(),
+            "key": claim.key,
+            "own": names(claim.own),
+            "free": free,
+            "max": claim.chains_max,
+            "well": WELL,
+            "now_ms": claim.now_ms,
+            "expires_ms": claim.expires_ms,
+            "entry": entry_key(claim.user, claim.wish),
+        });
+        let count = free.len();
+        if let Value::Object(bound) = &mut bindings {
+            bound.extend(free.into_iter().enumerate().map(|(number, name)| (format!("c{number}"), name)));
+        }
+        match self.read_one::<Row>(Query::new(claim_text(count), bindings)).await {
+            Ok(Some(row)) => Ok(Claimed::Chain { name: row.name, again: row.again }),
+            Ok(None) => Ok(Claimed::Gone),
+            Err(error) if error.thrown("quota") => Ok(Claimed::Quota),
+            Err(error) if error.thrown("gone") => Ok(Claimed::Gone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a chain to a person who may then have it until `expires_ms`, whoever had it before. What they were granted
+    /// on it is theirs anyway.
+    pub async fn pool_give(
+        &self,
+        chain: &ChainName,
+        user: &UserId,
+        now_ms: i64,
+        expires_ms: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let text = format!(
+            "{GUARD}
+            LET $there = (SELECT VALUE name FROM type::record('chain', $chain));
+            IF array::len($there) = 0 {{ THROW 'heddle:absent' }};
+            UPDATE type::record('chain', $chain) SET owner = $user, claimed_ms = $now_ms, claim_key = NONE,
+                expires_ms = $expires_ms ?? NONE, warned_ms = NONE;
+            DELETE type::record('chain_grant', $grant)"
+        );
+        let bindings = json!({
+            "chain": chain.as_str(),
+            "user": user.as_str(),
+            "now_ms": now_ms,
+            "expires_ms": expires_ms,
+            "grant": format!("{chain}/{user}"),
+        });
+        match self.write(Query::new(text, bindings)).await {
+            Err(error) if error.thrown("absent") => Err(StoreError::NotFound),
+            other => other,
+        }
+    }
+
+    /// Sets when a chain's owner has to give it back; a warning that was given counts no more.
+    ///
+    /// # Errors
+    /// `Conflict` if nobody owns it.
+    pub async fn pool_extend(&self, chain: &ChainName, expires_ms: i64) -> Result<(), StoreError> {
+        let text = "LET $owner = (SELECT VALUE owner FROM type::record('chain', $chain))[0];
+            IF $owner = NONE { THROW 'heddle:unowned' };
+            UPDATE type::record('chain', $chain) SET expires_ms = $expires_ms, warned_ms = NONE";
+        let bindings = json!({ "chain": chain.as_str(), "expires_ms": expires_ms });
+        match self.write(Query::new(text, bindings)).await {
+            Err(error) if error.thrown("unowned") => {
+                Err(StoreError::Conflict { reason: "nobody owns the chain".to_owned() })
+            }
+            other => other,
+        }
+    }
+
+    /// Notes that it was said that a chain's end is near.
+    pub async fn pool_warned(&self, chain: &ChainName, now_ms: i64) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET warned_ms = $now_ms WHERE owner != NONE";
+        self.write(Query::new(text, json!({ "chain": chain.as_str(), "now_ms": now_ms }))).await
+    }
+
+    /// Notes that the owner knows what was on the ledger before.
+    pub async fn pool_dismiss(&self, chain: &ChainName) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET inherited_ms = NONE";
+        self.write(Query::new(text, json!({ "chain": chain.as_str() }))).await
+    }
+
+    /// Names of the chains that somebody has until some time at the latest, the first to end first.
+    pub async fn pool_ending(&self, until_ms: i64, limit: u32) -> Result<Vec<ChainName>, StoreError> {
+        let text = "SELECT name, expires_ms FROM chain WHERE expires_ms > 0 AND expires_ms <= $until_ms
+            ORDER BY expires_ms LIMIT $limit";
+        let bindings = json!({ "until_ms": until_ms, "limit": limit });
+        let rows: Vec<Named> = self.read(Query::new(text, bindings)).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    /// Takes a chain from its owner and from everybody who was granted something, with all that is kept of what it was
+    /// used for, and out of the pool until [`Store::pool_return`]. Keys and claims of ports stay; whoever makes it anew is `operation`.
+    pub async fn pool_take_back(
+        &self,
+        chain: &ChainName,
+        operation: &str,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let text = format!(
+            "UPDATE type::record('chain', $chain) SET {UNOWNED}, inherited_ms = NONE, pool = NONE, state = 'deleting',
+                operation = $operation, created_ms = $now_ms;
+            DELETE chain_grant WHERE chain = $chain; DELETE document WHERE chain = $chain;
+            DELETE channel WHERE chain = $chain; DELETE chaincode WHERE chain = $chain;
+            DELETE transaction WHERE chain = $chain"
+        );
+        let bindings = json!({ "chain": chain.as_str(), "operation": operation, "now_ms": now_ms });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// A chain that was taken back begins anew: nothing of it is there, and what makes it holds its name.
+    pub async fn pool_begin_anew(&self, chain: &ChainName) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET state = 'creating', plan = 'null',
+            health = $health WHERE state IN ['deleting', 'creating']";
+        let health = encode(&domain::chain::HealthView::default())?;
+        self.write(Query::new(text, json!({ "chain": chain.as_str(), "health": health }))).await
+    }
+
+    /// Puts a chain that was made anew back into the pool. One that is gone is no error.
+    pub async fn pool_return(&self, chain: &ChainName, template: &TemplateName) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET pool = $pool";
+        let bindings = json!({ "chain": chain.as_str(), "pool": template.as_str() });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// Takes a running chain from its owner and from everybody who was granted something; its ledger stays, and whoever
+    /// gets it next is told so. Until its identities are revoked it is not free: it is `updating`.
+    pub async fn pool_set_free(&self, chain: &ChainName, now_ms: i64) -> Result<(), StoreError> {
+        let text = format!(
+            "UPDATE type::record('chain', $chain) SET {UNOWNED}, inherited_ms = $now_ms, state = 'updating'
+                WHERE state IN ['running', 'updating'];
+            DELETE chain_grant WHERE chain = $chain"
+        );
+        self.write(Query::new(text, json!({ "chain": chain.as_str(), "now_ms": now_ms }))).await
+    }
+
+    /// Gives a chain that was set free back to whoever had it, with what others were granted; one that somebody else has
+    /// got meanwhile stays theirs.
+    pub async fn pool_restore(
+        &self,
+        chain: &ChainName,
+        owner: Option<&UserId>,
+        tenure: &Tenure,
+        grants: &[(UserId, Grant)],
+    ) -> Result<(), StoreError> {
+        let text = "LET $back = (UPDATE type::record('chain', $chain) SET owner = $owner ?? NONE,
+                claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE,
+                expires_ms = $expires_ms ?? NONE, warned_ms = $warned_ms ?? NONE,
+                inherited_ms = $inherited_ms ?? NONE, state = 'running'
+                WHERE owner = NONE AND state IN ['updating', 'running'] RETURN AFTER);
+            IF array::len($back) > 0 {
+                FOR $grant IN $grants { UPSERT type::record('chain_grant', $grant.key) SET chain = $chain,
+                    user = $grant.user, level = $grant.level }
+            }";
+        let rows = grants.iter().map(|(user, level)| {
+            json!({ "key": format!("{chain}/{user}"), "user": user.as_str(), "level": level })
+        });
+        let bindings = json!({
+            "chain": chain.as_str(),
+            "owner": owner.map(UserId::as_str),
+            "claimed_ms": tenure.claimed_ms,
+            "claim_key": tenure.claim_key,
+            "expires_ms": tenure.expires_ms,
+            "warned_ms": tenure.warned_ms,
+            "inherited_ms": tenure.inherited_ms,
+            "grants": rows.collect::<Vec<_>>(),
+        });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// Puts a wish into the queue; one that waits already keeps its place.
+    pub async fn pool_queue_put(&self, entry: &QueueRecord) -> Result<(), StoreError> {
+        let text = "LET $there = (SELECT VALUE wish FROM type::record('pool_queue', $entry));
+            IF array::len($there) = 0 {
+                CREATE type::record('pool_queue', $entry) SET user = $user, wish = $wish, spec = $spec,
+                    created_ms = $created_ms
+            }";
+        let bindings = json!({
+            "entry": entry_key(&entry.user, &entry.wish),
+            "user": entry.user.as_str(),
+            "wish": entry.wish,
+            "spec": encode(&entry.spec)?,
+            "created_ms": entry.created_ms,
+        });
+        self.write(Query::new(text, bindings)).await
+    }
+
+    /// Takes a wish out of the queue; false if it was not there.
+    pub async fn pool_queue_leave(&self, user: &UserId, wish: &str) -> Result<bool, StoreError> {
+        let text = "DELETE type::record('pool_queue', $entry) RETURN BEFORE";
+        let query = Query::new(text, json!({ "entry": entry_key(user, wish) }));
+        Ok(self.read_one::<Value>(query).await?.is_some())
+    }
+
+    /// Everybody who waits, oldest first.
+    pub async fn pool_queue(&self, limit: u32) -> Result<Vec<QueueRecord>, StoreError> {
+        let text = "SELECT user, wish, spec, created_ms FROM pool_queue ORDER BY created_ms, user, wish LIMIT $limit";
+        let rows: Vec<QueueRow> = self.read(Query::new(text, json!({ "limit": limit }))).await?;
+        rows.into_iter().map(QueueRecord::try_from).collect()
+    }
+}
+
+fn entry_key(user: &UserId, wish: &str) -> String {
+    format!("{user}/{wish}")
+}

@@ -1,0 +1,242 @@
+//! Who gets a chain of the pool, also when fifty want one of twenty at the same moment.
+
+use std::collections::BTreeSet;
+
+use domain::chain::{ChainState, Health, HealthView};
+use domain::id::{HostId, UserId};
+use domain::name::ChainName;
+use domain::permission::Grant;
+use domain::pool::ApplySpec;
+use domain::template::TemplateName;
+
+use super::{chain, on_both, spec};
+use crate::{CANDIDATES_MAX, ChainRecord, ClaimSpec, Claimed, QueueRecord, Store, StoreError, Tenure};
+
+fn record(name: &str) -> ChainRecord {
+    ChainRecord {
+        name: chain(name),
+        spec: spec(),
+        plan: serde_json::Value::Null.into(),
+        state: ChainState::Running,
+        health: HealthView { health: Health::Ok, ..HealthView::default() },
+        owner: None,
+        tenure: Tenure::default(),
+        pool: TemplateName::parse("small").ok(),
+        host: HostId::new("h"),
+        created_ms: 1,
+        operation: None,
+    }
+}
+
+async fn filled(store: &Store, count: usize) {
+    for number in 0..count {
+        store.chain_create(&record(&format!("c{number}"))).await.unwrap();
+    }
+}
+
+async fn free(store: &Store) -> Vec<ChainName> {
+    store.pool_free().await.unwrap().into_iter().map(|free| free.name).collect()
+}
+
+fn wants<'a>(user: &'a UserId, key: &'a str, free: &'a [ChainName], own: &'a [ChainName]) -> ClaimSpec<'a> {
+    ClaimSpec { user, key, free, own, chains_max: 2, now_ms: 5, expires_ms: Some(9), wish: "any" }
+}
+
+/// Looks until there is a chain, or none left to look for.
+async fn claim(store: &Store, user: &UserId, turn: usize) -> Claimed {
+    loop {
+        let mut open = free(store).await;
+        if !open.is_empty() {
+            let by = turn % open.len();
+            open.rotate_left(by);
+        }
+        let key = format!("key-of-{turn}");
+        match store.pool_claim(&wants(user, &key, &open, &[])).await {
+            Ok(Claimed::Gone) if !open.is_empty() => {}
+            other => return other.unwrap(),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_want_one_of_twenty() {
+    on_both(async |store| {
+        filled(&store, 20).await;
+        let tries: Vec<_> = (0..50)
+            .map(|turn| {
+                let store = store.clone();
+                tokio::spawn(async move { claim(&store, &UserId::new(format!("u{turn}")), turn).await })
+            })
+            .collect();
+        let (mut got, mut told) = (BTreeSet::new(), 0);
+        for handle in tries {
+            match handle.await.unwrap() {
+                Claimed::Chain { name, again: false } => assert!(got.insert(name), "two have one chain"),
+                Claimed::Gone => told += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((got.len(), told), (20, 30));
+        let owners: BTreeSet<_> =
+            store.chain_list().await.unwrap().into_iter().map(|chain| chain.owner.unwrap()).collect();
+        assert_eq!(owners.len(), 20, "each has an owner of its own");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_of_one_person_never_pass_the_quota_together() {
+    on_both(async |store| {
+        filled(&store, 8).await;
+        let tries: Vec<_> = (0..8)
+            .map(|turn| {
+                let store = store.clone();
+                tokio::spawn(async move { claim(&store, &UserId::new("uma"), turn).await })
+            })
+            .collect();
+        let mut got = 0;
+        for handle in tries {
+            match handle.await.unwrap() {
+                Claimed::Chain { again: false, .. } => got += 1,
+                Claimed::Quota => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((got, store.pool_owned(&UserId::new("uma")).await.unwrap().len()), (2, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_key_and_a_chain_that_fits_lead_to_the_same_chain() {
+    on_both(async |store| {
+        filled(&store, 3).await;
+        let (uma, open) = (UserId::new("uma"), free(&store).await);
+        let first = store.pool_claim(&wants(&uma, "one", &open, &[])).await.unwrap();
+        assert_eq!(first, Claimed::Chain { name: chain("c0"), again: false });
+        let again = Claimed::Chain { name: chain("c0"), again: true };
+        assert_eq!(store.pool_claim(&wants(&uma, "one", &open, &[])).await.unwrap(), again);
+        assert_eq!(store.pool_claim(&wants(&uma, "two", &open, &[chain("c0")])).await.unwrap(), again);
+        // What fits and is somebody else's is not theirs.
+        let other =
+            store.pool_claim(&wants(&UserId::new("eve"), "two", &open, &[chain("c0")])).await.unwrap();
+        assert_eq!(other, Claimed::Chain { name: chain("c1"), again: false });
+        let kept = store.chain_read(&chain("c0")).await.unwrap().unwrap();
+        assert_eq!(
+            (kept.owner, kept.tenure.claimed_ms, kept.tenure.expires_ms),
+            (Some(uma), Some(5), Some(9))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_what_runs_and_is_well_and_of_the_pool_is_free() {
+    on_both(async |store| {
+        let sick = HealthView { health: Health::Degraded, ..HealthView::default() };
+        for other in [
+            ChainRecord { state: ChainState::Stopped, ..record("stopped") },
+            ChainRecord { health: sick, ..record("sick") },
+            ChainRecord { health: HealthView::default(), ..record("unknown") },
+            ChainRecord { pool: None, ..record("made-by-hand") },
+            ChainRecord { owner: Some(UserId::new("eve")), ..record("taken") },
+        ] {
+            store.chain_create(&other).await.unwrap();
+        }
+        assert_eq!(free(&store).await, Vec::new());
+        let all: Vec<_> = store.chain_list().await.unwrap().into_iter().map(|chain| chain.name).collect();
+        let uma = UserId::new("uma");
+        assert_eq!(store.pool_claim(&wants(&uma, "one", &all, &[])).await.unwrap(), Claimed::Gone);
+        filled(&store, CANDIDATES_MAX + 4).await;
+        assert_eq!(free(&store).await.len(), CANDIDATES_MAX + 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_leaves_nothing_of_its_owner() {
+    on_both(async |store| {
+        filled(&store, 1).await;
+        let (uma, name) = (UserId::new("uma"), chain("c0"));
+        store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
+        store.grant_put(&name, &UserId::new("eve"), Grant::Use).await.unwrap();
+        store.document_put(&name, "genesis", &[1]).await.unwrap();
+        store.pool_take_back(&name, "op", 7).await.unwrap();
+        let taken = store.chain_read(&name).await.unwrap().unwrap();
+        assert_eq!((taken.owner, taken.state), (None, ChainState::Deleting));
+        assert_eq!((taken.tenure, taken.pool), (Tenure::default(), None));
+        assert_eq!(store.grant_list(&name).await.unwrap(), Vec::new());
+        assert_eq!(store.document_read(&name, "genesis").await.unwrap(), None);
+        store.pool_begin_anew(&name).await.unwrap();
+        let anew = store.chain_read(&name).await.unwrap().unwrap();
+        assert_eq!((anew.state, anew.plan.is_null(), anew.created_ms), (ChainState::Creating, true, 7));
+        let small = TemplateName::parse("small").unwrap();
+        store.pool_return(&name, &small).await.unwrap();
+        assert_eq!(store.chain_read(&name).await.unwrap().unwrap().pool, Some(small));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_set_free_is_restored_with_its_grants() {
+    on_both(async |store| {
+        filled(&store, 1).await;
+        let (uma, eve, name) = (UserId::new("uma"), UserId::new("eve"), chain("c0"));
+        store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
+        store.grant_put(&name, &eve, Grant::Use).await.unwrap();
+        let before = store.chain_read(&name).await.unwrap().unwrap();
+        store.pool_set_free(&name, 7).await.unwrap();
+        let free = store.chain_read(&name).await.unwrap().unwrap();
+        assert_eq!((free.owner, free.state, free.tenure.inherited_ms), (None, ChainState::Updating, Some(7)));
+        assert_eq!(store.grant_read(&name, &eve).await.unwrap(), None);
+        store.pool_restore(&name, Some(&uma), &before.tenure, &[(eve.clone(), Grant::Use)]).await.unwrap();
+        assert_eq!(store.chain_read(&name).await.unwrap().unwrap(), before);
+        assert_eq!(store.grant_read(&name, &eve).await.unwrap(), Some(Grant::Use));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ends_are_told_in_their_order_and_only_of_what_has_one() {
+    on_both(async |store| {
+        filled(&store, 3).await;
+        let uma = UserId::new("uma");
+        store.pool_give(&chain("c0"), &uma, 5, Some(30)).await.unwrap();
+        store.pool_give(&chain("c1"), &uma, 5, Some(20)).await.unwrap();
+        store.pool_give(&chain("c2"), &uma, 5, None).await.unwrap();
+        assert_eq!(store.pool_ending(19, 9).await.unwrap(), Vec::new());
+        assert_eq!(store.pool_ending(30, 9).await.unwrap(), [chain("c1"), chain("c0")]);
+        store.pool_warned(&chain("c1"), 18).await.unwrap();
+        store.pool_extend(&chain("c1"), 50).await.unwrap();
+        let extended = store.chain_read(&chain("c1")).await.unwrap().unwrap().tenure;
+        assert_eq!((extended.expires_ms, extended.warned_ms), (Some(50), None));
+        assert_eq!(store.pool_ending(30, 9).await.unwrap(), [chain("c0")]);
+        store.pool_take_back(&chain("c0"), "op", 31).await.unwrap();
+        let unowned = store.pool_extend(&chain("c0"), 60).await;
+        assert!(matches!(unowned, Err(StoreError::Conflict { .. })), "{unowned:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_waits_keeps_their_place_until_they_are_served_or_leave() {
+    on_both(async |store| {
+        let entry = |user: &str, at_ms| QueueRecord {
+            user: UserId::new(user),
+            wish: "any".to_owned(),
+            spec: ApplySpec { key: "12345678".to_owned(), ..ApplySpec::default() },
+            created_ms: at_ms,
+        };
+        for (user, at_ms) in [("uma", 2), ("eve", 1), ("uma", 9)] {
+            store.pool_queue_put(&entry(user, at_ms)).await.unwrap();
+        }
+        assert_eq!(store.pool_queue(9).await.unwrap(), [entry("eve", 1), entry("uma", 2)]);
+        assert!(store.pool_queue_leave(&UserId::new("eve"), "any").await.unwrap());
+        assert!(!store.pool_queue_leave(&UserId::new("eve"), "any").await.unwrap());
+        filled(&store, 1).await;
+        let uma = UserId::new("uma");
+        store.pool_claim(&wants(&uma, "one", &[chain("c0")], &[])).await.unwrap();
+        assert_eq!(store.pool_queue(9).await.unwrap(), Vec::new());
+    })
+    .await;
+}
