@@ -11,14 +11,17 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 pub mod access;
+pub mod activity;
 pub mod audit;
 pub mod chain;
 pub mod chaincode;
 pub mod channel;
 pub mod host;
 pub mod node;
+pub mod notice;
 pub mod operation;
 pub mod session;
+pub mod stats;
 pub mod transaction;
 pub mod user;
 

@@ -33,6 +33,8 @@ pub static TEXT: Text = Text {
     nothing_running: "Nothing running",
     one_running: "1 operation running",
     many_running: "{n} operations running",
+    notices: "Notices",
+    unread_notices: "Unread notices: {n}",
     loading: "Loading…",
     copy: "Copy",
     copied: "Copied",

@@ -33,6 +33,8 @@ pub static TEXT: Text = Text {
     nothing_running: "没有进行中的操作",
     one_running: "1 个操作进行中",
     many_running: "{n} 个操作进行中",
+    notices: "通知",
+    unread_notices: "未读通知：{n}",
     loading: "加载中…",
     copy: "复制",
     copied: "已复制",

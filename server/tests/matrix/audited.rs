@@ -7,7 +7,8 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 29] = [
+const LOOKS: [&str; 34] = [
+    "activity_read",
     "audit_list",
     "block_read",
     "chain_access",
@@ -30,23 +31,28 @@ const LOOKS: [&str; 29] = [
     "host_settings",
     "host_test",
     "node_logs",
+    "notice_list",
     "operation_list",
+    "operation_page",
     "operation_read",
     "session_read",
+    "stats_read",
     "transaction_history",
     "transaction_query",
     "transaction_read",
     "user_list",
+    "wall_read",
 ];
 
 /// What an admin can do without an engine: here a row of a refusal would prove too little.
-const DONE: [&str; 7] = [
+const DONE: [&str; 8] = [
     "chain_delete",
     "chain_grant",
     "chain_revoke",
     "host_edit",
     "host_registry_remove",
     "host_registry_set",
+    "notice_read_all",
     "user_create",
 ];
 
@@ -81,6 +87,7 @@ fn object(function: &str) -> String {
             Some(("chaincode" | "transaction", _)) => format!("{chain}/chaincode/example02"),
             Some(("channel", _)) => format!("{chain}/channel/mychannel"),
             Some(("host", _)) => host,
+            Some(("notice", _)) => "notice".to_owned(),
             Some(("node", _)) => format!("{chain}/node/peer0-org1"),
             Some(("operation", _)) => format!("{chain}/operation/{}", fixture::OPERATION),
             _ => panic!("what {other} changes is not said"),

@@ -103,6 +103,8 @@ pub const READ: &[Asked] = &[
     ("/", [302, 200, 200, 200]),
     ("/events", ALL),
     ("/operations", [302, 200, 200, 200]),
+    ("/notices", [302, 200, 200, 200]),
+    ("/wall", [302, 403, 200, 200]),
     ("/operations/none", CHAIN_PAGE),
     ("/audit", [302, 200, 200, 200]),
     ("/users", [302, 403, 403, 200]),
