@@ -62,7 +62,7 @@ fn follow_page() {
 
 /// Says that what stands on the page may be old, as long as it may.
 #[component]
-fn StaleNotice() -> impl IntoView {
+pub fn StaleNotice() -> impl IntoView {
     let stale = Stale::get();
     view! {
         <div role="status" class="notice-place over-page">
@@ -156,7 +156,7 @@ fn load_quietly(data: Fetched<ActivityView>) -> AnyView {
                         <span class="activity-mark" aria-hidden="true"></span>
                         <span>{text}</span>
                     </a>
-                    <a class="activity notices" class:unread=unread != 0 href="/notices">{notices}</a>
+                    <a class="notices-link" class:unread=unread != 0 href="/notices">{notices}</a>
                 }
             })}
         </Transition>

@@ -8,12 +8,14 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Screen, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod browser;
+#[cfg(feature = "ssr")]
+pub mod chart;
 pub mod components;
 pub mod events;
 pub mod fetched;
@@ -63,12 +65,14 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| pages::missing::NotFound>
                 <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
+                <Route path=path!("/wall") view=Screen::Wall ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>
                     <Route path=path!("/operations/:id") view=Work::Operation/>
+                    <Route path=path!("/notices") view=Work::Notices/>
                     <Route path=path!("/users") view=Admin::Users/>
                     <Route path=path!("/audit") view=Admin::Audit/>
                 </ParentRoute>

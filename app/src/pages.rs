@@ -23,6 +23,7 @@ pub mod invoke;
 pub mod login;
 pub mod missing;
 pub mod node;
+pub mod notices;
 pub mod operation;
 pub mod operations;
 pub mod overview;
@@ -31,6 +32,7 @@ pub mod split;
 pub mod transaction;
 pub mod transactions;
 pub mod users;
+pub mod wall;
 
 /// A part of the page's address.
 pub fn parameter(name: &'static str) -> Memo<String> {

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, NodeText, Text};
+pub use table::{ClusterText, NodeText, NoticeText, StatsText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,22 @@ impl Text {
         match self.lang {
             Lang::En => &en::node::TEXT,
             Lang::Zh => &zh::node::TEXT,
+        }
+    }
+
+    /// About notices.
+    pub fn notice(&self) -> &'static NoticeText {
+        match self.lang {
+            Lang::En => &en::notice::TEXT,
+            Lang::Zh => &zh::notice::TEXT,
+        }
+    }
+
+    /// About figures; for the server, which draws them.
+    pub fn stats(&self) -> &'static StatsText {
+        match self.lang {
+            Lang::En => &en::stats::TEXT,
+            Lang::Zh => &zh::stats::TEXT,
         }
     }
 }

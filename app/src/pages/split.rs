@@ -8,7 +8,8 @@ use leptos_router::ChooseView;
 
 use super::{
     audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+    invoke, login, node, notices, operation, operations, overview, setup, transaction, transactions, users,
+    wall,
 };
 use crate::browser;
 
@@ -31,6 +32,13 @@ pub enum Home {
 pub enum Work {
     Operations,
     Operation,
+    Notices,
+}
+
+/// What hangs on a wall.
+#[derive(Clone, Copy, Debug)]
+pub enum Screen {
+    Wall,
 }
 
 /// Hosts, people and the record: an admin's pages.
@@ -93,6 +101,15 @@ fn work_group(page: Work) -> AnyView {
     match page {
         Work::Operations => view! { <operations::Operations/> }.into_any(),
         Work::Operation => view! { <operation::Operation/> }.into_any(),
+        Work::Notices => view! { <notices::Notices/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn screen_group(page: Screen) -> AnyView {
+    tell_ready();
+    match page {
+        Screen::Wall => view! { <wall::Wall/> }.into_any(),
     }
 }
 
@@ -163,6 +180,17 @@ impl ChooseView for Work {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_work_group().await;
+    }
+}
+
+impl ChooseView for Screen {
+    async fn choose(self) -> AnyView {
+        screen_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_screen_group().await;
     }
 }
 

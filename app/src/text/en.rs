@@ -5,7 +5,9 @@ use super::{Lang, Text};
 pub mod cluster;
 pub mod error;
 pub mod node;
+pub mod notice;
 pub mod operation;
+pub mod stats;
 
 /// The texts.
 pub static TEXT: Text = Text {

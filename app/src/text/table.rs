@@ -151,3 +151,7 @@ texts! {
     data_going, paused, other_reason,
     limits, limits_value, resize, resize_hint, resize_cpu, resize_cpu_hint, resize_memory, resize_memory_hint,
 }
+
+mod stats;
+
+pub use stats::{NoticeText, StatsText};
