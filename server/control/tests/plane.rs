@@ -26,6 +26,8 @@ mod keys;
 mod killed;
 #[path = "plane/offer.rs"]
 mod offer;
+#[path = "plane/overview.rs"]
+mod overview;
 #[path = "plane/ports.rs"]
 mod ports;
 #[path = "plane/pulls.rs"]
