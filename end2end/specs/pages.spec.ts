@@ -52,6 +52,7 @@ const ADDRESSES = [
   '/operations',
   '/users',
   '/audit',
+  '/notices',
   '/nothing/here',
 ] as const;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use control::ControlPlane;
 use control::caller::Caller;
@@ -247,7 +248,7 @@ async fn a_list_is_asked_only_for_what_it_knows() {
         let page = plane.operation_page(&ann, &query).await.unwrap();
         assert_eq!((page.rows.len(), page.next), (0, None), "{key}");
     }
-    assert_eq!(ask(|query| query.text = "Demo ".to_owned()).await, Ok(40));
+    assert_eq!(ask(|query| query.text = "Demo ".to_owned()).await, Ok(41));
     assert_eq!(ask(|query| query.text = "no such / chain".to_owned()).await, Ok(0));
 }
 
@@ -273,8 +274,17 @@ async fn whoever_starts_an_operation_is_told_how_it_ended() {
     let id = plane.chain_stop(&ann, &bed.chain_spec().name).await.unwrap();
     settled(&plane, &id).await;
     let mut changes = plane.changes();
-    plane.close().await;
-    let told = plane.notice_list(&ann).await.unwrap();
+    let _driver = plane.run();
+    let looks = async {
+        loop {
+            let told = plane.notice_list(&ann).await.unwrap();
+            if !told.is_empty() {
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), looks).await.unwrap();
     let told: Vec<_> = told.iter().map(|one| (one.kind, one.name.as_str(), one.subject.as_str())).collect();
     assert_eq!(told, [(NoticeKind::OperationDone, "chain-stop", "chain/demo")]);
     assert_eq!(plane.activity_read(&ann).await.unwrap().unread, 1);
