@@ -51,6 +51,8 @@ test('the range of days stands in the address, also without a script', async ({ 
 
 test('a host is counted as soon as it is there', async () => {
   await open(page, `${portal.url}/hosts/new`);
+  await page.getByRole('button', { name: 'Test connection' }).click();
+  await expect(page.getByText('The engine answers.')).toBeVisible();
   await page.getByRole('button', { name: 'Add host' }).click();
   await expect(page).toHaveURL(/\/hosts\/[^/]+$/);
   await open(page, portal.url);

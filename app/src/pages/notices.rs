@@ -80,7 +80,7 @@ fn item(notice: NoticeView) -> AnyView {
     });
     let new = (!notice.is_read).then(|| view! { <strong>{tr(|t| t.notice().notice_unread)}</strong> " " });
     view! {
-        <li class="card" class:unread=!notice.is_read>
+        <li class="card" class:unread={!notice.is_read}>
             <p>{new} {operation} {subject_link(&notice.subject)}</p>
             <p class="row">{badge(word(notice.kind))} <span class="muted small"><Time ms=notice.at_ms/></span></p>
         </li>

@@ -53,7 +53,7 @@ fn show(panels: RwSignal<Vec<String>>, turn: RwSignal<usize>) -> AnyView {
         let panels = panels.get();
         let shown = turn.get() % panels.len().max(1);
         let panel = |(at, html): (usize, String)| {
-            view! { <section class="wall-panel" class:shown=at == shown inner_html=html></section> }
+            view! { <section class="wall-panel" class:shown={at == shown} inner_html=html></section> }
         };
         panels.into_iter().enumerate().map(panel).collect_view()
     };

@@ -104,7 +104,9 @@ async fn what_was_counted_is_there_after_the_store_is_opened_anew() {
 #[tokio::test]
 async fn a_chain_is_counted_as_it_is_now() {
     let store = Store::open("mem://").await.unwrap();
-    for (text, owner, at_ms) in [("one", Some("ann"), DAY_MS), ("two", None, 2 * DAY_MS), ("three", None, 2 * DAY_MS + 1)] {
+    for (text, owner, at_ms) in
+        [("one", Some("ann"), DAY_MS), ("two", None, 2 * DAY_MS), ("three", None, 2 * DAY_MS + 1)]
+    {
         store.chain_create(&chain(text, owner, at_ms)).await.unwrap();
     }
     let tally = async |within: Option<&[ChainName]>| {
