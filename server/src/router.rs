@@ -132,6 +132,7 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::HostRegistries => on(method, forms::registry_set),
         Route::HostApprovals => on(method, forms::image_approval),
         Route::Access => on(method, forms::chain_access),
+        Route::Notices => on(method, forms::notices_read),
         Route::Preferences => on(method, forms::preferences_set),
         Route::Health => on(method, || async { "ok\n" }),
         Route::Ready => on(method, ready),

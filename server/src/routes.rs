@@ -16,6 +16,7 @@ pub enum Route {
     HostRegistries,
     HostApprovals,
     Access,
+    Notices,
     Preferences,
     Health,
     Ready,
@@ -34,7 +35,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -47,6 +48,7 @@ impl Route {
         Self::HostRegistries,
         Self::HostApprovals,
         Self::Access,
+        Self::Notices,
         Self::Preferences,
         Self::Health,
         Self::Ready,
@@ -66,6 +68,7 @@ impl Route {
             Self::HostRegistries => "/hosts/{id}/registries",
             Self::HostApprovals => "/hosts/{id}/approvals",
             Self::Access => "/chains/{name}/access",
+            Self::Notices => "/notices",
             Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
@@ -83,6 +86,7 @@ impl Route {
                 | Self::HostRegistries
                 | Self::HostApprovals
                 | Self::Access
+                | Self::Notices
                 | Self::Preferences
         )
     }

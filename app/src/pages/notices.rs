@@ -42,17 +42,17 @@ fn list(all: Vec<NoticeView>, reading: Reading) -> AnyView {
         return empty(|t| t.notice().no_notices, |t| t.notice().no_notices_hint, None);
     };
     let read_all = all.iter().any(|notice| !notice.is_read).then(|| {
+        let submit = move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            reading.dispatch(newest);
+        };
         view! {
-            <p class="row">
-                <button
-                    type="button"
-                    class="button"
-                    disabled=move || reading.pending().get()
-                    on:click=move |_| { reading.dispatch(newest); }
-                >
+            <form class="row" method="post" action="/notices" on:submit=submit>
+                <input type="hidden" name="until_ms" value=newest.to_string()/>
+                <button type="submit" class="button" disabled=move || reading.pending().get()>
                     {tr(|t| t.notice().read_all)}
                 </button>
-            </p>
+            </form>
         }
     });
     let items = all.into_iter().map(item).collect_view();

@@ -43,8 +43,8 @@ impl From<Row> for NoticeView {
 /// What is beyond the number that is kept goes with the one that comes.
 const PUT: &str = "CREATE type::record('notice', $key) SET user = $user, at_ms = $at_ms, kind = $kind,
         subject = $subject, operation = $operation ?? NONE, name = $name, is_read = false;
-    LET $old = (SELECT VALUE at_ms FROM notice WHERE user = $user ORDER BY at_ms DESC LIMIT 1 START $kept);
-    IF array::len($old) > 0 { DELETE notice WHERE user = $user AND at_ms <= $old[0] }";
+    LET $old = (SELECT at_ms FROM notice WHERE user = $user ORDER BY at_ms DESC LIMIT 1 START $kept);
+    IF array::len($old) > 0 { DELETE notice WHERE user = $user AND at_ms <= $old[0].at_ms }";
 
 impl Store {
     /// Tells somebody of something; false if they were told of it before.

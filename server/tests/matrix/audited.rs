@@ -100,6 +100,7 @@ fn object_of(path: &str) -> String {
     let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
     match path {
         "/users" => "user/mona".to_owned(),
+        "/notices" => "notice".to_owned(),
         "/hosts/none/images" => host,
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
@@ -121,6 +122,7 @@ fn word_of_taken(path: &str) -> Option<&'static str> {
         "/hosts/none/registries" => Some("host-registry-set"),
         "/hosts/none/approvals" => Some("host-image-approve"),
         "/chains/none/access" => Some("chain-grant-use"),
+        "/notices" => Some("notice-read-all"),
         other => panic!("whether {other} changes something is not said"),
     }
 }

@@ -141,5 +141,6 @@ pub const TAKEN: &[(&str, &str, [u16; 4])] = &[
     ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
     ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
+    ("/notices", "until_ms=0", [401, 303, 303, 303]),
     ("/preferences", "theme=dark", [303; 4]),
 ];
