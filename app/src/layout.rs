@@ -156,7 +156,10 @@ fn load_quietly(data: Fetched<ActivityView>) -> AnyView {
                         <span class="activity-mark" aria-hidden="true"></span>
                         <span>{text}</span>
                     </a>
-                    <a class="notices-link" class:unread=unread != 0 href="/notices">{notices}</a>
+                    <a class="notices-link" class:unread=unread != 0 href="/notices">
+                        <span class="notices-mark" aria-hidden="true">{unread.to_string()}</span>
+                        <span class="notices-words">{notices}</span>
+                    </a>
                 }
             })}
         </Transition>

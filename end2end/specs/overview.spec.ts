@@ -121,7 +121,7 @@ test('where nothing shall move, all panels stand on the wall', async ({ browser 
   const wall = await visitor(browser, { reducedMotion: 'reduce' });
   await signIn(wall, portal, 'ada', 'correct horse battery staple');
   await open(wall, `${portal.url}/wall`);
-  const panels = wall.locator('.wall-panel');
+  const panels = wall.locator('.wall-content:not([hidden])');
   await expect(panels.nth(1)).toBeVisible();
   for (const panel of await panels.all()) {
     await expect(panel).toBeVisible();

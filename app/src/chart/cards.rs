@@ -8,6 +8,7 @@ use super::escape;
 use crate::components::badge::{Pick, Tone, chain_state, health, operation_state, transaction_state};
 use crate::components::reason::ailment_text;
 use crate::components::time::iso;
+use crate::session::safe_url;
 use crate::text::{Lang, fill};
 
 /// Reasons of a chain's health that stand on its card.
@@ -21,8 +22,9 @@ fn badge(lang: Lang, (tone, pick): (Tone, Pick)) -> String {
     )
 }
 
-fn link(address: &str, words: &str) -> String {
-    format!("<a href=\"{}\">{}</a>", escape(address), escape(words))
+/// A link to a page of the portal; an address that is none leads nowhere.
+pub(super) fn link(address: &str, words: &str) -> String {
+    ["<a href=\"", &escape(safe_url(address)), "\">", &escape(words), "</a>"].concat()
 }
 
 fn time(ms: i64) -> String {

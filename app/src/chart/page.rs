@@ -55,7 +55,7 @@ fn chains(figures: &StatsView, lang: Lang) -> String {
     let t = lang.text();
     let shown = u32::try_from(figures.cards.len()).unwrap_or(u32::MAX);
     let more = match shown < figures.chains.total {
-        true => format!("<p><a href=\"/chains\">{}</a></p>", escape(t.stats().chains_more)),
+        true => format!("<p>{}</p>", cards::link("/chains", t.stats().chains_more)),
         false => String::new(),
     };
     format!("<h2>{}</h2>{}{more}", escape(t.chains), cards::chains(lang, &figures.cards))
@@ -66,7 +66,9 @@ fn range(figures: &StatsView, lang: Lang) -> String {
     let t = lang.text().stats();
     let link = |days: u32, words: &str| {
         let current = if figures.days == days { " aria-current=\"true\"" } else { "" };
-        format!("<li><a class=\"button\" href=\"/?days={days}\"{current}>{}</a></li>", escape(words))
+        let address = format!("/?days={days}");
+        let words = escape(words);
+        ["<li><a class=\"button\"", current, " href=\"", &address, "\">", &words, "</a></li>"].concat()
     };
     let wall = figures.hosts.as_ref().map_or_else(String::new, |_| {
         format!("<a href=\"/wall\" rel=\"external\">{}</a>", escape(t.wall_open))

@@ -47,7 +47,7 @@ fn list(all: Vec<NoticeView>, reading: Reading) -> AnyView {
             reading.dispatch(newest);
         };
         view! {
-            <form class="row" method="post" action="/notices" on:submit=submit>
+            <form method="post" class="row" action="/notices" on:submit=submit>
                 <input type="hidden" name="until_ms" value=newest.to_string()/>
                 <button type="submit" class="button" disabled=move || reading.pending().get()>
                     {tr(|t| t.notice().read_all)}

@@ -12,6 +12,7 @@ use crate::api::ApiError;
 use crate::api::chain::chain_demo;
 use crate::api::stats::stats_read;
 use crate::browser::new_key;
+use crate::components::drawn::drawn;
 use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
@@ -73,13 +74,7 @@ fn body(data: RwSignal<OverviewView>, me: &Me, demo: Demonstration) -> AnyView {
         .map(|at| {
             let html =
                 Memo::new(move |_| data.with(|data| data.sections.get(at).cloned().unwrap_or_default()));
-            view! {
-                <div
-                    class="overview-part"
-                    hidden=move || html.with(String::is_empty)
-                    inner_html=move || html.get()
-                ></div>
-            }
+            drawn("overview-part", html)
         })
         .collect_view();
     view! {

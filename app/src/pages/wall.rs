@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::overview::touches_figures;
 use crate::api::stats::wall_read;
+use crate::components::drawn::drawn;
 use crate::components::load::load_live;
 use crate::components::page::Titled;
 use crate::events;
@@ -17,6 +18,8 @@ use crate::text::{tr, use_lang, words};
 
 /// How long a panel stands.
 const TURN: Duration = Duration::from_secs(15);
+/// Most panels that the server sends.
+const PANELS: usize = 4;
 
 /// The page.
 #[component]
@@ -49,13 +52,10 @@ pub fn Wall() -> impl IntoView {
 }
 
 fn show(panels: RwSignal<Vec<String>>, turn: RwSignal<usize>) -> AnyView {
-    let view = move || {
-        let panels = panels.get();
-        let shown = turn.get() % panels.len().max(1);
-        let panel = |(at, html): (usize, String)| {
-            view! { <section class="wall-panel" class:shown={at == shown} inner_html=html></section> }
-        };
-        panels.into_iter().enumerate().map(panel).collect_view()
+    let panel = |at: usize| {
+        let html = Memo::new(move |_| panels.with(|panels| panels.get(at).cloned().unwrap_or_default()));
+        let is_shown = move || panels.with(|panels| turn.get() % panels.len().max(1) == at);
+        view! { <section class="wall-panel" class:shown=is_shown>{drawn("wall-content", html)}</section> }
     };
-    view.into_any()
+    (0..PANELS).map(panel).collect_view().into_any()
 }
