@@ -355,6 +355,8 @@ struct Setting {
 }
 
 #[cfg(test)]
+mod former;
+#[cfg(test)]
 mod tests {
     use domain::id::UserId;
     use domain::name::ChainName;
