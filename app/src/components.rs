@@ -4,6 +4,7 @@
 pub mod badge;
 pub mod copy;
 pub mod dialog;
+pub mod drawn;
 pub mod field;
 pub mod icon;
 pub mod kept;

@@ -1,11 +1,12 @@
 //! The frame of all pages behind the sign-in: navigation by role, what is running, language, theme, sign-out.
 
+use domain::activity::ActivityView;
 use domain::permission::{Action, Noun};
 use leptos::prelude::*;
 use leptos_router::components::{A, Outlet};
 use leptos_router::hooks::use_location;
 
-use crate::api::operation::operation_list;
+use crate::api::activity::activity_read;
 use crate::api::profile::look_save;
 use crate::browser;
 use crate::components::icon::{Icon, icon};
@@ -83,7 +84,7 @@ fn keep_look() {
 
 /// Says that what stands on the page may be old, as long as it may.
 #[component]
-fn StaleNotice() -> impl IntoView {
+pub fn StaleNotice() -> impl IntoView {
     let stale = Stale::get();
     view! {
         <div role="status" class="notice-place over-page">
@@ -152,29 +153,37 @@ fn person(me: Me) -> AnyView {
     .into_any()
 }
 
-/// How many operations are under way, on every page.
+/// How many operations are under way and how many notices are not read, on every page.
 #[component]
 fn Activity() -> impl IntoView {
-    let tick = events::ticks(|message| message.touches("operation", ""));
-    let data = Fetched::new(move || tick.get(), |_| operation_list());
+    let tick = events::ticks(|message| message.touches("operation", "") || message.touches("notice", ""));
+    let data = Fetched::new(move || tick.get(), |_| activity_read());
     load_quietly(data)
 }
 
-fn load_quietly(data: Fetched<Vec<domain::operation::OperationSummary>>) -> AnyView {
+fn load_quietly(data: Fetched<ActivityView>) -> AnyView {
     view! {
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
                 // A page shows its own problems; this corner only counts.
-                let count = data.wait().await.map_or(0, |all| all.iter().filter(|o| !o.state.is_at_rest()).count());
-                let text = say(move |t| match count {
+                let ActivityView { running, unread } = data.wait().await.unwrap_or_default();
+                let text = say(move |t| match running {
                     0 => t.nothing_running.to_owned(),
                     1 => t.one_running.to_owned(),
-                    _ => fill(t.many_running, &[("n", count.to_string())]),
+                    _ => fill(t.many_running, &[("n", running.to_string())]),
+                });
+                let notices = say(move |t| match unread {
+                    0 => t.notices.to_owned(),
+                    _ => fill(t.unread_notices, &[("n", unread.to_string())]),
                 });
                 view! {
-                    <a class="activity" class:busy=count != 0 href="/operations">
+                    <a class="activity" class:busy=running != 0 href="/operations">
                         <span class="activity-mark" aria-hidden="true"></span>
                         <span>{text}</span>
+                    </a>
+                    <a class="notices-link" class:unread=unread != 0 href="/notices">
+                        <span class="notices-mark" aria-hidden="true">{unread.to_string()}</span>
+                        <span class="notices-words">{notices}</span>
                     </a>
                 }
             })}

@@ -8,12 +8,14 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Pool, Work};
+use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Pool, Screen, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod browser;
+#[cfg(feature = "ssr")]
+pub mod chart;
 pub mod components;
 pub mod events;
 pub mod fetched;
@@ -66,6 +68,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/welcome") view=Entry::Welcome ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=Entry::Register ssr=SsrMode::Async/>
                 <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
+                <Route path=path!("/wall") view=Screen::Wall ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
@@ -74,6 +77,7 @@ pub fn App() -> impl IntoView {
                     <ChainRoutes/>
                     <Route path=path!("/operations") view=Work::Operations/>
                     <Route path=path!("/operations/:id") view=Work::Operation/>
+                    <Route path=path!("/notices") view=Work::Notices/>
                     <UserRoutes/>
                     <Route path=path!("/audit") view=Admin::Audit/>
                     <Route path=path!("/account") view=Account::Account/>

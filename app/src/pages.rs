@@ -25,6 +25,7 @@ pub mod invoke;
 pub mod login;
 pub mod missing;
 pub mod node;
+pub mod notices;
 pub mod operation;
 pub mod operations;
 pub mod overview;
@@ -39,6 +40,7 @@ pub mod transactions;
 pub mod user;
 pub mod user_new;
 pub mod users;
+pub mod wall;
 pub mod welcome;
 
 /// A part of the page's address.

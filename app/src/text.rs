@@ -18,8 +18,8 @@ mod table;
 mod zh;
 
 pub use table::{
-    AccountText, AllowanceText, AuditText, ClusterText, CodeText, HolderText, NodeText, PeopleText, PoolText,
-    TemplateText, Text,
+    AccountText, AllowanceText, AuditText, ClusterText, CodeText, HolderText, NodeText, NoticeText, PeopleText,
+    PoolText, StatsText, TemplateText, Text,
 };
 
 /// A language of the pages.
@@ -69,6 +69,22 @@ impl Text {
         match self.lang {
             Lang::En => &en::node::TEXT,
             Lang::Zh => &zh::node::TEXT,
+        }
+    }
+
+    /// About notices.
+    pub fn notice(&self) -> &'static NoticeText {
+        match self.lang {
+            Lang::En => &en::notice::TEXT,
+            Lang::Zh => &zh::notice::TEXT,
+        }
+    }
+
+    /// About figures; for the server, which draws them.
+    pub fn stats(&self) -> &'static StatsText {
+        match self.lang {
+            Lang::En => &en::stats::TEXT,
+            Lang::Zh => &zh::stats::TEXT,
         }
     }
 

@@ -57,6 +57,7 @@ const ADDRESSES = [
   '/users/new',
   '/audit',
   '/account',
+  '/notices',
   '/nothing/here',
 ] as const;
 

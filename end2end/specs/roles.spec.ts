@@ -32,8 +32,8 @@ test('a name is given once', async () => {
 });
 
 for (const [name, allowed, walls] of [
-  ['otto', ['/', '/hosts', '/chains', '/chains/new', '/operations', '/audit'], ['/users']],
-  ['uma', ['/', '/chains', '/operations', '/audit'], ['/users', '/users/new', '/hosts', '/hosts/new']],
+  ['otto', ['/', '/hosts', '/chains', '/chains/new', '/operations', '/audit', '/notices', '/wall'], ['/users']],
+  ['uma', ['/', '/chains', '/operations', '/audit', '/notices'], ['/users', '/users/new', '/hosts', '/hosts/new']],
 ] as const) {
   test(`${name} gets what the role allows and no more`, async ({ browser }) => {
     const page = await visitor(browser);

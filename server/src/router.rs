@@ -136,6 +136,7 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::Access => on(method, forms::chain_access),
         Route::AuditExport => on(method, audit::export),
         Route::AuditKeep => on(method, audit::keep_set),
+        Route::Notices => on(method, forms::notices_read),
         Route::Preferences => on(method, forms::preferences_set),
         Route::Health => on(method, || async { "ok\n" }),
         Route::Ready => on(method, ready),

@@ -19,6 +19,7 @@ pub enum Route {
     Access,
     AuditExport,
     AuditKeep,
+    Notices,
     Preferences,
     Health,
     Ready,
@@ -37,7 +38,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -53,6 +54,7 @@ impl Route {
         Self::Access,
         Self::AuditExport,
         Self::AuditKeep,
+        Self::Notices,
         Self::Preferences,
         Self::Health,
         Self::Ready,
@@ -75,6 +77,7 @@ impl Route {
             Self::Access => "/chains/{name}/access",
             Self::AuditExport => "/audit/export",
             Self::AuditKeep => "/audit/keep",
+            Self::Notices => "/notices",
             Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
@@ -94,6 +97,7 @@ impl Route {
                 | Self::Access
                 | Self::AuditExport
                 | Self::AuditKeep
+                | Self::Notices
                 | Self::Preferences
         )
     }

@@ -1,12 +1,20 @@
 //! Operations: durable work and what a person may do with it.
 
 use domain::id::OperationId;
+use domain::list::{ListPage, ListQuery};
 use domain::operation::{OperationSummary, OperationView};
 use leptos::prelude::*;
 
 use super::ApiError;
 
-/// Every operation in reach, newest first.
+/// A page of the operations in reach.
+#[server(endpoint = "operation_page", input = leptos::server_fn::codec::Json)]
+pub async fn operation_page(query: ListQuery) -> Result<ListPage<OperationSummary>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.operation_page(&caller, &query).await, &caller).await
+}
+
+/// The newest operations in reach.
 #[server(endpoint = "operation_list", input = leptos::server_fn::codec::Json)]
 pub async fn operation_list() -> Result<Vec<OperationSummary>, ApiError> {
     let (plane, caller) = super::request::backstage()?;

@@ -1,37 +1,56 @@
-//! The first page after sign-in: what runs, what needs a look, and for an empty portal the one big button.
+//! The first page after sign-in: what runs, what needs a look, figures; and for an empty portal the one big button. What
+//! it shows comes as markup from the server, section by section; only what has changed is put there anew.
 
-use domain::chain::ChainSummary;
 use domain::id::OperationId;
 use domain::permission::{Action as Act, Noun};
+use domain::stats::{OverviewView, RANGES};
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
-use super::chains::chain_cards;
 use super::follow;
-use super::operations::operation_table;
 use crate::api::ApiError;
-use crate::api::chain::{chain_demo, chain_list};
-use crate::api::host::host_list;
-use crate::api::operation::operation_list;
+use crate::api::chain::chain_demo;
+use crate::api::stats::stats_read;
 use crate::browser::new_key;
-use crate::components::load::{load, load_part};
+use crate::components::drawn::drawn;
+use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::{Page, empty};
-use crate::events;
+use crate::events::{self, Message};
 use crate::fetched::{Fetched, again};
-use crate::layout::section;
 use crate::session::Me;
-use crate::text::{tr, words};
+use crate::text::{tr, use_lang, words};
 
-/// How many operations the overview lists.
-const RECENT: usize = 6;
+/// Most sections that the server sends.
+const SECTIONS: usize = 5;
+
+/// Whether figures may be others after a message: a line of an operation's record changes none, its state does.
+pub fn touches_figures(message: &Message) -> bool {
+    match message {
+        Message::Operation(event) => event.step.is_none(),
+        other => ["chain", "host", "operation"].iter().any(|noun| other.touches(noun, "")),
+    }
+}
+
+/// The range of days that the page's address asks for.
+fn range() -> Memo<u32> {
+    let query = use_query_map();
+    Memo::new(move |_| {
+        let asked = query.read().get("days").and_then(|text| text.parse().ok());
+        let [default, _] = RANGES;
+        asked.filter(|days| RANGES.contains(days)).unwrap_or(default)
+    })
+}
 
 /// The page.
 #[component]
 pub fn Overview() -> impl IntoView {
-    let tick = events::ticks(|m| m.touches("chain", "") || m.touches("host", ""));
-    let chains = Fetched::new(move || tick.get(), |_| chain_list());
-    let operation_tick = events::ticks(|m| m.touches("operation", ""));
-    let operations = Fetched::new(move || operation_tick.get(), |_| operation_list());
+    let (days, lang) = (range(), use_lang());
+    let tick = events::ticks(touches_figures);
+    let figures = Fetched::new(
+        move || (days.get(), lang.get().tag(), tick.get()),
+        |(days, lang, _)| stats_read(days, lang.to_owned()),
+    );
     // The action outlives the button, which goes away as soon as there is a chain.
     let demo = Action::new(|(): &()| {
         let key = new_key();
@@ -41,38 +60,42 @@ pub fn Overview() -> impl IntoView {
     view! {
         <Page title=words(|t| t.overview) is_first=true>
             <Notice error=refused/>
-            {load(chains, move |chains, me| body(chains, &me, demo))}
-            {section(|t| t.recent_operations, operations, |all, _| {
-                operation_table(all.into_iter().take(RECENT).collect())
-            })}
+            {load_live(figures, move |data, me| body(data, &me, demo))}
         </Page>
     }
 }
 
 type Demonstration = Action<(), Result<OperationId, ApiError>>;
 
-fn body(chains: Vec<ChainSummary>, me: &Me, demo: Demonstration) -> AnyView {
-    let may_create = me.can(Act::Create, Noun::Chain);
-    match (chains.is_empty(), may_create) {
-        (true, true) if me.can(Act::Create, Noun::Host) => view! { <Demo action=demo/> }.into_any(),
-        // Who may not add a host can do nothing before there is one.
-        (true, true) => {
-            load_part(Fetched::new(|| (), |()| host_list()), move |hosts, _| match hosts.is_empty() {
-                true => empty(|t| t.no_hosts, |t| t.no_hosts_operator_hint, None),
-                false => view! { <Demo action=demo/> }.into_any(),
-            })
-        }
-        (true, false) => {
-            let get = view! { <a class="button primary" href="/apply">{tr(|t| t.allowance().get_chain)}</a> };
-            empty(|t| t.no_chains, |t| t.allowance().get_chain_hint, Some(get.into_any()))
-        }
-        (false, _) => chain_cards(chains),
+fn body(data: RwSignal<OverviewView>, me: &Me, demo: Demonstration) -> AnyView {
+    let (may_create, may_add) = (me.can(Act::Create, Noun::Chain), me.can(Act::Create, Noun::Host));
+    let there = Memo::new(move |_| data.with(|data| (data.has_chains, data.has_hosts)));
+    let sections = (0..SECTIONS)
+        .map(|at| {
+            let html =
+                Memo::new(move |_| data.with(|data| data.sections.get(at).cloned().unwrap_or_default()));
+            drawn("overview-part", html)
+        })
+        .collect_view();
+    view! {
+        {move || match there.get() {
+            (true, _) => ().into_any(),
+            (false, _) if !may_create => {
+                let get = view! { <a class="button primary" href="/apply">{tr(|t| t.allowance().get_chain)}</a> };
+                empty(|t| t.no_chains, |t| t.allowance().get_chain_hint, Some(get.into_any()))
+            }
+            // Who may not add a host can do nothing before there is one.
+            (false, Some(true)) => demonstration(demo),
+            (false, _) if may_add => demonstration(demo),
+            (false, _) => empty(|t| t.no_hosts, |t| t.no_hosts_operator_hint, None),
+        }}
+        {sections}
     }
+    .into_any()
 }
 
 /// The big button: from nothing to a running chain with the sample deployed.
-#[component]
-fn Demo(action: Demonstration) -> impl IntoView {
+fn demonstration(action: Demonstration) -> AnyView {
     view! {
         <section class="card hero">
             <h2>{tr(|t| t.demo_title)}</h2>
@@ -89,5 +112,30 @@ fn Demo(action: Demonstration) -> impl IntoView {
                 <a class="button big" href="/chains/new">{tr(|t| t.create_chain)}</a>
             </div>
         </section>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::operation::EventView;
+
+    use super::*;
+
+    #[test]
+    fn figures_follow_states_and_not_every_line() {
+        let line = |step: Option<&str>| {
+            Message::Operation(EventView {
+                sequence: 1,
+                operation: OperationId::new("1"),
+                at_ms: 0,
+                step: step.map(str::to_owned),
+                text: String::new(),
+            })
+        };
+        assert!(touches_figures(&line(None)) && !touches_figures(&line(Some("start-nodes"))));
+        assert!(touches_figures(&Message::Resync));
+        let changed = |noun: &str| Message::Changed { noun: noun.to_owned(), id: "x".to_owned() };
+        assert!(touches_figures(&changed("chain")) && !touches_figures(&changed("notice")));
     }
 }

@@ -8,8 +8,8 @@ use leptos_router::ChooseView;
 
 use super::{
     account, apply, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
-    hosts, invoke, login, node, operation, operations, overview, register, setup, template, template_new, templates,
-    transaction, transactions, user, user_new, users, welcome,
+    hosts, invoke, login, node, notices, operation, operations, overview, register, setup, template, template_new,
+    templates, transaction, transactions, user, user_new, users, wall, welcome,
 };
 use crate::browser;
 
@@ -42,6 +42,13 @@ pub enum Home {
 pub enum Work {
     Operations,
     Operation,
+    Notices,
+}
+
+/// What hangs on a wall.
+#[derive(Clone, Copy, Debug)]
+pub enum Screen {
+    Wall,
 }
 
 /// Hosts and the record: an admin's pages.
@@ -131,6 +138,15 @@ fn work_group(page: Work) -> AnyView {
     match page {
         Work::Operations => view! { <operations::Operations/> }.into_any(),
         Work::Operation => view! { <operation::Operation/> }.into_any(),
+        Work::Notices => view! { <notices::Notices/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn screen_group(page: Screen) -> AnyView {
+    tell_ready();
+    match page {
+        Screen::Wall => view! { <wall::Wall/> }.into_any(),
     }
 }
 
@@ -232,6 +248,17 @@ impl ChooseView for Work {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_work_group().await;
+    }
+}
+
+impl ChooseView for Screen {
+    async fn choose(self) -> AnyView {
+        screen_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_screen_group().await;
     }
 }
 

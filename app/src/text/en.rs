@@ -8,9 +8,11 @@ pub mod cluster;
 pub mod code;
 pub mod error;
 pub mod node;
+pub mod notice;
 pub mod operation;
 pub mod people;
 pub mod pool;
+pub mod stats;
 pub mod template;
 
 /// The texts.
@@ -40,6 +42,8 @@ pub static TEXT: Text = Text {
     nothing_running: "Nothing running",
     one_running: "1 operation running",
     many_running: "{n} operations running",
+    notices: "Notices",
+    unread_notices: "Unread notices: {n}",
     loading: "Loading…",
     copy: "Copy",
     copied: "Copied",

@@ -46,7 +46,7 @@ texts! {
     // Frame
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, account_page, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
-    nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next, go_back,
+    nothing_running, one_running, many_running, notices, unread_notices, loading, copy, copied, close, cancel, back, next, go_back,
     remove, advanced, to_overview, request,
     // Problems
     not_found_title, forbidden_title, unavailable_title, error_title, stale, lost, malformed,
@@ -219,3 +219,7 @@ texts! {
 mod account;
 
 pub use account::AccountText;
+
+mod stats;
+
+pub use stats::{NoticeText, StatsText};

@@ -22,8 +22,10 @@ fn all(lang: Lang) -> table::Entries {
         text.code().entries(),
         text.holder().entries(),
         text.node().entries(),
+        text.notice().entries(),
         text.people().entries(),
         text.pool().entries(),
+        text.stats().entries(),
         text.template().entries(),
     ]
     .concat()

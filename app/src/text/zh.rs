@@ -8,9 +8,11 @@ pub mod cluster;
 pub mod code;
 pub mod error;
 pub mod node;
+pub mod notice;
 pub mod operation;
 pub mod people;
 pub mod pool;
+pub mod stats;
 pub mod template;
 
 /// The texts.
@@ -40,6 +42,8 @@ pub static TEXT: Text = Text {
     nothing_running: "没有进行中的操作",
     one_running: "1 个操作进行中",
     many_running: "{n} 个操作进行中",
+    notices: "通知",
+    unread_notices: "未读通知：{n}",
     loading: "加载中…",
     copy: "复制",
     copied: "已复制",

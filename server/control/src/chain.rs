@@ -23,6 +23,7 @@ use crate::policy::{self, Resource};
 use crate::services::Services;
 use crate::topology::ChainPlan;
 
+mod cards;
 mod demo;
 mod export;
 mod offer;

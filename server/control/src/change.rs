@@ -16,6 +16,10 @@ use crate::services::Changed;
 impl ControlPlane {
     /// Whether the caller may hear of a change. Nothing is looked up for those who reach everything.
     pub async fn change_allowed(&self, caller: &Caller, change: &Changed) -> Result<bool, Error> {
+        // A notice is for one person, whose id the change carries.
+        if change.noun == "notice" {
+            return Ok(caller.user.as_ref().is_some_and(|user| user.id.as_str() == change.id));
+        }
         let (noun, action) = match change.noun {
             "chain" => (Noun::Chain, Action::Read),
             "access" => (Noun::Chain, Action::Grant),

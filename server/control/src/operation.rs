@@ -1,69 +1,26 @@
 //! Operations as their owners and keepers see them, and what may be done with them.
 
-use std::collections::HashMap;
-
 use domain::id::{HostId, OperationId};
 use domain::name::ChainName;
 use domain::operation::{
-    EventView, FailureView, KeptView, OperationState, OperationSummary, OperationVerb, OperationView,
-    StepState, StepView, TroubleView,
+    EventView, FailureView, KeptView, OperationState, OperationVerb, OperationView, StepState, StepView, TroubleView,
 };
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error, ErrorKind};
-use workflow::{EventBody, EventRecord, ListFilter, Log, LogError, OperationRecord, Stored};
+use store::StepCount;
+use workflow::{EventBody, EventRecord, Log, LogError, OperationRecord, Stored};
 
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::error::internal;
 use crate::policy::{self, Resource};
 
-/// Operations on one page, however many others there are in between.
-const PAGE: u32 = 100;
+mod page;
+
 /// Lines of its record that an operation's page starts with.
 const EVENTS: u32 = 2_000;
 
 impl ControlPlane {
-    /// The newest operations that the caller may see.
-    pub async fn operation_list(&self, caller: &Caller) -> Result<Vec<OperationSummary>, Error> {
-        policy::authorize(caller, Action::List, Resource::any(Noun::Operation))?;
-        let filter = ListFilter {
-            limit: PAGE,
-            reach: self.operations_in_reach(caller).await?,
-            ..ListFilter::default()
-        };
-        let (mut summaries, mut known) = (Vec::new(), HashMap::new());
-        for record in self.services.store.list(&filter).await.map_err(log_error)? {
-            if self.operation_allows(caller, Action::Read, &record).await.is_err() {
-                continue;
-            }
-            let stored = self.stored(&record.id).await?;
-            // Most operations are on few subjects.
-            let subject = record.subject.unwrap_or_default();
-            let is_there = match known.get(&subject) {
-                Some(is_there) => *is_there,
-                None => self.is_there(caller, &subject).await?,
-            };
-            known.insert(subject, is_there);
-            summaries.push(self.summary(&stored, is_there).await?);
-        }
-        Ok(summaries)
-    }
-
-    /// Which operations the caller may read: their own and those on chains in their reach; none where they may read all.
-    async fn operations_in_reach(&self, caller: &Caller) -> Result<Option<workflow::Reach>, Error> {
-        let readable = |grant| {
-            policy::authorize(caller, Action::Read, Resource::owned(Noun::Operation, false, grant)).is_ok()
-        };
-        if readable(None) {
-            return Ok(None);
-        }
-        let reach = self.reach(caller).await?;
-        let chains = self.services.store.chain_list().await.map_err(crate::error::store)?;
-        let within = chains.iter().filter(|chain| readable(reach.on(chain)));
-        let subjects = within.map(|chain| subject(&chain.name)).collect();
-        Ok(Some(workflow::Reach { owner: caller.require_user()?.id.to_string(), subjects }))
-    }
-
     /// One operation with its steps and the newest lines of its record.
     pub async fn operation_read(&self, caller: &Caller, id: &OperationId) -> Result<OperationView, Error> {
         caller.require_user()?;
@@ -82,7 +39,7 @@ impl ControlPlane {
         let subject = stored.operation.subject.as_deref().unwrap_or_default();
         let is_there = self.is_there(caller, subject).await?;
         Ok(OperationView {
-            summary: self.summary(&stored, is_there).await?,
+            summary: self.summary(&stored.operation, step_count(&stored), is_there).await?,
             steps: stored.steps.iter().map(step_view).collect(),
             events: events.iter().filter_map(event_view).collect(),
             failure,
@@ -216,26 +173,6 @@ impl ControlPlane {
         }
     }
 
-    async fn summary(&self, stored: &Stored, subject_is_there: bool) -> Result<OperationSummary, Error> {
-        let record = &stored.operation;
-        let owner = domain::id::UserId::new(record.owner.clone());
-        let user = self.services.store.user_read(&owner).await.map_err(crate::error::store)?;
-        let done = stored.steps.iter().filter(|step| step.state == workflow::StepState::Done).count();
-        let state = state_view(record.state);
-        Ok(OperationSummary {
-            id: OperationId::new(record.id.clone()),
-            name: record.name.clone(),
-            subject: record.subject.clone().unwrap_or_default(),
-            subject_is_there,
-            owner: user.map_or(String::new(), |user| user.name.to_string()),
-            state,
-            steps_done: u32::try_from(done).unwrap_or(u32::MAX),
-            steps: u32::try_from(stored.steps.len()).unwrap_or(u32::MAX),
-            created_ms: record.created_ms,
-            ended_ms: state.is_at_rest().then_some(record.updated_ms),
-        })
-    }
-
     /// Number of the newest line of all operations' records: where a new stream begins.
     pub async fn last_event(&self, caller: &Caller) -> Result<u64, Error> {
         caller.require_user()?;
@@ -293,6 +230,12 @@ fn verbs(record: &OperationRecord) -> Vec<OperationVerb> {
         }
         _ => Vec::new(),
     }
+}
+
+fn step_count(stored: &Stored) -> StepCount {
+    let done = stored.steps.iter().filter(|step| step.state == workflow::StepState::Done).count();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    StepCount { done: count(done), all: count(stored.steps.len()) }
 }
 
 pub(crate) fn state_view(state: workflow::OperationState) -> OperationState {

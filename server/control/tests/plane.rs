@@ -31,6 +31,8 @@ mod keys;
 mod killed;
 #[path = "plane/offer.rs"]
 mod offer;
+#[path = "plane/overview.rs"]
+mod overview;
 #[path = "plane/people.rs"]
 mod people;
 #[path = "plane/pool.rs"]

@@ -3,6 +3,7 @@
 //! Everything here is plain data with its rules of validity. It compiles to WebAssembly, so that a form in the
 //! browser and the server judge input by the same code. It never does I/O and never reads a clock.
 
+pub mod activity;
 pub mod audit;
 pub mod chain;
 pub mod chaincode;
@@ -14,12 +15,14 @@ pub mod list;
 pub mod name;
 pub mod network;
 pub mod node;
+pub mod notice;
 pub mod operation;
 pub mod permission;
 pub mod pool;
 pub mod profile;
 pub mod second_factor;
 pub mod session;
+pub mod stats;
 pub mod template;
 pub mod transaction;
 pub mod user;

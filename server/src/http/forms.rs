@@ -132,6 +132,27 @@ pub async fn chain_access(
     answer(&plane, changed.await, &headers, &caller, app::session::safe_next(&page)).await
 }
 
+/// The newest notice that was on the page, in unix milliseconds.
+#[derive(Deserialize)]
+pub struct Read {
+    until_ms: i64,
+}
+
+/// `POST /notices`
+pub async fn notices_read(
+    Extension(plane): Extension<Arc<ControlPlane>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    form: Result<Form<Read>, FormRejection>,
+) -> Response {
+    let read = async {
+        caller.require_user()?;
+        let Form(Read { until_ms }) = form.map_err(|_| malformed())?;
+        plane.notice_read_all(&caller, until_ms).await
+    };
+    answer(&plane, read.await, &headers, &caller, "/notices").await
+}
+
 /// The fields of the two menus of every page, one of which is sent.
 #[derive(Deserialize)]
 pub struct Choice {

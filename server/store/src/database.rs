@@ -22,7 +22,7 @@ use crate::transaction::Change;
 /// Beginning of the addresses of databases that nobody else can open.
 const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../schema/001_base.surql"),
     include_str!("../schema/002_operation_end.surql"),
     include_str!("../schema/003_people.surql"),
@@ -30,6 +30,7 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("../schema/005_template.surql"),
     include_str!("../schema/006_tenure.surql"),
     include_str!("../schema/007_audit.surql"),
+    include_str!("../schema/008_overview.surql"),
 ];
 /// Notes an applied migration.
 const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";
@@ -359,6 +360,8 @@ struct Setting {
     content: String,
 }
 
+#[cfg(test)]
+mod former;
 #[cfg(test)]
 mod tests {
     use domain::id::UserId;

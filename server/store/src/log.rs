@@ -16,8 +16,10 @@ use crate::database::{Query, decode, encode};
 use crate::{Store, StoreError};
 
 mod ends;
+mod page;
 
 pub use ends::OperationEnd;
+pub use page::{OperationFilter, StepCount};
 
 /// Times a change is tried while others change the same operation.
 const TRIES: u32 = 50;
@@ -34,7 +36,8 @@ const CREATE: &str = "
     IF $idempotency != NULL { CREATE type::record('idempotency', $idempotency) SET operation = $id };
     IF $subject != NULL { UPSERT type::record('subject', $subject) SET operation = $id };
     CREATE type::record('operation', $id) SET id_text = $id, owner = $owner, subject = $subject ?? NONE, open = $open,
-        replica = $replica ?? NONE, lease_until_ms = $lease_until_ms, revision = 0, record = $record;
+        replica = $replica ?? NONE, lease_until_ms = $lease_until_ms, revision = 0, record = $record,
+        state = $state, name = $name;
     FOR $step IN $steps { UPSERT type::record('operation_step', $step.key)
         SET operation = $id, number = $step.number, record = $step.record };
     UPSERT type::record('counter', 'event') SET amount = (amount ?? 0) + $count;
@@ -46,7 +49,7 @@ const CREATE: &str = "
 const ALTER: &str = "
     IF (SELECT VALUE revision FROM type::record('operation', $id))[0] != $revision { THROW 'heddle:stale' };
     UPDATE type::record('operation', $id) SET open = $open, replica = $replica ?? NONE,
-        lease_until_ms = $lease_until_ms, revision = $revision + 1, record = $record;
+        lease_until_ms = $lease_until_ms, revision = $revision + 1, record = $record, state = $state;
     IF $free != NULL { DELETE type::record('subject', $free) WHERE operation = $id };
     IF $end != NULL { UPSERT type::record('operation_end', $end.key)
         SET key = $end.key, operation = $id, at_ms = $end.at_ms, result = $end.result };
@@ -208,6 +211,7 @@ impl Store {
                 "id": id,
                 "revision": revision,
                 "open": record.state.is_open(),
+                "state": record.state.as_str(),
                 "replica": record.replica,
                 "lease_until_ms": record.lease_until_ms,
                 "record": encode(&record).map_err(failed)?,
@@ -265,6 +269,8 @@ impl Log for Store {
             "subject": operation.subject,
             "idempotency": idempotency,
             "open": operation.state.is_open(),
+            "state": operation.state.as_str(),
+            "name": operation.name,
             "replica": operation.replica,
             "lease_until_ms": operation.lease_until_ms,
             "record": encode(&operation).map_err(failed)?,

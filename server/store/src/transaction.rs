@@ -1,7 +1,10 @@
 //! History of submitted transactions. The record id is made of person and key, so that one key submits once.
 
+use std::collections::BTreeMap;
+
 use domain::id::UserId;
 use domain::name::ChainName;
+use domain::stats::day_of;
 use domain::transaction::{SubmitView, TransactionState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -70,6 +73,7 @@ pub(crate) fn bindings(record: &TransactionRecord) -> Result<Value, StoreError> 
         "user": record.user.as_str(),
         "tx_id": record.view.id,
         "state": state(&record.view),
+        "fails": matches!(record.view.state, TransactionState::Invalid | TransactionState::Refused),
         "idempotency_key": record.idempotency_key,
         "created_ms": record.view.created_ms,
         "view": encode(&Kept { view: &record.view, asked: record.asked.as_deref() })?,
@@ -93,7 +97,30 @@ const WRITE: &str = "FOR $row IN $created {
         IF array::len($now) = 0 { THROW 'heddle:settled' };
         IF $now[0] != 'pending' { THROW 'heddle:settled' };
         UPDATE type::record('transaction', $row.key) SET state = $row.state, view = $row.view
+    };
+    FOR $row IN $daily {
+        UPSERT type::record('daily', $row.key) SET day = $row.day, chain = $row.chain,
+            total = (total ?? 0) + $row.total, failed = (failed ?? 0) + $row.failed
     }";
+
+/// What a commit adds to the numbers of days: those of a chain, and under no name those of all. A row is made once and
+/// settled once, so each is counted once, whatever is tried again.
+fn daily(created: &[Value], saved: &[Value]) -> Vec<Value> {
+    let mut counts = BTreeMap::<(i64, &str), (u64, u64)>::new();
+    let rows = created.iter().map(|row| (row, 1)).chain(saved.iter().map(|row| (row, 0)));
+    for (row, made) in rows {
+        let day = day_of(row["created_ms"].as_i64().unwrap_or_default());
+        let fails = u64::from(row["fails"] == true);
+        for chain in [row["chain"].as_str().unwrap_or_default(), ""] {
+            let count = counts.entry((day, chain)).or_default();
+            count.0 += made;
+            count.1 += fails;
+        }
+    }
+    let changed = counts.into_iter().filter(|(_, count)| *count != (0, 0));
+    let row = |((day, chain), (total, failed)): ((i64, &str), (u64, u64))| json!({ "key": format!("{day}/{chain}"), "day": day, "chain": chain, "total": total, "failed": failed });
+    changed.map(row).collect()
+}
 
 impl Store {
     /// Adds a transaction; if the person used the key before, the earlier one is returned and nothing is added.
@@ -129,7 +156,9 @@ impl Store {
                 Change::Save(row) => saved.push(row),
             }
         }
-        self.write(Query::new(WRITE, json!({ "created": created, "saved": saved })).apart()).await
+        let daily = daily(&created, &saved);
+        let bindings = json!({ "created": created, "saved": saved, "daily": daily });
+        self.write(Query::new(WRITE, bindings).apart()).await
     }
 
     /// The transaction that a person submitted with a key.
@@ -194,6 +223,19 @@ impl Store {
         let text = "SELECT user, idempotency_key, view FROM transaction WHERE chain = $chain
             AND created_ms = $at_ms AND ($user = NULL OR user = $user)";
         let bindings = json!({ "chain": chain.as_str(), "user": user.map(UserId::as_str), "at_ms": at_ms });
+        let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
+        rows.into_iter().map(TransactionRecord::try_from).collect()
+    }
+
+    /// What a person submitted last, on whatever chain.
+    pub async fn transactions_of(
+        &self,
+        user: &UserId,
+        limit: u32,
+    ) -> Result<Vec<TransactionRecord>, StoreError> {
+        let text = "SELECT user, idempotency_key, view, created_ms FROM transaction WHERE user = $user
+            ORDER BY created_ms DESC LIMIT $limit";
+        let bindings = json!({ "user": user.as_str(), "limit": limit });
         let rows: Vec<Row> = self.read(Query::new(text, bindings)).await?;
         rows.into_iter().map(TransactionRecord::try_from).collect()
     }

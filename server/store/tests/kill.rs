@@ -239,6 +239,11 @@ async fn no_acknowledged_write_is_lost_when_the_process_is_killed() {
         assert!(all.iter().any(|last| last.contains_key(&writer)), "writer {writer} got nothing done");
     }
     whole(&store).await;
+    // What is counted was written with what it counts, also where nobody heard of it.
+    let stored = store.transaction_sealed().await.unwrap().len();
+    let days = store.transactions_daily(None, 0).await.unwrap();
+    let counted: u32 = days.iter().map(|count| count.total).sum();
+    assert_eq!(u32::try_from(stored), Ok(counted), "each transaction is counted once");
 }
 
 /// Operations are there with all of their events, numbered without a gap, or not at all.

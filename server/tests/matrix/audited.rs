@@ -8,6 +8,7 @@ use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
 const LOOKS: &[&str] = &[
+    "activity_read",
     "audit_keep",
     "audit_list",
     "audit_page",
@@ -34,7 +35,9 @@ const LOOKS: &[&str] = &[
     "host_settings",
     "host_test",
     "node_logs",
+    "notice_list",
     "operation_list",
+    "operation_page",
     "operation_read",
     "registration_read",
     "profile_read",
@@ -43,6 +46,7 @@ const LOOKS: &[&str] = &[
     "pool_read",
     "quota_read",
     "session_read",
+    "stats_read",
     "template_draft",
     "template_list",
     "template_read",
@@ -51,6 +55,7 @@ const LOOKS: &[&str] = &[
     "transaction_read",
     "user_page",
     "user_read",
+    "wall_read",
 ];
 
 /// What an admin can do without an engine: here a row of a refusal would prove too little.
@@ -63,6 +68,7 @@ const DONE: &[&str] = &[
     "host_registry_remove",
     "host_registry_set",
     "look_save",
+    "notice_read_all",
     "registration_set",
     "second_factor_roles_save",
     "template_create",
@@ -143,6 +149,7 @@ fn object(function: &str) -> String {
             Some(("chaincode" | "transaction", _)) => format!("{chain}/chaincode/example02"),
             Some(("channel", _)) => format!("{chain}/channel/mychannel"),
             Some(("host", _)) => host,
+            Some(("notice", _)) => "notice".to_owned(),
             Some(("node", _)) => format!("{chain}/node/peer0-org1"),
             // There is nobody of that id.
             Some(("user", _)) => format!("user/{}", fixture::CHAIN),
@@ -158,6 +165,7 @@ fn object_of(path: &str) -> String {
     match path {
         "/users" => "user/mona".to_owned(),
         "/preferences" => "profile".to_owned(),
+        "/notices" => "notice".to_owned(),
         "/hosts/none/images" => host,
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
@@ -182,6 +190,7 @@ fn word_of_taken(path: &str) -> Option<&'static str> {
         "/chains/none/access" => Some("chain-grant-use"),
         "/audit/export" => Some("audit-export"),
         "/audit/keep" => Some("audit-keep-set"),
+        "/notices" => Some("notice-read-all"),
         other => panic!("whether {other} changes something is not said"),
     }
 }

@@ -108,6 +108,8 @@ pub const READ: &[Asked] = &[
     ("/", [302, 200, 200, 200]),
     ("/events", ALL),
     ("/operations", [302, 200, 200, 200]),
+    ("/notices", [302, 200, 200, 200]),
+    ("/wall", [302, 403, 200, 200]),
     ("/operations/none", CHAIN_PAGE),
     ("/audit", [302, 200, 200, 200]),
     ("/users", [302, 403, 403, 200]),
@@ -153,5 +155,6 @@ pub const TAKEN: &[(&str, &str, [u16; 4])] = &[
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
     ("/audit/export", "format=csv&who=ada&password=a+few+plain+words+together", [401, 403, 403, 200]),
     ("/audit/keep", "days=30", [401, 403, 403, 303]),
+    ("/notices", "until_ms=0", [401, 303, 303, 303]),
     ("/preferences", "theme=dark", [303; 4]),
 ];

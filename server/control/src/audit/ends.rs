@@ -35,6 +35,7 @@ impl ControlPlane {
         self.audit.flush().await;
         let mut entries = Vec::new();
         for end in store.operation_ends(ROUND).await? {
+            self.notify_end(&end).await;
             entries.extend(self.entry_of(end).await);
         }
         join_all(entries.into_iter().map(|(entry, key)| self.audit.end(entry, Some(key)))).await;

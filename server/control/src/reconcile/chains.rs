@@ -228,6 +228,7 @@ impl ControlPlane {
         }
         if changed {
             self.services.changed("chain", &chain.name);
+            self.notify_unwell(chain, &view).await;
         }
         Ok(())
     }

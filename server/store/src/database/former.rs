@@ -1,0 +1,99 @@
+//! What a former version wrote is counted and filtered like what this one writes.
+
+use serde::Deserialize;
+
+use super::*;
+
+/// A database as a portal left it that knew the first two migrations only.
+async fn former() -> Inner {
+    let database = connect("mem://", false).await.unwrap();
+    database.use_ns("heddle").use_db("portal").await.unwrap();
+    let inner = Inner {
+        database,
+        events: Mutex::new(()),
+        history: Group::default(),
+        memory: Memory::new(false),
+        installation: String::new(),
+        _lock: None,
+    };
+    let table = "DEFINE TABLE migration SCHEMAFULL;
+        DEFINE FIELD number ON migration TYPE int;
+        DEFINE FIELD checksum ON migration TYPE string";
+    inner.transact(&Query::new(table, json!({}))).await.unwrap();
+    let texts =
+        [include_str!("../../schema/001_base.surql"), include_str!("../../schema/002_operation_end.surql")];
+    for (number, text) in (1_i64..).zip(texts) {
+        inner.apply(number, text, "sum").await.unwrap();
+    }
+    inner
+}
+
+const ROWS: &str = "
+    CREATE type::record('chain', 'demo') SET name = 'demo', spec = $spec, plan = 'null', state = 'running',
+        health = $health, owner = 'ann', host = 'h1', created_ms = 5;
+    CREATE type::record('operation', 'one') SET id_text = 'one', owner = 'ann', open = false, lease_until_ms = 0,
+        revision = 0, record = $record;
+    FOR $row IN $transactions { CREATE type::record('transaction', $row.key) SET chain = 'demo', user = 'ann',
+        tx_id = $row.key, state = 'settled', idempotency_key = $row.key, created_ms = $row.created_ms,
+        view = $row.view }";
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Counted {
+    chain: String,
+    day: i64,
+    total: u32,
+    failed: u32,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Fact {
+    name: String,
+    health: String,
+    consensus: String,
+    version: String,
+    owner: Option<String>,
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Filtered {
+    name: Option<String>,
+    state: Option<String>,
+}
+
+#[tokio::test]
+async fn rows_of_former_versions_get_their_counters() {
+    let inner = former().await;
+    let transaction = |key: &str, state: &str, created_ms: i64| {
+        // Words within other texts are no states.
+        let view = json!({ "function": "\"state\":\"invalid\"", "state": state }).to_string();
+        json!({ "key": key, "created_ms": created_ms, "view": view })
+    };
+    let bindings = json!({
+        "spec": json!({ "version": "3.1", "consensus": "bft" }).to_string(),
+        "health": json!({ "health": "degraded", "ailments": [{ "health": "ok" }] }).to_string(),
+        "record": json!({ "id": "one", "name": "chain-stop", "params": { "state": "x" }, "state": "failed" }).to_string(),
+        "transactions": [
+            transaction("a", "valid", 86_400_000), transaction("b", "invalid", 86_400_001), transaction("c", "valid", 1),
+        ],
+    });
+    inner.transact(&Query::new(ROWS, bindings)).await.unwrap();
+    inner.apply(8, include_str!("../../schema/008_overview.surql"), "sum").await.unwrap();
+    let counted: Vec<Counted> = inner
+        .rows(&Query::new("SELECT chain, day, total, failed FROM daily ORDER BY chain, day", json!({})))
+        .await
+        .unwrap();
+    let row = |chain: &str, day, total, failed| Counted { chain: chain.to_owned(), day, total, failed };
+    assert_eq!(counted, [row("", 0, 1, 0), row("", 1, 2, 1), row("demo", 0, 1, 0), row("demo", 1, 2, 1)]);
+    let facts = Query::new("SELECT name, health, consensus, version, owner FROM chain_fact", json!({}));
+    let fact = Fact {
+        name: "demo".to_owned(),
+        health: "degraded".to_owned(),
+        consensus: "bft".to_owned(),
+        version: "3.1".to_owned(),
+        owner: Some("ann".to_owned()),
+    };
+    assert_eq!(inner.rows::<Fact>(&facts).await.unwrap(), [fact]);
+    let filtered = Query::new("SELECT name, state FROM operation", json!({}));
+    let (name, state) = (Some("chain-stop".to_owned()), Some("failed".to_owned()));
+    assert_eq!(inner.rows::<Filtered>(&filtered).await.unwrap(), [Filtered { name, state }]);
+}
