@@ -7,6 +7,7 @@ pub mod dialog;
 pub mod field;
 pub mod icon;
 pub mod kept;
+pub mod list;
 pub mod load;
 pub mod log_view;
 pub mod menu;

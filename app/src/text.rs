@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, NodeText, Text};
+pub use table::{ClusterText, ListText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::cluster::TEXT,
             Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// Around long lists.
+    pub fn list(&self) -> &'static ListText {
+        match self.lang {
+            Lang::En => &en::list::TEXT,
+            Lang::Zh => &zh::list::TEXT,
         }
     }
 

@@ -36,6 +36,10 @@ macro_rules! sentences {
 }
 pub(crate) use sentences;
 
+mod list;
+
+pub use list::ListText;
+
 texts! {
     /// The texts of one language that no part of its own has.
     Text { lang: Lang }

@@ -1,0 +1,9 @@
+//! The shape of the texts of long lists.
+
+use super::Entries;
+
+texts! {
+    /// What pages with long lists say around them.
+    ListText {}
+    search, show, show_all, all, pages, first_page, next_page, nothing_found, nothing_found_hint,
+}
