@@ -24,6 +24,8 @@ mod hosts;
 mod keys;
 #[path = "plane/killed.rs"]
 mod killed;
+#[path = "plane/lists.rs"]
+mod lists;
 #[path = "plane/offer.rs"]
 mod offer;
 #[path = "plane/ports.rs"]

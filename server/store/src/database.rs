@@ -22,8 +22,11 @@ use crate::transaction::Change;
 /// Beginning of the addresses of databases that nobody else can open.
 const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../schema/001_base.surql"), include_str!("../schema/002_operation_end.surql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../schema/001_base.surql"),
+    include_str!("../schema/002_operation_end.surql"),
+    include_str!("../schema/009_lists.surql"),
+];
 /// Notes an applied migration.
 const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";
 /// Tries of a transaction that others keep overtaking.

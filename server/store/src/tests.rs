@@ -10,6 +10,7 @@ use domain::name::{ChainName, HostName, UserName};
 use domain::permission::{Grant, Role};
 use serde_json::json;
 
+mod pages;
 mod uniqueness;
 
 use crate::{

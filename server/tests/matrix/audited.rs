@@ -7,12 +7,13 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 29] = [
+const LOOKS: [&str; 31] = [
     "audit_list",
     "block_read",
     "chain_access",
     "chain_list",
     "chain_offer",
+    "chain_page",
     "chain_plan",
     "chain_read",
     "chaincode_list",
@@ -24,6 +25,7 @@ const LOOKS: [&str; 29] = [
     "host_kubeconfig",
     "host_list",
     "host_local_offer",
+    "host_page",
     "host_probe",
     "host_rbac",
     "host_read",

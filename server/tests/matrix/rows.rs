@@ -58,6 +58,7 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("host_kubeconfig", json!({ "text": " " }), [401, 403, 403, 422]),
         ("host_list", json!({}), [401, 403, 200, 200]),
         ("host_local_offer", json!({}), [401, 403, 403, 200]),
+        ("host_page", json!({ "query": { "sort": "name" } }), [401, 403, 200, 200]),
         ("host_prepare", json!({ "id": "none", "image": null }), STAFF),
         ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_rbac", json!({ "settings": ClusterSettings::default() }), [401, 403, 403, 200]),
