@@ -50,6 +50,12 @@ pub fn set_cookie(line: &str) {
     }
 }
 
+/// The cookies that a script may read, as one line.
+pub fn cookies() -> String {
+    let document: Option<web_sys::HtmlDocument> = document().and_then(|document| document.dyn_into().ok());
+    document.and_then(|document| document.cookie().ok()).unwrap_or_default()
+}
+
 /// Puts text on the clipboard.
 pub fn copy(text: &str) {
     if let Some(window) = web_sys::window() {

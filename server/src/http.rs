@@ -5,6 +5,7 @@ pub mod caller;
 pub mod carried;
 pub mod downloads;
 pub mod events;
+pub mod exports;
 pub mod foreign;
 pub mod forms;
 pub mod headers;

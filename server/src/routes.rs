@@ -8,6 +8,7 @@ pub enum Route {
     NodeLogs,
     NodeLogFile,
     Profile,
+    ChainsFile,
     Material,
     AdminMaterial,
     HostImages,
@@ -34,11 +35,12 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
         Self::Profile,
+        Self::ChainsFile,
         Self::Material,
         Self::AdminMaterial,
         Self::HostImages,
@@ -58,6 +60,7 @@ impl Route {
             Self::Events => "/events",
             Self::NodeLogs => "/chains/{name}/nodes/{node}/logs",
             Self::NodeLogFile => "/chains/{name}/nodes/{node}/log.txt",
+            Self::ChainsFile => "/chains.csv",
             Self::Profile => "/chains/{name}/profile/{file}",
             Self::Material | Self::AdminMaterial => "/chains/{name}/material/{file}",
             Self::HostImages => "/hosts/{id}/images",

@@ -15,6 +15,9 @@ use super::load::escaped;
 use super::page::empty;
 use crate::text::{Text, tr, words};
 
+pub mod columns;
+pub mod selection;
+
 /// Id of the field in which one searches.
 pub const SEARCH: &str = "list-search";
 /// What the address holds of every list, beside its filters.
@@ -57,6 +60,14 @@ impl ListState {
     /// The address that shows the list so.
     pub fn address(self, query: &ListQuery) -> String {
         self.others.with_untracked(|others| address(&self.path.get_untracked(), query, others))
+    }
+
+    /// Where a file of everything that is found is to be had; it follows what is looked for.
+    pub fn export(self, path: &'static str) -> Signal<String> {
+        Signal::derive(move || {
+            let query = ListQuery { after: String::new(), rows: 0, ..self.query.get() };
+            address(path, &query, &[])
+        })
     }
 
     /// Whether text or filters leave rows out.
@@ -259,6 +270,16 @@ fn facet_select(fields: Fields, facet: Facet) -> AnyView {
 /// The head of a column by which the list may be sorted: a link, so that it works without a script. It is made with the
 /// rows, and says how they stand.
 pub fn sort_header(state: ListState, key: &'static str, label: fn(&'static Text) -> &'static str) -> AnyView {
+    sort_column(state, key, label, "")
+}
+
+/// The same of a column that may be left out, with the class of its cells.
+pub fn sort_column(
+    state: ListState,
+    key: &'static str,
+    label: fn(&'static Text) -> &'static str,
+    class: &'static str,
+) -> AnyView {
     let (next, direction) = state.query.with_untracked(|query| turned(query, key));
     let mark = match direction {
         Some("descending") => "▼",
@@ -266,7 +287,7 @@ pub fn sort_header(state: ListState, key: &'static str, label: fn(&'static Text)
         None => "",
     };
     view! {
-        <th scope="col" aria-sort=direction>
+        <th scope="col" class=class aria-sort=direction>
             <a class="list-sort" href=state.address(&next) data-noscroll="">
                 {tr(label)} <span aria-hidden="true">{mark}</span>
             </a>

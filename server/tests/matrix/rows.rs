@@ -112,6 +112,7 @@ pub const READ: &[Asked] = &[
     ("/hosts/none", [302, 403, 404, 404]),
     ("/hosts/none/edit", [302, 403, 403, 404]),
     ("/chains", [302, 200, 200, 200]),
+    ("/chains.csv", ALL),
     ("/chains/new", [302, 403, 200, 200]),
     ("/chains/none", CHAIN_PAGE),
     ("/chains/none/channels", CHAIN_PAGE),

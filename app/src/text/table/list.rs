@@ -6,4 +6,5 @@ texts! {
     /// What pages with long lists say around them.
     ListText {}
     search, show, show_all, all, pages, first_page, next_page, nothing_found, nothing_found_hint,
+    columns, export, select_row, select_page, selected, clear, results, owner, mine, nobody, under_way, delete_impact, engine_kind, cluster_kind, done_operation,
 }
