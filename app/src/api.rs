@@ -18,6 +18,7 @@ pub mod channel;
 pub mod host;
 pub mod node;
 pub mod operation;
+pub mod search;
 pub mod session;
 pub mod transaction;
 pub mod user;

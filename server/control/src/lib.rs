@@ -33,6 +33,7 @@ pub mod password;
 pub mod policy;
 mod preflight;
 pub mod reconcile;
+mod search;
 pub mod secrets;
 pub mod services;
 pub mod setup;

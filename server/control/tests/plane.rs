@@ -44,6 +44,8 @@ mod resize;
 mod restart;
 #[path = "plane/rights.rs"]
 mod rights;
+#[path = "plane/search.rs"]
+mod search;
 #[path = "plane/sign_in.rs"]
 mod sign_in;
 #[path = "plane/standing.rs"]

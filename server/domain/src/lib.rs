@@ -16,6 +16,7 @@ pub mod network;
 pub mod node;
 pub mod operation;
 pub mod permission;
+pub mod search;
 pub mod transaction;
 pub mod user;
 

@@ -1,7 +1,7 @@
 //! History of submitted transactions. The record id is made of person and key, so that one key submits once.
 
 use domain::id::UserId;
-use domain::name::ChainName;
+use domain::name::{ChainName, ChannelName};
 use domain::transaction::{SubmitView, TransactionState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -154,6 +154,18 @@ impl Store {
             Err(error) if error.thrown("settled") => Err(StoreError::NotFound),
             other => other,
         }
+    }
+
+    /// Chain and channel of the submitted transactions that have an id.
+    pub async fn transaction_places(
+        &self,
+        tx_id: &str,
+        limit: u32,
+    ) -> Result<Vec<(ChainName, ChannelName)>, StoreError> {
+        let text = "SELECT user, idempotency_key, view FROM transaction WHERE tx_id = $tx_id LIMIT $limit";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({ "tx_id": tx_id, "limit": limit }))).await?;
+        let records = rows.into_iter().map(TransactionRecord::try_from);
+        records.map(|record| record.map(|record| (record.view.chain, record.view.channel))).collect()
     }
 
     /// The newest transactions of a chain, of one person or of everybody; before a time, if one is given. A page does not

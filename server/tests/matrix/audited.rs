@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 31] = [
+const LOOKS: [&str; 32] = [
     "audit_list",
     "block_read",
     "chain_access",
@@ -34,6 +34,7 @@ const LOOKS: [&str; 31] = [
     "node_logs",
     "operation_list",
     "operation_read",
+    "search",
     "session_read",
     "transaction_history",
     "transaction_query",

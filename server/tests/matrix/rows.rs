@@ -77,6 +77,7 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("operation_read", id.clone(), CHAIN),
         ("operation_resume", id.clone(), CHAIN),
         ("operation_undo", id, CHAIN),
+        ("search", json!({ "text": "demo" }), ALL),
         ("session_read", json!({}), [200; 4]),
     ]
 }
