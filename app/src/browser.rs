@@ -190,6 +190,16 @@ pub fn hide_panel(id: &str) {
     }
 }
 
+/// Whether the page has an element of an id.
+pub fn has(id: &str) -> bool {
+    element(id).is_some()
+}
+
+/// Whether a question stands over the page.
+pub fn is_asking() -> bool {
+    document().and_then(|document| document.query_selector("dialog[open]").ok().flatten()).is_some()
+}
+
 /// Gives the focus to the element of an id.
 pub fn focus(id: &str) {
     if let Some(element) = element(id) {

@@ -44,6 +44,7 @@ pub fn Layout() -> impl IntoView {
             <main id="main" tabindex="-1"><Outlet/></main>
         </div>
         <ToastPlace/>
+        {crate::keys::key_place()}
     }
 }
 

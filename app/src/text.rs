@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, ListText, NodeText, Text};
+pub use table::{ClusterText, KeyText, ListText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::cluster::TEXT,
             Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// Of the palette and the keys.
+    pub fn keys(&self) -> &'static KeyText {
+        match self.lang {
+            Lang::En => &en::keys::TEXT,
+            Lang::Zh => &zh::keys::TEXT,
         }
     }
 

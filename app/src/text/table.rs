@@ -36,8 +36,10 @@ macro_rules! sentences {
 }
 pub(crate) use sentences;
 
+mod keys;
 mod list;
 
+pub use keys::KeyText;
 pub use list::ListText;
 
 texts! {

@@ -13,7 +13,14 @@ fn holes(text: &str) -> BTreeSet<String> {
 /// Every text of a language with its name.
 fn all(lang: Lang) -> table::Entries {
     let text = lang.text();
-    [text.entries(), text.cluster().entries(), text.list().entries(), text.node().entries()].concat()
+    [
+        text.entries(),
+        text.cluster().entries(),
+        text.keys().entries(),
+        text.list().entries(),
+        text.node().entries(),
+    ]
+    .concat()
 }
 
 #[test]
