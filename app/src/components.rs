@@ -18,3 +18,4 @@ pub mod stepper;
 pub mod time;
 pub mod toast;
 pub mod topology;
+pub mod unsaved;

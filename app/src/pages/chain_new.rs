@@ -16,6 +16,7 @@ use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::stepper::Stepper;
+use crate::components::unsaved::guarded;
 use crate::fetched::{Fetched, again};
 use crate::text::{Text, fill, refusal_text, say, say_in, tr, words};
 
@@ -94,9 +95,10 @@ fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
         vec![words(|t| t.step_name), words(|t| t.organizations), words(|t| t.consensus), words(|t| t.review)];
     let hosts = StoredValue::new(hosts);
     follow_step(step);
+    let dirty = guarded();
     view! {
         <Stepper steps=steps current=step/>
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <NeedsScript/>
             <div id=FIELDS tabindex="-1" on:focusout=left>
                 {move || match step.get() {

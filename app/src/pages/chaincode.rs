@@ -20,6 +20,7 @@ use crate::components::load::{load_live, take_in};
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
+use crate::components::unsaved::guarded;
 use crate::events;
 use crate::fetched::{Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
@@ -324,8 +325,9 @@ fn Deploy(form: Form, chain: String, deploying: Deploying) -> impl IntoView {
             Err(error) => wrong.set(Some(error)),
         }
     };
+    let dirty = guarded();
     view! {
-        <form method="post" class="card form" id="deploy" on:submit=submit>
+        <form method="post" class="card form" id="deploy" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.deploy_chaincode)}</h2>
             <p class="muted">{tr(|t| t.deploy_hint)}</p>
             <NeedsScript/>

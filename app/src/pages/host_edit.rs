@@ -17,6 +17,7 @@ use crate::components::field::TextField;
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{say, tr, words};
 
@@ -67,6 +68,7 @@ fn Settings(host: HostView) -> impl IntoView {
             Err(error) => wrong.set(Some(error)),
         }
     };
+    let dirty = guarded();
     let keep = move || {
         let hint: Pick = match form.place.get() {
             Place::Remote => |t| t.credentials_keep_hint,
@@ -76,7 +78,8 @@ fn Settings(host: HostView) -> impl IntoView {
         Some(view! { <p class="field-hint">{tr(hint)}</p> })
     };
     view! {
-        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true)
+            on:submit=move |event| { event.prevent_default(); save(); }>
             <NeedsScript/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>

@@ -12,6 +12,7 @@ use crate::components::field::{LongField, TextField};
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{Lang, Text, refusal_text, tr, use_lang, words};
 
@@ -87,9 +88,11 @@ fn Fields(offers: Vec<HostSpec>) -> impl IntoView {
     show_on_field(add, wrong);
     show_on_field(test, wrong);
     let is_unfolded = unfolded(wrong);
+    let dirty = guarded();
     let busy = move || test.pending().get() || add.pending().get();
     view! {
-        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true)
+            on:submit=move |event| { event.prevent_default(); send(run_add); }>
             <NeedsScript/>
             <PlaceChoice form=form has_local=has_local/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)

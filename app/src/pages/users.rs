@@ -13,6 +13,7 @@ use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
 use crate::components::toast::use_toasts;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::session::{Me, user_name};
 use crate::text::{Text, tr, words};
@@ -114,8 +115,14 @@ fn UserForm(tick: RwSignal<u32>) -> impl IntoView {
             .map(|role| (role.as_str().to_owned(), tr(role_name(role))().to_owned()))
             .collect()
     });
+    let dirty = guarded();
+    Effect::new(move |_| {
+        if let Some(Ok(_)) = create.value().get() {
+            dirty.set(false);
+        }
+    });
     view! {
-        <form method="post" action="/users" class="card form" on:submit=submit>
+        <form method="post" action="/users" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.create_user)}</h2>
             <TextField id="name" label=words(|t| t.user_name) value=name hint=words(|t| t.name_hint)
                 autocomplete="off" error=wrong_on(wrong, "name")/>

@@ -28,4 +28,5 @@ pub static TEXT: ListText = ListText {
     engine_kind: "Container engine",
     cluster_kind: "Kubernetes cluster",
     done_operation: "under way",
+    leave: "What you typed here is not saved. Leave this page all the same?",
 };

@@ -28,4 +28,5 @@ pub static TEXT: ListText = ListText {
     engine_kind: "容器引擎",
     cluster_kind: "Kubernetes 集群",
     done_operation: "已开始",
+    leave: "您在此输入的内容尚未保存。仍要离开本页吗？",
 };
