@@ -15,6 +15,7 @@ pub mod audit;
 pub mod chain;
 pub mod chaincode;
 pub mod channel;
+pub mod help;
 pub mod host;
 pub mod node;
 pub mod operation;

@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Work};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, Manual, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -17,6 +17,7 @@ pub mod browser;
 pub mod components;
 pub mod events;
 pub mod fetched;
+pub mod help;
 pub mod keys;
 pub mod layout;
 pub mod pages;
@@ -73,6 +74,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/operations/:id") view=Work::Operation/>
                     <Route path=path!("/users") view=Admin::Users/>
                     <Route path=path!("/audit") view=Admin::Audit/>
+                    <Route path=path!("/help") view=Manual::Help/>
+                    <Route path=path!("/help/:section") view=Manual::Help/>
                 </ParentRoute>
             </Routes>
         </Router>

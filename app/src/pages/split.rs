@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new, hosts,
-    invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
+    audit, block, chain, chain_new, chaincode, chains, channel, channels, help, host, host_edit, host_new,
+    hosts, invoke, login, node, operation, operations, overview, setup, transaction, transactions, users,
 };
 use crate::browser;
 
@@ -62,6 +62,12 @@ pub enum Ledger {
     Transactions,
     Transaction,
     Block,
+}
+
+/// The manual.
+#[derive(Clone, Copy, Debug)]
+pub enum Manual {
+    Help,
 }
 
 /// Tells tests and style sheets that the page's buttons act from here on: its part has arrived.
@@ -130,6 +136,25 @@ fn ledger_group(page: Ledger) -> AnyView {
         Ledger::Transactions => view! { <transactions::Transactions/> }.into_any(),
         Ledger::Transaction => view! { <transaction::Transaction/> }.into_any(),
         Ledger::Block => view! { <block::Block/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn manual_group(page: Manual) -> AnyView {
+    tell_ready();
+    match page {
+        Manual::Help => view! { <help::Help/> }.into_any(),
+    }
+}
+
+impl ChooseView for Manual {
+    async fn choose(self) -> AnyView {
+        manual_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_manual_group().await;
     }
 }
 

@@ -66,7 +66,7 @@ pub fn fixed(text: &'static Text, can: &dyn Fn(Action, Noun) -> bool) -> Vec<Ent
     let actions = actions.into_iter().filter(may).map(go(keys.action));
     let help = [
         entry(keys.action, keys.keys, Deed::Keys),
-        entry(keys.page, keys.help, Deed::Go("/help".to_owned())),
+        entry(keys.page, text.help, Deed::Go("/help".to_owned())),
     ];
     pages.chain(actions).chain(languages).chain(themes).chain(help).collect()
 }

@@ -47,6 +47,7 @@ pub static TEXT: Text = Text {
     advanced: "Advanced",
     to_overview: "To the overview",
     request: "Request",
+    help: "Manual",
     // Problems
     not_found_title: "There is nothing here",
     forbidden_title: "You may not do this",

@@ -49,7 +49,7 @@ texts! {
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
     nothing_running, one_running, many_running, loading, copy, copied, close, cancel, back, next, go_back,
-    remove, advanced, to_overview, request,
+    remove, advanced, to_overview, request, help,
     // Problems
     not_found_title, forbidden_title, unavailable_title, error_title, stale, lost, malformed,
     unknown_cause, only_while_running, needs_script,

@@ -47,6 +47,7 @@ pub static TEXT: Text = Text {
     advanced: "高级选项",
     to_overview: "回到概览",
     request: "请求编号",
+    help: "手册",
     // Problems
     not_found_title: "这里什么也没有",
     forbidden_title: "您没有此权限",

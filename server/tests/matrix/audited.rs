@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 32] = [
+const LOOKS: [&str; 33] = [
     "audit_list",
     "block_read",
     "chain_access",
@@ -20,6 +20,7 @@ const LOOKS: [&str; 32] = [
     "chaincode_sample",
     "channel_config",
     "channel_list",
+    "help_read",
     "host_image_approvals",
     "host_images",
     "host_kubeconfig",

@@ -49,6 +49,7 @@ fn rows_of_the_portal() -> Vec<Row> {
     let host = host();
     let id = json!({ "id": "none" });
     vec![
+        ("help_read", json!({ "section": "hosts", "lang": "en" }), ALL),
         ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
         ("host_image_approvals", id.clone(), STAFF),
@@ -107,6 +108,8 @@ pub const READ: &[Asked] = &[
     ("/operations", [302, 200, 200, 200]),
     ("/operations/none", CHAIN_PAGE),
     ("/audit", [302, 200, 200, 200]),
+    ("/help", [302, 200, 200, 200]),
+    ("/help/hosts", [302, 200, 200, 200]),
     ("/users", [302, 403, 403, 200]),
     ("/hosts", [302, 403, 200, 200]),
     ("/hosts/new", [302, 403, 403, 200]),

@@ -12,7 +12,10 @@ pub static TEXT: KeyText = KeyText {
     chain: "Chain",
     node: "Node",
     keys: "Keyboard shortcuts",
-    help: "Manual",
+    clusters: "Clusters",
+    calls: "Calls and the ledger",
+    pool: "The pool",
+    contents: "Contents of the manual",
     to_search: "Search this list",
     single: "Use keys without Ctrl",
 };

@@ -5,5 +5,5 @@ use super::Entries;
 texts! {
     /// What the palette and the list of the keys say.
     KeyText {}
-    palette, palette_hint, nothing, page, action, chain, node, keys, help, to_search, single,
+    palette, palette_hint, nothing, page, action, chain, node, keys, clusters, calls, pool, contents, to_search, single,
 }

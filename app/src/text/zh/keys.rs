@@ -12,7 +12,10 @@ pub static TEXT: KeyText = KeyText {
     chain: "链",
     node: "节点",
     keys: "键盘快捷键",
-    help: "手册",
+    clusters: "集群",
+    calls: "调用与账本",
+    pool: "链池",
+    contents: "手册目录",
     to_search: "搜索本列表",
     single: "启用不带 Ctrl 的按键",
 };
