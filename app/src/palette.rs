@@ -120,21 +120,7 @@ fn dialog(palette: Palette, me: Me) -> AnyView {
             .collect::<Vec<_>>()
     });
     let run = runner(palette);
-    let press = move |event: web_sys::KeyboardEvent| {
-        let count = entries.with_untracked(Vec::len);
-        let marked = looked.marked.get_untracked();
-        match event.key().as_str() {
-            "ArrowDown" => looked.marked.set(step(marked, count, true)),
-            "ArrowUp" => looked.marked.set(step(marked, count, false)),
-            "Enter" => {
-                if let Some(entry) = entries.with_untracked(|all| all.get(marked).cloned()) {
-                    run.run(entry.deed);
-                }
-            }
-            _ => return,
-        }
-        event.prevent_default();
-    };
+    let press = keyboard(entries, looked, run);
     let option = move |at: usize| format!("palette-{at}");
     let active = move || {
         let (at, count) = (looked.marked.get(), entries.with(Vec::len));
@@ -173,6 +159,29 @@ fn dialog(palette: Palette, me: Me) -> AnyView {
         </dialog>
     }
     .into_any()
+}
+
+/// What the arrows and the enter key do while somebody types.
+fn keyboard(
+    entries: Memo<Vec<Entry>>,
+    looked: Looked,
+    run: Callback<Deed>,
+) -> impl Fn(web_sys::KeyboardEvent) {
+    move |event: web_sys::KeyboardEvent| {
+        let count = entries.with_untracked(Vec::len);
+        let marked = looked.marked.get_untracked();
+        match event.key().as_str() {
+            "ArrowDown" => looked.marked.set(step(marked, count, true)),
+            "ArrowUp" => looked.marked.set(step(marked, count, false)),
+            "Enter" => {
+                if let Some(entry) = entries.with_untracked(|all| all.get(marked).cloned()) {
+                    run.run(entry.deed);
+                }
+            }
+            _ => return,
+        }
+        event.prevent_default();
+    }
 }
 
 fn listed(entries: &[Entry], looked: Looked, run: Callback<Deed>) -> impl IntoView + use<> {

@@ -215,8 +215,9 @@ pub fn list_tools(state: ListState, facets: Vec<Facet>) -> AnyView {
             .collect_view()
     };
     let selects = facets.into_iter().map(|facet| facet_select(fields, facet)).collect_view();
+    let action = state.path.get_untracked();
     view! {
-        <form method="get" action=state.path.get_untracked() role="search" class="list-tools" on:submit=submit>
+        <form method="get" role="search" action=action class="list-tools" on:submit=submit>
             {kept}
             <div class="field list-search">
                 <label for=SEARCH>{tr(|t| t.list().search)}</label>
@@ -281,6 +282,7 @@ pub fn sort_column(
     class: &'static str,
 ) -> AnyView {
     let (next, direction) = state.query.with_untracked(|query| turned(query, key));
+    let address = state.address(&next);
     let mark = match direction {
         Some("descending") => "▼",
         Some(_) => "▲",
@@ -288,7 +290,7 @@ pub fn sort_column(
     };
     view! {
         <th scope="col" class=class aria-sort=direction>
-            <a class="list-sort" href=state.address(&next) data-noscroll="">
+            <a class="list-sort" href=address data-noscroll="">
                 {tr(label)} <span aria-hidden="true">{mark}</span>
             </a>
         </th>

@@ -65,7 +65,7 @@ fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
         let (spec, key) = (spec.clone(), key.get_untracked());
         again(move || chain_create(spec.clone(), key.clone()))
     });
-    let refused = follow(create);
+    let (refused, dirty) = (follow(create), guarded());
     let next = move || match form.draft().parse_up_to(step.get_untracked()) {
         Ok(spec) => {
             step.update(|n| *n += 1);
@@ -95,7 +95,6 @@ fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
         vec![words(|t| t.step_name), words(|t| t.organizations), words(|t| t.consensus), words(|t| t.review)];
     let hosts = StoredValue::new(hosts);
     follow_step(step);
-    let dirty = guarded();
     view! {
         <Stepper steps=steps current=step/>
         <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>

@@ -45,13 +45,14 @@ pub fn Chains() -> impl IntoView {
     let chains = Fetched::new(move || (tick.get(), list.query.get()), |(_, query)| chain_page(query));
     let selection: Selection = RwSignal::new(BTreeSet::new());
     let columns = use_columns("heddle_columns_chains", COLUMNS);
+    let export = list.export("/chains.csv");
     let create = with_session(|me| create(&me).into_any());
     view! {
         <Page title=words(|t| t.chains) actions=create>
             {with_session(move |me| tools(list, &me))}
             <div class="row">
                 {column_choice(columns)}
-                <a class="button" href=list.export("/chains.csv") rel="external" download="">
+                <a class="button" href=export rel="external" download="">
                     {tr(|t| t.list().export)}
                 </a>
             </div>

@@ -69,7 +69,8 @@ impl ControlPlane {
         if !is_id(TRANSACTION_ID) {
             return Ok(Vec::new());
         }
-        let found = self.services.store.transaction_places(text, OF_A_KIND).await.map_err(crate::error::store)?;
+        let found =
+            self.services.store.transaction_places(text, OF_A_KIND).await.map_err(crate::error::store)?;
         let mut hits = Vec::new();
         for (chain, channel) in found {
             if self.chain_for(caller, Action::Read, Noun::Chain, &chain).await.is_ok() {

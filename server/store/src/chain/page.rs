@@ -92,7 +92,8 @@ impl Store {
         struct Name {
             name: ChainName,
         }
-        let owned = Query::new("SELECT name FROM chain WHERE owner = $user", json!({ "user": user.as_str() }));
+        let owned =
+            Query::new("SELECT name FROM chain WHERE owner = $user", json!({ "user": user.as_str() }));
         let owned: Vec<Name> = self.read(owned).await?;
         let granted = self.grants_of(user).await?;
         let mut names: Vec<String> = owned

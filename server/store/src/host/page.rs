@@ -36,11 +36,7 @@ pub(super) fn kind_word(endpoint: &Endpoint) -> &'static str {
 
 impl Store {
     /// A page of hosts. Filters: `state` and `kind` (`engine` or `cluster`).
-    pub async fn host_page(
-        &self,
-        query: &ListQuery,
-        limit: u32,
-    ) -> Result<ListPage<HostRecord>, StoreError> {
+    pub async fn host_page(&self, query: &ListQuery, limit: u32) -> Result<ListPage<HostRecord>, StoreError> {
         let mut listed = Listed::default();
         listed.filter(query, "state", "state");
         listed.filter(query, "kind", "kind");

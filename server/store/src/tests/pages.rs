@@ -31,11 +31,7 @@ fn chains() -> Vec<ChainRecord> {
 }
 
 /// Every row of a list, page by page.
-async fn paged<T>(
-    query: &ListQuery,
-    limit: usize,
-    page: impl AsyncFn(ListQuery) -> ListPage<T>,
-) -> Vec<T> {
+async fn paged<T>(query: &ListQuery, limit: usize, page: impl AsyncFn(ListQuery) -> ListPage<T>) -> Vec<T> {
     let mut rows = Vec::new();
     let mut query = query.clone();
     loop {
@@ -161,7 +157,10 @@ async fn a_health_that_is_saved_is_found_by_it() {
 async fn pages_of_hosts_follow_what_is_changed_and_seen() {
     on_both(async |store| {
         for n in 0..7 {
-            let record = HostRecord { created_ms: 7 - n, ..host(&format!("h{n}"), &format!("n{n}"), &format!("/s{n}")) };
+            let record = HostRecord {
+                created_ms: 7 - n,
+                ..host(&format!("h{n}"), &format!("n{n}"), &format!("/s{n}"))
+            };
             store.host_create(&record, None).await.unwrap();
         }
         let names = async |query: ListQuery| {
@@ -177,9 +176,13 @@ async fn pages_of_hosts_follow_what_is_changed_and_seen() {
         store.host_status_save(&HostId::new("h3"), &spec, &seen).await.unwrap();
         assert_eq!(names(query("", false, "", &[("state", "active")])).await, "n3");
         assert_eq!(names(query("", false, "", &[("kind", "cluster")])).await, "");
-        assert_eq!(names(query("", false, "", &[("kind", "engine"), ("state", "unknown")])).await, "n0 n1 n2 n4 n5 n6");
+        assert_eq!(
+            names(query("", false, "", &[("kind", "engine"), ("state", "unknown")])).await,
+            "n0 n1 n2 n4 n5 n6"
+        );
         let renamed = HostSpec { name: HostName::parse("other").unwrap(), ..spec };
-        let checked = store.host_update(&HostId::new("h3"), &renamed, None, |_| Ok::<(), ()>(())).await.unwrap();
+        let checked =
+            store.host_update(&HostId::new("h3"), &renamed, None, |_| Ok::<(), ()>(())).await.unwrap();
         checked.unwrap();
         assert_eq!(names(query("", false, "oth", &[])).await, "other");
         let named = store.host_names(&[&HostId::new("h3"), &HostId::new("gone")]).await.unwrap();
