@@ -152,7 +152,7 @@ pub(crate) mod request {
     use std::sync::Arc;
 
     use control::ControlPlane;
-    use control::caller::Caller;
+    use control::caller::{Caller, SessionKey};
     use domain::Error;
     use domain::user::UserView;
     use leptos::prelude::*;
@@ -187,6 +187,13 @@ pub(crate) mod request {
     fn session() -> Result<Session, ApiError> {
         let parts = use_context::<axum::http::request::Parts>().ok_or_else(Error::internal)?;
         Ok(parts.extensions.get::<Session>().cloned().ok_or_else(Error::internal)?)
+    }
+
+    /// Under what the session of the request is kept; where there is none, nothing is kept under it.
+    pub fn session_key() -> SessionKey {
+        let parts = use_context::<axum::http::request::Parts>();
+        let key = parts.and_then(|parts| parts.extensions.get::<SessionKey>().cloned());
+        key.unwrap_or_else(|| SessionKey(String::new()))
     }
 
     /// Signs the person in under a new session id, so that an id known before is worth nothing, and leads on.

@@ -157,6 +157,15 @@ pub fn local_time(ms: i64, lang: &str) -> Option<String> {
     method.call2(&date, &lang.into(), &options).ok()?.as_string()
 }
 
+/// The browser's clock, unix milliseconds; 0 on the server.
+pub fn now_ms() -> i64 {
+    if cfg!(feature = "ssr") {
+        return 0;
+    }
+    // A number of milliseconds is whole, and written as such.
+    format!("{:.0}", js_sys::Date::now()).parse().unwrap_or(0)
+}
+
 /// Milliseconds as the browser counts them; exact for every date that people meet.
 fn float(ms: i64) -> Option<f64> {
     let (high, low) = (ms.div_euclid(1_000_000_000), ms.rem_euclid(1_000_000_000));

@@ -45,6 +45,7 @@ pub fn Layout() -> impl IntoView {
         </div>
         <ToastPlace/>
         {crate::keys::key_place()}
+        {crate::expiry::expiry_place()}
     }
 }
 

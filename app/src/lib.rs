@@ -16,6 +16,7 @@ pub mod bench;
 pub mod browser;
 pub mod components;
 pub mod events;
+pub mod expiry;
 pub mod fetched;
 pub mod help;
 pub mod keys;
@@ -60,6 +61,7 @@ pub fn App() -> impl IntoView {
     presence::provide_presence();
     components::toast::provide_toasts();
     fetched::Stale::provide();
+    fetched::Ended::provide();
     components::page::Arrivals::provide();
     view! {
         <Router>

@@ -31,6 +31,15 @@ pub struct Palette {
     pub opened: RwSignal<Option<Opened>>,
 }
 
+impl Palette {
+    /// A dialog has closed; another one may be open by now.
+    fn close(self, which: Opened) {
+        if self.opened.get_untracked() == Some(which) {
+            self.opened.set(None);
+        }
+    }
+}
+
 #[lazy]
 fn palette_part(palette: Palette) -> AnyView {
     view! {
@@ -131,7 +140,7 @@ fn dialog(palette: Palette, me: Me) -> AnyView {
             class="dialog palette"
             node_ref=node
             aria-label=tr(|t| t.keys().palette)
-            on:close=move |_| palette.opened.set(None)
+            on:close=move |_| palette.close(Opened::Palette)
         >
             <input
                 type="text"

@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, KeyText, ListText, NodeText, Text};
+pub use table::{ClusterText, ExpiryText, KeyText, ListText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::cluster::TEXT,
             Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// About the end of a session.
+    pub fn expiry(&self) -> &'static ExpiryText {
+        match self.lang {
+            Lang::En => &en::expiry::TEXT,
+            Lang::Zh => &zh::expiry::TEXT,
         }
     }
 

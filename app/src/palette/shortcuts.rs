@@ -48,7 +48,7 @@ pub fn dialog(palette: Palette) -> AnyView {
             class="dialog"
             node_ref=node
             aria-label=tr(|t| t.keys().keys)
-            on:close=move |_| palette.opened.set(None)
+            on:close=move |_| palette.close(Opened::Keys)
         >
             <h2>{tr(|t| t.keys().keys)}</h2>
             <dl class="facts">{rows}</dl>

@@ -4,6 +4,7 @@ use super::{Lang, Text};
 
 pub mod cluster;
 pub mod error;
+pub mod expiry;
 pub mod keys;
 pub mod list;
 pub mod node;

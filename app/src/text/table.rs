@@ -36,9 +36,11 @@ macro_rules! sentences {
 }
 pub(crate) use sentences;
 
+mod expiry;
 mod keys;
 mod list;
 
+pub use expiry::ExpiryText;
 pub use keys::KeyText;
 pub use list::ListText;
 

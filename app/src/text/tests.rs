@@ -16,6 +16,7 @@ fn all(lang: Lang) -> table::Entries {
     [
         text.entries(),
         text.cluster().entries(),
+        text.expiry().entries(),
         text.keys().entries(),
         text.list().entries(),
         text.node().entries(),

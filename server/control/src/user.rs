@@ -3,13 +3,13 @@
 use domain::id::UserId;
 use domain::name::UserName;
 use domain::permission::{Action, Noun, Role};
-use domain::user::{NewUser, SessionView, UserView};
+use domain::user::{NewUser, SessionTimes, SessionView, UserView};
 use domain::{Code, Error, ErrorKind};
 use store::{StoreError, UserRecord};
 
 use crate::ControlPlane;
 use crate::audit::neighbourhood;
-use crate::caller::{Caller, CallerUser};
+use crate::caller::{Caller, CallerUser, SessionKey};
 use crate::policy::{self, Resource};
 use crate::secrets::random;
 
@@ -158,6 +158,22 @@ impl ControlPlane {
             name: user.name.clone(),
             role: user.role,
             offers: policy::offers(user.role),
+        })
+    }
+
+    /// When the caller's session ends.
+    pub async fn session_times(&self, caller: &Caller, key: &SessionKey) -> Result<SessionTimes, Error> {
+        policy::authorize(caller, Action::Read, Resource::any(Noun::Profile))?;
+        let user = caller.require_user()?;
+        let now_ms = self.services.clock.now_ms();
+        let found = self.services.store.session_read(&key.0, now_ms).await.map_err(crate::error::store)?;
+        let own = found.filter(|session| session.user.as_ref() == Some(&user.id));
+        let missing = || Error::new(ErrorKind::Forbidden, Code::SessionMissing);
+        let session = own.ok_or_else(missing)?;
+        Ok(SessionTimes {
+            now_ms,
+            idle_end_ms: session.expires_ms,
+            end_ms: session.absolute_expires_ms,
         })
     }
 

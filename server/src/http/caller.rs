@@ -11,13 +11,13 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
+use control::caller::{Caller, CallerUser, SessionKey};
 use domain::id::UserId;
 use domain::{Code, Error};
 use tower_sessions::Session;
 
 use super::refusal::Asked;
-use super::session::{SEEN, USER};
+use super::session::{SEEN, USER, hash};
 use crate::config::Config;
 
 /// Where a request comes from.
@@ -120,6 +120,9 @@ pub async fn identify(
     let is_own = is_own(&asked, request.headers());
     if caller.user.is_some() && is_own && seen(&session).await.is_err() {
         return asked.failed(unavailable, Some(request_id));
+    }
+    if let Some(id) = session.id() {
+        request.extensions_mut().insert(SessionKey(hash(&id)));
     }
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(plane);

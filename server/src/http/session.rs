@@ -51,7 +51,8 @@ impl Sessions {
     }
 }
 
-fn hash(id: &Id) -> String {
+/// Under which a session is kept.
+pub(super) fn hash(id: &Id) -> String {
     hex::encode(Sha256::digest(id.to_string()))
 }
 

@@ -7,7 +7,7 @@ use crate::bed::{Answer, Call, PASSWORD, Portal};
 use crate::{FORMS, READ, TAKEN, about, fixture, rows, with_chain};
 
 /// Server functions that only look; every other one changes something.
-const LOOKS: [&str; 33] = [
+const LOOKS: [&str; 34] = [
     "audit_list",
     "block_read",
     "chain_access",
@@ -37,6 +37,7 @@ const LOOKS: [&str; 33] = [
     "operation_read",
     "search",
     "session_read",
+    "session_times",
     "transaction_history",
     "transaction_query",
     "transaction_read",

@@ -80,6 +80,7 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("operation_undo", id, CHAIN),
         ("search", json!({ "text": "demo" }), ALL),
         ("session_read", json!({}), [200; 4]),
+        ("session_times", json!({}), ALL),
     ]
 }
 
