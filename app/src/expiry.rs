@@ -118,7 +118,7 @@ impl Clock {
                 });
                 let is_over = self.left.try_get_untracked().flatten().is_some_and(|left| left <= 0);
                 let is_ended = self.ended.try_get_untracked().unwrap_or(true);
-                let is_time = count.is_some_and(|count| count % ASK_BEATS == 0);
+                let is_time = count.is_some_and(|count| count.is_multiple_of(ASK_BEATS));
                 if !is_ended && (is_over || is_time) {
                     leptos::task::spawn_local(self.ask());
                 }
@@ -135,11 +135,14 @@ fn watch(ended: RwSignal<bool>, me: &Me) -> AnyView {
     let clock = Clock { end: RwSignal::new(None), left: RwSignal::new(None), ended };
     clock.run();
     let is_soon = Memo::new(move |_| {
-        !ended.get() && clock.left.get().is_some_and(|left| left > 0 && left <= WARNED_MS)
+        !ended.get() && clock.left.get().is_some_and(|left| (1..=WARNED_MS).contains(&left))
     });
+    // Told again and again while it is so, but the form is made once.
+    let is_over = Memo::new(move |_| ended.get());
+    let name = me.0.name.to_string();
     view! {
         {move || is_soon.get().then(|| banner(clock))}
-        {again(clock, me.0.name.to_string())}
+        {move || is_over.get().then(|| again(clock, name.clone()))}
     }
     .into_any()
 }
@@ -195,19 +198,22 @@ fn again(clock: Clock, name: String) -> AnyView {
         }
     });
     Effect::new(move |_| {
-        let is_there = node.get().is_some();
-        match clock.ended.get() {
-            true if is_there => browser::show_dialog(node),
-            true => {}
-            false => browser::close_dialog(node),
+        if node.get().is_some() {
+            browser::show_dialog(node);
         }
     });
+    // The escape key closes it, and without a session there is nothing to go on with.
+    let stay = move |_| {
+        if clock.ended.get_untracked() {
+            browser::show_dialog(node);
+        }
+    };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         enter.dispatch(password.get_untracked());
     };
     view! {
-        <dialog class="dialog" node_ref=node aria-label=tr(|t| t.expiry().ended) on:cancel=|event| event.prevent_default()>
+        <dialog class="dialog" node_ref=node aria-label=tr(|t| t.expiry().ended) on:close=stay>
             <form method="dialog" on:submit=submit>
                 <h2>{tr(|t| t.expiry().ended)}</h2>
                 <p>{tr(|t| t.expiry().ended_hint)}</p>

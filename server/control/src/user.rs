@@ -170,11 +170,7 @@ impl ControlPlane {
         let own = found.filter(|session| session.user.as_ref() == Some(&user.id));
         let missing = || Error::new(ErrorKind::Forbidden, Code::SessionMissing);
         let session = own.ok_or_else(missing)?;
-        Ok(SessionTimes {
-            now_ms,
-            idle_end_ms: session.expires_ms,
-            end_ms: session.absolute_expires_ms,
-        })
+        Ok(SessionTimes { now_ms, idle_end_ms: session.expires_ms, end_ms: session.absolute_expires_ms })
     }
 
     /// Everybody who can sign in.

@@ -20,7 +20,7 @@ fn chains() -> Vec<ChainRecord> {
                 plan: Arc::new(json!({ "nodes": [] })),
                 state: STATES[n % 3],
                 health: HealthView { health: HEALTHS[n % 4], ..HealthView::default() },
-                owner: (n % 5 == 0).then(|| UserId::new("ann")),
+                owner: (n.is_multiple_of(5)).then(|| UserId::new("ann")),
                 host: HostId::new(format!("h{}", n % 2)),
                 // Some were made at the same moment.
                 created_ms: i64::try_from(n / 3).unwrap(),
