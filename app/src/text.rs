@@ -17,7 +17,7 @@ mod en;
 mod table;
 mod zh;
 
-pub use table::{ClusterText, ExpiryText, KeyText, ListText, NodeText, Text};
+pub use table::{ClusterText, DeployingText, ExpiryText, HostingText, KeyText, ListText, NodeText, Text};
 
 /// A language of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,22 @@ impl Text {
         match self.lang {
             Lang::En => &en::cluster::TEXT,
             Lang::Zh => &zh::cluster::TEXT,
+        }
+    }
+
+    /// About adding and keeping hosts, for whoever does.
+    pub fn hosting(&self) -> &'static HostingText {
+        match self.lang {
+            Lang::En => &en::hosting::TEXT,
+            Lang::Zh => &zh::hosting::TEXT,
+        }
+    }
+
+    /// About deploying chaincode.
+    pub fn deploying(&self) -> &'static DeployingText {
+        match self.lang {
+            Lang::En => &en::deploying::TEXT,
+            Lang::Zh => &zh::deploying::TEXT,
         }
     }
 

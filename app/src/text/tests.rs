@@ -16,6 +16,8 @@ fn all(lang: Lang) -> table::Entries {
     [
         text.entries(),
         text.cluster().entries(),
+        text.hosting().entries(),
+        text.deploying().entries(),
         text.expiry().entries(),
         text.keys().entries(),
         text.list().entries(),
