@@ -52,6 +52,7 @@ const ADDRESSES = [
   '/operations',
   '/users',
   '/audit',
+  '/help/clusters',
   '/nothing/here',
 ] as const;
 
