@@ -220,8 +220,12 @@ test('U51: the end of a session is told before, and what was typed outlasts it',
   await guest.clock.install();
   await open(guest, `${portal.url}/chains/new`);
   await guest.getByLabel('Chain name').fill('kept');
+  // The page knows the end of its session by its own clock from here on.
+  const times = guest.waitForResponse((response) => response.url().endsWith('/api/session_times'));
   await guest.clock.runFor('01:05');
-  await guest.clock.fastForward('27:30');
+  await (await times).finished();
+  await guest.clock.runFor('00:02');
+  await guest.clock.fastForward('28:05');
   const warning = guest.getByRole('region', { name: 'You will be signed out soon' });
   await expect(warning).toBeVisible();
   await warning.getByRole('button', { name: 'Stay signed in' }).click();
