@@ -16,13 +16,15 @@ pub mod audit;
 pub mod chain;
 pub mod chaincode;
 pub mod channel;
+pub mod help;
 pub mod host;
 pub mod node;
 pub mod notice;
 pub mod operation;
 pub mod pool;
-pub mod registration;
 pub mod profile;
+pub mod registration;
+pub mod search;
 pub mod second_factor;
 pub mod session;
 pub mod stats;
@@ -178,7 +180,7 @@ pub(crate) mod request {
 
     use axum::http::{HeaderValue, header};
     use control::ControlPlane;
-    use control::caller::Caller;
+    use control::caller::{Caller, SessionKey};
     use control::profile::Wishes;
     use control::session::{HALF, Half};
     use control::user::SignedIn;
@@ -240,6 +242,13 @@ pub(crate) mod request {
     /// The sign-in that waits for its code in this session.
     pub async fn half() -> Result<Option<Half>, ApiError> {
         Ok(session()?.get(HALF).await.map_err(lost_session)?)
+    }
+
+    /// Under what the session of the request is kept; where there is none, nothing is kept under it.
+    pub fn session_key() -> SessionKey {
+        let parts = use_context::<axum::http::request::Parts>();
+        let key = parts.and_then(|parts| parts.extensions.get::<SessionKey>().cloned());
+        key.unwrap_or_else(|| SessionKey(String::new()))
     }
 
     /// Signs the person in under a new session id, so that an id known before is worth nothing, and leads on.

@@ -174,6 +174,15 @@ fn time_in(ms: i64, lang: &str, zone: Option<&str>) -> Option<String> {
     method.call2(&date, &lang.into(), &options).ok()?.as_string()
 }
 
+/// The browser's clock, unix milliseconds; 0 on the server.
+pub fn now_ms() -> i64 {
+    if cfg!(feature = "ssr") {
+        return 0;
+    }
+    // A number of milliseconds is whole, and written as such.
+    format!("{:.0}", js_sys::Date::now()).parse().unwrap_or(0)
+}
+
 /// Milliseconds as the browser counts them; exact for every date that people meet.
 fn float(ms: i64) -> Option<f64> {
     let (high, low) = (ms.div_euclid(1_000_000_000), ms.rem_euclid(1_000_000_000));
@@ -205,6 +214,16 @@ pub fn hide_panel(id: &str) {
         // It is closed already when the browser refuses.
         let _ = panel.hide_popover();
     }
+}
+
+/// Whether the page has an element of an id.
+pub fn has(id: &str) -> bool {
+    element(id).is_some()
+}
+
+/// Whether a question stands over the page.
+pub fn is_asking() -> bool {
+    document().and_then(|document| document.query_selector("dialog[open]").ok().flatten()).is_some()
 }
 
 /// Gives the focus to the element of an id.

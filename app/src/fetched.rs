@@ -37,6 +37,8 @@ struct Parcel {
     value: Option<Arc<dyn Any + Send + Sync>>,
     text: Option<Arc<str>>,
     lost: bool,
+    /// There is no session any more.
+    ended: bool,
 }
 
 impl Parcel {
@@ -44,7 +46,8 @@ impl Parcel {
         // The browser keeps what it gets; only the server sends it on.
         let text = cfg!(feature = "ssr").then(|| serde_json::to_string(&answer).ok()).flatten();
         let lost = is_lost(&answer);
-        Self { value: Some(Arc::new(answer)), text: text.map(Arc::from), lost }
+        let ended = answer.as_ref().is_err_and(ApiError::needs_session);
+        Self { value: Some(Arc::new(answer)), text: text.map(Arc::from), lost, ended }
     }
 
     /// What is in it; what cannot be read is lost. Where it was asked for it is shared: who only looks copies nothing.
@@ -75,7 +78,7 @@ impl Decoder<Parcel> for AsText {
     type Encoded = str;
 
     fn decode(text: &str) -> Result<Parcel, Infallible> {
-        Ok(Parcel { value: None, text: Some(Arc::from(text)), lost: false })
+        Ok(Parcel { value: None, text: Some(Arc::from(text)), lost: false, ended: false })
     }
 }
 
@@ -103,6 +106,22 @@ impl Stale {
     }
 }
 
+/// Whether the session has ended under a page that is there: it stays, and one signs in over it.
+#[derive(Clone, Copy)]
+pub struct Ended(RwSignal<bool>);
+
+impl Ended {
+    /// Makes it known to the pages below.
+    pub fn provide() {
+        provide_context(Self(RwSignal::new(false)));
+    }
+
+    /// Whether it is so; outside of the app it never is.
+    pub fn signal() -> RwSignal<bool> {
+        use_context::<Self>().map_or_else(|| RwSignal::new(false), |ended| ended.0)
+    }
+}
+
 /// The last answer that arrived, and the page on which it was asked for.
 type Last = StoredValue<Option<(String, Parcel)>>;
 
@@ -111,6 +130,7 @@ pub struct Fetched<T> {
     parcel: Resource<Parcel, AsText>,
     last: Last,
     stale: Option<Stale>,
+    ended: Option<Ended>,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -170,7 +190,8 @@ impl<T: Data> Fetched<T> {
             })
         });
         let parcel = resource(key, fetcher, blocking);
-        Self { parcel, last: StoredValue::new(None), stale: use_context::<Stale>(), kind: PhantomData }
+        let (stale, ended) = (use_context::<Stale>(), use_context::<Ended>());
+        Self { parcel, last: StoredValue::new(None), stale, ended, kind: PhantomData }
     }
 
     /// Waits for the answer, and makes whoever waits inside a `Suspend` wait again for the next one. While answers are
@@ -182,7 +203,7 @@ impl<T: Data> Fetched<T> {
     /// The same, without a copy of the answer.
     pub async fn arrived(self) -> Arc<Result<T, ApiError>> {
         let parcel = self.parcel.await;
-        settled(parcel, self.parcel, self.last, self.stale).open()
+        settled(parcel, self.parcel, self.last, self.stale, self.ended).open()
     }
 
     /// The answer, if it is there.
@@ -200,8 +221,15 @@ fn resource(key: Source, fetcher: Fetcher, blocking: bool) -> Resource<Parcel, A
     Resource::new_with_options(key, ask, blocking)
 }
 
-/// What is shown: an answer that arrived, or in the place of a lost one what this page showed before.
-fn settled(parcel: Parcel, resource: Resource<Parcel, AsText>, last: Last, stale: Option<Stale>) -> Parcel {
+/// What is shown: an answer that arrived, or in the place of a lost one what this page showed before; the same where the
+/// session has ended under the page.
+fn settled(
+    parcel: Parcel,
+    resource: Resource<Parcel, AsText>,
+    last: Last,
+    stale: Option<Stale>,
+    ended: Option<Ended>,
+) -> Parcel {
     if cfg!(feature = "ssr") {
         return parcel;
     }
@@ -209,13 +237,18 @@ fn settled(parcel: Parcel, resource: Resource<Parcel, AsText>, last: Last, stale
         stale.tell(parcel.lost);
     }
     let here = browser::path();
-    if !parcel.lost {
-        last.try_set_value(Some((here, parcel.clone())));
-        return parcel;
-    }
-    browser::soon(move || resource.refetch());
     let before = last.try_get_value().flatten().filter(|(path, _)| *path == here);
-    before.map_or(parcel, |(_, before)| before)
+    if parcel.lost {
+        browser::soon(move || resource.refetch());
+        return before.map_or(parcel, |(_, before)| before);
+    }
+    if let (true, Some(ended), Some((_, before))) = (parcel.ended, ended, before.filter(|(_, at)| !at.ended))
+    {
+        ended.0.try_set(true);
+        return before;
+    }
+    last.try_set_value(Some((here, parcel.clone())));
+    parcel
 }
 
 async fn patiently<T, F: Future<Output = T>>(ask: impl Fn() -> F, lost: impl Fn(&T) -> bool) -> T {

@@ -48,6 +48,8 @@ pub fn Layout() -> impl IntoView {
             <main id="main" tabindex="-1"><Outlet/></main>
         </div>
         <ToastPlace/>
+        {crate::keys::key_place()}
+        {crate::expiry::expiry_place()}
     }
 }
 

@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, People, Pool, Screen, Work};
+use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, Manual, People, Pool, Screen, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -18,9 +18,13 @@ pub mod browser;
 pub mod chart;
 pub mod components;
 pub mod events;
+pub mod expiry;
 pub mod fetched;
+pub mod help;
+pub mod keys;
 pub mod layout;
 pub mod pages;
+pub mod palette;
 pub mod preferences;
 pub mod presence;
 pub mod session;
@@ -59,6 +63,7 @@ pub fn App() -> impl IntoView {
     presence::provide_presence();
     components::toast::provide_toasts();
     fetched::Stale::provide();
+    fetched::Ended::provide();
     components::page::Arrivals::provide();
     view! {
         <Router>
@@ -81,6 +86,8 @@ pub fn App() -> impl IntoView {
                     <UserRoutes/>
                     <Route path=path!("/audit") view=Admin::Audit/>
                     <Route path=path!("/account") view=Account::Account/>
+                    <Route path=path!("/help") view=Manual::Help/>
+                    <Route path=path!("/help/:section") view=Manual::Help/>
                 </ParentRoute>
             </Routes>
         </Router>

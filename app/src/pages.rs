@@ -17,6 +17,7 @@ pub mod chaincode;
 pub mod chains;
 pub mod channel;
 pub mod channels;
+pub mod help;
 pub mod host;
 pub mod host_edit;
 pub mod host_new;

@@ -110,6 +110,20 @@ pub fn initial() -> (Lang, Theme) {
     asked(header(header::COOKIE), header(header::ACCEPT_LANGUAGE))
 }
 
+/// What a cookie of this browser holds.
+#[cfg(feature = "ssr")]
+pub fn kept(name: &str) -> Option<String> {
+    let parts = use_context::<axum::http::request::Parts>()?;
+    let lines = parts.headers.get_all(axum::http::header::COOKIE);
+    lines.iter().filter_map(|line| line.to_str().ok()).find_map(|line| cookie(line, name)).map(str::to_owned)
+}
+
+/// What a cookie of this browser holds.
+#[cfg(not(feature = "ssr"))]
+pub fn kept(name: &str) -> Option<String> {
+    cookie(&browser::cookies(), name).map(str::to_owned)
+}
+
 /// What the cookies say; else the first of the browser's languages that fits.
 pub fn asked(cookies: &str, languages: &str) -> (Lang, Theme) {
     let lang =

@@ -18,8 +18,9 @@ mod table;
 mod zh;
 
 pub use table::{
-    AccountText, AllowanceText, AuditText, ClusterText, CodeText, HolderText, NodeText, NoticeText, PeopleText,
-    PoolText, StatsText, TemplateText, Text,
+    AccountText, AllowanceText, AuditText, ClusterText, CodeText, DeployingText, ExpiryText, HolderText,
+    HostingText, KeyText, ListText, NodeText, NoticeText, PeopleText, PoolText, StatsText, TemplateText,
+    Text,
 };
 
 /// A language of the pages.
@@ -61,6 +62,46 @@ impl Text {
         match self.lang {
             Lang::En => &en::code::TEXT,
             Lang::Zh => &zh::code::TEXT,
+        }
+    }
+
+    /// About adding and keeping hosts, for whoever does.
+    pub fn hosting(&self) -> &'static HostingText {
+        match self.lang {
+            Lang::En => &en::hosting::TEXT,
+            Lang::Zh => &zh::hosting::TEXT,
+        }
+    }
+
+    /// About deploying chaincode.
+    pub fn deploying(&self) -> &'static DeployingText {
+        match self.lang {
+            Lang::En => &en::deploying::TEXT,
+            Lang::Zh => &zh::deploying::TEXT,
+        }
+    }
+
+    /// About the end of a session.
+    pub fn expiry(&self) -> &'static ExpiryText {
+        match self.lang {
+            Lang::En => &en::expiry::TEXT,
+            Lang::Zh => &zh::expiry::TEXT,
+        }
+    }
+
+    /// Of the palette and the keys.
+    pub fn keys(&self) -> &'static KeyText {
+        match self.lang {
+            Lang::En => &en::keys::TEXT,
+            Lang::Zh => &zh::keys::TEXT,
+        }
+    }
+
+    /// Around long lists.
+    pub fn list(&self) -> &'static ListText {
+        match self.lang {
+            Lang::En => &en::list::TEXT,
+            Lang::Zh => &zh::list::TEXT,
         }
     }
 

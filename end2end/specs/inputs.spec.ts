@@ -379,7 +379,7 @@ test('an answer that was lost is asked for again', async () => {
     lost += 1;
     return route.abort();
   };
-  await page.route('**/api/chain_list', lose, { times: 1 });
+  await page.route('**/api/chain_page', lose, { times: 1 });
   const navigation = page.getByRole('navigation', { name: 'Main navigation' });
   await navigation.getByRole('link', { name: 'Chains' }).click();
   await expect(page).toHaveURL(`${portal.url}/chains`);

@@ -58,6 +58,7 @@ const ADDRESSES = [
   '/audit',
   '/account',
   '/notices',
+  '/help/clusters',
   '/nothing/here',
 ] as const;
 

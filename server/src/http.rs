@@ -6,6 +6,7 @@ pub mod caller;
 pub mod carried;
 pub mod downloads;
 pub mod events;
+pub mod exports;
 pub mod foreign;
 pub mod forms;
 pub mod headers;

@@ -26,8 +26,8 @@ use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::{Longest, Sessions};
 use crate::http::{
-    assets, audit, caller, carried, downloads, events, foreign, forms, headers, images, logs, packages,
-    panics,
+    assets, audit, caller, carried, downloads, events, exports, foreign, forms, headers, images, logs,
+    packages, panics,
 };
 use crate::routes::{Group, Route};
 use crate::serve::Limits;
@@ -125,6 +125,7 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::NodeLogs => on(method, logs::stream),
         Route::NodeLogFile => on(method, logs::file),
         Route::Profile => on(method, downloads::profile),
+        Route::ChainsFile => on(method, exports::chains),
         Route::Material => on(method, downloads::material),
         Route::AdminMaterial => on(method, downloads::admin_material),
         Route::TemplateFile => on(method, downloads::template),

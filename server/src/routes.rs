@@ -8,6 +8,7 @@ pub enum Route {
     NodeLogs,
     NodeLogFile,
     Profile,
+    ChainsFile,
     Material,
     AdminMaterial,
     TemplateFile,
@@ -38,11 +39,12 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
         Self::Profile,
+        Self::ChainsFile,
         Self::Material,
         Self::AdminMaterial,
         Self::TemplateFile,
@@ -66,6 +68,7 @@ impl Route {
             Self::Events => "/events",
             Self::NodeLogs => "/chains/{name}/nodes/{node}/logs",
             Self::NodeLogFile => "/chains/{name}/nodes/{node}/log.txt",
+            Self::ChainsFile => "/chains.csv",
             Self::Profile => "/chains/{name}/profile/{file}",
             Self::Material | Self::AdminMaterial => "/chains/{name}/material/{file}",
             Self::TemplateFile => "/templates/{name}/template.yaml",

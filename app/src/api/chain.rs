@@ -2,16 +2,24 @@
 
 use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainView};
 use domain::id::OperationId;
+use domain::list::{ListPage, ListQuery};
 use domain::name::ChainName;
 use leptos::prelude::*;
 
 use super::ApiError;
 
-/// Every chain in reach.
+/// The oldest chains in reach, as many as a page holds.
 #[server(endpoint = "chain_list", input = leptos::server_fn::codec::Json)]
 pub async fn chain_list() -> Result<Vec<ChainSummary>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chain_list(&caller).await, &caller).await
+}
+
+/// A page of the chains in reach.
+#[server(endpoint = "chain_page", input = leptos::server_fn::codec::Json)]
+pub async fn chain_page(query: ListQuery) -> Result<ListPage<ChainSummary>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chain_page(&caller, query).await, &caller).await
 }
 
 /// One chain with its nodes.

@@ -6,16 +6,24 @@ use domain::host::{
     ApprovedImage, HostCredentials, HostSpec, HostView, ImageView, ProbeView, RegistryCredentials,
 };
 use domain::id::{HostId, OperationId};
+use domain::list::{ListPage, ListQuery};
 use domain::name::TemplateName;
 use leptos::prelude::*;
 
 use super::ApiError;
 
-/// Every host.
+/// The oldest hosts, as many as one chooses among.
 #[server(endpoint = "host_list", input = leptos::server_fn::codec::Json)]
 pub async fn host_list() -> Result<Vec<HostView>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_list(&caller).await, &caller).await
+}
+
+/// A page of the hosts.
+#[server(endpoint = "host_page", input = leptos::server_fn::codec::Json)]
+pub async fn host_page(query: ListQuery) -> Result<ListPage<HostView>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_page(&caller, query).await, &caller).await
 }
 
 /// One host.

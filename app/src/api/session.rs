@@ -1,7 +1,7 @@
 //! Set-up, sign-in, sign-out, and who is signed in. The forms are URL-encoded: they work without WebAssembly.
 
 use domain::session::SessionLine;
-use domain::user::SessionView;
+use domain::user::{SessionTimes, SessionView};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,14 @@ pub enum Entry {
 pub async fn session_read() -> Result<Entry, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(entry(&plane, &caller).await, &caller).await
+}
+
+/// Tells when the session ends.
+#[server(endpoint = "session_times", input = leptos::server_fn::codec::Json)]
+pub async fn session_times() -> Result<SessionTimes, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    let key = super::request::session_key();
+    super::request::answer(plane.session_times(&caller, &key).await, &caller).await
 }
 
 #[cfg(feature = "ssr")]

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use crate::browser;
+use crate::help::section_of;
 use crate::text::tr;
 
 /// One crumb: words and address.
@@ -66,10 +67,18 @@ pub fn Page(
         {(!is_first).then(|| trail(crumbs, title))}
         <header class="page-head">
             <h1>{title}</h1>
-            <div class="row">{actions}</div>
+            <div class="row">{actions} {help()}</div>
         </header>
         {children()}
     }
+}
+
+/// The way to what the manual tells of this page; at the same place on each.
+fn help() -> AnyView {
+    let path = use_location().pathname;
+    let address = format!("/help/{}", section_of(&path.read_untracked()));
+    view! { <a class="help-link" href=address aria-label=tr(|t| t.help) title=tr(|t| t.help)>"?"</a> }
+        .into_any()
 }
 
 fn trail(crumbs: Vec<Crumb>, title: Signal<String>) -> AnyView {

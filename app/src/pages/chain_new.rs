@@ -16,6 +16,7 @@ use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::stepper::Stepper;
+use crate::components::unsaved::guarded;
 use crate::fetched::{Fetched, again};
 use crate::text::{Text, fill, refusal_text, say, say_in, tr, words};
 
@@ -64,7 +65,7 @@ fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
         let (spec, key) = (spec.clone(), key.get_untracked());
         again(move || chain_create(spec.clone(), key.clone()))
     });
-    let refused = follow(create);
+    let (refused, dirty) = (follow(create), guarded());
     let next = move || match form.draft().parse_up_to(step.get_untracked()) {
         Ok(spec) => {
             step.update(|n| *n += 1);
@@ -96,7 +97,7 @@ fn Wizard(hosts: Vec<HostView>, offer: ChainOffer) -> impl IntoView {
     follow_step(step);
     view! {
         <Stepper steps=steps current=step/>
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <NeedsScript/>
             <div id=FIELDS tabindex="-1" on:focusout=left>
                 {move || match step.get() {

@@ -20,6 +20,7 @@ use crate::components::load::{load_live, take_in};
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::{Page, empty};
 use crate::components::time::Time;
+use crate::components::unsaved::guarded;
 use crate::events;
 use crate::fetched::{Fetched, again};
 use crate::layout::{chain_crumbs, chain_tabs};
@@ -91,7 +92,7 @@ fn fields(data: RwSignal<Data>, chain: &str, form: Form, deploying: Deploying) -
     view! {
         <Show
             when=move || data.with(|(_, _, offer)| offer.is_some())
-            fallback=|| view! { <p class="notice">{tr(|t| t.deploy_not_now)}</p> }
+            fallback=|| view! { <p class="notice">{tr(|t| t.deploying().deploy_not_now)}</p> }
         >
             <Deploy form=form chain=chain.get_value() deploying=deploying/>
         </Show>
@@ -119,10 +120,11 @@ fn list(chain: &ChainView, deployed: &[ChaincodeView], form: Form, steps: board:
 
 fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) -> AnyView {
     let (version, sequence) = (one.version.clone(), one.sequence.to_string());
-    let definition =
-        say(move |t| fill(t.definition, &[("version", version.clone()), ("sequence", sequence.clone())]));
+    let definition = say(move |t| {
+        fill(t.deploying().definition, &[("version", version.clone()), ("sequence", sequence.clone())])
+    });
     let board = board::board(chain, &one, steps);
-    let draft = (!one.committed).then(|| view! { <p class="notice">{tr(|t| t.draft_hint)}</p> });
+    let draft = (!one.committed).then(|| view! { <p class="notice">{tr(|t| t.deploying().draft_hint)}</p> });
     let chain = chain.summary.name.to_string();
     let again = one.clone();
     let digest = one.image_digest.clone().map(|digest| view! { " " <Copyable text=digest/> });
@@ -133,7 +135,7 @@ fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) 
                 <h2>{one.name.to_string()} <span class="muted small">" · " {one.channel.to_string()}</span></h2>
                 <div class="row">
                     <a class="button" href=format!("/chains/{chain}/invoke")>{tr(|t| t.invoke)}</a>
-                    <a class="button" href="#deploy" on:click=upgrade>{tr(|t| t.upgrade)}</a>
+                    <a class="button" href="#deploy" on:click=upgrade>{tr(|t| t.deploying().upgrade)}</a>
                 </div>
             </header>
             <dl class="facts">
@@ -143,10 +145,10 @@ fn card(chain: &ChainView, one: ChaincodeView, form: Form, steps: board::Steps) 
                 <dd><Copyable text=one.image.clone()/> " " <Copyable text=one.image_id.clone()/> {digest}</dd>
                 <dt>{tr(|t| t.policy)}</dt>
                 <dd>{one.policy.clone().map_or_else(
-                    || view! { {tr(|t| t.policy_majority)} }.into_any(),
+                    || view! { {tr(|t| t.deploying().policy_majority)} }.into_any(),
                     |p| view! { <code>{p}</code> }.into_any(),
                 )}</dd>
-                <dt>{tr(|t| t.deployed)}</dt>
+                <dt>{tr(|t| t.deploying().deployed)}</dt>
                 <dd><Time ms=one.deployed_ms/></dd>
             </dl>
             {draft}
@@ -324,10 +326,11 @@ fn Deploy(form: Form, chain: String, deploying: Deploying) -> impl IntoView {
             Err(error) => wrong.set(Some(error)),
         }
     };
+    let dirty = guarded();
     view! {
-        <form method="post" class="card form" id="deploy" on:submit=submit>
+        <form method="post" class="card form" id="deploy" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.deploy_chaincode)}</h2>
-            <p class="muted">{tr(|t| t.deploy_hint)}</p>
+            <p class="muted">{tr(|t| t.deploying().deploy_hint)}</p>
             <NeedsScript/>
             <Definition form=form wrong=wrong/>
             <details class="advanced">
@@ -341,10 +344,10 @@ fn Deploy(form: Form, chain: String, deploying: Deploying) -> impl IntoView {
             </details>
             <div class="row end">
                 <button type="button" class="button" disabled=move || steps.pending().get() on:click=install>
-                    {tr(|t| t.install_only)}
+                    {tr(|t| t.deploying().install_only)}
                 </button>
                 <button type="submit" class="button primary" disabled=move || deploy.pending().get()>
-                    {tr(|t| t.deploy)}
+                    {tr(|t| t.deploying().deploy)}
                 </button>
             </div>
         </form>
@@ -367,7 +370,7 @@ fn Definition(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoVi
             <TextField id="version" label=words(|t| t.version) value=form.version
                 error=wrong_on(wrong, "version")/>
         </div>
-        <TextField id="image" label=words(|t| t.image) value=form.image hint=words(|t| t.image_hint)
+        <TextField id="image" label=words(|t| t.image) value=form.image hint=words(|t| t.deploying().image_hint)
             error=wrong_on(wrong, "image")/>
     }
 }
@@ -393,7 +396,7 @@ fn Peers(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     let peers_wrong = wrong_on(wrong, "peers");
     view! {
         <fieldset class="field">
-            <legend>{tr(|t| t.install_peers)}</legend>
+            <legend>{tr(|t| t.deploying().install_peers)}</legend>
             {move || form.peers().into_iter().map(choice).collect_view()}
             <p class="field-error" aria-live="polite">{move || peers_wrong.get()}</p>
         </fieldset>

@@ -83,7 +83,7 @@ pub fn Host() -> impl IntoView {
                 {section(|t| t.images, images, move |list, me| {
                     images::table(list, &me, pulls, is_cluster)
                 })}
-                {section(|t| t.approved_images, approved, move |list, me| approvals.list(list, &me))}
+                {section(|t| t.hosting().approved_images, approved, move |list, me| approvals.list(list, &me))}
             </Page>
         }
         .into_any()
@@ -112,12 +112,12 @@ fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {
         view! {
             <button type="button" class="button" disabled=move || buttons.test.pending().get()
                 on:click=move |_| { buttons.test.dispatch(()); }>
-                {tr(|t| t.test_connection)}
+                {tr(|t| t.hosting().test_connection)}
             </button>
         }
     });
     let edit = me.can(Act::Edit, Noun::Host).then(
-        || view! { <a class="button" href=format!("/hosts/{}/edit", host.id)>{tr(|t| t.edit_host)}</a> },
+        || view! { <a class="button" href=format!("/hosts/{}/edit", host.id)>{tr(|t| t.hosting().edit_host)}</a> },
     );
     let create = me
         .can(Act::Create, Noun::Chain)
@@ -127,10 +127,11 @@ fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {
     });
     let remove = me.can(Act::Delete, Noun::Host).then(|| {
         if occupied {
-            view! { <span class="muted small">{tr(|t| t.host_in_use)}</span> }.into_any()
+            view! { <span class="muted small">{tr(|t| t.hosting().host_in_use)}</span> }.into_any()
         } else {
             view! {
-                <Confirm label=words(|t| t.remove_host) impact=vec![words(|t| t.remove_host_impact)] name=name
+                <Confirm label=words(|t| t.hosting().remove_host)
+                    impact=vec![words(|t| t.hosting().remove_host_impact)] name=name
                     typed=buttons.typed danger=true confirm=gone/>
             }
             .into_any()
@@ -147,22 +148,22 @@ fn facts(host: &HostView) -> AnyView {
     });
     let rules = (!spec.image_rules.is_empty()).then(|| {
         view! {
-            <dt>{tr(|t| t.image_rules)}</dt>
+            <dt>{tr(|t| t.hosting().image_rules)}</dt>
             <dd><code>{spec.image_rules.join(" ")}</code></dd>
         }
     });
     let registries = (!host.registries.is_empty()).then(|| {
         view! {
-            <dt>{tr(|t| t.registries)}</dt>
+            <dt>{tr(|t| t.hosting().registries)}</dt>
             <dd><code>{host.registries.join(" ")}</code></dd>
         }
     });
     let kind = match &spec.cluster {
         Some(settings) => cluster::facts(settings),
         None => view! {
-            <dt>{tr(|t| t.bind_address)}</dt>
+            <dt>{tr(|t| t.hosting().bind_address)}</dt>
             <dd>{spec.bind_address.clone()}</dd>
-            <dt>{tr(|t| t.network_range)}</dt>
+            <dt>{tr(|t| t.hosting().network_range)}</dt>
             <dd>{spec.network_range.to_string()}</dd>
         }
         .into_any(),
@@ -181,9 +182,9 @@ fn facts(host: &HostView) -> AnyView {
                 <dd>{host.chains.to_string()} " / " {spec.capacity.to_string()}</dd>
                 <dt>{tr(|t| t.template().log_level)}</dt>
                 <dd>{spec.log_level.as_str()}</dd>
-                <dt>{tr(|t| t.port_range)}</dt>
+                <dt>{tr(|t| t.hosting().port_range)}</dt>
                 <dd>{spec.port_first.to_string()} "–" {spec.port_last.to_string()}</dd>
-                <dt>{tr(|t| t.client_address)}</dt>
+                <dt>{tr(|t| t.hosting().client_address)}</dt>
                 <dd>{spec.client_address.clone()}</dd>
                 {kind}
                 {rules}
@@ -204,12 +205,12 @@ fn engine(host: &HostView) -> Option<AnyView> {
             Some(mib) => view! { {mib.to_string()} " MiB" }.into_any(),
             None => view! { {tr(|t| t.state_unknown)} }.into_any(),
         };
-        view! { <dt>{tr(|t| t.disk_free)}</dt> <dd>{free}</dd> }
+        view! { <dt>{tr(|t| t.hosting().disk_free)}</dt> <dd>{free}</dd> }
     });
     let warnings = (!facts.warnings.is_empty()).then(|| {
         let lines = facts.warnings.into_iter().map(|line| view! { <div>{line}</div> }).collect_view();
         view! {
-            <dt>{tr(|t| t.engine_says)}</dt>
+            <dt>{tr(|t| t.hosting().engine_says)}</dt>
             <dd class="small">{lines}</dd>
         }
     });
@@ -219,9 +220,9 @@ fn engine(host: &HostView) -> Option<AnyView> {
             <dd>{facts.engine} " " {facts.version}</dd>
             <dt>{tr(|t| t.api_version)}</dt>
             <dd>{facts.api_version}</dd>
-            <dt>{tr(|t| t.operating_system)}</dt>
+            <dt>{tr(|t| t.hosting().operating_system)}</dt>
             <dd>{facts.operating_system} " (" {facts.architecture} ")"</dd>
-            <dt>{tr(|t| t.cpus)}</dt>
+            <dt>{tr(|t| t.hosting().cpus)}</dt>
             <dd>{facts.cpus.to_string()}</dd>
             <dt>{tr(|t| t.memory)}</dt>
             <dd>{facts.memory_mib.to_string()} " MiB"</dd>

@@ -17,6 +17,7 @@ use crate::components::field::TextField;
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{say, tr, words};
 
@@ -35,7 +36,7 @@ pub fn HostEdit() -> impl IntoView {
             (Signal::stored(host.spec.name.to_string()), format!("/hosts/{}", host.id)),
         ];
         view! {
-            <Page title=words(|t| t.edit_host) crumbs=crumbs>
+            <Page title=words(|t| t.hosting().edit_host) crumbs=crumbs>
                 <Settings host=host.clone()/>
                 <Registries host=host/>
             </Page>
@@ -67,16 +68,18 @@ fn Settings(host: HostView) -> impl IntoView {
             Err(error) => wrong.set(Some(error)),
         }
     };
+    let dirty = guarded();
     let keep = move || {
         let hint: Pick = match form.place.get() {
-            Place::Remote => |t| t.credentials_keep_hint,
+            Place::Remote => |t| t.hosting().credentials_keep_hint,
             Place::Cluster if form.cluster.sign_in.get() != SignIn::Own => |t| t.cluster().keep_hint,
             Place::Local | Place::Cluster => return None,
         };
         Some(view! { <p class="field-hint">{tr(hint)}</p> })
     };
     view! {
-        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); save(); }>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true)
+            on:submit=move |event| { event.prevent_default(); save(); }>
             <NeedsScript/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
                 error=wrong_on(wrong, "name")/>
@@ -145,25 +148,25 @@ fn Registries(host: HostView) -> impl IntoView {
     };
     view! {
         <section class="card">
-            <h2>{tr(|t| t.registries)}</h2>
-            <p class="muted">{tr(|t| t.registries_hint)}</p>
+            <h2>{tr(|t| t.hosting().registries)}</h2>
+            <p class="muted">{tr(|t| t.hosting().registries_hint)}</p>
             {move || registry_list(known.get(), remove)}
             <form method="post" action=address class="form"
                 on:submit=move |event| { event.prevent_default(); store(); }>
                 <div class="columns">
-                    <TextField id="registry" label=words(|t| t.registry) value=registry
+                    <TextField id="registry" label=words(|t| t.hosting().registry) value=registry
                         error=wrong_on(wrong, "registry")/>
-                    <TextField id="user" label=words(|t| t.registry_user) value=user autocomplete="off"
+                    <TextField id="user" label=words(|t| t.hosting().registry_user) value=user autocomplete="off"
                         error=wrong_on(wrong, "user")/>
-                    <TextField id="password" label=words(|t| t.registry_password) value=password
-                        kind="password" autocomplete="new-password" hint=words(|t| t.secret_hint)
+                    <TextField id="password" label=words(|t| t.hosting().registry_password) value=password
+                        kind="password" autocomplete="new-password" hint=words(|t| t.hosting().secret_hint)
                         error=wrong_on(wrong, "password")/>
                 </div>
                 <Notice error=refusal(set)/>
                 <Notice error=refusal(remove)/>
                 <div class="row end">
                     <button type="submit" class="button" disabled=move || set.pending().get()>
-                        {tr(|t| t.registry_add)}
+                        {tr(|t| t.hosting().registry_add)}
                     </button>
                 </div>
             </form>
@@ -173,7 +176,7 @@ fn Registries(host: HostView) -> impl IntoView {
 
 fn registry_list(known: Vec<String>, remove: Action<String, Result<HostView, ApiError>>) -> AnyView {
     if known.is_empty() {
-        return view! { <p>{tr(|t| t.no_registries)}</p> }.into_any();
+        return view! { <p>{tr(|t| t.hosting().no_registries)}</p> }.into_any();
     }
     let rows = known
         .into_iter()

@@ -12,6 +12,7 @@ use crate::components::field::{CheckField, LongField, SelectField, TextField};
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{Lang, Text, refusal_text, tr, use_lang, words};
 
@@ -87,9 +88,11 @@ fn Fields(offers: Vec<HostSpec>) -> impl IntoView {
     show_on_field(add, wrong);
     show_on_field(test, wrong);
     let is_unfolded = unfolded(wrong);
+    let dirty = guarded();
     let busy = move || test.pending().get() || add.pending().get();
     view! {
-        <form method="post" class="card form" on:submit=move |event| { event.prevent_default(); send(run_add); }>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true)
+            on:submit=move |event| { event.prevent_default(); send(run_add); }>
             <NeedsScript/>
             <PlaceChoice form=form has_local=has_local/>
             <TextField id="name" label=words(|t| t.name) value=form.name hint=words(|t| t.name_hint)
@@ -105,7 +108,7 @@ fn Fields(offers: Vec<HostSpec>) -> impl IntoView {
             <Notice error=refusal(add)/>
             <div class="row end">
                 <button type="button" class="button" disabled=busy on:click=move |_| send(run_test)>
-                    {tr(|t| t.test_connection)}
+                    {tr(|t| t.hosting().test_connection)}
                 </button>
                 <button type="submit" class="button primary" disabled=busy>{tr(|t| t.add_host)}</button>
             </div>
@@ -162,10 +165,10 @@ fn PlaceChoice(form: Form, has_local: bool) -> impl IntoView {
     };
     view! {
         <fieldset>
-            <legend>{tr(|t| t.where_engine)}</legend>
-            {choice(Place::Local, "place-local", |t| t.engine_local)}
-            {(!has_local).then(|| view! { <p class="field-hint">{tr(|t| t.no_local_offer)}</p> })}
-            {choice(Place::Remote, "place-remote", |t| t.engine_remote)}
+            <legend>{tr(|t| t.hosting().where_engine)}</legend>
+            {choice(Place::Local, "place-local", |t| t.hosting().engine_local)}
+            {(!has_local).then(|| view! { <p class="field-hint">{tr(|t| t.hosting().no_local_offer)}</p> })}
+            {choice(Place::Remote, "place-remote", |t| t.hosting().engine_remote)}
             {choice(Place::Cluster, "place-cluster", |t| t.cluster().engine_cluster)}
         </fieldset>
     }
@@ -206,20 +209,20 @@ pub fn Needed(form: Form, wrong: RwSignal<Option<domain::Error>>, missing: Signa
 pub fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     move || match form.place.get() {
         Place::Local => view! {
-            <TextField id="path" label=words(|t| t.socket_path) value=form.path readonly=true/>
+            <TextField id="path" label=words(|t| t.hosting().socket_path) value=form.path readonly=true/>
         }
         .into_any(),
         Place::Remote => view! {
             <TextField id="address" label=words(|t| t.address) value=form.address
-                hint=words(|t| t.address_hint) error=wrong_on(wrong, "address")/>
-            <TextField id="port" label=words(|t| t.port) value=form.port hint=words(|t| t.port_hint)
-                error=wrong_on(wrong, "port")/>
-            <LongField id="ca_pem" label=words(|t| t.ca_pem) value=form.ca_pem hint=words(|t| t.pem_hint)
-                error=wrong_on(wrong, "ca_pem")/>
-            <LongField id="certificate_pem" label=words(|t| t.certificate_pem) value=form.certificate_pem
-                error=wrong_on(wrong, "certificate_pem")/>
-            <LongField id="key_pem" label=words(|t| t.key_pem) value=form.key_pem
-                hint=words(|t| t.secret_hint) error=wrong_on(wrong, "key_pem")/>
+                hint=words(|t| t.hosting().address_hint) error=wrong_on(wrong, "address")/>
+            <TextField id="port" label=words(|t| t.hosting().port) value=form.port
+                hint=words(|t| t.hosting().port_hint) error=wrong_on(wrong, "port")/>
+            <LongField id="ca_pem" label=words(|t| t.hosting().ca_pem) value=form.ca_pem
+                hint=words(|t| t.hosting().pem_hint) error=wrong_on(wrong, "ca_pem")/>
+            <LongField id="certificate_pem" label=words(|t| t.hosting().certificate_pem)
+                value=form.certificate_pem error=wrong_on(wrong, "certificate_pem")/>
+            <LongField id="key_pem" label=words(|t| t.hosting().key_pem) value=form.key_pem
+                hint=words(|t| t.hosting().secret_hint) error=wrong_on(wrong, "key_pem")/>
         }
         .into_any(),
         Place::Cluster => view! {
@@ -233,25 +236,26 @@ pub fn Connection(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl In
 #[component]
 pub fn Limits(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     let is_cluster = move || form.place.get() == Place::Cluster;
-    let (of_engine, of_cluster) = (words(|t| t.port_first_hint), words(|t| t.cluster().port_first_hint));
+    let (of_engine, of_cluster) =
+        (words(|t| t.hosting().port_first_hint), words(|t| t.cluster().port_first_hint));
     let port_hint = Signal::derive(move || if is_cluster() { of_cluster.get() } else { of_engine.get() });
     view! {
         <div class="columns">
             <TextField id="capacity" label=words(|t| t.capacity) value=form.capacity
-                hint=words(|t| t.capacity_hint) error=wrong_on(wrong, "capacity")/>
+                hint=words(|t| t.hosting().capacity_hint) error=wrong_on(wrong, "capacity")/>
             <Show when=move || !is_cluster()>
-                <TextField id="bind_address" label=words(|t| t.bind_address) value=form.bind_address
-                    hint=words(|t| t.bind_address_hint) error=wrong_on(wrong, "bind_address")/>
-                <TextField id="client_address" label=words(|t| t.client_address) value=form.client_address
-                    hint=words(|t| t.client_address_hint) error=wrong_on(wrong, "client_address")/>
+                <TextField id="bind_address" label=words(|t| t.hosting().bind_address) value=form.bind_address
+                    hint=words(|t| t.hosting().bind_address_hint) error=wrong_on(wrong, "bind_address")/>
+                <TextField id="client_address" label=words(|t| t.hosting().client_address) value=form.client_address
+                    hint=words(|t| t.hosting().client_address_hint) error=wrong_on(wrong, "client_address")/>
             </Show>
-            <TextField id="port_first" label=words(|t| t.port_first) value=form.port_first
+            <TextField id="port_first" label=words(|t| t.hosting().port_first) value=form.port_first
                 hint=port_hint error=wrong_on(wrong, "port_first")/>
-            <TextField id="port_last" label=words(|t| t.port_last) value=form.port_last
+            <TextField id="port_last" label=words(|t| t.hosting().port_last) value=form.port_last
                 error=wrong_on(wrong, "port_last")/>
             <Show when=move || !is_cluster()>
-                <TextField id="network_range" label=words(|t| t.network_range) value=form.network_range
-                    hint=words(|t| t.network_range_hint) error=wrong_on(wrong, "network_range")/>
+                <TextField id="network_range" label=words(|t| t.hosting().network_range) value=form.network_range
+                    hint=words(|t| t.hosting().network_range_hint) error=wrong_on(wrong, "network_range")/>
             </Show>
         </div>
         <Show when=is_cluster>
@@ -290,13 +294,13 @@ fn new_chains(form: Form) -> AnyView {
 #[component]
 fn ImageNames(form: Form, wrong: RwSignal<Option<domain::Error>>) -> impl IntoView {
     view! {
-        <LongField id="images_peer" label=words(|t| t.images_peer) value=form.images_peer
-            hint=words(|t| t.images_hint) rows=2 error=wrong_on(wrong, "images_peer")/>
-        <LongField id="images_orderer" label=words(|t| t.images_orderer) value=form.images_orderer rows=2
+        <LongField id="images_peer" label=words(|t| t.hosting().images_peer) value=form.images_peer
+            hint=words(|t| t.hosting().images_hint) rows=2 error=wrong_on(wrong, "images_peer")/>
+        <LongField id="images_orderer" label=words(|t| t.hosting().images_orderer) value=form.images_orderer rows=2
             error=wrong_on(wrong, "images_orderer")/>
-        <LongField id="images_sample" label=words(|t| t.images_sample) value=form.images_sample rows=2
+        <LongField id="images_sample" label=words(|t| t.hosting().images_sample) value=form.images_sample rows=2
             error=wrong_on(wrong, "images_sample")/>
-        <LongField id="image_rules" label=words(|t| t.image_rules) value=form.image_rules
-            hint=words(|t| t.image_rules_hint) rows=2 error=wrong_on(wrong, "image_rules")/>
+        <LongField id="image_rules" label=words(|t| t.hosting().image_rules) value=form.image_rules
+            hint=words(|t| t.hosting().image_rules_hint) rows=2 error=wrong_on(wrong, "image_rules")/>
     }
 }

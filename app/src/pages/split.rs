@@ -7,9 +7,10 @@ use leptos::prelude::*;
 use leptos_router::ChooseView;
 
 use super::{
-    account, apply, audit, block, chain, chain_new, chaincode, chains, channel, channels, host, host_edit, host_new,
-    hosts, invoke, login, node, notices, operation, operations, overview, register, setup, template, template_new,
-    templates, transaction, transactions, user, user_new, users, wall, welcome,
+    account, apply, audit, block, chain, chain_new, chaincode, chains, channel, channels, help, host,
+    host_edit, host_new, hosts, invoke, login, node, notices, operation, operations, overview, register,
+    setup, template, template_new, templates, transaction, transactions, user, user_new, users, wall,
+    welcome,
 };
 use crate::browser;
 
@@ -96,6 +97,12 @@ pub enum Ledger {
     Transactions,
     Transaction,
     Block,
+}
+
+/// The manual.
+#[derive(Clone, Copy, Debug)]
+pub enum Manual {
+    Help,
 }
 
 /// Tells tests and style sheets that the page's buttons act from here on: its part has arrived.
@@ -204,6 +211,25 @@ fn ledger_group(page: Ledger) -> AnyView {
         Ledger::Transactions => view! { <transactions::Transactions/> }.into_any(),
         Ledger::Transaction => view! { <transaction::Transaction/> }.into_any(),
         Ledger::Block => view! { <block::Block/> }.into_any(),
+    }
+}
+
+#[lazy]
+fn manual_group(page: Manual) -> AnyView {
+    tell_ready();
+    match page {
+        Manual::Help => view! { <help::Help/> }.into_any(),
+    }
+}
+
+impl ChooseView for Manual {
+    async fn choose(self) -> AnyView {
+        manual_group(self).await
+    }
+
+    async fn preload(&self) {
+        #[cfg(feature = "hydrate")]
+        __preload_manual_group().await;
     }
 }
 

@@ -39,6 +39,17 @@ pub(crate) use sentences;
 mod audit;
 
 pub use audit::AuditText;
+mod deploying;
+mod expiry;
+mod hosting;
+mod keys;
+mod list;
+
+pub use deploying::DeployingText;
+pub use expiry::ExpiryText;
+pub use hosting::HostingText;
+pub use keys::KeyText;
+pub use list::ListText;
 
 texts! {
     /// The texts of one language that no part of its own has.
@@ -47,7 +58,7 @@ texts! {
     brand, skip, navigation, crumbs, chain_pages, overview, chains, hosts, operations, users,
     audit, account, account_page, sign_out, sign_out_everywhere, language, theme, theme_system, theme_light, theme_dark,
     nothing_running, one_running, many_running, notices, unread_notices, loading, copy, copied, close, cancel, back, next, go_back,
-    remove, advanced, to_overview, request,
+    remove, advanced, to_overview, request, help,
     // Problems
     not_found_title, forbidden_title, unavailable_title, error_title, stale, lost, malformed,
     unknown_cause, only_while_running, needs_script,
@@ -83,22 +94,11 @@ texts! {
     lines,
     pause, go_on, earlier, later, waiting_lines, download, stream_lost,
     // Hosts
-    add_host, no_hosts, no_hosts_hint, no_hosts_operator_hint, engine, last_seen, api_version, operating_system, cpus,
-    capacity, capacity_hint, port_range, port_first, port_first_hint, port_last, bind_address, bind_address_hint,
-    client_address, client_address_hint, host_in_use, remove_host, remove_host_impact, no_images,
-    no_images_hint, image_present, image_local, image_preparing, image_missing, where_engine,
-    engine_local, engine_remote, no_local_offer, socket_path, address, address_hint, port,
-    port_hint, ca_pem, certificate_pem, key_pem, pem_hint, secret_hint, images_peer,
-    images_orderer, images_sample, images_hint, image_rules, image_rules_hint, test_connection,
-    connection_fine, stage_address, stage_tcp, stage_tls, stage_authentication, stage_api_version,
-    stage_engine, stage_permission, stage_storage, stage_capacity, edit_host, save, saved,
-    network_range, network_range_hint, credentials_keep_hint,
-    registries, registries_hint, registry, registry_user, registry_password, registry_add,
-    no_registries, image_purpose, purpose_peer, purpose_orderer, purpose_sample,
-    purpose_chaincode, image_pull, image_replaced, image_missing_local, images_prepare, disk_free, engine_says,
-    upload_image, upload_image_hint, upload_image_button, uploading, uploaded, mib_of_mib,
-    approved_images, approved_images_hint, no_approved_images, content_id, approve_image, approve_image_hint,
-    revoke_approval,
+    add_host, no_hosts, no_hosts_hint, no_hosts_operator_hint, engine, last_seen, api_version,
+    capacity,
+    image_local,
+    address,
+    save, saved,
     // Wizard
     step_name, review, chain_name, organizations_hint, organization_n, add_organization,
     remove_organization_n, consensus_hint, batch_timeout_ms, batch_timeout_hint, resources,
@@ -109,11 +109,10 @@ texts! {
     resume_impact, undo, undo_impact, cancel_operation, cancel_impact, open_chain, failed_at,
     left_behind, evidence, copy_report,
     // Chaincode
-    chaincode, no_chaincode, no_chaincode_hint, deploy_chaincode, deploy_hint, deploy_not_now,
-    deploy, upgrade, deployed, definition, image_hint, policy, policy_hint, policy_majority,
-    init_required, readiness, installed_on, missing_on, approved, not_approved,
-    package, package_hint, package_looking, package_taken, install_only, install_peers, draft_hint, install, approve, commit, policy_kind, policy_any,
-    policy_all, policy_most, policy_out_of, policy_count,
+    chaincode, no_chaincode, no_chaincode_hint, deploy_chaincode,
+    policy, policy_hint,
+    init_required,
+    approve,
     // Calls
     invoke, identity, identity_hint, function, arguments, arguments_as, arguments_list,
     arguments_list_hint, arguments_json, arguments_json_hint, sample_calls, query, query_hint,

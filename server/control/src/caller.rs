@@ -32,6 +32,10 @@ pub struct Caller {
     pub wall: Option<Wall>,
 }
 
+/// The hash of the id of the session of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionKey(pub String);
+
 impl Caller {
     /// A request of nobody.
     pub fn anonymous(request_id: &str, address: &str) -> Self {

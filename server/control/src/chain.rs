@@ -1,9 +1,7 @@
 //! Chains: listing, planning, creating, and what is done to one as a whole.
 
-use std::collections::HashMap;
-
 use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView};
-use domain::id::{HostId, OperationId};
+use domain::id::OperationId;
 use domain::name::{ChainName, NodeName};
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error};
@@ -13,7 +11,7 @@ use workflow::{ListFilter, Log, Operation, OperationRecord, OperationState, Star
 
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
-use crate::operation::{chain_of, log_error, subject};
+use crate::operation::{log_error, subject};
 use crate::operations::chain_create::ChainCreate;
 use crate::operations::chain_delete::ChainDelete;
 use crate::operations::chain_restart::ChainRestart;
@@ -27,6 +25,7 @@ mod cards;
 mod demo;
 mod export;
 mod offer;
+mod page;
 mod profile;
 mod reach;
 mod standing;
@@ -91,31 +90,6 @@ impl ControlPlane {
         policy::authorize(caller, action, Resource::of_chain(noun, grant))
             .map_err(|error| error.about(subject(chain)))?;
         record.ok_or_else(Error::not_found)
-    }
-
-    /// Every chain in the caller's reach.
-    pub async fn chain_list(&self, caller: &Caller) -> Result<Vec<ChainSummary>, Error> {
-        policy::authorize(caller, Action::List, Resource::any(Noun::Chain))?;
-        let store = &self.services.store;
-        let chains = store.chain_list().await.map_err(crate::error::store)?;
-        let reach = self.reach(caller).await?;
-        let hosts = store.host_list().await.map_err(crate::error::store)?;
-        let host_names: HashMap<HostId, String> =
-            hosts.into_iter().map(|host| (host.id, host.spec.name.to_string())).collect();
-        let holders = store.holders().await.map_err(log_error)?;
-        let holders: HashMap<ChainName, OperationRecord> = holders
-            .into_iter()
-            .filter_map(|holder| Some((chain_of(holder.subject.as_deref()?)?, holder)))
-            .collect();
-        let allowed = chains.into_iter().filter(|record| {
-            let resource = Resource::of_chain(Noun::Chain, reach.on(record));
-            policy::authorize(caller, Action::Read, resource).is_ok()
-        });
-        let summaries = allowed.map(|record| {
-            let host_name = host_names.get(&record.host).cloned().unwrap_or_default();
-            summary(&record, host_name, holders.get(&record.name))
-        });
-        Ok(summaries.collect())
     }
 
     /// One chain with its nodes and what may be done with it.

@@ -26,6 +26,7 @@ mod cluster;
 pub mod credentials;
 mod home;
 pub(crate) mod images;
+mod page;
 pub(crate) mod pool;
 pub(crate) mod probe;
 mod spaces;
@@ -38,16 +39,6 @@ pub(crate) mod upload;
 const REGISTRIES_MAX: usize = 50;
 
 impl ControlPlane {
-    /// Every host with what it holds.
-    pub async fn host_list(&self, caller: &Caller) -> Result<Vec<HostView>, Error> {
-        policy::authorize(caller, Action::List, Resource::any(Noun::Host))?;
-        let mut views = Vec::new();
-        for record in self.services.store.host_list().await.map_err(crate::error::store)? {
-            views.push(self.host_view(record).await?);
-        }
-        Ok(views)
-    }
-
     /// One host.
     pub async fn host_read(&self, caller: &Caller, id: &HostId) -> Result<HostView, Error> {
         policy::authorize(caller, Action::Read, Resource::any(Noun::Host))?;

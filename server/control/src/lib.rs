@@ -37,6 +37,7 @@ pub mod pool;
 mod preflight;
 pub mod profile;
 pub mod reconcile;
+mod search;
 pub mod second_factor;
 pub mod secrets;
 pub mod services;

@@ -3,7 +3,8 @@
 use domain::id::{HostId, OperationId};
 use domain::name::ChainName;
 use domain::operation::{
-    EventView, FailureView, KeptView, OperationState, OperationVerb, OperationView, StepState, StepView, TroubleView,
+    EventView, FailureView, KeptView, OperationState, OperationVerb, OperationView, StepState, StepView,
+    TroubleView,
 };
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error, ErrorKind};

@@ -4,14 +4,14 @@
 use domain::id::UserId;
 use domain::permission::{Action, Noun};
 use domain::session::{Device, SessionLine};
-use domain::user::{SessionView, UserView, Wall, UserState};
+use domain::user::{SessionTimes, SessionView, UserState, UserView, Wall};
 use domain::{Code, Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{SessionRecord, UserRecord};
 
 use crate::ControlPlane;
-use crate::caller::{Caller, CallerUser};
+use crate::caller::{Caller, CallerUser, SessionKey};
 use crate::policy::{self, Resource};
 
 /// How long a proof of who somebody is counts.
@@ -43,6 +43,18 @@ fn is_whole(session: &SessionRecord) -> bool {
 }
 
 impl ControlPlane {
+    /// When the caller's session ends.
+    pub async fn session_times(&self, caller: &Caller, key: &SessionKey) -> Result<SessionTimes, Error> {
+        policy::authorize(caller, Action::Read, Resource::any(Noun::Profile))?;
+        let user = caller.require_user()?;
+        let now_ms = self.services.clock.now_ms();
+        let found = self.services.store.session_read(&key.0, now_ms).await.map_err(crate::error::store)?;
+        let own = found.filter(|session| session.user.as_ref() == Some(&user.id));
+        let missing = || Error::new(ErrorKind::Forbidden, Code::SessionMissing);
+        let session = own.ok_or_else(missing)?;
+        Ok(SessionTimes { now_ms, idle_end_ms: session.expires_ms, end_ms: session.absolute_expires_ms })
+    }
+
     /// Now, by the portal's clock, unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.services.clock.now_ms()

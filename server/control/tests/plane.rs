@@ -29,6 +29,8 @@ mod hosts;
 mod keys;
 #[path = "plane/killed.rs"]
 mod killed;
+#[path = "plane/lists.rs"]
+mod lists;
 #[path = "plane/offer.rs"]
 mod offer;
 #[path = "plane/overview.rs"]
@@ -53,6 +55,8 @@ mod resize;
 mod restart;
 #[path = "plane/rights.rs"]
 mod rights;
+#[path = "plane/search.rs"]
+mod search;
 #[path = "plane/sign_in.rs"]
 mod sign_in;
 #[path = "plane/standing.rs"]

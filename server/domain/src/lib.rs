@@ -20,6 +20,7 @@ pub mod operation;
 pub mod permission;
 pub mod pool;
 pub mod profile;
+pub mod search;
 pub mod second_factor;
 pub mod session;
 pub mod stats;

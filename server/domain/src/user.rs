@@ -291,6 +291,16 @@ impl SessionView {
     }
 }
 
+/// When a session ends, unix milliseconds by the portal's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionTimes {
+    pub now_ms: i64,
+    /// Unless somebody uses the portal before.
+    pub idle_end_ms: i64,
+    /// In any case.
+    pub end_ms: i64,
+}
+
 /// A new person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use control::ControlPlane;
-use control::caller::{Caller, CallerUser};
+use control::caller::{Caller, CallerUser, SessionKey};
 use domain::id::UserId;
 use domain::user::Wall;
 use domain::{Code, Error};
@@ -136,6 +136,9 @@ pub async fn identify(
     let is_own = is_own(&asked, request.headers());
     if caller.user.is_some() && is_own && seen(&session).await.is_err() {
         return asked.failed(unavailable, Some(request_id));
+    }
+    if let Some(id) = session.id() {
+        request.extensions_mut().insert(SessionKey(hash(&id)));
     }
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(plane);

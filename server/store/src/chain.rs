@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::chain::{ChainSpec, ChainState, HealthView};
+use domain::chain::{ChainSpec, ChainState, Health, HealthView};
 use domain::id::{HostId, OperationId, UserId};
 use domain::name::{ChainName, TemplateName};
 use domain::permission::Grant;
@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
 use crate::{Store, StoreError, Tenure};
+
+mod page;
 
 /// A chain as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,14 +70,26 @@ impl TryFrom<Row> for ChainRecord {
     }
 }
 
-const CREATE: &str = "CREATE type::record('chain', $name) SET name = $name, spec = $spec, plan = $plan, state = $state,
-    health = $health, owner = $owner ?? NONE, host = $host, created_ms = $created_ms, operation = $operation ?? NONE,
+const CREATE: &str =
+    "CREATE type::record('chain', $name) SET name = $name, spec = $spec, plan = $plan, state = $state,
+    health = $health, health_state = $health_state, version = $version, owner = $owner ?? NONE, host = $host,
+    created_ms = $created_ms, operation = $operation ?? NONE,
     claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE, expires_ms = $expires_ms ?? NONE,
     warned_ms = $warned_ms ?? NONE, inherited_ms = $inherited_ms ?? NONE,
     pool = $pool ?? NONE";
 const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WHERE chain = $name;
     DELETE document WHERE chain = $name; DELETE channel WHERE chain = $name;
     DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name";
+
+/// The word of a chain's health in its column.
+fn health_word(health: Health) -> &'static str {
+    match health {
+        Health::Unknown => "unknown",
+        Health::Ok => "ok",
+        Health::Degraded => "degraded",
+        Health::Unreachable => "unreachable",
+    }
+}
 
 impl Store {
     /// Adds a chain; `Taken` if the name exists.
@@ -86,6 +100,8 @@ impl Store {
             "plan": encode(&*chain.plan)?,
             "state": chain.state.as_str(),
             "health": encode(&chain.health)?,
+            "health_state": health_word(chain.health.health),
+            "version": chain.spec.version.as_str(),
             "owner": chain.owner.as_ref().map(UserId::as_str),
             "host": chain.host.as_str(),
             "created_ms": chain.created_ms,
@@ -157,8 +173,14 @@ impl Store {
 
     /// Saves how a running chain is; of one that is gone or stopped meanwhile nobody wants to know, and it is no error.
     pub async fn chain_health_save(&self, name: &ChainName, health: &HealthView) -> Result<(), StoreError> {
-        let text = "UPDATE type::record('chain', $name) SET health = $value WHERE state = 'running'";
-        self.chain_field(text, name, encode(health)?).await
+        let text = "UPDATE type::record('chain', $name) SET health = $value, health_state = $word
+            WHERE state = 'running'";
+        let bindings = json!({
+            "name": name.as_str(),
+            "value": encode(health)?,
+            "word": health_word(health.health),
+        });
+        self.write(Query::new(text, bindings)).await
     }
 
     /// Saves a chain's plan.

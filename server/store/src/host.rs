@@ -9,6 +9,9 @@ use crate::claim::{ClaimRecord, changed};
 use crate::database::{Query, decode, encode};
 use crate::secret::{self, SealedSecret};
 use crate::{Store, StoreError, setting};
+use page::{kind_word, state_word};
+
+mod page;
 
 /// A host as it is kept; its credentials are a secret of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ const CREATE: &str = "IF record::exists(type::record('host_guard', $endpoint)) {
     CREATE type::record('host_guard', $endpoint) SET host = $id;
     CREATE type::record('host_guard', $name) SET host = $id;
     CREATE type::record('host', $id) SET id_text = $id, spec = $spec, status = $status,
-        created_ms = $created_ms, claims = 0;
+        name = $plain_name, state = $state, kind = $kind, created_ms = $created_ms, claims = 0;
     FOR $row IN $secrets { UPSERT type::record('secret', $row.key) CONTENT $row }";
 /// What is kept below a host goes with it. Whoever writes there touches the host's record, too, so that nothing is
 /// written below a host that is gone.
@@ -63,7 +66,7 @@ const PUT_SECRET: &str = "LET $host_now = (UPDATE type::record('host', $id) SET 
 const SAVE_STATUS: &str = "LET $now = (SELECT VALUE spec FROM type::record('host', $id));
     IF array::len($now) = 0 { THROW 'heddle:no-host' };
     IF $now[0] != $spec { THROW 'heddle:changed' };
-    UPDATE type::record('host', $id) SET status = $status";
+    UPDATE type::record('host', $id) SET status = $status, state = $state";
 
 /// Moves the guards if name or endpoint change. Touching the host's record makes an edit and a parallel claim overtake
 /// each other, so that what the edit was checked against still holds when it is written.
@@ -79,7 +82,7 @@ const UPDATE: &str = "LET $now = (SELECT VALUE claims FROM type::record('host', 
     CREATE type::record('host_guard', $endpoint) SET host = $id;
     CREATE type::record('host_guard', $name) SET host = $id;
     FOR $row IN $secrets { UPSERT type::record('secret', $row.key) CONTENT $row };
-    UPDATE type::record('host', $id) SET spec = $spec, claims += 1";
+    UPDATE type::record('host', $id) SET spec = $spec, name = $plain_name, kind = $kind, claims += 1";
 /// A change that met this many claims in a row gives up.
 const UPDATE_TRIES: u32 = 16;
 
@@ -113,6 +116,8 @@ impl Store {
                 "name": format!("name {}", spec.name),
                 "endpoint": format!("endpoint {}", spec.endpoint.canonical()),
                 "spec": encode(spec)?,
+                "plain_name": spec.name.as_str(),
+                "kind": kind_word(&spec.endpoint),
                 "claims": count.claims,
                 "secrets": credentials.map(secret::row).into_iter().collect::<Vec<_>>(),
             });
@@ -140,6 +145,9 @@ impl Store {
             "endpoint": format!("endpoint {}", host.spec.endpoint.canonical()),
             "spec": encode(&host.spec)?,
             "status": encode(&host.status)?,
+            "plain_name": host.spec.name.as_str(),
+            "state": state_word(host.status.state),
+            "kind": kind_word(&host.spec.endpoint),
             "created_ms": host.created_ms,
             "secrets": credentials.map(secret::row).into_iter().collect::<Vec<_>>(),
         });
@@ -179,7 +187,12 @@ impl Store {
         if decided.spec != *looked_at {
             return Err(changed());
         }
-        let bindings = json!({ "id": id.as_str(), "status": encode(status)?, "spec": decided.text });
+        let bindings = json!({
+            "id": id.as_str(),
+            "status": encode(status)?,
+            "state": state_word(status.state),
+            "spec": decided.text,
+        });
         match self.write(Query::new(SAVE_STATUS, bindings)).await {
             Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),
             Err(error) if error.thrown("changed") => Err(changed()),

@@ -14,6 +14,7 @@ mod folder;
 mod group;
 mod host;
 mod key;
+mod listed;
 mod log;
 mod memory;
 mod notice;

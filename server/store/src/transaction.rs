@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::id::UserId;
-use domain::name::ChainName;
+use domain::name::{ChainName, ChannelName};
 use domain::stats::day_of;
 use domain::transaction::{SubmitView, TransactionState};
 use serde::{Deserialize, Serialize};
@@ -183,6 +183,18 @@ impl Store {
             Err(error) if error.thrown("settled") => Err(StoreError::NotFound),
             other => other,
         }
+    }
+
+    /// Chain and channel of the submitted transactions that have an id.
+    pub async fn transaction_places(
+        &self,
+        tx_id: &str,
+        limit: u32,
+    ) -> Result<Vec<(ChainName, ChannelName)>, StoreError> {
+        let text = "SELECT user, idempotency_key, view FROM transaction WHERE tx_id = $tx_id LIMIT $limit";
+        let rows: Vec<Row> = self.read(Query::new(text, json!({ "tx_id": tx_id, "limit": limit }))).await?;
+        let records = rows.into_iter().map(TransactionRecord::try_from);
+        records.map(|record| record.map(|record| (record.view.chain, record.view.channel))).collect()
     }
 
     /// The newest transactions of a chain, of one person or of everybody; before a time, if one is given. A page does not

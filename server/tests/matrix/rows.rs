@@ -49,6 +49,7 @@ fn rows_of_the_portal() -> Vec<Row> {
     let host = host();
     let id = json!({ "id": "none" });
     vec![
+        ("help_read", json!({ "section": "hosts", "lang": "en" }), ALL),
         ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
         ("host_image_approvals", id.clone(), STAFF),
@@ -58,6 +59,7 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("host_kubeconfig", json!({ "text": " " }), [401, 403, 403, 422]),
         ("host_list", json!({}), [401, 403, 200, 200]),
         ("host_local_offer", json!({}), [401, 403, 403, 200]),
+        ("host_page", json!({ "query": { "sort": "name" } }), [401, 403, 200, 200]),
         ("host_prepare", json!({ "id": "none", "image": null }), STAFF),
         ("host_probe", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
         ("host_rbac", json!({ "settings": ClusterSettings::default() }), [401, 403, 403, 200]),
@@ -76,7 +78,9 @@ fn rows_of_the_portal() -> Vec<Row> {
         ("operation_read", id.clone(), CHAIN),
         ("operation_resume", id.clone(), CHAIN),
         ("operation_undo", id, CHAIN),
+        ("search", json!({ "text": "demo" }), ALL),
         ("session_read", json!({}), [200; 4]),
+        ("session_times", json!({}), ALL),
     ]
 }
 
@@ -112,6 +116,8 @@ pub const READ: &[Asked] = &[
     ("/wall", [302, 403, 200, 200]),
     ("/operations/none", CHAIN_PAGE),
     ("/audit", [302, 200, 200, 200]),
+    ("/help", [302, 200, 200, 200]),
+    ("/help/hosts", [302, 200, 200, 200]),
     ("/users", [302, 403, 403, 200]),
     ("/users/new", [302, 403, 403, 200]),
     ("/users/none", [302, 403, 403, 404]),
@@ -121,6 +127,7 @@ pub const READ: &[Asked] = &[
     ("/hosts/none/edit", [302, 403, 403, 404]),
     ("/apply", [302, 200, 200, 200]),
     ("/chains", [302, 200, 200, 200]),
+    ("/chains.csv", ALL),
     ("/chains/new", [302, 403, 200, 200]),
     ("/chains/none", CHAIN_PAGE),
     ("/chains/none/channels", CHAIN_PAGE),

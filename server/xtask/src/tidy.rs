@@ -73,7 +73,8 @@ pub fn check(paths: &Paths) -> Result<()> {
         if name.ends_with(".rs") {
             findings.extend(rust::check(name, &content));
         }
-        if name.ends_with(".md") {
+        // Links of the manual are paths of the portal; a test of its own follows them.
+        if name.ends_with(".md") && !name.starts_with("app/help/") {
             findings.extend(links::check(&paths.root, name, &content));
         }
     }

@@ -57,17 +57,18 @@ pub fn board(chain: &ChainView, one: &ChaincodeView, steps: Steps) -> AnyView {
     let spec = spec_of(chain, one);
     let rows =
         one.readiness.iter().map(|row| readiness(row, may.then(|| spec.clone()), steps)).collect_view();
-    let commit = (may && !one.committed).then(|| button(|t| t.commit, Step::Commit(spec.clone()), steps));
+    let commit =
+        (may && !one.committed).then(|| button(|t| t.deploying().commit, Step::Commit(spec.clone()), steps));
     view! {
-        <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.readiness)>
+        <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.deploying().readiness)>
             <table>
-                <caption>{tr(|t| t.readiness)}</caption>
+                <caption>{tr(|t| t.deploying().readiness)}</caption>
                 <thead>
                     <tr>
                         <th scope="col">{tr(|t| t.organization)}</th>
-                        <th scope="col">{tr(|t| t.installed_on)}</th>
-                        <th scope="col">{tr(|t| t.missing_on)}</th>
-                        <th scope="col">{tr(|t| t.approved)}</th>
+                        <th scope="col">{tr(|t| t.deploying().installed_on)}</th>
+                        <th scope="col">{tr(|t| t.deploying().missing_on)}</th>
+                        <th scope="col">{tr(|t| t.deploying().approved)}</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
@@ -80,15 +81,15 @@ pub fn board(chain: &ChainView, one: &ChaincodeView, steps: Steps) -> AnyView {
 
 fn readiness(row: &ReadinessView, spec: Option<DeploySpec>, steps: Steps) -> AnyView {
     let approved = if row.approved {
-        badge((Tone::Good, |t| t.approved))
+        badge((Tone::Good, |t| t.deploying().approved))
     } else {
-        badge((Tone::Warn, |t| t.not_approved))
+        badge((Tone::Warn, |t| t.deploying().not_approved))
     };
     let missing: Vec<NodeName> = row.missing.iter().filter_map(|name| NodeName::parse(name).ok()).collect();
     let install = spec
         .clone()
         .filter(|_| !missing.is_empty())
-        .map(|spec| button(|t| t.install, Step::Install(spec, missing), steps));
+        .map(|spec| button(|t| t.deploying().install, Step::Install(spec, missing), steps));
     let approve = spec
         .filter(|_| !row.approved)
         .map(|spec| button(|t| t.approve, Step::Approve(spec, row.organization.clone()), steps));

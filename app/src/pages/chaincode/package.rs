@@ -44,13 +44,13 @@ impl Package {
             }));
         };
         let refused = Signal::derive(move || outcome.get().and_then(Result::err));
-        let looking = tr(|t| t.package_looking);
+        let looking = tr(|t| t.deploying().package_looking);
         view! {
             <div class="field">
-                <label for="package">{tr(|t| t.package)}</label>
+                <label for="package">{tr(|t| t.deploying().package)}</label>
                 <input type="file" id="package" accept=".tgz,.tar.gz,application/gzip"
                     aria-describedby="package-hint" on:change=send/>
-                <p id="package-hint" class="muted small">{tr(|t| t.package_hint)}</p>
+                <p id="package-hint" class="muted small">{tr(|t| t.deploying().package_hint)}</p>
                 <p role="status">{move || busy.get().then(looking)}</p>
                 <div aria-live="polite">{move || outcome.get().and_then(Result::ok).map(|it| self.found(it))}</div>
                 <Notice error=refused/>
@@ -61,8 +61,9 @@ impl Package {
 
     fn found(self, package: PackageView) -> AnyView {
         let PackageView { label, package_id, address } = package;
-        let taken =
-            say(move |t| fill(t.package_taken, &[("label", label.clone()), ("address", address.clone())]));
+        let taken = say(move |t| {
+            fill(t.deploying().package_taken, &[("label", label.clone()), ("address", address.clone())])
+        });
         view! {
             <div class="notice notice-good">
                 <p>{taken}</p>

@@ -93,11 +93,11 @@ pub fn PolicyEditor(form: PolicyForm, organizations: Signal<Vec<OrganizationName
             (key.to_owned(), tr(pick)().to_owned())
         };
         vec![
-            word("", |t| t.policy_majority),
-            word("any", |t| t.policy_any),
-            word("all", |t| t.policy_all),
-            word("majority", |t| t.policy_most),
-            word("out-of", |t| t.policy_out_of),
+            word("", |t| t.deploying().policy_majority),
+            word("any", |t| t.deploying().policy_any),
+            word("all", |t| t.deploying().policy_all),
+            word("majority", |t| t.deploying().policy_most),
+            word("out-of", |t| t.deploying().policy_out_of),
         ]
     });
     let policy_wrong = wrong_on(wrong, "policy");
@@ -113,9 +113,9 @@ pub fn PolicyEditor(form: PolicyForm, organizations: Signal<Vec<OrganizationName
     };
     view! {
         <div on:change=move |_| write() on:input=move |_| write()>
-            <SelectField id="policy_kind" label=words(|t| t.policy_kind) value=kind options=kinds/>
+            <SelectField id="policy_kind" label=words(|t| t.deploying().policy_kind) value=kind options=kinds/>
             <Show when=move || kind.read().as_str() == "out-of">
-                <TextField id="policy_count" label=words(|t| t.policy_count) value=count kind="number"/>
+                <TextField id="policy_count" label=words(|t| t.deploying().policy_count) value=count kind="number"/>
             </Show>
             <fieldset class="field" hidden=move || kind.read().is_empty()>
                 <legend>{tr(|t| t.organizations)}</legend>

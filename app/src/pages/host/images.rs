@@ -45,7 +45,7 @@ impl Pulls {
             view! {
                 <button type="button" class="button" disabled=move || pull.pending().get()
                     on:click=move |_| { pull.dispatch(None); }>
-                    {tr(|t| t.images_prepare)}
+                    {tr(|t| t.hosting().images_prepare)}
                 </button>
             }
         });
@@ -94,20 +94,22 @@ impl Upload {
         let loaded = move || {
             let names = outcome.get()?.ok()?.into_iter().map(|image| image.reference);
             let names = names.collect::<Vec<_>>().join(", ");
-            Some(view! { <p class="notice notice-good">{tr(|t| t.uploaded)} " " <code>{names}</code></p> })
+            Some(
+                view! { <p class="notice notice-good">{tr(|t| t.hosting().uploaded)} " " <code>{names}</code></p> },
+            )
         };
-        let uploading = tr(|t| t.uploading);
+        let uploading = tr(|t| t.hosting().uploading);
         let form = view! {
             <section class="card">
-                <h2>{tr(|t| t.upload_image)}</h2>
+                <h2>{tr(|t| t.hosting().upload_image)}</h2>
                 <div class="field">
-                    <label for="archive">{tr(|t| t.upload_image_hint)}</label>
+                    <label for="archive">{tr(|t| t.hosting().upload_image_hint)}</label>
                     <input type="file" id="archive" accept=".tar,application/x-tar"/>
                 </div>
                 <div class="row end">
                     <span role="status">{move || busy.get().then(uploading)}</span>
                     <button type="button" class="button" disabled=move || busy.get() on:click=send>
-                        {tr(|t| t.upload_image_button)}
+                        {tr(|t| t.hosting().upload_image_button)}
                     </button>
                 </div>
                 <div aria-live="polite">{loaded}</div>
@@ -161,18 +163,18 @@ impl Approvals {
     /// What is approved, by whom and when. An approval is of a content: it is taken back under all of its names.
     pub fn list(self, images: Vec<ApprovedImage>, me: &Me) -> AnyView {
         if images.is_empty() {
-            return view! { <p>{tr(|t| t.no_approved_images)}</p> }.into_any();
+            return view! { <p>{tr(|t| t.hosting().no_approved_images)}</p> }.into_any();
         }
         let may_revoke = me.can(Act::Prepare, Noun::Host);
         let rows = images.into_iter().map(|image| self.row(image, may_revoke)).collect_view();
         view! {
-            <p class="muted">{tr(|t| t.approved_images_hint)}</p>
-            <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.approved_images)>
+            <p class="muted">{tr(|t| t.hosting().approved_images_hint)}</p>
+            <div class="table-frame" tabindex="0" role="region" aria-label=tr(|t| t.hosting().approved_images)>
                 <table>
                     <thead>
                         <tr>
                             <th scope="col">{tr(|t| t.image)}</th>
-                            <th scope="col">{tr(|t| t.content_id)}</th>
+                            <th scope="col">{tr(|t| t.hosting().content_id)}</th>
                             <th scope="col">{tr(|t| t.who)}</th>
                             <th scope="col">{tr(|t| t.time)}</th>
                             <td></td>
@@ -190,7 +192,7 @@ impl Approvals {
         let (revoke, address) = (self.revoke, self.address());
         let (content, name) = (image.id.clone(), image.reference.clone());
         let button = may_revoke.then(move || {
-            let label = say(move |t| format!("{} {name}", t.revoke_approval));
+            let label = say(move |t| format!("{} {name}", t.hosting().revoke_approval));
             let sent = content.clone();
             let submit = move |event: leptos::ev::SubmitEvent| {
                 event.prevent_default();
@@ -201,7 +203,7 @@ impl Approvals {
                     <input type="hidden" name="revoke" value=sent/>
                     <button type="submit" class="button small" aria-label=label
                         disabled=move || revoke.pending().get()>
-                        {tr(|t| t.revoke_approval)}
+                        {tr(|t| t.hosting().revoke_approval)}
                     </button>
                 </form>
             }
@@ -235,10 +237,10 @@ impl Approvals {
         };
         let form = view! {
             <section class="card">
-                <h2>{tr(|t| t.approve_image)}</h2>
+                <h2>{tr(|t| t.hosting().approve_image)}</h2>
                 <form method="post" action=self.address() class="form" on:submit=submit>
                     <TextField id="approve-image" label=words(|t| t.image) value=name autocomplete="off"
-                        hint=words(|t| t.approve_image_hint) error=wrong_on(wrong, "image")/>
+                        hint=words(|t| t.hosting().approve_image_hint) error=wrong_on(wrong, "image")/>
                     <Notice error=refusal(approve)/>
                     <div class="row end">
                         <button type="submit" class="button" disabled=move || approve.pending().get()>
@@ -255,7 +257,7 @@ impl Approvals {
 /// The table.
 pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls, is_cluster: bool) -> AnyView {
     if images.is_empty() {
-        return empty(|t| t.no_images, |t| t.no_images_hint, None);
+        return empty(|t| t.hosting().no_images, |t| t.hosting().no_images_hint, None);
     }
     let may_pull = me.can(Act::Prepare, Noun::Host);
     let rows = images
@@ -284,7 +286,7 @@ pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls, is_cluster: bool) ->
                 <thead>
                     <tr>
                         <th scope="col">{tr(|t| t.image)}</th>
-                        <th scope="col">{tr(|t| t.image_purpose)}</th>
+                        <th scope="col">{tr(|t| t.hosting().image_purpose)}</th>
                         <th scope="col">{tr(|t| t.state)}</th>
                     </tr>
                 </thead>
@@ -297,28 +299,28 @@ pub fn table(images: Vec<ImageView>, me: &Me, pulls: Pulls, is_cluster: bool) ->
 
 fn purpose(purpose: ImageUse) -> fn(&'static Text) -> &'static str {
     match purpose {
-        ImageUse::Peer => |t| t.purpose_peer,
-        ImageUse::Orderer => |t| t.purpose_orderer,
-        ImageUse::Sample => |t| t.purpose_sample,
-        ImageUse::Chaincode => |t| t.purpose_chaincode,
+        ImageUse::Peer => |t| t.hosting().purpose_peer,
+        ImageUse::Orderer => |t| t.hosting().purpose_orderer,
+        ImageUse::Sample => |t| t.hosting().purpose_sample,
+        ImageUse::Chaincode => |t| t.hosting().purpose_chaincode,
     }
 }
 
 fn state(state: ImageState, pull: Option<(Pulls, String)>) -> AnyView {
     match state {
         ImageState::Present { id, local_only } => view! {
-            {badge((Tone::Good, |t| t.image_present))} " "
+            {badge((Tone::Good, |t| t.hosting().image_present))} " "
             {local_only.then(|| badge((Tone::Quiet, |t| t.image_local)))} " " <Copyable text=id/>
         }
         .into_any(),
         ImageState::Preparing { done, total } => {
             let so_far = say(move |t| {
                 let values = [("done", (done / MIB).to_string()), ("total", (total / MIB).to_string())];
-                fill(t.mib_of_mib, &values)
+                fill(t.hosting().mib_of_mib, &values)
             });
             view! {
-                {badge((Tone::Busy, |t| t.image_preparing))} " "
-                <progress aria-label=tr(|t| t.image_preparing) max=total.max(1).to_string() value=done.to_string()>
+                {badge((Tone::Busy, |t| t.hosting().image_preparing))} " "
+                <progress aria-label=tr(|t| t.hosting().image_preparing) max=total.max(1).to_string() value=done.to_string()>
                 </progress>
                 " " <span class="muted small">{so_far}</span>
             }
@@ -327,20 +329,20 @@ fn state(state: ImageState, pull: Option<(Pulls, String)>) -> AnyView {
         ImageState::Missing => {
             let button = pull.map(|(pulls, name)| {
                 let label = name.clone();
-                let label = say(move |t| format!("{} {label}", t.image_pull));
+                let label = say(move |t| format!("{} {label}", t.hosting().image_pull));
                 view! {
                     <button type="button" class="button small" aria-label=label
                         disabled=move || pulls.pull.pending().get()
                         on:click=move |_| { pulls.pull.dispatch(Some(name.clone())); }>
-                        {tr(|t| t.image_pull)}
+                        {tr(|t| t.hosting().image_pull)}
                     </button>
                 }
             });
-            view! { {badge((Tone::Warn, |t| t.image_missing))} " " {button} }.into_any()
+            view! { {badge((Tone::Warn, |t| t.hosting().image_missing))} " " {button} }.into_any()
         }
-        ImageState::MissingLocal => badge((Tone::Warn, |t| t.image_missing_local)),
+        ImageState::MissingLocal => badge((Tone::Warn, |t| t.hosting().image_missing_local)),
         ImageState::Replaced { id } => {
-            view! { {badge((Tone::Warn, |t| t.image_replaced))} " " <Copyable text=id/> }.into_any()
+            view! { {badge((Tone::Warn, |t| t.hosting().image_replaced))} " " <Copyable text=id/> }.into_any()
         }
     }
 }

@@ -39,17 +39,17 @@ pub fn ClusterConnection(
             .into_any(),
             SignIn::Certificate => view! {
                 <Server cluster=cluster wrong=wrong/>
-                <LongField id="certificate_pem" label=words(|t| t.certificate_pem)
+                <LongField id="certificate_pem" label=words(|t| t.hosting().certificate_pem)
                     value=cluster.certificate_pem error=wrong_on(wrong, "certificate_pem")/>
-                <LongField id="key_pem" label=words(|t| t.key_pem) value=cluster.key_pem
-                    hint=words(|t| t.secret_hint) error=wrong_on(wrong, "key_pem")/>
+                <LongField id="key_pem" label=words(|t| t.hosting().key_pem) value=cluster.key_pem
+                    hint=words(|t| t.hosting().secret_hint) error=wrong_on(wrong, "key_pem")/>
                 <Authority cluster=cluster wrong=wrong/>
             }
             .into_any(),
             SignIn::Kubeconfig => view! { <Kubeconfig cluster=cluster wrong=wrong/> }.into_any(),
             SignIn::Own => ().into_any(),
         }}
-        <TextField id="client_address" label=words(|t| t.client_address) value=client_address
+        <TextField id="client_address" label=words(|t| t.hosting().client_address) value=client_address
             hint=words(|t| t.cluster().client_address_hint) error=wrong_on(wrong, "client_address")/>
     }
 }
@@ -96,8 +96,8 @@ fn Authority(cluster: ClusterForm, wrong: Wrong) -> impl IntoView {
         <SelectField id="trust" label=words(|t| t.cluster().trust) value=cluster.trust options=kinds/>
         <Show when=move || cluster.trust.read().as_str() == TRUST_PINNED fallback=move || {
             view! {
-                <LongField id="ca_pem" label=words(|t| t.ca_pem) value=cluster.ca_pem
-                    hint=words(|t| t.pem_hint) error=wrong_on(wrong, "ca_pem")/>
+                <LongField id="ca_pem" label=words(|t| t.hosting().ca_pem) value=cluster.ca_pem
+                    hint=words(|t| t.hosting().pem_hint) error=wrong_on(wrong, "ca_pem")/>
             }
         }>
             <TextField id="pinned" label=words(|t| t.cluster().pinned) value=cluster.pinned

@@ -55,7 +55,8 @@ fn stages(probe: &ProbeView) -> AnyView {
         let engine =
             probe.facts.as_ref().map(|f| format!("{} {} · {}", f.engine, f.version, f.operating_system));
         let is_cluster = probe.passed.contains(&ProbeStage::Capacity);
-        let sentence: Pick = if is_cluster { |t| t.cluster().connection_fine } else { |t| t.connection_fine };
+        let sentence: Pick =
+            if is_cluster { |t| t.cluster().connection_fine } else { |t| t.hosting().connection_fine };
         view! { <p class="notice notice-good">{tr(sentence)} " " {engine}</p> }
     });
     view! {
@@ -97,15 +98,15 @@ fn permissions(error: &Error) -> Vec<String> {
 
 fn stage_name(stage: ProbeStage) -> Pick {
     match stage {
-        ProbeStage::Address => |t| t.stage_address,
-        ProbeStage::Tcp => |t| t.stage_tcp,
-        ProbeStage::Tls => |t| t.stage_tls,
-        ProbeStage::Authentication => |t| t.stage_authentication,
-        ProbeStage::ApiVersion => |t| t.stage_api_version,
-        ProbeStage::Engine => |t| t.stage_engine,
-        ProbeStage::Permission => |t| t.stage_permission,
-        ProbeStage::Storage => |t| t.stage_storage,
-        ProbeStage::Capacity => |t| t.stage_capacity,
+        ProbeStage::Address => |t| t.hosting().stage_address,
+        ProbeStage::Tcp => |t| t.hosting().stage_tcp,
+        ProbeStage::Tls => |t| t.hosting().stage_tls,
+        ProbeStage::Authentication => |t| t.hosting().stage_authentication,
+        ProbeStage::ApiVersion => |t| t.hosting().stage_api_version,
+        ProbeStage::Engine => |t| t.hosting().stage_engine,
+        ProbeStage::Permission => |t| t.hosting().stage_permission,
+        ProbeStage::Storage => |t| t.hosting().stage_storage,
+        ProbeStage::Capacity => |t| t.hosting().stage_capacity,
     }
 }
 

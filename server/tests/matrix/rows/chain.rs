@@ -26,6 +26,7 @@ pub fn rows() -> Vec<Row> {
         ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
         ("chain_list", json!({}), ALL),
         ("chain_offer", json!({}), [401, 403, 200, 200]),
+        ("chain_page", json!({ "query": { "text": "demo", "filters": { "state": "running" } } }), ALL),
         ("chain_plan", json!({ "spec": spec }), [401, 403, 422, 422]),
         ("chain_read", chain.clone(), CHAIN),
         ("chain_restart", chain.clone(), CHAIN),

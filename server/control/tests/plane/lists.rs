@@ -1,0 +1,56 @@
+//! Pages of lists over the façade: what is in somebody's reach, and what a list does not know.
+
+use control::operations::chain_create::ChainCreate;
+use domain::Code;
+use domain::id::UserId;
+use domain::list::ListQuery;
+use domain::permission::{Grant, Role};
+use store::Store;
+
+use crate::bed::{Bed, person};
+use crate::{caller, plane};
+
+fn query(filters: &[(&str, &str)]) -> ListQuery {
+    let filters = filters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    ListQuery { filters, ..ListQuery::default() }
+}
+
+#[tokio::test]
+async fn a_page_of_chains_holds_what_the_caller_may_read() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let (plane, store) = (plane(bed.services.clone()), &bed.services.store);
+    for (name, role) in [("uma", Role::User), ("ben", Role::User), ("otto", Role::Operator)] {
+        person(store, name, role).await;
+    }
+    store.grant_put(&bed.chain_spec().name, &UserId::new("ben"), Grant::Read).await.unwrap();
+    let seen = async |name: &str, role, filters: &[(&str, &str)]| {
+        let page = plane.chain_page(&caller(name, role), query(filters)).await.unwrap();
+        page.rows.into_iter().map(|row| format!("{} on {}", row.name, row.host_name)).collect::<Vec<_>>()
+    };
+    let demo = vec!["demo on here".to_owned()];
+    assert!(seen("uma", Role::User, &[]).await.is_empty());
+    for (name, role) in [("ben", Role::User), ("otto", Role::Operator)] {
+        assert_eq!(seen(name, role, &[]).await, demo, "{name}");
+        assert_eq!(seen(name, role, &[("state", "running"), ("owner", "none")]).await, demo, "{name}");
+        assert_eq!(seen(name, role, &[("host", bed.host.as_str())]).await, demo, "{name}");
+        for none in [("state", "stopped"), ("owner", "me"), ("owner", "ben"), ("owner", "nobody at all")] {
+            assert!(seen(name, role, &[none]).await.is_empty(), "{name} {none:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_list_does_not_know_is_refused_before_anything_is_read() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let (plane, ada) = (plane(bed.services.clone()), caller("ada", Role::Admin));
+    let unknown = plane.chain_page(&ada, query(&[("plan", "x")])).await.unwrap_err();
+    assert_eq!(unknown.code, Code::ListFilterUnknown);
+    let sorted = ListQuery { sort: "plan".to_owned(), ..ListQuery::default() };
+    assert_eq!(plane.chain_page(&ada, sorted.clone()).await.unwrap_err().code, Code::ListSortUnknown);
+    assert_eq!(plane.host_page(&ada, sorted).await.unwrap_err().code, Code::ListSortUnknown);
+    let hosts = plane.host_page(&ada, query(&[("kind", "engine")])).await.unwrap();
+    assert_eq!(hosts.rows.len(), 1);
+    let refused = plane.host_page(&caller("uma", Role::User), ListQuery::default()).await.unwrap_err();
+    assert_eq!(refused.status(), 403);
+}

@@ -1,0 +1,108 @@
+//! Pages of the list of chains.
+
+use std::sync::Arc;
+
+use domain::chain::ChainState;
+use domain::id::{HostId, OperationId, UserId};
+use domain::list::{ListPage, ListQuery};
+use domain::name::ChainName;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::ChainRecord;
+use crate::database::{Query, decode};
+use crate::listed::{Listed, Order, cursor, order};
+use crate::{Store, StoreError};
+
+/// A plan is as long as a chain has nodes, and no list shows it.
+const COLUMNS: &str = "name, spec, state, health, owner, host, created_ms, operation";
+/// The filter value for chains that nobody owns.
+const NOBODY: &str = "none";
+const ORDERS: [Order; 3] = [
+    Order { key: "name", column: "name", is_number: false },
+    Order { key: "created", column: "created_ms", is_number: true },
+    Order { key: "state", column: "state", is_number: false },
+];
+
+#[derive(Deserialize)]
+struct Row {
+    name: ChainName,
+    spec: String,
+    state: ChainState,
+    health: String,
+    owner: Option<String>,
+    host: String,
+    created_ms: i64,
+    operation: Option<String>,
+}
+
+impl TryFrom<Row> for ChainRecord {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            name: row.name,
+            spec: decode(&row.spec)?,
+            plan: Arc::new(Value::Null),
+            state: row.state,
+            health: decode(&row.health)?,
+            owner: row.owner.map(UserId::new),
+            host: HostId::new(row.host),
+            created_ms: row.created_ms,
+            operation: row.operation.map(OperationId::new),
+        })
+    }
+}
+
+impl Store {
+    /// A page of chains, without their plans. `reach`: only what that person owns or was granted. Filters: `state`,
+    /// `health`, `version`, `host` (an id) and `owner` (an id, or `none`).
+    pub async fn chain_page(
+        &self,
+        query: &ListQuery,
+        reach: Option<&UserId>,
+        limit: u32,
+    ) -> Result<ListPage<ChainRecord>, StoreError> {
+        let mut listed = Listed::default();
+        for (key, column) in
+            [("state", "state"), ("health", "health_state"), ("version", "version"), ("host", "host")]
+        {
+            listed.filter(query, key, column);
+        }
+        match query.filter("owner") {
+            Some(NOBODY) => listed.only_if("owner = NONE"),
+            _ => listed.filter(query, "owner", "owner"),
+        }
+        if let Some(user) = reach {
+            listed.only("name IN $names", "names", self.chains_of(user).await?);
+        }
+        let order = order(&ORDERS, query);
+        let rows: Vec<Row> = self.read(listed.page(COLUMNS, "chain", order, query, limit)).await?;
+        let chains = rows.into_iter().map(ChainRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(ListPage::cut(chains, limit, |chain| match order.key {
+            "created" => cursor(chain.created_ms, &chain.name),
+            "state" => cursor(chain.state.as_str(), &chain.name),
+            _ => cursor(&chain.name, &chain.name),
+        }))
+    }
+
+    /// The names of the chains that somebody owns or was granted, each once.
+    async fn chains_of(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Name {
+            name: ChainName,
+        }
+        let owned =
+            Query::new("SELECT name FROM chain WHERE owner = $user", json!({ "user": user.as_str() }));
+        let owned: Vec<Name> = self.read(owned).await?;
+        let granted = self.grants_of(user).await?;
+        let mut names: Vec<String> = owned
+            .into_iter()
+            .map(|owned| owned.name.to_string())
+            .chain(granted.into_iter().map(|(name, _)| name.to_string()))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+}
