@@ -26,7 +26,8 @@ use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::{Longest, Sessions};
 use crate::http::{
-    assets, caller, carried, downloads, events, foreign, forms, headers, images, logs, packages, panics,
+    apply, assets, caller, carried, downloads, events, foreign, forms, headers, images, logs, packages,
+    panics,
 };
 use crate::routes::{Group, Route};
 use crate::serve::Limits;
@@ -133,6 +134,7 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::HostRegistries => on(method, forms::registry_set),
         Route::HostApprovals => on(method, forms::image_approval),
         Route::Access => on(method, forms::chain_access),
+        Route::Apply => on(method, apply::apply),
         Route::Preferences => on(method, forms::preferences_set),
         Route::Health => on(method, || async { "ok\n" }),
         Route::Ready => on(method, ready),

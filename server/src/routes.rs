@@ -17,6 +17,7 @@ pub enum Route {
     HostRegistries,
     HostApprovals,
     Access,
+    Apply,
     Preferences,
     Health,
     Ready,
@@ -35,7 +36,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -49,6 +50,7 @@ impl Route {
         Self::HostRegistries,
         Self::HostApprovals,
         Self::Access,
+        Self::Apply,
         Self::Preferences,
         Self::Health,
         Self::Ready,
@@ -69,6 +71,7 @@ impl Route {
             Self::HostRegistries => "/hosts/{id}/registries",
             Self::HostApprovals => "/hosts/{id}/approvals",
             Self::Access => "/chains/{name}/access",
+            Self::Apply => "/apply",
             Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
@@ -86,6 +89,7 @@ impl Route {
                 | Self::HostRegistries
                 | Self::HostApprovals
                 | Self::Access
+                | Self::Apply
                 | Self::Preferences
         )
     }

@@ -144,5 +144,7 @@ pub const TAKEN: &[(&str, &str, [u16; 4])] = &[
     ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
     ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
+    // Nothing is free: they wait.
+    ("/apply", "apply-peers=2", [401, 303, 303, 303]),
     ("/preferences", "theme=dark", [303; 4]),
 ];
