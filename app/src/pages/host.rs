@@ -10,11 +10,10 @@ use super::host_new::{Outcome, lacks_permissions};
 use super::hosts::endpoint;
 use super::{parameter, refusal};
 use crate::api::host::{host_image_approvals, host_images, host_pool, host_read, host_remove, host_test};
-use crate::api::template::template_list;
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
-use crate::components::load::{load, load_part};
+use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::time::Time;
@@ -55,9 +54,7 @@ pub fn Host() -> impl IntoView {
         }
     });
     let pool = pool::Pool::new(id);
-    let pool_changes = pool.changes();
-    let pooled =
-        Fetched::new(move || (id.get(), tick.get(), pool_changes()), |(id, _, _)| host_pool(HostId::new(id)));
+    let pooled = pool.read(id, tick);
     let pulls = images::Pulls::new(id);
     let upload = images::Upload::new(id);
     let approvals = images::Approvals::new(id);
@@ -104,10 +101,7 @@ pub fn Host() -> impl IntoView {
         let upload = (!is_cluster).then(|| upload.form(&me));
         view! { {upload} {approvals.form(&me)} }.into_any()
     });
-    // Templates are read once: a list that changes would clear what is chosen.
-    let templates = Fetched::new(|| (), |()| template_list());
-    let fill = load_part(templates, move |templates, me| pool.form(&templates, &me).into_any());
-    view! { {page} {fill} {forms} }
+    view! { {page} {pool.filling()} {forms} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

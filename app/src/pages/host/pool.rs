@@ -9,12 +9,15 @@ use domain::{Code, Error};
 use leptos::prelude::*;
 
 use crate::api::ApiError;
-use crate::api::host::{host_autofill, host_clean, host_fill, host_reset};
+use crate::api::host::{host_autofill, host_clean, host_fill, host_pool, host_reset};
+use crate::api::template::template_list;
 use crate::components::badge::{Pick, Tone, badge, chain_state, health, operation_state};
 use crate::components::dialog::Confirm;
 use crate::components::field::{SelectField, TextField};
+use crate::components::load::load_part;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::time::Time;
+use crate::fetched::Fetched;
 use crate::pages::host_new::{show_on_field, wrong_on};
 use crate::pages::refusal;
 use crate::session::Me;
@@ -60,12 +63,19 @@ impl Pool {
         }
     }
 
-    /// Counts what was done on this page, so that the pool is read again.
-    pub fn changes(self) -> impl Fn() -> [usize; 4] + Send + Sync + 'static {
+    /// The pool, read again when its host changes, and after what was done on this page.
+    pub fn read(self, id: Memo<String>, tick: RwSignal<u32>) -> Fetched<HostPoolView> {
         let of_fill = self.fill.version();
         let (of_clean, of_reset, of_autofill) =
             (self.clean.version(), self.reset.version(), self.autofill.version());
-        move || [of_fill.get(), of_clean.get(), of_reset.get(), of_autofill.get()]
+        let done = move || [of_fill.get(), of_clean.get(), of_reset.get(), of_autofill.get()];
+        Fetched::new(move || (id.get(), tick.get(), done()), |(id, _, _)| host_pool(HostId::new(id)))
+    }
+
+    /// The form, once the templates are there. They are read once: a list that changes would clear what is chosen.
+    pub fn filling(self) -> AnyView {
+        let templates = Fetched::new(|| (), |()| template_list());
+        load_part(templates, move |templates, me| self.form(&templates, &me).into_any())
     }
 
     /// The pool as it is.
@@ -119,8 +129,8 @@ impl Pool {
         let name = host.to_owned();
         let reset_button = me.can(Act::Delete, Noun::Host).then(|| {
             view! {
-                <Confirm label=words(|t| t.template().reset) impact=impact name=name typed=typed danger=true
-                    confirm=wiped/>
+                <Confirm label=words(|t| t.template().reset) impact=impact name=name typed=typed
+                    field="typed-reset" danger=true confirm=wiped/>
             }
         });
         view! {
@@ -133,7 +143,7 @@ impl Pool {
     }
 
     /// Filling, and keeping full. It stands outside of what is drawn anew, so that what is chosen stays.
-    pub fn form(self, templates: &[Template], me: &Me) -> Option<AnyView> {
+    fn form(self, templates: &[Template], me: &Me) -> Option<AnyView> {
         if !me.can(Act::Edit, Noun::Host) {
             return None;
         }

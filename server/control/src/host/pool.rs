@@ -276,9 +276,15 @@ impl ControlPlane {
 
     /// What has come of each chain until now, from the operations that were started for them.
     async fn rows_so_far(&self, stored: &Stored) -> Result<Vec<PoolRow>, Error> {
+        let key = if stored.operation.name == PoolClean::plan().name() {
+            children::removal_key
+        } else {
+            children::key
+        };
         let mut rows = Vec::new();
         for chain in output::<Chosen>(stored).map_or_else(Vec::new, |chosen| chosen.chains) {
-            let row = children::row(&self.services, &stored.operation.id, &chain).await;
+            let key = key(&stored.operation.id, &chain);
+            let row = children::row(&self.services, &chain, &key).await;
             rows.push(row.map_err(log_error)?);
         }
         Ok(rows)

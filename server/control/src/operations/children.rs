@@ -43,9 +43,14 @@ pub(crate) struct Child<P> {
     pub(crate) params: P,
 }
 
-/// A child's key.
+/// The key of a child that makes a chain.
 pub(crate) fn key(parent: &str, chain: &ChainName) -> String {
     format!("{parent}-{chain}")
+}
+
+/// The key of a child that removes a chain: another one, for the same parent may make one of that name afterwards.
+pub(crate) fn removal_key(parent: &str, chain: &ChainName) -> String {
+    format!("{parent}-{chain}-removal")
 }
 
 /// Does a bounded number of things at a time, and gives what came of each, in their order; else the first error, once all
@@ -169,9 +174,9 @@ pub(crate) async fn find(
 }
 
 /// What a child that was started before has come to, for the page.
-pub(crate) async fn row(services: &Services, parent: &str, chain: &ChainName) -> Result<PoolRow, LogError> {
+pub(crate) async fn row(services: &Services, chain: &ChainName, key: &str) -> Result<PoolRow, LogError> {
     let mut row = PoolRow { chain: chain.clone(), operation: None, ended: false, failure: None };
-    let Some(child) = find(services, chain, &key(parent, chain)).await? else { return Ok(row) };
+    let Some(child) = find(services, chain, key).await? else { return Ok(row) };
     if let Some(stored) = services.store.load(&child.id).await? {
         row.ended = !stored.operation.state.is_open();
         row.failure = if row.ended { failure_of(&stored) } else { None };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::StoreError;
 use workflow::{Context, Operation, Plan, StepError, StepOutput, keep};
 
-use super::pool_fill::{Chosen, remove_free};
+use super::pool_fill::{Chosen, removal_ended, remove_free};
 use super::{children, store_error};
 use crate::services::Services;
 
@@ -40,8 +40,7 @@ impl Operation for PoolClean {
         Plan::named("pool-clean", 1)
             .step("stop-autofill", stop_autofill, keep)
             .step("choose-chains", choose_chains, keep)
-            // What was removed does not come back.
-            .step("remove-chains", remove_chains, keep)
+            .step("remove-chains", remove_chains, await_removals)
             .timeout_ms(CLEAN_MAX_MS)
     }
 }
@@ -77,4 +76,13 @@ async fn remove_one(ctx: Context<PoolClean>, chain: ChainName) -> Result<PoolRow
     let row = remove_free(ctx.env(), ctx.operation_id(), &ctx.params().owner, &chain).await;
     ctx.env().changed("host", &ctx.params().host);
     row
+}
+
+/// What was removed does not come back, and what is being removed comes to its end.
+async fn await_removals(ctx: Context<PoolClean>) -> Result<(), StepError> {
+    let chosen = ctx.try_output::<Chosen>()?;
+    for chain in chosen.map_or_else(Vec::new, |chosen| chosen.chains) {
+        removal_ended(ctx.env(), ctx.operation_id(), &chain).await?;
+    }
+    Ok(())
 }

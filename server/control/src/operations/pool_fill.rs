@@ -77,7 +77,7 @@ impl Operation for PoolFill {
 
     fn plan() -> Plan<Self> {
         Plan::named("pool-fill", 1)
-            .step("make-room", make_room, keep)
+            .step("make-room", make_room, leave_room)
             .timeout_ms(FILL_MAX_MS)
             .step("choose-chains", choose_chains, keep)
             .step("start-chains", start_chains, remove_chains)
@@ -100,7 +100,7 @@ pub(crate) async fn remove_free(
     chain: &ChainName,
 ) -> Result<PoolRow, StepError> {
     let gone = PoolRow { chain: chain.clone(), operation: None, ended: true, failure: None };
-    let key = children::key(parent, chain);
+    let key = children::removal_key(parent, chain);
     let before = children::find(services, chain, &key).await.map_err(|error| children::unreadable(&error))?;
     let Some(record) = services.store.chain_read(chain).await.map_err(store_error)? else {
         let operation = before.map(|operation| OperationId::new(operation.id));
@@ -118,6 +118,29 @@ pub(crate) async fn remove_free(
         params: ChainDelete { spec: record.spec, keep_data: false, only_free: true },
     };
     children::run(services, child).await
+}
+
+/// Waits for the removal of a chain, if one was begun: nothing is done to a host behind the back of whoever undoes.
+pub(crate) async fn removal_ended(
+    services: &Services,
+    parent: &str,
+    chain: &ChainName,
+) -> Result<(), StepError> {
+    let key = children::removal_key(parent, chain);
+    let begun = children::find(services, chain, &key).await.map_err(|error| children::unreadable(&error))?;
+    if let Some(begun) = begun {
+        let mut events = children::engine(services)?.subscribe();
+        children::end(services, &mut events, &begun.id).await?;
+    }
+    Ok(())
+}
+
+/// What was removed does not come back.
+async fn leave_room(ctx: Context<PoolFill>) -> Result<(), StepError> {
+    match &ctx.params().replaces {
+        Some(chain) => removal_ended(ctx.env(), ctx.operation_id(), chain).await,
+        None => Ok(()),
+    }
 }
 
 /// Names are chosen once: whoever takes one meanwhile makes that chain fail, and no other.

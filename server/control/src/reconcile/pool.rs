@@ -47,11 +47,10 @@ impl ControlPlane {
     async fn reconcile_pool(&self, host: &HostRecord, chains: &[ChainRecord]) -> Result<(), Error> {
         let now = self.services.clock.now_ms();
         let unwell = chains.iter().find(|chain| is_unwell(chain, now));
-        let wanted = match (unwell, &host.spec.autofill) {
-            // One that is unwell is removed in any case, and made again from what it was made from.
-            (Some(chain), _) => chain.pool.clone(),
-            (None, Some(template)) if self.has_room(host).await? => Some(template.clone()),
-            (None, _) => None,
+        // One that is unwell is removed in any case, and made again from what it was made from.
+        let wanted = match unwell {
+            Some(chain) => chain.pool.clone(),
+            None => self.wanted(host).await?,
         };
         let Some(template) = wanted else { return Ok(()) };
         // On a host that does not answer chains are unwell, and none can be made.
@@ -68,9 +67,11 @@ impl ControlPlane {
         self.make_one(host, &template, unwell).await
     }
 
-    async fn has_room(&self, host: &HostRecord) -> Result<bool, Error> {
+    /// From what one more chain is made on a host that is to be kept full and has room.
+    async fn wanted(&self, host: &HostRecord) -> Result<Option<TemplateName>, Error> {
+        let Some(template) = &host.spec.autofill else { return Ok(None) };
         let held = self.services.store.host_claims(&host.id).await.map_err(crate::error::store)?;
-        Ok(held.len() < usize::from(host.spec.capacity))
+        Ok((held.len() < usize::from(host.spec.capacity)).then(|| template.clone()))
     }
 
     async fn make_one(

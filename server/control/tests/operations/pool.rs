@@ -172,6 +172,27 @@ impl Scene for Fill {
     }
 }
 
+/// A free chain makes way for another one.
+struct Replace;
+
+impl Scene for Replace {
+    type Operation = PoolFill;
+
+    fn params(&self, bed: &Bed) -> PoolFill {
+        PoolFill { replaces: Some(bed.chain_spec().name), ..Fill.params(bed) }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        let chains = bed.services.store.chains_on(&bed.host).await.unwrap();
+        let found: Vec<&str> = chains.iter().map(|chain| chain.name.as_str()).collect();
+        match expect {
+            Expect::Complete => same("chains", found, vec!["small-1"]),
+            // What was removed does not come back.
+            Expect::Clean => same("small-1 is there", found.contains(&"small-1"), false),
+        }
+    }
+}
+
 struct Clean;
 
 impl Scene for Clean {
@@ -229,6 +250,11 @@ fn forgotten(bed: &Bed) -> BoxFuture<'_, ()> {
 #[tokio::test]
 async fn pool_fill() {
     Beside::play(Fill, bare).await;
+}
+
+#[tokio::test]
+async fn pool_fill_in_the_place_of_another_chain() {
+    Beside::play(Replace, pooled).await;
 }
 
 #[tokio::test]
