@@ -49,6 +49,7 @@ const ADDRESSES = [
   `/chains/${CHAIN}/transactions`,
   `/chains/${CHAIN}/nodes/orderer0`,
   `/chains/${CHAIN}/blocks/mychannel/0`,
+  '/apply',
   '/templates',
   '/templates/new',
   '/templates/small',

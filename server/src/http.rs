@@ -1,5 +1,6 @@
 //! Adapters between HTTP and the façade. They translate; they decide nothing.
 
+pub mod apply;
 pub mod assets;
 pub mod audit;
 pub mod caller;

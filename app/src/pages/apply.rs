@@ -11,7 +11,7 @@ use crate::api::pool::{apply_cancel, chain_apply, pool_read};
 use crate::browser::new_key;
 use crate::components::field::CheckField;
 use crate::components::load::load_live;
-use crate::components::notice::{NeedsScript, Notice};
+use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::events;
 use crate::fetched::{Fetched, again};
@@ -86,7 +86,6 @@ pub fn Apply() -> impl IntoView {
     view! {
         <Page title=words(|t| t.pool().apply)>
             <p class="muted">{tr(|t| t.pool().apply_hint)}</p>
-            <NeedsScript/>
             <Notice error=refusal(wishes.apply)/>
             <Notice error=refusal(wishes.leave)/>
             {load_live(pool, move |pool: RwSignal<PoolView>, _| body(pool, wishes))}
@@ -168,17 +167,24 @@ fn card(template: &TemplateOffer, wishes: Wishes) -> AnyView {
     let size = say(move |t| format!("{}: {peers} · {}: {orderers}", t.peers, t.orderers));
     let (name, title): (TemplateName, String) = (template.name.clone(), template.title.clone());
     let label = say(move |t| format!("{}: {title}", t.pool().take));
-    let take = move |_| wishes.ask(ApplySpec { template: Some(name.clone()), ..ApplySpec::default() });
+    let wanted = name.to_string();
+    let take = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        wishes.ask(ApplySpec { template: Some(name.clone()), ..ApplySpec::default() });
+    };
     view! {
         <li class="card">
             <h3>{template.title.clone()}</h3>
             <p>{template.description.clone()}</p>
             <p class="muted small">{size} " · Fabric " {template.version.as_str()}</p>
             <p data-test="free">{free}</p>
-            <button type="button" class="button primary" aria-label=label
-                disabled=move || wishes.apply.pending().get() on:click=take>
-                {tr(|t| t.pool().take)}
-            </button>
+            <form method="post" action="/apply" on:submit=take>
+                <input type="hidden" name="apply-template" value=wanted/>
+                <button type="submit" class="button primary" aria-label=label
+                    disabled=move || wishes.apply.pending().get()>
+                    {tr(|t| t.pool().take)}
+                </button>
+            </form>
         </li>
     }
     .into_any()

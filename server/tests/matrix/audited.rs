@@ -169,8 +169,12 @@ fn object_of(path: &str) -> String {
     let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
     match path {
         "/users" => "user/mona".to_owned(),
+<<<<<<< HEAD
         "/preferences" => "profile".to_owned(),
         "/notices" => "notice".to_owned(),
+=======
+        "/apply" => "pool/any".to_owned(),
+>>>>>>> lane-pool
         "/hosts/none/images" => host,
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),
@@ -190,6 +194,7 @@ fn word_of_taken(path: &str) -> Option<&'static str> {
         "/chains/none/material/org1.tar" => Some("admin-key-export"),
         "/hosts/none/images" => Some("host-image-upload"),
         "/users" => Some("user-create-user"),
+        "/apply" => Some("chain-apply"),
         "/hosts/none/registries" => Some("host-registry-set"),
         "/hosts/none/approvals" => Some("host-image-approve"),
         "/chains/none/access" => Some("chain-grant-use"),

@@ -24,7 +24,7 @@ pub fn by_name(free: Memo<Vec<FreeChain>>, wishes: Wishes) -> AnyView {
         }
     };
     view! {
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" action="/apply" class="card form" on:submit=submit>
             <h2>{tr(|t| t.pool().by_name)}</h2>
             <p class="muted">{tr(|t| t.pool().by_name_hint)}</p>
             <Show when=move || !is_empty() fallback=|| view! { <p>{tr(|t| t.pool().none_free)}</p> }>
@@ -65,7 +65,7 @@ pub fn by_size(wishes: Wishes) -> AnyView {
         }
     };
     view! {
-        <form method="post" class="card form" novalidate=true on:submit=submit>
+        <form method="post" action="/apply" class="card form" novalidate=true on:submit=submit>
             <h2>{tr(|t| t.pool().by_size)}</h2>
             <p class="muted">{tr(|t| t.pool().by_size_hint)}</p>
             <div class="columns">
