@@ -26,13 +26,8 @@ use crate::compose::{Portal, StartError};
 use crate::config::Config;
 use crate::http::session::{Longest, Sessions};
 use crate::http::{
-<<<<<<< HEAD
-    assets, audit, caller, carried, downloads, events, exports, foreign, forms, headers, images, logs,
+    apply, assets, audit, caller, carried, downloads, events, exports, foreign, forms, headers, images, logs,
     packages, panics,
-=======
-    apply, assets, caller, carried, downloads, events, foreign, forms, headers, images, logs, packages,
-    panics,
->>>>>>> lane-pool
 };
 use crate::routes::{Group, Route};
 use crate::serve::Limits;
@@ -140,13 +135,10 @@ fn handler(route: Route) -> MethodRouter<Arc<ControlPlane>> {
         Route::HostRegistries => on(method, forms::registry_set),
         Route::HostApprovals => on(method, forms::image_approval),
         Route::Access => on(method, forms::chain_access),
-<<<<<<< HEAD
         Route::AuditExport => on(method, audit::export),
         Route::AuditKeep => on(method, audit::keep_set),
         Route::Notices => on(method, forms::notices_read),
-=======
         Route::Apply => on(method, apply::apply),
->>>>>>> lane-pool
         Route::Preferences => on(method, forms::preferences_set),
         Route::Health => on(method, || async { "ok\n" }),
         Route::Ready => on(method, ready),

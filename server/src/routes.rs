@@ -18,13 +18,10 @@ pub enum Route {
     HostRegistries,
     HostApprovals,
     Access,
-<<<<<<< HEAD
     AuditExport,
     AuditKeep,
     Notices,
-=======
     Apply,
->>>>>>> lane-pool
     Preferences,
     Health,
     Ready,
@@ -43,11 +40,7 @@ pub enum Group {
 
 impl Route {
     /// Every route.
-<<<<<<< HEAD
-    pub const ALL: [Self; 20] = [
-=======
-    pub const ALL: [Self; 17] = [
->>>>>>> lane-pool
+    pub const ALL: [Self; 21] = [
         Self::Events,
         Self::NodeLogs,
         Self::NodeLogFile,
@@ -62,13 +55,10 @@ impl Route {
         Self::HostRegistries,
         Self::HostApprovals,
         Self::Access,
-<<<<<<< HEAD
         Self::AuditExport,
         Self::AuditKeep,
         Self::Notices,
-=======
         Self::Apply,
->>>>>>> lane-pool
         Self::Preferences,
         Self::Health,
         Self::Ready,
@@ -90,13 +80,10 @@ impl Route {
             Self::HostRegistries => "/hosts/{id}/registries",
             Self::HostApprovals => "/hosts/{id}/approvals",
             Self::Access => "/chains/{name}/access",
-<<<<<<< HEAD
             Self::AuditExport => "/audit/export",
             Self::AuditKeep => "/audit/keep",
             Self::Notices => "/notices",
-=======
             Self::Apply => "/apply",
->>>>>>> lane-pool
             Self::Preferences => "/preferences",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
@@ -114,13 +101,10 @@ impl Route {
                 | Self::HostRegistries
                 | Self::HostApprovals
                 | Self::Access
-<<<<<<< HEAD
                 | Self::AuditExport
                 | Self::AuditKeep
                 | Self::Notices
-=======
                 | Self::Apply
->>>>>>> lane-pool
                 | Self::Preferences
         )
     }

@@ -22,11 +22,7 @@ pub fn Confirm(
     /// What is typed; from outside where the button may be drawn anew while somebody types.
     #[prop(optional)]
     typed: Option<RwSignal<String>>,
-<<<<<<< HEAD
-    /// Id of the field in which it is typed; another one for each dialog of a page.
-=======
     /// Id of the field in which it is typed; another one where a page asks twice.
->>>>>>> lane-pool
     #[prop(default = "typed-name")]
     field: &'static str,
     #[prop(optional)] danger: bool,

@@ -43,7 +43,7 @@ impl Share {
         }
         let mut shares: Vec<Self> =
             counts.into_iter().map(|(word, count)| Self { word: word.to_owned(), count }).collect();
-        shares.sort_by(|one, other| other.count.cmp(&one.count));
+        shares.sort_by_key(|share| std::cmp::Reverse(share.count));
         shares
     }
 }

@@ -169,12 +169,9 @@ fn object_of(path: &str) -> String {
     let (host, chain) = (format!("host/{}", fixture::HOST), format!("chain/{}", fixture::CHAIN));
     match path {
         "/users" => "user/mona".to_owned(),
-<<<<<<< HEAD
         "/preferences" => "profile".to_owned(),
         "/notices" => "notice".to_owned(),
-=======
         "/apply" => "pool/any".to_owned(),
->>>>>>> lane-pool
         "/hosts/none/images" => host,
         "/hosts/none/registries" => format!("{host}/registry/registry.example"),
         "/hosts/none/approvals" => format!("{host}/image/registry.example/code:1"),

@@ -160,13 +160,10 @@ pub const TAKEN: &[(&str, &str, [u16; 4])] = &[
     ("/hosts/none/registries", "registry=registry.example&user=u&password=p", ADMIN),
     ("/hosts/none/approvals", "approve-image=registry.example%2Fcode%3A1", STAFF),
     ("/chains/none/access", "access-user=uma&access-level=use", CHAIN),
-<<<<<<< HEAD
     ("/audit/export", "format=csv&who=ada&password=a+few+plain+words+together", [401, 403, 403, 200]),
     ("/audit/keep", "days=30", [401, 403, 403, 303]),
     ("/notices", "until_ms=0", [401, 303, 303, 303]),
-=======
     // Nothing is free: they wait.
     ("/apply", "apply-peers=2", [401, 303, 303, 303]),
->>>>>>> lane-pool
     ("/preferences", "theme=dark", [303; 4]),
 ];
