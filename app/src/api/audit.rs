@@ -1,6 +1,6 @@
 //! Who did what.
 
-use domain::audit::{AuditPage, AuditView};
+use domain::audit::{self, AuditView};
 use domain::list::ListQuery;
 use leptos::prelude::*;
 
@@ -15,7 +15,7 @@ pub async fn audit_list(before: Option<i64>) -> Result<Vec<AuditView>, ApiError>
 
 /// A page of what is looked for in the record, newest first.
 #[server(endpoint = "audit_page", input = leptos::server_fn::codec::Json)]
-pub async fn audit_page(query: ListQuery) -> Result<AuditPage, ApiError> {
+pub async fn audit_page(query: ListQuery) -> Result<audit::AuditPage, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.audit_page(&caller, &query).await, &caller).await
 }

@@ -1,7 +1,7 @@
 //! Set-up, sign-in, sign-out, and who is signed in. The forms are URL-encoded: they work without WebAssembly.
 
 use domain::session::SessionLine;
-use domain::user::{SessionTimes, SessionView};
+use domain::user::{self, SessionView};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub async fn session_read() -> Result<Entry, ApiError> {
 
 /// Tells when the session ends.
 #[server(endpoint = "session_times", input = leptos::server_fn::codec::Json)]
-pub async fn session_times() -> Result<SessionTimes, ApiError> {
+pub async fn session_times() -> Result<user::SessionTimes, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     let key = super::request::session_key();
     super::request::answer(plane.session_times(&caller, &key).await, &caller).await

@@ -4,7 +4,7 @@ use domain::id::UserId;
 use domain::list::{ListPage, ListQuery};
 #[cfg(feature = "ssr")]
 use domain::user::{Email, Registration};
-use domain::user::{FirstSignIn, Invitation, NewUser, UserDetail, UserEdit, UserView};
+use domain::user::{self, FirstSignIn, Invitation, NewUser, UserDetail, UserView};
 use leptos::prelude::*;
 
 use super::ApiError;
@@ -46,7 +46,7 @@ pub async fn user_generate(invitation: Invitation) -> Result<FirstSignIn, ApiErr
 
 /// Changes role, e-mail address and quota.
 #[server(endpoint = "user_edit", input = leptos::server_fn::codec::Json)]
-pub async fn user_edit(id: UserId, edit: UserEdit) -> Result<(), ApiError> {
+pub async fn user_edit(id: UserId, edit: user::UserEdit) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.user_edit(&caller, &id, edit).await, &caller).await
 }

@@ -9,7 +9,7 @@ use leptos_router::hooks::use_navigate;
 use super::host_new::{Outcome, lacks_permissions};
 use super::hosts::endpoint;
 use super::{parameter, refusal};
-use crate::api::host::{host_image_approvals, host_images, host_pool, host_read, host_remove, host_test};
+use crate::api::host::{host_image_approvals, host_images, host_read, host_remove, host_test};
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;

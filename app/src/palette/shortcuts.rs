@@ -10,8 +10,11 @@ use crate::keys::{Opened, SHORTCUTS_COOKIE, SHORTCUTS_OFF, are_on};
 use crate::preferences::cookie_line;
 use crate::text::{Text, tr, words};
 
+/// Keys, one after another or together, and what they do.
+type Told = (&'static [&'static str], fn(&'static Text) -> &'static str);
+
 /// The keys in the order in which they are told.
-const KEYS: [(&[&str], fn(&'static Text) -> &'static str); 9] = [
+const KEYS: [Told; 9] = [
     (&["Ctrl", "K"], |t| t.keys().palette),
     (&["/"], |t| t.keys().to_search),
     (&["?"], |t| t.keys().keys),

@@ -215,7 +215,7 @@ async fn connect(url: &str, locked: bool) -> Result<Surreal<Any>, StoreError> {
 }
 
 impl Inner {
-    async fn migrate(&self) -> Result<(), StoreError> {
+    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         self.transact(&Query::new(
             "DEFINE TABLE IF NOT EXISTS migration SCHEMAFULL;
              DEFINE FIELD IF NOT EXISTS number ON migration TYPE int;

@@ -27,19 +27,15 @@ pub struct UserRecord {
     pub password_hash: String,
     /// Until when a generated password is good; none: the person has chosen theirs.
     pub password_until_ms: Option<i64>,
-    /// Whether another password has to be chosen before anything else.
+    /// The password was made for them: they choose their own before anything else.
     pub password_must_change: bool,
     pub email: Option<Email>,
     /// None: as the role has it.
     pub quota: Option<Quota>,
-    /// Whether signing in takes more than the password.
+    /// A sign-in needs a code, too. It changes with the record of the second factor only.
     pub has_second_factor: bool,
     pub created_ms: i64,
     pub last_sign_in_ms: Option<i64>,
-    /// The password was made for them: they choose their own before anything else.
-    pub password_must_change: bool,
-    /// A sign-in needs a code, too. It changes with the record of the second factor only.
-    pub has_second_factor: bool,
 }
 
 /// Why a change of a person is refused, whoever asks.

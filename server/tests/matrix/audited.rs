@@ -306,7 +306,7 @@ fn every_server_function_that_changes_something_leaves_a_row() {
         }
     }
     let password = PASSWORD.replace(' ', "+");
-    for name in FORMS {
+    for &name in FORMS {
         let (form, cookie, what) = match name {
             "setup_admin" => (format!("token=none&name=eve&password={password}"), admin.as_str(), "setup"),
             "session_create" => (format!("name=uma&password={password}&next=/"), "", "sign-in"),

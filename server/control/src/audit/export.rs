@@ -149,7 +149,7 @@ impl ControlPlane {
         policy::authorize(caller, Action::Export, Resource::any(Noun::Audit))?;
         let user = caller.require_user()?;
         if password.is_empty() {
-            self.stepped_up(caller).await?;
+            self.stepped_up(caller)?;
         } else {
             self.sign_in_checked(caller, user.name.as_str(), password).await?;
         }

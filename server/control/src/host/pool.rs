@@ -158,7 +158,7 @@ impl ControlPlane {
         typed: &str,
     ) -> Result<OperationId, Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Host))?;
-        self.stepped_up(caller).await?;
+        self.stepped_up(caller)?;
         let host = self.host_record(id).await?;
         if typed != host.spec.name.as_str() {
             let refusal = Error::invalid(Code::HostNameUnconfirmed).with("name", &host.spec.name);

@@ -46,7 +46,7 @@ impl ControlPlane {
 
     async fn serve(&self, entry: &QueueRecord) -> Result<(), Error> {
         let store = &self.services.store;
-        let Some(user) = self.session_user(&entry.user).await? else {
+        let Some((user, _)) = self.session_user(&entry.user).await? else {
             // Nobody is there any more to be given something.
             store.pool_queue_leave(&entry.user, &entry.wish).await.map_err(store_error)?;
             return Ok(());

@@ -127,9 +127,8 @@ async fn pages_follow_each_other_and_make_up_the_whole() {
 #[tokio::test]
 async fn a_change_of_access_tells_what_was_before() {
     let (_bed, plane) = busy().await;
-    let rows =
-        plane.audit_page(&caller("ada", Role::Admin, "r"), &query(&[("who", "otto"), ("result", "ok")]));
-    let rows = rows.await.unwrap().rows;
+    let wanted = query(&[("who", "otto"), ("result", "ok")]);
+    let rows = plane.audit_page(&caller("ada", Role::Admin, "r"), &wanted).await.unwrap().rows;
     let told = rows.iter().rev().map(|row| {
         let changes: Vec<String> = row.changes.iter().map(ToString::to_string).collect();
         (row.what.as_str(), changes.join(", "))

@@ -127,7 +127,7 @@ async fn whoever_is_disabled_is_signed_out_and_stays_out() {
     // Another role is another session.
     plane.user_edit(&root(), &ben, edit(Role::Operator)).await.unwrap();
     assert!(!has_session(&ben).await);
-    assert_eq!(plane.session_user(&ben).await.unwrap().map(|user| user.role), Some(Role::Operator));
+    assert_eq!(plane.session_user(&ben).await.unwrap().map(|(user, _)| user.role), Some(Role::Operator));
 }
 
 #[tokio::test]

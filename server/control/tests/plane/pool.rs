@@ -109,7 +109,7 @@ async fn used(plane: &ControlPlane, who: &Caller, chain: &ChainName) {
 /// Everything secret of a chain, as it is sealed.
 async fn secrets(bed: &Bed, chain: &ChainName) -> BTreeSet<String> {
     let sealed = bed.services.store.secret_list_prefix(&format!("chain/{chain}/")).await.unwrap();
-    sealed.into_iter().map(|one| format!("{} {}", one.key, one.sealed)).collect()
+    sealed.into_iter().map(|one| format!("{} {:?}", one.key, one.sealed)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

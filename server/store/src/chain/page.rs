@@ -5,17 +5,19 @@ use std::sync::Arc;
 use domain::chain::ChainState;
 use domain::id::{HostId, OperationId, UserId};
 use domain::list::{ListPage, ListQuery};
-use domain::name::ChainName;
+use domain::name::{ChainName, TemplateName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ChainRecord;
 use crate::database::{Query, decode};
 use crate::listed::{Listed, Order, cursor, order};
+use crate::tenure::Tenure;
 use crate::{Store, StoreError};
 
 /// A plan is as long as a chain has nodes, and no list shows it.
-const COLUMNS: &str = "name, spec, state, health, owner, host, created_ms, operation";
+const COLUMNS: &str = "name, spec, state, health, owner, host, created_ms, operation, pool, claimed_ms, claim_key,
+    expires_ms, warned_ms, inherited_ms";
 /// The filter value for chains that nobody owns.
 const NOBODY: &str = "none";
 const ORDERS: [Order; 3] = [
@@ -31,9 +33,12 @@ struct Row {
     state: ChainState,
     health: String,
     owner: Option<String>,
+    #[serde(flatten)]
+    tenure: Tenure,
     host: String,
     created_ms: i64,
     operation: Option<String>,
+    pool: Option<TemplateName>,
 }
 
 impl TryFrom<Row> for ChainRecord {
@@ -47,9 +52,11 @@ impl TryFrom<Row> for ChainRecord {
             state: row.state,
             health: decode(&row.health)?,
             owner: row.owner.map(UserId::new),
+            tenure: row.tenure,
             host: HostId::new(row.host),
             created_ms: row.created_ms,
             operation: row.operation.map(OperationId::new),
+            pool: row.pool,
         })
     }
 }

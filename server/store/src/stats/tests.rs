@@ -7,7 +7,7 @@ use domain::stats::day_of;
 use serde_json::json;
 
 use super::*;
-use crate::{ChainRecord, TransactionRecord};
+use crate::{ChainRecord, Tenure, TransactionRecord};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -31,6 +31,8 @@ fn chain(text: &str, owner: Option<&str>, created_ms: i64) -> ChainRecord {
         host: HostId::new("h1"),
         created_ms,
         operation: None,
+        pool: None,
+        tenure: Tenure::default(),
     }
 }
 

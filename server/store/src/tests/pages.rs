@@ -4,7 +4,7 @@ use domain::chain::{ChainState, Health};
 use domain::list::{ListPage, ListQuery};
 
 use super::*;
-use crate::ChainRecord;
+use crate::{ChainRecord, Tenure};
 
 const STATES: [ChainState; 3] = [ChainState::Running, ChainState::Stopped, ChainState::Failed];
 const HEALTHS: [Health; 4] = [Health::Ok, Health::Degraded, Health::Unreachable, Health::Unknown];
@@ -25,6 +25,8 @@ fn chains() -> Vec<ChainRecord> {
                 // Some were made at the same moment.
                 created_ms: i64::try_from(n / 3).unwrap(),
                 operation: None,
+                pool: None,
+                tenure: Tenure::default(),
             }
         })
         .collect()

@@ -8,7 +8,7 @@ use domain::user::{Email, Quota, UserState};
 use serde_json::{Value, json};
 
 use super::{chain, on_both, spec, user};
-use crate::{ChainRecord, LinkPurpose, LinkRecord, SessionRecord, Store, UserRecord, UserRefusal};
+use crate::{ChainRecord, LinkPurpose, LinkRecord, SessionRecord, Store, Tenure, UserRecord, UserRefusal};
 
 /// People of the list.
 const PEOPLE: i64 = 300;
@@ -228,6 +228,8 @@ async fn whoever_owns_a_chain_stays_and_grants_go_along() {
             host: HostId::new("h"),
             created_ms: 1,
             operation: None,
+            pool: None,
+            tenure: Tenure::default(),
         };
         store.chain_create(&record).await.unwrap();
         assert_eq!(store.user_delete(&ann).await.unwrap(), Err(UserRefusal::OwnsChains));
