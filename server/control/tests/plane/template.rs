@@ -47,6 +47,7 @@ async fn changed(bed: &Bed, change: impl Fn(&mut HostSpec)) {
     let mut spec = store.host_read(&bed.host).await.unwrap().unwrap().spec;
     change(&mut spec);
     store.host_update(&bed.host, &spec, None, |_| Ok::<(), ()>(())).await.unwrap().unwrap();
+    store.host_autofill_save(&bed.host, spec.autofill.as_ref()).await.unwrap();
 }
 
 async fn pool(bed: &Bed, plane: &ControlPlane) -> HostPoolView {
