@@ -14,9 +14,8 @@ use store::{ChainRecord, HostRecord};
 use crate::ControlPlane;
 use crate::host::pool::RUNS_MAX;
 use crate::operations::pool_fill::PoolFill;
+use crate::pool::PORTAL;
 
-/// In whose name the portal begins what it decides by itself.
-const PORTAL: &str = "portal";
 /// How long a free chain may be unwell.
 const UNWELL_MAX_MS: i64 = 5 * 60_000;
 /// How old the look may be that found it so. After a pause of the portal or of the host what was known is no ground for
