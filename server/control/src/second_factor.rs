@@ -58,6 +58,11 @@ impl Required {
     }
 }
 
+/// The secrets that go with a person.
+pub(crate) fn secrets_of(user: &UserId) -> [String; 2] {
+    [secret_key(user), draft_key(user)]
+}
+
 fn secret_key(user: &UserId) -> String {
     format!("user/{user}/second-factor")
 }
@@ -210,15 +215,17 @@ impl ControlPlane {
             let found = found.ok_or_else(Error::not_found)?;
             self.stepped_up(caller)?;
             self.audit.begin(caller, "user-reset-second-factor", &object).await;
-            self.second_factor_forget(&found.id).await
+            self.second_factor_forget(&found.id).await?;
+            self.services.changed("user", &found.id);
+            Ok(())
         }
         .await;
         self.audit.record(caller, "user-reset-second-factor", &object, &result).await;
         result
     }
 
-    /// Removes everything of somebody's second factor; part of removing a person, too.
-    pub(crate) async fn second_factor_forget(&self, user: &UserId) -> Result<(), Error> {
+    /// Removes everything of somebody's second factor.
+    async fn second_factor_forget(&self, user: &UserId) -> Result<(), Error> {
         let (key, draft) = (secret_key(user), draft_key(user));
         self.services.store.second_factor_remove(user, &key, &draft).await.map_err(crate::error::store)
     }

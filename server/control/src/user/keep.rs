@@ -13,6 +13,7 @@ use super::account_key;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
+use crate::second_factor::secrets_of;
 
 /// A change that was decided.
 pub(super) struct Decided<'a> {
@@ -151,7 +152,8 @@ impl ControlPlane {
         not_own(caller, &user)?;
         self.stepped_up(caller)?;
         self.audit.begin(caller, "user-delete", object).await;
-        let deleted = self.services.store.user_delete(&user).await.map_err(crate::error::store)?;
+        let deleted = self.services.store.user_delete(&user, &secrets_of(&user.id)).await;
+        let deleted = deleted.map_err(crate::error::store)?;
         if let Err(refusal) = deleted {
             return Err(self.refused_change(id, refusal).await?);
         }
