@@ -253,12 +253,14 @@ async fn what_becomes_of_somebody_is_recorded_and_no_secret_is() {
     let rows = plane.audit_list(&root(), None).await.unwrap();
     let told = |what: &str| {
         let row = rows.iter().find(|row| row.what == what && row.result == "ok");
-        row.map(|row| row.object.as_str()).unwrap_or_default()
+        let row = row.unwrap_or_else(|| panic!("{what} is not recorded"));
+        let changes: Vec<String> = row.changes.iter().map(ToString::to_string).collect();
+        format!("{} {}", row.object, changes.join(", ")).trim_end().to_owned()
     };
-    assert_eq!(told("user-edit"), "user/uma role user→operator quota role's→5/-/9");
+    assert_eq!(told("user-edit"), "user/uma role user→operator, quota role's→5/-/9");
     assert_eq!(told("user-disable"), "user/uma state active→disabled");
     assert_eq!(told("user-enable"), "user/uma state disabled→active");
-    assert_eq!((told("user-reset-password"), told("user-welcome")), ("user/uma", "user/uma"));
+    assert_eq!([told("user-reset-password"), told("user-welcome")], ["user/uma", "user/uma"]);
     let all = format!("{rows:?}");
     let (_, token) = shown.secret.split_once("token=").unwrap();
     assert!(!all.contains(token) && !all.contains(OTHER) && !all.contains("$argon2"), "{all}");
