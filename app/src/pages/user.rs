@@ -28,6 +28,8 @@ use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
 use crate::components::prove;
 use crate::components::time::Time;
+use crate::components::toast::use_toasts;
+use crate::components::unsaved::guarded;
 use crate::events;
 use crate::fetched::Fetched;
 use crate::text::{fill, say, tr, words};
@@ -97,6 +99,13 @@ pub fn User() -> impl IntoView {
     Effect::new(move |_| {
         if let Some(Ok(())) = buttons.delete.value().get() {
             navigate("/users", leptos_router::NavigateOptions::default());
+        }
+    });
+    let (toasts, saved) = (use_toasts(), tr(|t| t.saved));
+    Effect::new(move |_| {
+        if let Some(Ok(())) = buttons.change.value().get() {
+            // Untracked, or a change of language would say it again.
+            toasts.say(untrack(saved).to_owned());
         }
     });
     let page = load_live(user, move |detail, _| page(detail, buttons));
@@ -248,11 +257,13 @@ fn number<N: std::str::FromStr>(field: RwSignal<String>, id: &str, max: u32) -> 
 fn Edit(detail: RwSignal<UserDetail>, change: Action<Change, Result<(), ApiError>>) -> impl IntoView {
     let fields = Fields::of(&detail.read_untracked());
     let wrong = RwSignal::new(None::<Error>);
+    let dirty = guarded();
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match fields.parse() {
             Ok(edit) => {
                 wrong.set(None);
+                dirty.set(false);
                 change.dispatch(Change::Edit(edit));
             }
             Err(error) => wrong.set(Some(error)),
@@ -264,7 +275,7 @@ fn Edit(detail: RwSignal<UserDetail>, change: Action<Change, Result<(), ApiError
     };
     let own = move || (fields.source.read().as_str() == OWN).then(|| own_quota(fields, wrong));
     view! {
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.people().edit)}</h2>
             <SelectField id="role" label=words(|t| t.role) value=fields.role options=roles()
                 hint=words(role_hint)/>

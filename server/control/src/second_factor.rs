@@ -71,6 +71,11 @@ fn draft_key(user: &UserId) -> String {
     format!("user/{user}/second-factor-draft")
 }
 
+/// The key under which wrong codes are counted.
+pub(crate) fn code_key(user: &UserId) -> String {
+    format!("code:{user}")
+}
+
 /// How a recovery code is kept, however it is written.
 fn hash(code: &str) -> String {
     let letters: String = code.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -235,7 +240,7 @@ impl ControlPlane {
     /// # Errors
     /// [`Code::CodeWrong`] for one that is wrong or was used before; [`Code::SignInDelayed`] while there is a wait.
     pub(crate) async fn use_code(&self, user: &UserId, code: &str) -> Result<(), Error> {
-        let key = format!("code:{user}");
+        let key = code_key(user);
         let keys = [(key.as_str(), FREE_FAILURES)];
         // As with passwords: looked at and counted within one's turn, so that guesses do not slip through together.
         self.not_delayed(&keys).await?;

@@ -12,7 +12,7 @@ use super::account_key;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
-use crate::second_factor::secrets_of;
+use crate::second_factor::{code_key, secrets_of};
 
 /// A change that was decided.
 pub(super) struct Decided<'a> {
@@ -31,13 +31,17 @@ impl ControlPlane {
         let user = self.user_record(id).await?;
         let store = &self.services.store;
         let now_ms = self.services.clock.now_ms();
-        let delay = store.delay_read(&account_key(user.name.as_str())).await.map_err(crate::error::store)?;
+        let mut locked_until_ms = None::<i64>;
+        for key in [account_key(user.name.as_str()), code_key(id)] {
+            let delay = store.delay_read(&key).await.map_err(crate::error::store)?;
+            locked_until_ms = locked_until_ms.max(delay.map(|delay| delay.until_ms));
+        }
         let link = store.link_expiry(id, now_ms).await.map_err(crate::error::store)?;
         let chains = store.chains_of_owner(id).await.map_err(crate::error::store)?;
         let is_last_admin = store.user_is_last_admin(&user).await.map_err(crate::error::store)?;
         let later = |at_ms: &i64| *at_ms > now_ms;
         Ok(UserDetail {
-            locked_until_ms: delay.map(|delay| delay.until_ms).filter(later),
+            locked_until_ms: locked_until_ms.filter(later),
             first_sign_in_until_ms: link.or(user.password_until_ms).filter(later),
             is_own: is_own(caller, &user),
             is_last_admin,
@@ -115,15 +119,16 @@ impl ControlPlane {
         result
     }
 
-    /// Ends the wait of an account after wrong passwords.
+    /// Ends the wait of an account after wrong passwords or codes.
     pub async fn user_unlock(&self, caller: &Caller, id: &UserId) -> Result<(), Error> {
         let mut object = format!("user/{id}");
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
             let user = self.user_named(id, &mut object).await?;
             self.audit.begin(caller, "user-unlock", &object).await;
-            let key = account_key(user.name.as_str());
-            self.services.store.delay_clear(&key).await.map_err(crate::error::store)?;
+            for key in [account_key(user.name.as_str()), code_key(id)] {
+                self.services.store.delay_clear(&key).await.map_err(crate::error::store)?;
+            }
             self.services.changed("user", id);
             Ok(())
         }
