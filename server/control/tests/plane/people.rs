@@ -12,7 +12,7 @@ use domain::permission::{Grant, Role};
 use domain::user::{Email, Invitation, NewUser, Quota, Registration, UserEdit, UserState};
 use domain::{Code, Error};
 use serde_json::json;
-use store::{SessionRecord, Store};
+use store::{SessionRecord, Store, UserRecord};
 
 use crate::bed::Bed;
 use crate::plane;
@@ -236,6 +236,26 @@ async fn who_registers_waits_and_learns_nothing() {
         asked += 1;
         assert!(asked < 20, "one address asks for ever");
     }
+}
+
+#[tokio::test]
+async fn requests_for_accounts_do_not_pile_up() {
+    let (bed, plane) = portal().await;
+    plane.registration_set(&root(), true).await.unwrap();
+    for n in 0..200 {
+        let id = UserId::new(format!("id-{n}"));
+        let record = UserRecord::new(id, name(&format!("w{n}")), Role::User, "none".to_owned(), 1);
+        let record = UserRecord { state: UserState::Waiting, ..record };
+        bed.services.store.user_create(&record).await.unwrap();
+    }
+    let register = async || {
+        let email = Email::parse("new@example.org").unwrap();
+        let new = Registration { name: name("nora"), email, password: OTHER.to_owned() };
+        code(plane.user_register(&Caller::anonymous("r", "192.0.2.3"), new).await)
+    };
+    assert_eq!(register().await, Some(Code::RegistrationClosed));
+    plane.user_delete(&root(), &UserId::new("id-7")).await.unwrap();
+    assert_eq!(register().await, None);
 }
 
 #[tokio::test]
