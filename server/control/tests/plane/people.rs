@@ -244,7 +244,7 @@ async fn requests_for_accounts_do_not_pile_up() {
     plane.registration_set(&root(), true).await.unwrap();
     for n in 0..200 {
         let id = UserId::new(format!("id-{n}"));
-        let record = UserRecord::new(id, name(&format!("w{n}")), Role::User, "none".to_owned(), 1);
+        let record = UserRecord::new(id, name(&format!("waits{n}")), Role::User, "none".to_owned(), 1);
         let record = UserRecord { state: UserState::Waiting, ..record };
         bed.services.store.user_create(&record).await.unwrap();
     }
