@@ -131,9 +131,9 @@ async fn discard_identities<P: ReleasesChain>(ctx: Context<P>) -> Result<(), Ste
 }
 
 async fn begin_anew<P: ReleasesChain>(ctx: Context<P>) -> Result<(), StepError> {
-    let (services, chain) = (ctx.env(), &ctx.params().chain_spec().name);
-    services.store.pool_begin_anew(chain).await.map_err(store_error)?;
-    services.changed("chain", chain);
+    let (services, spec) = (ctx.env(), ctx.params().chain_spec());
+    services.store.pool_begin_anew(spec).await.map_err(store_error)?;
+    services.changed("chain", &spec.name);
     Ok(())
 }
 

@@ -143,7 +143,8 @@ impl ControlPlane {
                         tracing::warn!(%error, chain = %name, "a chain whose time is over cannot be released");
                     }
                 }
-                Some(_) if record.tenure.warned_ms.is_none() => {
+                Some(end_ms) if record.tenure.warned_ms.is_none() => {
+                    self.notify_ending(&record, end_ms).await;
                     store.pool_warned(&name, now_ms).await.map_err(store_error)?;
                     self.services.changed("chain", &name);
                 }
