@@ -160,11 +160,11 @@ async fn whoever_has_made_the_calls_of_a_minute_is_told_when_the_next_one_is() {
         "a quota without hours has no end"
     );
     used(&plane, &ian, &chain).await;
-    let refused = plane.transaction_submit(&ian, call(&chain, "invoke", &["a", "b", "1"])).await.unwrap_err();
+    let refused = plane.transaction_submit(&ian, call(&chain, "move", &["a", "b", "1"])).await.unwrap_err();
     assert_eq!((refused.code, refused.values["max"].as_str()), (Code::QuotaInvocations, "1"));
     assert!((1..=60).contains(&refused.values["seconds"].parse::<u64>().unwrap()));
     bed.services.clock.sleep(60_000).await;
-    plane.transaction_submit(&ian, call(&chain, "invoke", &["a", "b", "1"])).await.unwrap();
+    plane.transaction_submit(&ian, call(&chain, "move", &["a", "b", "1"])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
