@@ -82,7 +82,7 @@ pub struct ControlPlane {
     heights: transaction::Heights,
     /// How many calls that write everybody has made.
     calls: pool::calls::Calls,
-    /// Held while it is decided who waits and what is made for them: nobody has more made for them by asking at once.
+    /// Held while it is decided who waits, who is served and what is made: nobody gets more by asking often at once.
     applying: tokio::sync::Mutex<()>,
     /// When this portal began, unix milliseconds.
     began_ms: i64,

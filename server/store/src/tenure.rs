@@ -161,7 +161,7 @@ impl Store {
             spec: String,
             pool: TemplateName,
         }
-        // Of all indexes the one of the pool: that of owners does not hold what has none.
+        // By the index of the pool: nobody owns many others, and many run.
         let text =
             "SELECT name, spec, pool FROM chain WITH INDEX chain_pool WHERE pool != NONE AND owner = NONE
             AND state = 'running' AND string::starts_with(health, $well) ORDER BY name";

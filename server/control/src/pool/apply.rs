@@ -208,7 +208,7 @@ impl ControlPlane {
         self.wait_in_line(user, spec).await?;
         let (on, key) = (Some(subject(&chain)), Some(spec.key.clone()));
         let template_name = template.name.clone();
-        let begun = match template.deploy(&chain, &host.spec) {
+        let started = match template.deploy(&chain, &host.spec) {
             Some(deploy) => {
                 let params = PoolDeploy { spec: made, template: template_name, deploy, starter: None };
                 self.start_operation(caller, on, key, params).await
@@ -218,7 +218,7 @@ impl ControlPlane {
                 self.start_operation(caller, on, key, params).await
             }
         };
-        match begun {
+        match started {
             Ok(operation) => Ok(Some(Applied::Creating { chain, operation })),
             // Somebody else began a chain of this name in the moment between: they wait all the same.
             Err(error) if error.code == Code::ChainBusy => {

@@ -31,10 +31,13 @@ impl ControlPlane {
     /// Gives chains that have become free to those who wait, the oldest wish first. Who may not have one more keeps
     /// their place, and one who cannot be served holds up nobody.
     pub(crate) async fn serve_queue(&self) -> Result<(), Error> {
-        let waiting = self.services.store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
-        if waiting.is_empty() {
+        let store = &self.services.store;
+        if store.pool_queue(1).await.map_err(store_error)?.is_empty() {
             return Ok(());
         }
+        // Many who ask at once would each serve the same people, and get in one another's way.
+        let _turn = self.applying.lock().await;
+        let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
         let mut free = self.free_chains().await?;
         for entry in waiting {
             // A claim is a transaction that writes: none is begun for what nothing fits.
