@@ -444,4 +444,8 @@ async fn staff_give_a_chain_to_somebody_else_for_whom_its_time_begins_anew() {
     assert_eq!(bed.services.store.grant_list(&chain).await.unwrap(), Vec::new());
     assert_eq!(plane.chain_read(&uma(), &chain).await.unwrap_err().code, Code::NotFound);
     assert_eq!(plane.pool_read(&uma()).await.unwrap().quota.chains_used, 0);
+    let rows = plane.audit_list(&ada(), None).await.unwrap();
+    let given = rows.iter().find(|row| row.what == "chain-owner-set" && row.result == "ok").unwrap();
+    let told: Vec<_> = given.changes.iter().map(|one| (one.field(), one.before(), one.after())).collect();
+    assert_eq!(told, [("owner", "uma", "eve")]);
 }
