@@ -69,6 +69,7 @@ fn word(kind: NoticeKind) -> (Tone, Pick) {
         NoticeKind::OperationUndone => (Tone::Quiet, |t| t.notice().notice_undone),
         NoticeKind::OperationFailed => (Tone::Bad, |t| t.notice().notice_failed),
         NoticeKind::ChainUnwell => (Tone::Warn, |t| t.notice().notice_unwell),
+        NoticeKind::ChainEnding => (Tone::Warn, |t| t.notice().notice_ending),
     }
 }
 

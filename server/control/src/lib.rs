@@ -82,6 +82,8 @@ pub struct ControlPlane {
     heights: transaction::Heights,
     /// How many calls that write everybody has made.
     calls: pool::calls::Calls,
+    /// Held while it is decided who waits, who is served and what is made: nobody gets more by asking often at once.
+    applying: tokio::sync::Mutex<()>,
     /// When this portal began, unix milliseconds.
     began_ms: i64,
     /// When what has expired was last removed, unix milliseconds.
@@ -148,6 +150,7 @@ impl ControlPlane {
             last_writes: transaction::LastWrites::default(),
             heights: transaction::Heights::default(),
             calls: pool::calls::Calls::default(),
+            applying: tokio::sync::Mutex::new(()),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow,

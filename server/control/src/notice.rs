@@ -96,4 +96,19 @@ impl ControlPlane {
         let key = format!("unwell/{}/{at_ms}", chain.name);
         self.services.notify(&NoticeRecord { key, user, view }).await;
     }
+
+    /// Tells the owner of a chain that it is released at `end_ms`, once for each end.
+    pub(crate) async fn notify_ending(&self, chain: &ChainRecord, end_ms: i64) {
+        let Some(user) = chain.owner.clone() else { return };
+        let view = NoticeView {
+            at_ms: self.services.clock.now_ms(),
+            kind: NoticeKind::ChainEnding,
+            subject: subject(&chain.name),
+            operation: None,
+            name: String::new(),
+            is_read: false,
+        };
+        let key = format!("ending/{}/{end_ms}", chain.name);
+        self.services.notify(&NoticeRecord { key, user, view }).await;
+    }
 }

@@ -17,12 +17,19 @@ pub enum NoticeKind {
     OperationFailed,
     /// A chain of theirs is not well any more.
     ChainUnwell,
+    /// A chain of theirs is released soon.
+    ChainEnding,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 4] =
-        [Self::OperationDone, Self::OperationUndone, Self::OperationFailed, Self::ChainUnwell];
+    pub const ALL: [Self; 5] = [
+        Self::OperationDone,
+        Self::OperationUndone,
+        Self::OperationFailed,
+        Self::ChainUnwell,
+        Self::ChainEnding,
+    ];
 
     /// The word that is stored.
     pub fn as_str(self) -> &'static str {
@@ -31,6 +38,7 @@ impl NoticeKind {
             Self::OperationUndone => "operation-undone",
             Self::OperationFailed => "operation-failed",
             Self::ChainUnwell => "chain-unwell",
+            Self::ChainEnding => "chain-ending",
         }
     }
 }

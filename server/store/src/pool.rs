@@ -83,7 +83,7 @@ impl Store {
 
     /// Every chain that was made for the pool, by host and name.
     pub async fn chains_pooled(&self) -> Result<Vec<ChainRecord>, StoreError> {
-        let text = "SELECT * OMIT id FROM chain WHERE pool != NONE ORDER BY host, name";
+        let text = "SELECT * OMIT id FROM chain WITH INDEX chain_pool WHERE pool != NONE ORDER BY host, name";
         let rows: Vec<Row> = self.read(Query::new(text, json!({}))).await?;
         rows.into_iter().map(ChainRecord::try_from).collect()
     }

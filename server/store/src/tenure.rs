@@ -161,8 +161,9 @@ impl Store {
             spec: String,
             pool: TemplateName,
         }
-        // An index does not hold what has no value.
-        let text = "SELECT name, spec, pool FROM chain WITH NOINDEX WHERE pool != NONE AND owner = NONE
+        // By the index of the pool: nobody owns many others, and many run.
+        let text =
+            "SELECT name, spec, pool FROM chain WITH INDEX chain_pool WHERE pool != NONE AND owner = NONE
             AND state = 'running' AND string::starts_with(health, $well) ORDER BY name";
         let rows: Vec<Row> = self.read(Query::new(text, json!({ "well": WELL }))).await?;
         let free = |row: Row| -> Result<FreeRecord, StoreError> {
@@ -310,12 +311,17 @@ impl Store {
         self.write(Query::new(text, bindings)).await
     }
 
-    /// A chain that was taken back begins anew: nothing of it is there, and what makes it holds its name.
-    pub async fn pool_begin_anew(&self, chain: &ChainName) -> Result<(), StoreError> {
-        let text = "UPDATE type::record('chain', $chain) SET state = 'creating', plan = 'null',
-            health = $health WHERE state IN ['deleting', 'creating']";
-        let health = encode(&domain::chain::HealthView::default())?;
-        self.write(Query::new(text, json!({ "chain": chain.as_str(), "health": health }))).await
+    /// A chain that was taken back begins anew as `spec` says: nothing of it is there, and what makes it holds its name.
+    pub async fn pool_begin_anew(&self, spec: &ChainSpec) -> Result<(), StoreError> {
+        let text = "UPDATE type::record('chain', $chain) SET state = 'creating', plan = 'null', spec = $spec,
+            version = $version, health = $health, health_state = 'unknown' WHERE state IN ['deleting', 'creating']";
+        let bindings = json!({
+            "chain": spec.name.as_str(),
+            "spec": encode(spec)?,
+            "version": spec.version.as_str(),
+            "health": encode(&domain::chain::HealthView::default())?,
+        });
+        self.write(Query::new(text, bindings)).await
     }
 
     /// Puts a chain that was made anew back into the pool. One that is gone is no error.

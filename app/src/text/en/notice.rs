@@ -11,5 +11,6 @@ pub static TEXT: NoticeText = NoticeText {
     notice_undone: "Taken back",
     notice_failed: "Failed: it waits for you to resume or undo it",
     notice_unwell: "The chain is not well any more",
+    notice_ending: "The chain is released soon: save what you need",
     notice_unread: "New",
 };

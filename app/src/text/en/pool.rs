@@ -69,7 +69,7 @@ pub static HOLDER: HolderText = HolderText {
     extend_hint: "Hours from its end.",
     hours: "Hours",
     give: "Give to somebody else",
-    give_hint: "They own it from then on, whatever their quota; whoever has it now loses it.",
+    give_hint: "They own it from then on, whatever their quota; whoever has it now loses it. Keys that were downloaded stay good until the chain is freed or released.",
     user: "User name",
     give_button: "Give",
     delete_claimed: "It belongs to somebody, who loses it.",

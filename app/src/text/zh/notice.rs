@@ -11,5 +11,6 @@ pub static TEXT: NoticeText = NoticeText {
     notice_undone: "已撤销",
     notice_failed: "失败：等待您继续或撤销",
     notice_unwell: "链不再健康",
+    notice_ending: "链即将被释放：请保存所需内容",
     notice_unread: "新",
 };

@@ -69,7 +69,7 @@ pub static HOLDER: HolderText = HolderText {
     extend_hint: "从到期时间起计算的小时数。",
     hours: "小时数",
     give: "转交他人",
-    give_hint: "此后归对方所有，不受其配额限制；当前所有者将失去该链。",
+    give_hint: "此后归对方所有，不受其配额限制；当前所有者将失去该链。已下载的密钥在该链被收回或释放之前仍然有效。",
     user: "用户名",
     give_button: "转交",
     delete_claimed: "该链属于某位用户，删除后对方将失去它。",

@@ -2,8 +2,8 @@
 //! ledger, from what its template says now. Nothing of what was on it remains. `chain-release-deploy` does the same where
 //! the template has chaincode.
 //!
-//! The owner loses the chain with the first step. What an undo leaves is a chain that failed, or none: what was removed does
-//! not come back.
+//! The owner loses the chain with the first step. What an undo leaves is a chain of the pool that failed, which the portal
+//! makes anew, or none: what was removed does not come back.
 
 use domain::chain::{ChainSpec, ChainState};
 use domain::chaincode::DeploySpec;
@@ -117,7 +117,11 @@ async fn mark_failed<P: ReleasesChain>(ctx: Context<P>) -> Result<(), StepError>
     let record = services.store.chain_read(chain).await.map_err(store_error)?;
     let begun = [ChainState::Deleting, ChainState::Creating];
     match record.filter(|record| begun.contains(&record.state)) {
-        Some(_) => set_state(services, chain, &begun, ChainState::Failed).await,
+        Some(_) => {
+            // First: what failed and is free in the pool is made anew by the portal, whoever called the release off.
+            services.store.pool_return(chain, ctx.params().template()).await.map_err(store_error)?;
+            set_state(services, chain, &begun, ChainState::Failed).await
+        }
         None => Ok(()),
     }
 }
@@ -131,9 +135,9 @@ async fn discard_identities<P: ReleasesChain>(ctx: Context<P>) -> Result<(), Ste
 }
 
 async fn begin_anew<P: ReleasesChain>(ctx: Context<P>) -> Result<(), StepError> {
-    let (services, chain) = (ctx.env(), &ctx.params().chain_spec().name);
-    services.store.pool_begin_anew(chain).await.map_err(store_error)?;
-    services.changed("chain", chain);
+    let (services, spec) = (ctx.env(), ctx.params().chain_spec());
+    services.store.pool_begin_anew(spec).await.map_err(store_error)?;
+    services.changed("chain", &spec.name);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Asking for a chain: one that is free at once, one that is being made, or a place in the queue.
 
+use std::collections::HashSet;
+
 use domain::chain::ChainState;
 use domain::host::HostState;
 use domain::name::ChainName;
@@ -9,13 +11,14 @@ use domain::template::Template;
 use domain::user::Quota;
 use domain::{Code, Error};
 use store::{ClaimSpec, Claimed, HostRecord, QueueRecord};
+use workflow::OperationRecord;
 
 use super::QUEUE_MAX;
 use crate::ControlPlane;
 use crate::caller::{Caller, CallerUser};
 use crate::chain::{bounded_key, plan_of};
 use crate::error::store as store_error;
-use crate::operation::subject;
+use crate::operation::{chain_of, log_error, subject};
 use crate::operations::pool_create::{PoolCreate, PoolDeploy};
 use crate::policy::{self, Resource};
 use crate::secrets::random;
@@ -23,6 +26,8 @@ use crate::secrets::random;
 /// The word of the audit, and what it is on until it is known which chain it is.
 const APPLY: &str = "chain-apply";
 const POOL: &str = "pool/any";
+/// Operations that make a chain for the pool.
+const MAKERS: [&str; 2] = ["pool-create", "pool-deploy"];
 /// Looks at what is free, for somebody who finds that others were faster each time.
 const LOOKS_MAX: usize = 12;
 
@@ -44,10 +49,15 @@ impl ControlPlane {
         spec.check()?;
         bounded_key(spec.key.clone())?;
         self.audit.begin(caller, APPLY, POOL).await;
+        // What has just become free belongs to those who wait; without any of them this is one small question.
+        if let Err(error) = self.serve_queue().await {
+            tracing::warn!(%error, "nobody who waits for a chain can be served now");
+        }
         let quota = self.quota_of(&user.id, user.role).await?;
         if let Some((chain, again)) = self.claim(caller, user, &spec, quota).await? {
             return Ok(Applied::Claimed { chain, again });
         }
+        let _turn = self.applying.lock().await;
         if let Some(position) = self.position(user, &spec).await? {
             return Ok(Applied::Queued { position });
         }
@@ -169,7 +179,8 @@ impl ControlPlane {
     }
 
     /// Begins to make a chain where a template was named and a host takes one, and has the caller wait for it: whoever
-    /// waited longer for one like it gets it first.
+    /// waited longer for one like it gets it first. One that is asked for by its name exists or is not there to be had,
+    /// and neither is told.
     async fn make_for(
         &self,
         caller: &Caller,
@@ -177,16 +188,19 @@ impl ControlPlane {
         spec: &ApplySpec,
     ) -> Result<Option<Applied>, Error> {
         let store = &self.services.store;
-        let Some(name) = &spec.template else { return Ok(None) };
+        let (Some(name), None) = (&spec.template, &spec.name) else { return Ok(None) };
         let template = store.template_read(name).await.map_err(store_error)?;
         let template = template.ok_or_else(|| Error::invalid(Code::PoolEmpty).on("template"))?;
+        let holders = store.holders().await.map_err(log_error)?;
+        // One at a time: whoever leaves the queue and asks again fills no host with chains.
+        let is_theirs =
+            |one: &OperationRecord| one.owner == user.id.as_str() && MAKERS.contains(&one.name.as_str());
+        if holders.iter().any(is_theirs) {
+            return Ok(None);
+        }
         let Some(host) = self.host_with_room().await? else { return Ok(None) };
-        let chain = match &spec.name {
-            // A name that somebody has cannot be had.
-            Some(name) if store.chain_read(name).await.map_err(store_error)?.is_some() => return Ok(None),
-            Some(name) => name.clone(),
-            None => self.next_of(&template).await?,
-        };
+        let begun = holders.iter().filter_map(|one| chain_of(one.subject.as_deref()?)).collect();
+        let chain = self.next_of(&template, begun).await?;
         let made = template.spec(chain.clone(), host.id.clone());
         if !spec.fits(&made, Some(&template.name)) {
             return Ok(None);
@@ -194,17 +208,24 @@ impl ControlPlane {
         self.wait_in_line(user, spec).await?;
         let (on, key) = (Some(subject(&chain)), Some(spec.key.clone()));
         let template_name = template.name.clone();
-        let operation = match template.deploy(&chain, &host.spec) {
+        let started = match template.deploy(&chain, &host.spec) {
             Some(deploy) => {
                 let params = PoolDeploy { spec: made, template: template_name, deploy, starter: None };
-                self.start_operation(caller, on, key, params).await?
+                self.start_operation(caller, on, key, params).await
             }
             None => {
                 let params = PoolCreate { spec: made, template: template_name };
-                self.start_operation(caller, on, key, params).await?
+                self.start_operation(caller, on, key, params).await
             }
         };
-        Ok(Some(Applied::Creating { chain, operation }))
+        match started {
+            Ok(operation) => Ok(Some(Applied::Creating { chain, operation })),
+            // Somebody else began a chain of this name in the moment between: they wait all the same.
+            Err(error) if error.code == Code::ChainBusy => {
+                Ok(self.position(user, spec).await?.map(|position| Applied::Queued { position }))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A host that answers, takes new chains and has room for one; the emptiest first.
@@ -222,13 +243,14 @@ impl ControlPlane {
         Ok(best.map(|(_, host)| host))
     }
 
-    /// The first name of a template's chains that nobody has.
-    async fn next_of(&self, template: &Template) -> Result<ChainName, Error> {
+    /// The first name of a template's chains that nobody has, and that is not among those on which something is begun.
+    async fn next_of(&self, template: &Template, begun: HashSet<ChainName>) -> Result<ChainName, Error> {
         let chains = self.services.store.chain_list().await.map_err(store_error)?;
+        let taken: HashSet<ChainName> = chains.into_iter().map(|chain| chain.name).chain(begun).collect();
         let mut number = 1;
         loop {
             let name = template.chain_name(number)?;
-            if !chains.iter().any(|chain| chain.name == name) {
+            if !taken.contains(&name) {
                 return Ok(name);
             }
             number += 1;

@@ -1,5 +1,6 @@
 //! Whose a chain is and for how long, and what staff change of it.
 
+use domain::audit::{FieldChange, Public};
 use domain::chain::ChainState;
 use domain::name::{ChainName, UserName};
 use domain::permission::{Action, Noun};
@@ -59,18 +60,20 @@ impl ControlPlane {
     /// [`Code::ChainUnclaimed`] if nobody owns it, or it has no end.
     pub async fn chain_extend(&self, caller: &Caller, name: &ChainName, hours: u32) -> Result<(), Error> {
         let object = subject(name);
+        let mut changes = Vec::new();
         let result = async {
             let record = self.chain_for(caller, Action::Edit, Noun::Chain, name).await?;
             if !(1..=HOURS_MAX).contains(&hours) {
                 let refused = Error::invalid(Code::ValueOutOfRange).with("min", 1).with("max", HOURS_MAX);
                 return Err(refused.on("hours"));
             }
-            let Some(end_ms) = record.tenure.expires_ms else {
+            let Some(before_ms) = record.tenure.expires_ms else {
                 return Err(Error::conflict(Code::ChainUnclaimed));
             };
-            self.audit.begin(caller, "chain-extend", &object).await;
-            let from_ms = end_ms.max(self.services.clock.now_ms());
+            let from_ms = before_ms.max(self.services.clock.now_ms());
             let end_ms = from_ms.saturating_add(i64::from(hours).saturating_mul(HOUR_MS));
+            changes.extend(FieldChange::between("expires-ms", &before_ms, &end_ms));
+            self.audit.begin_change(caller, "chain-extend", &object, changes.clone()).await;
             match self.services.store.pool_extend(name, end_ms).await {
                 Ok(()) => self.services.changed("chain", name),
                 Err(StoreError::Conflict { .. }) => return Err(Error::conflict(Code::ChainUnclaimed)),
@@ -79,7 +82,7 @@ impl ControlPlane {
             Ok(())
         }
         .await;
-        self.audit.record(caller, "chain-extend", &object, &result).await;
+        self.audit.record_change(caller, "chain-extend", &object, changes, &result).await;
         result
     }
 
@@ -92,6 +95,7 @@ impl ControlPlane {
         user: &UserName,
     ) -> Result<(), Error> {
         let object = format!("{}/user/{user}", subject(name));
+        let mut changes = Vec::new();
         let result = async {
             let record = self.chain_for(caller, Action::Edit, Noun::Chain, name).await?;
             let user = self.person(user).await?;
@@ -99,7 +103,13 @@ impl ControlPlane {
             if record.state == ChainState::Deleting {
                 return Err(Error::conflict(Code::ChainBusy));
             }
-            self.audit.begin(caller, "chain-owner-set", &object).await;
+            let before = match &record.owner {
+                Some(owner) => self.services.store.user_read(owner).await.map_err(store_error)?,
+                None => None,
+            };
+            let before = before.map(|before| before.name.to_string()).unwrap_or_default();
+            changes.extend(FieldChange::between("owner", &Public(&before), &Public(user.name.as_str())));
+            self.audit.begin_change(caller, "chain-owner-set", &object, changes.clone()).await;
             let quota = self.quota_of(&user.id, user.role).await?;
             let now_ms = self.services.clock.now_ms();
             let hours = record.pool.as_ref().and(quota.lifetime_hours);
@@ -110,7 +120,7 @@ impl ControlPlane {
             Ok(())
         }
         .await;
-        self.audit.record(caller, "chain-owner-set", &object, &result).await;
+        self.audit.record_change(caller, "chain-owner-set", &object, changes, &result).await;
         result
     }
 
@@ -143,7 +153,8 @@ impl ControlPlane {
                         tracing::warn!(%error, chain = %name, "a chain whose time is over cannot be released");
                     }
                 }
-                Some(_) if record.tenure.warned_ms.is_none() => {
+                Some(end_ms) if record.tenure.warned_ms.is_none() => {
+                    self.notify_ending(&record, end_ms).await;
                     store.pool_warned(&name, now_ms).await.map_err(store_error)?;
                     self.services.changed("chain", &name);
                 }

@@ -1,5 +1,6 @@
 //! Waiting for a chain: leaving the queue, and serving whoever waited longest.
 
+use domain::name::ChainName;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
 use store::QueueRecord;
@@ -28,38 +29,51 @@ impl ControlPlane {
     }
 
     /// Gives chains that have become free to those who wait, the oldest wish first. Who may not have one more keeps
-    /// their place.
+    /// their place, and one who cannot be served holds up nobody.
     pub(crate) async fn serve_queue(&self) -> Result<(), Error> {
         let store = &self.services.store;
-        let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
-        if waiting.is_empty() {
+        if store.pool_queue(1).await.map_err(store_error)?.is_empty() {
             return Ok(());
         }
+        // Many who ask at once would each serve the same people, and get in one another's way.
+        let _turn = self.applying.lock().await;
+        let waiting = store.pool_queue(QUEUE_MAX).await.map_err(store_error)?;
+        let mut free = self.free_chains().await?;
         for entry in waiting {
-            if self.free_chains().await?.is_empty() {
-                break;
+            // A claim is a transaction that writes: none is begun for what nothing fits.
+            if !free.iter().any(|one| entry.spec.fits(&one.spec, Some(&one.template))) {
+                continue;
             }
-            self.serve(&entry).await?;
+            match self.serve(&entry).await {
+                Ok(Some(chain)) => free.retain(|one| one.name != chain),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, user = %entry.user, "somebody who waits cannot be served")
+                }
+            }
         }
         Ok(())
     }
 
-    async fn serve(&self, entry: &QueueRecord) -> Result<(), Error> {
+    /// Tries to give a chain to somebody who waits; which one they have then.
+    async fn serve(&self, entry: &QueueRecord) -> Result<Option<ChainName>, Error> {
         let store = &self.services.store;
         let Some((user, _)) = self.session_user(&entry.user).await? else {
             // Nobody is there any more to be given something.
             store.pool_queue_leave(&entry.user, &entry.wish).await.map_err(store_error)?;
-            return Ok(());
+            return Ok(None);
         };
         let quota = self.quota_of(&user.id, user.role).await?;
         let caller = in_the_name_of(user.clone(), &entry.spec.key);
         match self.claim(&caller, &user, &entry.spec, quota).await {
-            Ok(Some((chain, _))) => tracing::info!(%chain, "somebody who waited has a chain"),
-            Ok(None) => {}
-            Err(error) if error.code == Code::QuotaChains => {}
-            Err(error) => return Err(error),
+            Ok(Some((chain, _))) => {
+                tracing::info!(%chain, "somebody who waited has a chain");
+                Ok(Some(chain))
+            }
+            Ok(None) => Ok(None),
+            Err(error) if error.code == Code::QuotaChains => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 }
 

@@ -13,13 +13,15 @@ use domain::Code;
 use domain::chain::ChainState;
 use domain::id::{OperationId, UserId};
 use domain::name::{ChainName, ChaincodeName, ChannelName, OrganizationName, TemplateName, UserName};
+use domain::notice::NoticeKind;
 use domain::operation::OperationState;
 use domain::permission::{Grant, Role};
 use domain::pool::{Applied, ApplySpec, PoolVerb};
 use domain::transaction::CallSpec;
+use domain::user::Quota;
 use fabric::error::ErrorKind;
 use fabric::identity::SigningIdentity;
-use store::{ChainRecord, Store};
+use store::{ChainRecord, Store, UserRecord};
 
 use crate::bed::{Bed, person};
 use crate::deploy::{ada, settled};
@@ -139,10 +141,30 @@ async fn somebody_gets_a_chain_gets_it_again_and_no_more_than_they_may() {
     assert_eq!(own, 2, "one in each organization");
     used(&plane, &uma(), &first).await;
     let quota = plane.quota_read(&uma()).await.unwrap();
+    assert_eq!((quota.chains_used, quota.chains, quota.calls), (2, 2, Some(600)));
+    assert!(quota.calls_left.is_some_and(|left| (1..=600).contains(&left)), "{:?}", quota.calls_left);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_made_the_calls_of_a_minute_is_told_when_the_next_one_is() {
+    let (bed, plane) = pooled(1).await;
+    let (id, name) = (UserId::new("ian"), UserName::parse("ian").unwrap());
+    let mut record = UserRecord::new(id, name, Role::User, String::new(), 1);
+    record.quota = Some(Quota { chains: 1, lifetime_hours: None, invocations_per_minute: Some(1) });
+    bed.services.store.user_create(&record).await.unwrap();
+    let ian = caller("ian", Role::User);
+    let (chain, _) = claimed(&plane, &ian, wish("one")).await;
     assert_eq!(
-        (quota.chains_used, quota.chains, quota.calls, quota.calls_left),
-        (2, 2, Some(600), Some(599))
+        plane.chain_holder(&ian, &chain).await.unwrap().expires_ms,
+        None,
+        "a quota without hours has no end"
     );
+    used(&plane, &ian, &chain).await;
+    let refused = plane.transaction_submit(&ian, call(&chain, "move", &["a", "b", "1"])).await.unwrap_err();
+    assert_eq!((refused.code, refused.values["max"].as_str()), (Code::QuotaInvocations, "1"));
+    assert!((1..=60).contains(&refused.values["seconds"].parse::<u64>().unwrap()));
+    bed.services.clock.sleep(60_000).await;
+    plane.transaction_submit(&ian, call(&chain, "move", &["a", "b", "1"])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,6 +207,50 @@ async fn where_none_is_free_one_is_made_from_the_template_that_was_named() {
     plane.reconcile().await;
     assert_eq!(record(&bed, &chain).await.owner.as_ref().map(UserId::as_str), Some("uma"));
     assert_eq!(claimed(&plane, &uma(), wanted).await, (chain, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_who_ask_at_once_each_have_a_chain_of_another_name_made() {
+    let (bed, plane) = pooled(0).await;
+    let wanted = |key: &str| ApplySpec { template: Some(small()), ..wish(key) };
+    let (uma, eve) = (uma(), eve());
+    let both = tokio::join!(plane.chain_apply(&uma, wanted("one")), plane.chain_apply(&eve, wanted("two")));
+    let made = |applied: Applied| match applied {
+        Applied::Creating { chain, operation } => (chain, operation),
+        other => panic!("{other:?}"),
+    };
+    let (one, other) = (made(both.0.unwrap()), made(both.1.unwrap()));
+    assert_ne!(one.0, other.0);
+    done(&plane, &one.1).await;
+    done(&plane, &other.1).await;
+    plane.reconcile().await;
+    let mut owners = Vec::new();
+    for name in [&one.0, &other.0] {
+        owners.push(record(&bed, name).await.owner.unwrap().to_string());
+    }
+    owners.sort();
+    assert_eq!(owners, ["eve", "uma"]);
+    // By its name only what is there can be had: nobody makes a chain by a name, or learns whether somebody has it.
+    let ian = caller("ian", Role::User);
+    person(&bed.services.store, "ian", Role::User).await;
+    for (key, name) in [("three", one.0.as_str()), ("four", "small-9")] {
+        let named = ApplySpec { name: ChainName::parse(name).ok(), ..wanted(key) };
+        assert_eq!(plane.chain_apply(&ian, named).await.unwrap_err().code, Code::PoolEmpty, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_become_free_is_not_for_whoever_asks_first() {
+    let (bed, plane) = pooled(1).await;
+    let (chain, _) = claimed(&plane, &uma(), wish("one")).await;
+    let waits = ApplySpec { queue: true, ..wish("two") };
+    assert_eq!(plane.chain_apply(&eve(), waits).await.unwrap(), Applied::Queued { position: 1 });
+    // It becomes free, and somebody asks before the portal has looked who waits.
+    let store = &bed.services.store;
+    store.pool_set_free(&chain, 1).await.unwrap();
+    store.chain_state_save(&chain, &[ChainState::Updating], ChainState::Running).await.unwrap();
+    assert_eq!(plane.chain_apply(&otto(), wish("three")).await.unwrap_err().code, Code::PoolEmpty);
+    assert_eq!(record(&bed, &chain).await.owner.as_ref().map(UserId::as_str), Some("eve"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,6 +331,11 @@ async fn the_end_is_announced_put_off_and_comes() {
     let warned = pass(1).await;
     assert!(warned.warned_ms.is_some());
     assert!(plane.chain_holder(&uma(), &chain).await.unwrap().ends_soon);
+    let told = async |who: Caller| {
+        let all = plane.notice_list(&who).await.unwrap();
+        all.iter().filter(|notice| notice.kind == NoticeKind::ChainEnding).count()
+    };
+    assert_eq!((told(uma()).await, told(eve()).await), (1, 0));
     assert_eq!(pass(1).await.warned_ms, warned.warned_ms, "it is said once");
     assert_eq!(plane.chain_extend(&uma(), &chain, 5).await.unwrap_err().code, Code::NotAllowed);
     assert_eq!(plane.chain_extend(&otto(), &chain, 0).await.unwrap_err().code, Code::ValueOutOfRange);
@@ -276,6 +347,7 @@ async fn the_end_is_announced_put_off_and_comes() {
     );
     assert_eq!(extended.warned_ms, None);
     assert!(pass(4).await.warned_ms.is_some(), "and said again");
+    assert_eq!(told(uma()).await, 2);
     assert!(record(&bed, &chain).await.owner.is_some());
     pass(2).await;
     let operations = plane.operation_list(&ada()).await.unwrap();
@@ -372,4 +444,8 @@ async fn staff_give_a_chain_to_somebody_else_for_whom_its_time_begins_anew() {
     assert_eq!(bed.services.store.grant_list(&chain).await.unwrap(), Vec::new());
     assert_eq!(plane.chain_read(&uma(), &chain).await.unwrap_err().code, Code::NotFound);
     assert_eq!(plane.pool_read(&uma()).await.unwrap().quota.chains_used, 0);
+    let rows = plane.audit_list(&ada(), None).await.unwrap();
+    let given = rows.iter().find(|row| row.what == "chain-owner-set" && row.result == "ok").unwrap();
+    let told: Vec<_> = given.changes.iter().map(|one| (one.field(), one.before(), one.after())).collect();
+    assert_eq!(told, [("owner", "uma", "eve")]);
 }

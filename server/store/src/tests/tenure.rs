@@ -167,9 +167,12 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
         assert_eq!((taken.tenure, taken.pool), (Tenure::default(), None));
         assert_eq!(store.grant_list(&name).await.unwrap(), Vec::new());
         assert_eq!(store.document_read(&name, "genesis").await.unwrap(), None);
-        store.pool_begin_anew(&name).await.unwrap();
+        // What the template says by now.
+        let other = domain::chain::ChainSpec { name: name.clone(), batch_timeout_ms: 777, ..spec() };
+        store.pool_begin_anew(&other).await.unwrap();
         let anew = store.chain_read(&name).await.unwrap().unwrap();
         assert_eq!((anew.state, anew.plan.is_null(), anew.created_ms), (ChainState::Creating, true, 7));
+        assert_eq!((anew.spec, anew.health), (other, HealthView::default()));
         let small = TemplateName::parse("small").unwrap();
         store.pool_return(&name, &small).await.unwrap();
         assert_eq!(store.chain_read(&name).await.unwrap().unwrap().pool, Some(small));
