@@ -2,7 +2,7 @@
 //! work without WebAssembly.
 
 use domain::audit::{FILTERS, Outcome};
-use domain::permission::{Action as Act, Noun, Role};
+use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
 use crate::api::audit::audit_keep;
@@ -17,10 +17,10 @@ type Pick = fn(&'static Text) -> &'static str;
 /// The search. What is typed goes into the address.
 pub fn filters(list: ListState, me: &Me) -> AnyView {
     let results = Outcome::ALL.into_iter().map(|one| view! { <option value=one.as_str()></option> });
-    // Users see nothing but their own entries anyway.
-    let own = (me.0.role > Role::User).then(|| own(list));
+    // Whoever sees only their own entries needs no choice.
+    let own = me.can(Act::List, Noun::Host).then(|| own(list));
     view! {
-        <form method="get" action="/audit" class="card form" role="search">
+        <form method="get" role="search" action="/audit" class="card form">
             {field(list, "who", "text", |t| t.who, None)}
             {field(list, "what", "text", |t| t.what, Some(|t| t.audit().what_hint))}
             {field(list, "object", "text", |t| t.object, Some(|t| t.audit().object_hint))}

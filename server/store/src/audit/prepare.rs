@@ -96,14 +96,8 @@ mod tests {
             DELETE type::record('setting', 'audit-prepared')";
         store.inner.transact(&Query::new(former, json!({ "rows": rows }))).await.unwrap();
         for (index, _) in INDEXES {
-            store
-                .inner
-                .database
-                .query(format!("REMOVE INDEX {index} ON audit"))
-                .await
-                .unwrap()
-                .check()
-                .unwrap();
+            let removal = ["REMOVE INDEX ", index, " ON audit"].concat();
+            store.inner.database.query(removal).await.unwrap().check().unwrap();
         }
         // What a portal that ended has left is done by the next one, and once is enough.
         for _ in 0..2 {
