@@ -184,8 +184,8 @@ pub(crate) mod request {
     use control::profile::Wishes;
     use control::session::{HALF, Half};
     use control::user::SignedIn;
-    use domain::Error;
     use domain::user::UserView;
+    use domain::{Code, Error, ErrorKind};
     use leptos::prelude::*;
     use tower_sessions::Session;
 
@@ -277,9 +277,16 @@ pub(crate) mod request {
         Ok(())
     }
 
-    /// Notes in the session that whoever is behind it has just proved who they are; it gets a new id for it.
+    /// Notes in the session that whoever is behind it has just proved who they are; it gets a new id for it. One that was
+    /// ended meanwhile stays ended.
     pub async fn proved(at_ms: i64) -> Result<(), ApiError> {
         let session = session()?;
+        session.load().await.map_err(lost_session)?;
+        if session.get::<String>("user").await.map_err(lost_session)?.is_none() {
+            let ended = Error::new(ErrorKind::Forbidden, Code::SessionMissing);
+            super::set_status(ended.status());
+            return Err(ended.into());
+        }
         session.cycle_id().await.map_err(lost_session)?;
         session.insert("proved", at_ms).await.map_err(lost_session)?;
         Ok(())

@@ -142,7 +142,7 @@ test('a second factor is removed again', async () => {
 });
 
 test('an admin says which roles need a second factor, and who lacks it gets nothing else', async ({ browser }) => {
-  await open(page, `${portal.url}/users`);
+  await open(page, `${portal.url}/users/new`);
   await page.getByLabel('User name').fill('uma');
   await page.getByLabel('Password').fill(OTHER);
   await page.getByLabel('Role').selectOption({ label: 'User' });

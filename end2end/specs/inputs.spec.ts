@@ -433,6 +433,7 @@ for (const [path, question] of [
     await open(page, `${portal.url}/chains/${CHAIN}${path}`);
     const fields = page.locator('main form').locator('input, select, textarea, option');
     await expect(fields.first()).toBeAttached();
+    if (path === '') await expect(page.locator('#give-user')).toBeVisible();
     const known = await fields.elementHandles();
     expect(known.length).toBeGreaterThan(2);
     for (let round = 0; round < 3; round += 1) {

@@ -68,6 +68,7 @@ test('whoever started an operation finds a notice of its end, and reads it', asy
   await page.getByRole('navigation', { name: 'Main navigation' }).getByRole('link', { name: 'Hosts' }).click();
   await page.locator('main th[scope=row] a').first().click();
   await page.getByRole('button', { name: 'Prepare images' }).click();
+  await page.getByRole('link', { name: 'See the operation' }).click();
   await operationDone(page);
   const unread = page.getByRole('link', { name: 'Unread notices: 1' });
   await expect(unread).toBeVisible({ timeout: 30_000 });
@@ -130,7 +131,7 @@ test('where nothing shall move, all panels stand on the wall', async ({ browser 
 });
 
 test('a user sees no figures of hosts and people, and no wall', async ({ browser }) => {
-  await open(page, `${portal.url}/users`);
+  await open(page, `${portal.url}/users/new`);
   await page.getByLabel('User name').fill('uma');
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByLabel('Role').selectOption({ label: 'User' });

@@ -1,5 +1,5 @@
 /** People as an admin keeps them: invited, kept out, found in a list; and whoever asks for an account. */
-import { expect, open, ownPortal, page as admin, portal, ready, setUp, signIn, test, visitor } from '../visit.ts';
+import { ADMIN, expect, open, ownPortal, page as admin, portal, ready, setUp, signIn, test, visitor } from '../visit.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -154,7 +154,17 @@ test('a user is deleted by the typed name', async () => {
   const goes = question.getByRole('button', { name: 'Delete user' });
   await expect(goes).toBeDisabled();
   await question.getByRole('textbox').fill('nora');
+  // As minutes after the sign-in, for which no test waits.
+  const refusal = { problem: { refused: { kind: 'forbidden', code: 'password-again' } }, request_id: null };
+  await admin.route(
+    '**/api/user_delete',
+    (route) => route.fulfill({ status: 403, contentType: 'application/json', body: JSON.stringify(refusal) }),
+    { times: 1 },
+  );
   await goes.click();
+  const again = admin.getByRole('dialog', { name: 'Your password, once more' });
+  await again.getByLabel('Password').fill(ADMIN.password);
+  await again.getByRole('button', { name: 'Next' }).click();
   await expect(admin).toHaveURL(`${portal.url}/users`);
   await expect(row(admin, 'ivy')).toBeVisible();
   await expect(row(admin, 'nora')).toHaveCount(0);

@@ -2,7 +2,22 @@
  * Acceptance 6 on the engine: somebody applies by name and has the chain at once, nobody else can get it, whoever waits is
  * served when it is released and made anew, an operator frees it as it is, and one in use is not deleted unasked.
  */
-import { accessible, expect, fits, open, operationDone, ownPortal, page as admin, portal, setUp, signIn, test, visitor } from '../visit.ts';
+import {
+  ADMIN,
+  accessible,
+  expect,
+  fits,
+  open,
+  operationDone,
+  ownPortal,
+  page as admin,
+  portal,
+  provedAgain,
+  setUp,
+  signIn,
+  test,
+  visitor,
+} from '../visit.ts';
 import type { Browser, Page } from '@playwright/test';
 
 test.describe.configure({ mode: 'serial' });
@@ -112,6 +127,12 @@ test('nobody else can get it, and whoever wants one waits', async ({ browser }) 
 
 test('one in use is not deleted unasked', async () => {
   await open(admin, `${portal.url}/chains/${CHAIN}`);
+  // The sign-in was minutes ago.
+  const proof = await admin.request.post(`${portal.url}/api/session_prove`, {
+    headers: { origin: portal.url },
+    form: { password: ADMIN.password },
+  });
+  expect(proof.ok()).toBe(true);
   expect(await asked(admin, 'chain_delete', { name: CHAIN, typed: CHAIN })).toBe(409);
   await admin.getByRole('button', { name: 'Delete', exact: true }).click();
   await expect(admin.getByRole('dialog')).toContainText('It belongs to somebody, who loses it.');
@@ -175,5 +196,6 @@ test('whoever deletes one in use says so', async () => {
   test.setTimeout(CHAIN_MS);
   await open(admin, `${portal.url}/chains/${CHAIN}`);
   await confirmed(admin, 'Delete', CHAIN);
+  await provedAgain(admin, ADMIN.password, () => /\/operations\//.test(admin.url()));
   await operationDone(admin, CHAIN_MS);
 });

@@ -61,9 +61,15 @@ fn dialog(asked: RwSignal<u32>, again: Callback<()>) -> AnyView {
         event.prevent_default();
         prove.dispatch(password.get_untracked());
     };
+    // However it is closed: what was typed goes, and another action of the page may ask in its turn.
+    let forget = move |_| {
+        asked.set(0);
+        password.set(String::new());
+        prove.clear();
+    };
     view! {
         <Show when=move || asked.get() != 0>
-            <dialog class="dialog" node_ref=node aria-label=tr(|t| t.password_again)>
+            <dialog class="dialog" node_ref=node aria-label=tr(|t| t.password_again) on:close=forget>
                 <form method="dialog" on:submit=submit>
                     <h2>{tr(|t| t.password_again)}</h2>
                     <TextField id="prove-password" label=words(|t| t.password) value=password kind="password"

@@ -4,14 +4,15 @@ use leptos::prelude::*;
 
 use super::parameter;
 use crate::api::help::help_read;
+use crate::components::badge::Pick;
 use crate::components::load::load;
 use crate::components::page::Page;
 use crate::fetched::Fetched;
 use crate::help::{Block, Span};
-use crate::text::{tr, use_lang, words};
+use crate::text::{say, tr, use_lang, words};
 
 /// Sections in the order of the contents, with their titles.
-const CONTENTS: [(&str, crate::components::badge::Pick); 12] = [
+const CONTENTS: [(&str, Pick); 12] = [
     ("overview", |t| t.overview),
     ("hosts", |t| t.hosts),
     ("clusters", |t| t.keys().clusters),
@@ -35,15 +36,28 @@ pub fn Help() -> impl IntoView {
         let section = if section.is_empty() { "overview".to_owned() } else { section };
         (section, lang.get().tag())
     };
+    // The manual itself is above each of its sections.
+    let above = match section.read_untracked().is_empty() {
+        true => Vec::new(),
+        false => vec![(words(|t| t.help), "/help".to_owned())],
+    };
+    let title = Signal::derive(say(move |t| title_of(&section.read())(t).to_owned()));
     let blocks = Fetched::new(asked, |(section, lang)| help_read(section, lang.to_owned()));
     view! {
-        <Page title=words(|t| t.help)>
+        <Page title=title crumbs=above>
             <div class="help">
                 {contents()}
                 <article class="card">{load(blocks, |blocks, _| article(blocks))}</article>
             </div>
         </Page>
     }
+}
+
+/// The title of a section; that of the manual for any other word.
+fn title_of(section: &str) -> Pick {
+    let known = CONTENTS.into_iter().find(|(known, _)| *known == section);
+    let manual: Pick = |t| t.help;
+    known.map_or(manual, |(_, title)| title)
 }
 
 fn contents() -> AnyView {

@@ -102,7 +102,7 @@ pub fn Host() -> impl IntoView {
         let upload = (!is_cluster).then(|| upload.form(&me));
         view! { {upload} {approvals.form(&me)} }.into_any()
     });
-    view! { {page} {pool.filling()} {forms} {prove::guard(buttons.remove)} }
+    view! { {page} {pool.filling()} {forms} {prove::guard(buttons.remove)} {pool.proof()} }
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

@@ -17,6 +17,7 @@ use crate::components::field::TextField;
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::prove;
 use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{say, tr, words};
@@ -95,6 +96,7 @@ fn Settings(host: HostView) -> impl IntoView {
                 </button>
             </div>
         </form>
+        {prove::guard(edit)}
     }
 }
 
@@ -171,6 +173,7 @@ fn Registries(host: HostView) -> impl IntoView {
                 </div>
             </form>
         </section>
+        {prove::guard(set)}
     }
 }
 

@@ -12,10 +12,11 @@ use super::{not_found, parameter, refusal};
 use crate::api::ApiError;
 use crate::api::template::{template_delete, template_edit, template_read};
 use crate::components::dialog::Confirm;
-use crate::components::load::load;
+use crate::components::load::load_live;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
 use crate::components::toast::use_toasts;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::session::Me;
 use crate::text::{tr, words};
@@ -34,20 +35,23 @@ pub fn Template() -> impl IntoView {
             navigate("/templates", leptos_router::NavigateOptions::default());
         }
     });
-    // Read once: a change that somebody else makes meanwhile must not clear what is typed.
-    let template = Fetched::new(move || name.get(), read);
-    load(template, move |template, me| {
+    let edit = Action::new(|template: &Chosen| template_edit(template.clone()));
+    // What is shown above the form is read again once it is saved here. The form is made once: a change that somebody
+    // else makes meanwhile must not clear what is typed.
+    let template = Fetched::new(move || (name.get(), edit.version().get()), |(name, _)| read(name));
+    load_live(template, move |template: RwSignal<Chosen>, me| {
         let crumbs = vec![(words(|t| t.template().templates), "/templates".to_owned())];
-        let may_edit = me.can(Act::Edit, Noun::Template);
-        let form = may_edit.then(|| view! { <Edit template=template.clone()/> });
+        let now = template.get_untracked();
+        let form =
+            me.can(Act::Edit, Noun::Template).then(|| view! { <Edit template=now.clone() edit=edit/> });
         view! {
             <Page
-                title=Signal::stored(template.title.clone())
+                title=Signal::derive(move || template.with(|template| template.title.clone()))
                 crumbs=crumbs
-                actions=actions(&template, &me, remove)
+                actions=actions(&now, &me, remove)
             >
                 <Notice error=refusal(remove)/>
-                {facts(&template)}
+                {move || template.with(facts)}
                 {form}
             </Page>
         }
@@ -112,14 +116,15 @@ fn facts(template: &Chosen) -> AnyView {
 }
 
 #[component]
-fn Edit(template: Chosen) -> impl IntoView {
+fn Edit(template: Chosen, edit: Action<Chosen, Result<Chosen, ApiError>>) -> impl IntoView {
     let form = Form::of(&template);
     let wrong = RwSignal::new(None::<domain::Error>);
-    let edit = Action::new(|template: &Chosen| template_edit(template.clone()));
     show_on_field(edit, wrong);
     let (toasts, saved) = (use_toasts(), tr(|t| t.template().saved));
+    let dirty = guarded();
     Effect::new(move |_| {
         if let Some(Ok(_)) = edit.value().get() {
+            dirty.set(false);
             // Untracked, or a change of language would say it again.
             toasts.say(untrack(saved).to_owned());
         }
@@ -135,7 +140,7 @@ fn Edit(template: Chosen) -> impl IntoView {
         }
     };
     view! {
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.template().edit_template)}</h2>
             <NeedsScript/>
             {fields(form, wrong)}

@@ -16,6 +16,7 @@ use super::user_new::{roles, shown_once};
 use super::users::{quota_text, role_name, user_state};
 use super::{parameter, refusal};
 use crate::api::ApiError;
+use crate::api::second_factor::user_reset_second_factor;
 use crate::api::user::{
     user_delete, user_disable, user_edit, user_enable, user_read, user_reset_password, user_unlock,
 };
@@ -25,10 +26,16 @@ use crate::components::field::{SelectField, TextField};
 use crate::components::load::load_live;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::prove;
 use crate::components::time::Time;
+use crate::components::toast::use_toasts;
+use crate::components::unsaved::guarded;
 use crate::events;
 use crate::fetched::Fetched;
 use crate::text::{fill, say, tr, words};
+use standing::Standing;
+
+mod standing;
 
 /// The quota of the role.
 const OF_ROLE: &str = "role";
@@ -49,6 +56,7 @@ enum Change {
 struct Buttons {
     change: Action<Change, Result<(), ApiError>>,
     reset: Action<(), Result<FirstSignIn, ApiError>>,
+    reset_factor: Action<(), Result<(), ApiError>>,
     delete: Action<(), Result<(), ApiError>>,
     typed: RwSignal<String>,
 }
@@ -59,6 +67,7 @@ impl Buttons {
         Self {
             change: Action::new(move |change: &Change| done(user(), change.clone())),
             reset: Action::new(move |(): &()| user_reset_password(user())),
+            reset_factor: Action::new(move |(): &()| factor_gone(user())),
             delete: Action::new(move |(): &()| user_delete(user())),
             typed: RwSignal::new(String::new()),
         }
@@ -74,58 +83,9 @@ async fn done(id: UserId, change: Change) -> Result<(), ApiError> {
     }
 }
 
-/// What decides which actions there are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Standing {
-    state: UserState,
-    is_own: bool,
-    is_last_admin: bool,
-    is_locked: bool,
-    owns_chains: bool,
-}
-
-impl Standing {
-    fn of(detail: &UserDetail) -> Self {
-        Self {
-            state: detail.user.state,
-            is_own: detail.is_own,
-            is_last_admin: detail.is_last_admin,
-            is_locked: detail.locked_until_ms.is_some(),
-            owns_chains: !detail.chains.is_empty(),
-        }
-    }
-
-    /// Why the account is kept from signing in by nobody.
-    fn against_disabling(self) -> Option<Pick> {
-        if self.is_own {
-            return Some(|t| t.people().why_own);
-        }
-        reason(self.is_last_admin, |t| t.people().why_last_admin)
-    }
-
-    fn against_reset(self) -> Option<Pick> {
-        if self.is_own {
-            return Some(|t| t.people().why_own);
-        }
-        let signs_in = matches!(self.state, UserState::Active | UserState::Invited);
-        reason(!signs_in, |t| t.people().why_cannot_sign_in)
-    }
-
-    fn against_deleting(self) -> Option<Pick> {
-        if self.owns_chains {
-            return Some(|t| t.people().why_owns_chains);
-        }
-        self.against_disabling()
-    }
-
-    fn against_unlocking(self) -> Option<Pick> {
-        reason(!self.is_locked, |t| t.people().why_not_locked)
-    }
-}
-
-/// A reason where there is one.
-fn reason(is_so: bool, why: Pick) -> Option<Pick> {
-    is_so.then_some(why)
+/// The second factor goes by the name, which stays.
+async fn factor_gone(id: UserId) -> Result<(), ApiError> {
+    user_reset_second_factor(user_read(id).await?.user.name).await
 }
 
 /// The page.
@@ -141,7 +101,22 @@ pub fn User() -> impl IntoView {
             navigate("/users", leptos_router::NavigateOptions::default());
         }
     });
-    load_live(user, move |detail, _| page(detail, buttons))
+    let (toasts, saved) = (use_toasts(), tr(|t| t.saved));
+    Effect::new(move |_| {
+        if let Some(Ok(())) = buttons.change.value().get() {
+            // Untracked, or a change of language would say it again.
+            toasts.say(untrack(saved).to_owned());
+        }
+    });
+    let page = load_live(user, move |detail, _| page(detail, buttons));
+    // Outside of what is drawn anew: what is typed there stays.
+    view! {
+        {page}
+        {prove::guard(buttons.change)}
+        {prove::guard(buttons.reset)}
+        {prove::guard(buttons.reset_factor)}
+        {prove::guard(buttons.delete)}
+    }
 }
 
 fn page(detail: RwSignal<UserDetail>, buttons: Buttons) -> AnyView {
@@ -150,6 +125,8 @@ fn page(detail: RwSignal<UserDetail>, buttons: Buttons) -> AnyView {
     let (of_link, of_actions) = (name.clone(), name.clone());
     let shown = move || {
         let shown = buttons.reset.value().get().and_then(Result::ok);
+        // What was made for somebody else stands under no other name.
+        let shown = shown.filter(|shown| shown.id == detail.read_untracked().user.id);
         shown.map(|shown| shown_once(shown, of_link.clone()))
     };
     view! {
@@ -158,6 +135,7 @@ fn page(detail: RwSignal<UserDetail>, buttons: Buttons) -> AnyView {
             {shown}
             <Notice error=refusal(buttons.change)/>
             <Notice error=refusal(buttons.reset)/>
+            <Notice error=refusal(buttons.reset_factor)/>
             <Notice error=refusal(buttons.delete)/>
             {move || facts(&detail.read())}
             <Edit detail=detail change=buttons.change/>
@@ -279,11 +257,13 @@ fn number<N: std::str::FromStr>(field: RwSignal<String>, id: &str, max: u32) -> 
 fn Edit(detail: RwSignal<UserDetail>, change: Action<Change, Result<(), ApiError>>) -> impl IntoView {
     let fields = Fields::of(&detail.read_untracked());
     let wrong = RwSignal::new(None::<Error>);
+    let dirty = guarded();
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         match fields.parse() {
             Ok(edit) => {
                 wrong.set(None);
+                dirty.set(false);
                 change.dispatch(Change::Edit(edit));
             }
             Err(error) => wrong.set(Some(error)),
@@ -295,7 +275,7 @@ fn Edit(detail: RwSignal<UserDetail>, change: Action<Change, Result<(), ApiError
     };
     let own = move || (fields.source.read().as_str() == OWN).then(|| own_quota(fields, wrong));
     view! {
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <h2>{tr(|t| t.people().edit)}</h2>
             <SelectField id="role" label=words(|t| t.role) value=fields.role options=roles()
                 hint=words(role_hint)/>
@@ -373,6 +353,7 @@ fn actions(standing: Standing, name: &str, buttons: Buttons) -> AnyView {
     };
     let reset =
         asked(reset_label, standing.against_reset(), vec![impact(reset_impact)], None, buttons, reset);
+    let factor = factor_reset(standing, impact(|t| t.people().reset_factor_impact), buttons);
     let delete = if is_waiting {
         let lines = vec![impact(|t| t.people().refuse_impact)];
         asked(|t| t.people().refuse, None, lines, None, buttons, delete)
@@ -381,7 +362,15 @@ fn actions(standing: Standing, name: &str, buttons: Buttons) -> AnyView {
         let typed = Some(name.to_owned());
         asked(|t| t.people().delete, standing.against_deleting(), lines, typed, buttons, delete)
     };
-    view! { {sign_in} {unlock} {reset} {delete} }.into_any()
+    view! { {sign_in} {unlock} {reset} {factor} {delete} }.into_any()
+}
+
+/// Taking away a second factor that is lost.
+fn factor_reset(standing: Standing, impact: Signal<String>, buttons: Buttons) -> AnyView {
+    let reset = Callback::new(move |_: String| {
+        buttons.reset_factor.dispatch(());
+    });
+    asked(|t| t.people().reset_factor, standing.against_factor_reset(), vec![impact], None, buttons, reset)
 }
 
 /// A button that acts at once, with what it does beside it.
@@ -431,36 +420,4 @@ fn barred(label: Pick, why: Pick) -> AnyView {
         </p>
     }
     .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::Lang;
-
-    #[test]
-    fn what_cannot_be_done_says_why() {
-        let text = |why: Option<Pick>| why.map(|why| why(Lang::En.text()));
-        let people = Lang::En.text().people();
-        let free = Standing {
-            state: UserState::Active,
-            is_own: false,
-            is_last_admin: false,
-            is_locked: true,
-            owns_chains: false,
-        };
-        for against in [free.against_disabling(), free.against_reset(), free.against_deleting()] {
-            assert_eq!(text(against), None);
-        }
-        assert_eq!(text(free.against_unlocking()), None);
-        let own = Standing { is_own: true, ..free };
-        assert_eq!(text(own.against_reset()), Some(people.why_own));
-        assert_eq!(text(own.against_deleting()), Some(people.why_own));
-        let last = Standing { is_last_admin: true, ..free };
-        assert_eq!(text(last.against_disabling()), Some(people.why_last_admin));
-        let owner = Standing { owns_chains: true, ..free };
-        assert_eq!(text(owner.against_deleting()), Some(people.why_owns_chains));
-        let disabled = Standing { state: UserState::Disabled, ..free };
-        assert_eq!(text(disabled.against_reset()), Some(people.why_cannot_sign_in));
-    }
 }

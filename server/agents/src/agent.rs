@@ -108,6 +108,9 @@ pub trait Agent: Send + Sync {
     /// Lists the nodes of an installation, those included of which only the data is left; sorted.
     async fn list_nodes(&self, selector: &Selector) -> Result<Vec<NodeStatus>, AgentError>;
 
+    /// Names of the chains of an installation of which anything is on the host, also where no node is left.
+    async fn list_spaces(&self, installation: &str) -> Result<BTreeSet<String>, AgentError>;
+
     /// Whether the host still lets itself be asked what runs on it, told by its error if not. It costs the same however
     /// many nodes there are, where the host can be asked so.
     async fn answers(&self, installation: &str) -> Result<(), AgentError> {

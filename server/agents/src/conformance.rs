@@ -244,8 +244,12 @@ pub async fn archives(f: &Fixture<'_>) -> Kept {
 pub async fn spaces(f: &Fixture<'_>) -> Kept {
     f.agent.ensure_space(&f.space("space")).await?;
     f.agent.ensure_space(&f.space("space")).await?;
+    let listed = f.agent.list_spaces(&f.installations[0]).await?;
+    expect(listed.contains("space"), || "a space without nodes is not listed".into())?;
     let removed = f.agent.remove_space(&f.installations[0], "space").await?;
     expect(!removed.networks.is_empty(), || "removing a space removed no network".into())?;
+    let listed = f.agent.list_spaces(&f.installations[0]).await?;
+    expect(!listed.contains("space"), || "a removed space is still listed".into())?;
     f.clear("space").await?;
     let without = f.agent.ensure_node(&f.spec("space", "peer0")).await;
     expect(without.is_err(), || "a node was made without its chain's space".into())?;

@@ -152,6 +152,10 @@ impl Agent for DockerAgent {
         status::list(&self.client, selector).await
     }
 
+    async fn list_spaces(&self, installation: &str) -> Result<BTreeSet<String>, AgentError> {
+        remove::spaces(&self.client, installation).await
+    }
+
     fn watch_nodes(&self, installation: &str) -> BoxStream<'static, NodeEvent> {
         events::watch(Arc::clone(&self.client), installation)
     }

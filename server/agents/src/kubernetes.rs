@@ -178,6 +178,10 @@ impl Agent for KubernetesAgent {
         status::list(&self.cluster, selector).await
     }
 
+    async fn list_spaces(&self, installation: &str) -> Result<BTreeSet<String>, AgentError> {
+        space::list(&self.cluster, installation).await
+    }
+
     async fn answers(&self, installation: &str) -> Result<(), AgentError> {
         status::ask(&self.cluster, installation).await
     }

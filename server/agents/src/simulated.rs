@@ -409,6 +409,10 @@ impl Agent for SimulatedAgent {
         self.act(Verb::ListNodes, &selector.installation, |world, _| Ok(world.list(selector))).await
     }
 
+    async fn list_spaces(&self, installation: &str) -> Result<BTreeSet<String>, AgentError> {
+        self.act(Verb::ListNodes, installation, |world, _| Ok(world.chains(installation))).await
+    }
+
     fn watch_nodes(&self, installation: &str) -> BoxStream<'static, NodeEvent> {
         let events = self.world().events.subscribe();
         let installation = installation.to_owned();

@@ -92,6 +92,8 @@ impl ControlPlane {
         }
         let id = HostId::new(hex::encode(random::<8>().map_err(|_| Error::internal())?));
         let (status, created_ms) = (self.seen_now(probe.facts), self.services.clock.now_ms());
+        // What it is kept full of is chosen later, among the templates that there are.
+        let spec = HostSpec { autofill: None, ..spec };
         let record = HostRecord { id: id.clone(), spec, status, created_ms };
         let sealed = credentials.map(|new| self.services.seal(&credentials_key(&id), &new)).transpose()?;
         let _one_at_a_time = self.leading.lock().await;
@@ -139,6 +141,11 @@ impl ControlPlane {
         let before = self.host_record(id).await?;
         spec.check()?;
         let credentials = entered(credentials, &spec.endpoint)?;
+        if credentials.is_some() {
+            self.stepped_up(caller)?;
+        }
+        // From what it is kept full is no part of this form, and may have changed since it was opened.
+        let spec = HostSpec { autofill: before.spec.autofill.clone(), ..spec };
         *changes = changed::told(&before.spec, &spec, credentials.is_some());
         // What is wanted of a cluster decides which rights and which storage have to be there.
         let moved = spec.endpoint != before.spec.endpoint
@@ -168,8 +175,8 @@ impl ControlPlane {
         self.services.forget_agent(id);
         if facts.is_some() {
             // Which engine it is counts at once, not only after the next look at it.
-            let seen = self.seen_now(facts);
-            self.services.store.host_status_save(id, &spec, &seen).await.map_err(crate::error::store)?;
+            let (seen, saved) = (self.seen_now(facts), self.host_record(id).await?.spec);
+            self.services.store.host_status_save(id, &saved, &seen).await.map_err(crate::error::store)?;
         }
         self.services.changed("host", id);
         self.host_view(self.host_record(id).await?).await
@@ -242,6 +249,7 @@ impl ControlPlane {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Host))?;
         let record = self.host_record(id).await?;
         credentials.check()?;
+        self.stepped_up(caller)?;
         let known = self.registries(id).await?;
         if known.len() >= REGISTRIES_MAX && !known.contains(&credentials.registry) {
             return Err(Error::invalid(Code::TooManyEntries).with("max", REGISTRIES_MAX).on("registry"));

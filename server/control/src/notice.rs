@@ -56,6 +56,10 @@ impl ControlPlane {
 
     /// Tells whoever started an operation how it ended; called until the end is recorded, which tells it once.
     pub(crate) async fn notify_end(&self, end: &OperationEnd) {
+        // What the portal began by itself nobody waits for.
+        if end.operation.owner == crate::pool::PORTAL {
+            return;
+        }
         let kind = match end.result.as_str() {
             "done" => NoticeKind::OperationDone,
             "undone" => NoticeKind::OperationUndone,

@@ -58,12 +58,22 @@ impl Required {
     }
 }
 
+/// The secrets that go with a person.
+pub(crate) fn secrets_of(user: &UserId) -> [String; 2] {
+    [secret_key(user), draft_key(user)]
+}
+
 fn secret_key(user: &UserId) -> String {
     format!("user/{user}/second-factor")
 }
 
 fn draft_key(user: &UserId) -> String {
     format!("user/{user}/second-factor-draft")
+}
+
+/// The key under which wrong codes are counted.
+pub(crate) fn code_key(user: &UserId) -> String {
+    format!("code:{user}")
 }
 
 /// How a recovery code is kept, however it is written.
@@ -210,15 +220,17 @@ impl ControlPlane {
             let found = found.ok_or_else(Error::not_found)?;
             self.stepped_up(caller)?;
             self.audit.begin(caller, "user-reset-second-factor", &object).await;
-            self.second_factor_forget(&found.id).await
+            self.second_factor_forget(&found.id).await?;
+            self.services.changed("user", &found.id);
+            Ok(())
         }
         .await;
         self.audit.record(caller, "user-reset-second-factor", &object, &result).await;
         result
     }
 
-    /// Removes everything of somebody's second factor; part of removing a person, too.
-    pub(crate) async fn second_factor_forget(&self, user: &UserId) -> Result<(), Error> {
+    /// Removes everything of somebody's second factor.
+    async fn second_factor_forget(&self, user: &UserId) -> Result<(), Error> {
         let (key, draft) = (secret_key(user), draft_key(user));
         self.services.store.second_factor_remove(user, &key, &draft).await.map_err(crate::error::store)
     }
@@ -228,7 +240,7 @@ impl ControlPlane {
     /// # Errors
     /// [`Code::CodeWrong`] for one that is wrong or was used before; [`Code::SignInDelayed`] while there is a wait.
     pub(crate) async fn use_code(&self, user: &UserId, code: &str) -> Result<(), Error> {
-        let key = format!("code:{user}");
+        let key = code_key(user);
         let keys = [(key.as_str(), FREE_FAILURES)];
         // As with passwords: looked at and counted within one's turn, so that guesses do not slip through together.
         self.not_delayed(&keys).await?;

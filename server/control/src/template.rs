@@ -1,11 +1,13 @@
 //! Templates: what chains of the pool are made from. Everybody may read them, for people ask for a chain by one; admins
 //! write them.
 
+use domain::audit::{FieldChange, Public};
 use domain::id::HostId;
 use domain::name::{ChainName, TemplateName};
 use domain::permission::{Action, Noun};
 use domain::template::Template;
 use domain::{Code, Error};
+use serde_json::Value;
 use store::StoreError;
 
 use crate::ControlPlane;
@@ -114,17 +116,23 @@ impl ControlPlane {
 
     /// Changes a template; its name stays. Chains that were made from it stay as they are.
     pub async fn template_edit(&self, caller: &Caller, template: Template) -> Result<Template, Error> {
-        let object = object(&template.name);
-        let result = self.template_edit_checked(caller, template).await;
-        self.audit.record(caller, "template-edit", &object, &result).await;
+        let (object, mut changes) = (object(&template.name), Vec::new());
+        let result = self.template_edit_checked(caller, template, &mut changes).await;
+        self.audit.record_change(caller, "template-edit", &object, changes, &result).await;
         result
     }
 
-    async fn template_edit_checked(&self, caller: &Caller, template: Template) -> Result<Template, Error> {
+    async fn template_edit_checked(
+        &self,
+        caller: &Caller,
+        template: Template,
+        changes: &mut Vec<FieldChange>,
+    ) -> Result<Template, Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::Template))?;
-        self.template(&template.name).await?;
+        let before = self.template(&template.name).await?;
         template.check()?;
-        self.audit.begin(caller, "template-edit", &object(&template.name)).await;
+        *changes = changed(&before, &template);
+        self.audit.begin_change(caller, "template-edit", &object(&template.name), changes.clone()).await;
         self.services.store.template_save(&template).await.map_err(crate::error::store)?;
         self.services.changed("template", &template.name);
         Ok(template)
@@ -152,6 +160,25 @@ impl ControlPlane {
         self.services.changed("template", name);
         Ok(())
     }
+}
+
+/// What is different, field by field. No field of a template holds a secret.
+fn changed(before: &Template, after: &Template) -> Vec<FieldChange> {
+    let fields = |template: &Template| match serde_json::to_value(template) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => serde_json::Map::new(),
+    };
+    let word = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let (was, is) = (fields(before), fields(after));
+    let change = |field: &String| {
+        let (was, is) = (word(was.get(field)), word(is.get(field)));
+        FieldChange::between(field, &Public(&was), &Public(&is))
+    };
+    is.keys().filter_map(change).collect()
 }
 
 fn object(name: &TemplateName) -> String {

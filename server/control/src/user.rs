@@ -110,7 +110,12 @@ impl ControlPlane {
         let hash = record.as_ref().map(|user| user.password_hash.clone());
         let fits = self.passwords.verify(&turn, password, hash).await?;
         let now = self.services.clock.now_ms();
-        let Some(user) = record.filter(|_| fits) else {
+        let found = record.filter(|_| fits);
+        let is_still = match &found {
+            Some(user) => self.is_unchanged(user).await?,
+            None => false,
+        };
+        let Some(user) = found.filter(|_| is_still) else {
             for (key, free) in keys {
                 store
                     .delay_failed(key, now, free, DELAY_FIRST_MS, DELAY_LONGEST_MS)
@@ -124,6 +129,13 @@ impl ControlPlane {
         store.delay_own(&own, now.saturating_add(OWN_MS)).await.map_err(crate::error::store)?;
         store.user_signed_in(&user.id, now).await.map_err(crate::error::store)?;
         Ok(user)
+    }
+
+    /// Whether the password that was looked at is still theirs. Looking takes a while, in which it may have been changed or
+    /// taken away, and the sessions ended: one that begins afterwards would outlast it.
+    async fn is_unchanged(&self, user: &UserRecord) -> Result<bool, Error> {
+        let now = self.services.store.user_read(&user.id).await.map_err(crate::error::store)?;
+        Ok(now.is_some_and(|now| now.state == user.state && now.password_hash == user.password_hash))
     }
 
     /// Whether somebody has signed in from an address of late, by the key of both.

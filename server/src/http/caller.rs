@@ -79,10 +79,12 @@ async fn user_of(
     }
 }
 
-/// The person behind a session as it is stored now: it may have ended since it was read. None if anything is in doubt.
-pub async fn user_now(plane: &ControlPlane, session: &Session) -> Option<CallerUser> {
+/// The caller with whoever is behind a session as it is stored now, and what they have to do first: it may have ended
+/// since it was read. None if anything is in doubt.
+pub async fn caller_now(plane: &ControlPlane, session: &Session, caller: &Caller) -> Option<Caller> {
     session.load().await.ok()?;
-    user_of(plane, session).await.ok().flatten().map(|(user, _)| user)
+    let (user, wall) = user_of(plane, session).await.ok().flatten()?;
+    Some(Caller { user: Some(user), wall, ..caller.clone() })
 }
 
 /// When a session last proved who is behind it. What a clock that was set back says lies ahead proves nothing.

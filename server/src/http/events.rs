@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower_sessions::Session;
 
-use super::caller::user_now;
+use super::caller::caller_now;
 
 /// Events that may wait for a slow browser; then the stream ends and the browser connects again.
 const QUEUE: usize = 256;
@@ -75,8 +75,8 @@ async fn feed(
         tokio::select! {
             () = sender.closed() => return,
             _ = recheck.tick() => {
-                let Some(user) = user_now(&plane, &session).await else { return };
-                caller.user = Some(user);
+                let Some(now) = caller_now(&plane, &session, &caller).await else { return };
+                caller = now;
             }
             event = events.recv() => if matches!(event, Err(RecvError::Closed)) { return },
             change = changes.recv() => match change {

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower_sessions::Session;
 
-use super::caller::user_now;
+use super::caller::caller_now;
 use super::downloads::{attachment, chain_page};
 use super::refusal;
 
@@ -106,8 +106,8 @@ struct Reader {
 impl Reader {
     /// Whether they may still: the session, the person and their access may have ended meanwhile.
     async fn may_still(&mut self) -> bool {
-        let Some(user) = user_now(&self.plane, &self.session).await else { return false };
-        self.caller.user = Some(user);
+        let Some(now) = caller_now(&self.plane, &self.session, &self.caller).await else { return false };
+        self.caller = now;
         self.plane.node_log_allowed(&self.caller, &self.chain).await.is_ok()
     }
 }

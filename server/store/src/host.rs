@@ -93,7 +93,7 @@ struct ClaimCount {
 
 impl Store {
     /// Changes what an admin decided about a host, and its credentials with it. `check` judges the change against what
-    /// chains hold at that moment; no claim can slip in between.
+    /// chains hold at that moment; no claim can slip in between. Its autofill stays: that has a change of its own.
     ///
     /// # Errors
     /// `Taken` tells whether the name or the endpoint is another host's; the error of `check` comes back inside.
@@ -111,11 +111,14 @@ impl Store {
             if let Err(refusal) = check(&self.host_claims(id).await?) {
                 return Ok(Err(refusal));
             }
+            // From what it is kept full is decided elsewhere, perhaps since the form was opened.
+            let autofill = self.host_decided(id).await?.spec.autofill;
+            let spec = HostSpec { autofill, ..spec.clone() };
             let bindings = json!({
                 "id": id.as_str(),
                 "name": format!("name {}", spec.name),
                 "endpoint": format!("endpoint {}", spec.endpoint.canonical()),
-                "spec": encode(spec)?,
+                "spec": encode(&spec)?,
                 "plain_name": spec.name.as_str(),
                 "kind": kind_word(&spec.endpoint),
                 "claims": count.claims,

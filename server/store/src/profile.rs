@@ -66,12 +66,6 @@ impl Store {
         self.write(Query::new(SAVE, bindings)).await
     }
 
-    /// Removes what somebody said of themselves and how the pages looked for them.
-    pub async fn profile_forget(&self, user: &UserId) -> Result<(), StoreError> {
-        let text = "DELETE type::record('profile', $user); DELETE type::record('look', $user)";
-        self.write(Query::new(text, json!({ "user": user.as_str() }))).await
-    }
-
     /// How the pages look for somebody.
     pub async fn look_read(&self, user: &UserId) -> Result<Look, StoreError> {
         let text = "SELECT * OMIT id FROM type::record('look', $user)";
@@ -112,8 +106,5 @@ mod tests {
         assert_eq!(store.look_read(&user).await.unwrap(), look(Some("en"), None));
         store.look_save(&user, &look(None, Some("dark"))).await.unwrap();
         assert_eq!(store.look_read(&user).await.unwrap(), look(Some("en"), Some("dark")));
-        store.profile_forget(&user).await.unwrap();
-        assert_eq!(store.profile_read(&user).await.unwrap(), None);
-        assert_eq!(store.look_read(&user).await.unwrap(), Look::default());
     }
 }

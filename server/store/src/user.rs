@@ -176,14 +176,21 @@ const SAVE: &str =
 const RESET: &str =
     "UPDATE user SET password_hash = '', password_until_ms = NONE, password_must_change = false
     WHERE id_text = $id";
-/// Other browsers that are signed in, or about to be, end with the former password.
+/// Other browsers that are signed in, or about to be, end with the former password, and so does a link to replace it.
 const PASSWORD: &str =
     "UPDATE user SET password_hash = $hash, password_must_change = $must_change, password_until_ms = NONE
         WHERE id_text = $id;
+    DELETE user_link WHERE user = $id;
     DELETE session WHERE user = $id AND id_hash != $keep";
+/// The guard of claims goes as well: a chain that is claimed for them at this moment makes one of both look again.
 const DELETE: &str =
     "IF count(SELECT name FROM chain WHERE owner = $id LIMIT 1) > 0 { THROW 'heddle:owns-chains' };
+    DELETE type::record('pool_guard', $id);
     DELETE session WHERE user = $id; DELETE user_link WHERE user = $id; DELETE chain_grant WHERE user = $id;
+    DELETE pool_queue WHERE user = $id;
+    DELETE type::record('profile', $id); DELETE type::record('look', $id);
+    DELETE type::record('second_factor', $id);
+    FOR $key IN $secrets { DELETE type::record('secret', $key) };
     DELETE user WHERE id_text = $id";
 
 /// Adds fields to what is bound.
@@ -260,13 +267,19 @@ impl Store {
         refusal(self.write(Query::new(text, bindings)).await)
     }
 
-    /// Removes a person as they were, with their sessions, links and grants.
-    pub async fn user_delete(&self, before: &UserRecord) -> Result<Result<(), UserRefusal>, StoreError> {
+    /// Removes a person as they were, with whatever is theirs alone: sessions, links, grants, wishes for a chain, profile,
+    /// second factor, and the secrets under the keys.
+    pub async fn user_delete(
+        &self,
+        before: &UserRecord,
+        secrets: &[String],
+    ) -> Result<Result<(), UserRefusal>, StoreError> {
         let bindings = json!({
             "id": before.id.as_str(),
             "was_role": before.role.as_str(),
             "was_state": before.state.as_str(),
             "loses_admin": before.is_active_admin(),
+            "secrets": secrets,
         });
         refusal(self.write(Query::new([UNCHANGED, DELETE].join(";"), bindings)).await)
     }

@@ -10,6 +10,7 @@ use crate::api::ApiError;
 use crate::api::chain::{chain_delete, chain_restart, chain_start, chain_stop};
 use crate::components::dialog::Confirm;
 use crate::components::list::selection::Selection;
+use crate::components::prove;
 use crate::session::Me;
 use crate::text::{Text, error_text, fill, say, say_in, tr, words};
 
@@ -56,6 +57,8 @@ impl Deed {
     }
 }
 
+/// The wish, and whether it came to its chains at all.
+type Acting = Action<(Deed, Vec<String>), Result<(), ApiError>>;
 /// What came of it, chain by chain.
 type Outcomes = RwSignal<Vec<(String, Result<OperationId, ApiError>)>>;
 
@@ -66,7 +69,7 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
         return ().into_any();
     }
     let outcomes: Outcomes = RwSignal::new(Vec::new());
-    let act = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
+    let act: Acting = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
         let (deed, names) = (*deed, names.clone());
         async move {
             outcomes.set(Vec::new());
@@ -76,9 +79,14 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
                     Ok(name) => deed.ask(name).await,
                     Err(error) => Err(ApiError::from(error)),
                 };
+                // Without the password none of them goes: it is asked for, and then all are asked for again.
+                if let Some(refusal) = answer.as_ref().err().filter(|refusal| refusal.asks_password()) {
+                    return Err(refusal.clone());
+                }
                 // The page may be gone by now; what was asked for goes on.
                 let _ = outcomes.try_update(|all| all.push((text, answer)));
             }
+            Ok(())
         }
     });
     let buttons = move || {
@@ -99,10 +107,11 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
             }
         })
     };
-    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)}</div> }.into_any()
+    let proof = prove::guard(act);
+    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)} {proof}</div> }.into_any()
 }
 
-fn button(deed: Deed, names: Vec<String>, act: Action<(Deed, Vec<String>), ()>) -> AnyView {
+fn button(deed: Deed, names: Vec<String>, act: Acting) -> AnyView {
     let pending = act.pending();
     if deed != Deed::Delete {
         let ask = move |_| {
@@ -126,7 +135,7 @@ fn button(deed: Deed, names: Vec<String>, act: Action<(Deed, Vec<String>), ()>) 
         .into_any()
 }
 
-fn results(outcomes: Outcomes, act: Action<(Deed, Vec<String>), ()>) -> AnyView {
+fn results(outcomes: Outcomes, act: Acting) -> AnyView {
     let pending = act.pending();
     let rows = move || outcomes.get().into_iter().map(|(name, answer)| row(name, answer)).collect_view();
     let is_shown = move || pending.get() || !outcomes.read().is_empty();

@@ -16,6 +16,7 @@ use crate::components::dialog::Confirm;
 use crate::components::field::{SelectField, TextField};
 use crate::components::load::load_part;
 use crate::components::notice::{NeedsScript, Notice};
+use crate::components::prove;
 use crate::components::time::Time;
 use crate::fetched::Fetched;
 use crate::pages::host_new::{show_on_field, wrong_on};
@@ -76,6 +77,11 @@ impl Pool {
     pub fn filling(self) -> AnyView {
         let templates = Fetched::new(|| (), |()| template_list());
         load_part(templates, move |templates, me| self.form(&templates, &me).into_any())
+    }
+
+    /// Asks for the password before a reset. It stands outside of what is drawn anew.
+    pub fn proof(self) -> AnyView {
+        prove::guard(self.reset)
     }
 
     /// The pool as it is.

@@ -3,6 +3,7 @@
 //! What is to go is listed by labels and proven ours once more by name and label before it goes; afterwards it is
 //! listed again, because "removed" is a promise.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bollard::models::Network;
@@ -100,6 +101,27 @@ pub(crate) async fn space(client: &Client, installation: &str, chain: &str) -> R
     Ok(Removed { nodes: containers, volumes, networks, kept: Vec::new() })
 }
 
+/// Names of the chains of an installation of which anything is there: a container, a volume or a network.
+pub(crate) async fn spaces(client: &Client, installation: &str) -> Result<BTreeSet<String>, AgentError> {
+    let illegal = || AgentError::Refused("the installation is no legal name".to_owned());
+    let filters = Some(names::filter(installation, None).ok_or_else(illegal)?);
+    let docker = client.docker().await?;
+    let options = ListContainersOptions { all: true, filters: filters.clone(), ..Default::default() };
+    let containers = within("containers", REQUEST_MAX, docker.list_containers(Some(options))).await?;
+    let options = Some(ListVolumesOptions { filters: filters.clone() });
+    let volumes = within("volumes", REQUEST_MAX, docker.list_volumes(options)).await?;
+    let options = Some(ListNetworksOptions { filters });
+    let networks = within("networks", REQUEST_MAX, docker.list_networks(options)).await?;
+    let labels = containers.into_iter().filter_map(|container| container.labels);
+    let labels = labels.chain(volumes.volumes.unwrap_or_default().into_iter().map(|volume| volume.labels));
+    let labels = labels.chain(networks.into_iter().filter_map(|network| network.labels));
+    let chain = |labels: HashMap<String, String>| {
+        let chain = labels.get(names::CHAIN)?;
+        names::belongs(&labels, installation, chain).then(|| chain.clone())
+    };
+    Ok(labels.filter_map(chain).collect())
+}
+
 async fn each<'a, F, W>(names: &'a [String], mut remove: F) -> Result<(), AgentError>
 where
     F: FnMut(&'a str) -> W,
@@ -133,7 +155,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn filters(&self) -> Result<Option<std::collections::HashMap<String, Vec<String>>>, AgentError> {
+    fn filters(&self) -> Result<Option<HashMap<String, Vec<String>>>, AgentError> {
         let filter = names::filter(self.installation, Some(self.chain));
         filter
             .map(Some)

@@ -3,7 +3,7 @@
 //! To remove a chain is to remove its namespace, and then what a namespace does not hold. A namespace in which somebody
 //! else keeps something is not removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -129,6 +129,14 @@ async fn await_removal(api: &Api<Namespace>, name: &str, owner: Owner<'_>) -> Re
         Err(AgentError::Timeout { .. }) => Ok(()),
         ended => ended,
     }
+}
+
+/// Names of the chains of an installation that have a namespace, also one with a former prefix.
+pub(super) async fn list(cluster: &Cluster, installation: &str) -> Result<BTreeSet<String>, AgentError> {
+    let api: Api<Namespace> = cluster.everywhere();
+    let namespaces = request::list(&api, Some(&selector(installation, None)?)).await?;
+    let chain = |found: Namespace| found.metadata.labels?.remove(CHAIN);
+    Ok(namespaces.into_iter().filter_map(chain).collect())
 }
 
 /// Refuses to go on without a chain's namespace.

@@ -422,6 +422,14 @@ impl World {
         })
     }
 
+    /// Names of the chains of an installation of which anything is there.
+    pub(crate) fn chains(&self, installation: &str) -> BTreeSet<String> {
+        let spaces = self.spaces.iter().filter(|(owner, _)| owner == installation);
+        let nodes = self.nodes.keys().chain(self.data.keys()).chain(self.config.keys());
+        let ours = nodes.filter(|node| node.installation == installation);
+        spaces.map(|(_, chain)| chain.clone()).chain(ours.map(|node| node.chain.clone())).collect()
+    }
+
     /// Names of all objects that carry an installation's label.
     pub(crate) fn objects(&self, installation: &str) -> Vec<String> {
         let ours = |node: &&NodeRef| node.installation == installation;

@@ -22,7 +22,6 @@ pub(super) fn told(before: &HostSpec, after: &HostSpec, credentials: bool) -> Ve
             ("images-sample", spec.images.sample.join(" ")),
             ("schedulable", spec.schedulable.to_string()),
             ("log-level", spec.log_level.as_str().to_owned()),
-            ("autofill", spec.autofill.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)),
         ]
     };
     let mut changes = different(fields(before), fields(after));

@@ -5,8 +5,8 @@ use domain::id::{HostId, OperationId};
 use domain::name::TemplateName;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
-use store::{ChainRecord, HostRecord};
-use workflow::{ListFilter, Log, Operation, OperationRecord, OperationState, Start, StepOutput, Stored};
+use store::{ChainRecord, HostRecord, OperationFilter};
+use workflow::{Log, Operation, OperationRecord, OperationState, Start, StepOutput, Stored};
 
 use crate::ControlPlane;
 use crate::caller::Caller;
@@ -203,8 +203,7 @@ impl ControlPlane {
 
     /// Fillups, cleans and resets under way, on all hosts.
     pub(crate) async fn pool_runs(&self) -> Result<usize, Error> {
-        let filter = ListFilter { open_only: true, limit: OPEN_MAX, ..ListFilter::default() };
-        let open = self.services.store.list(&filter).await.map_err(log_error)?;
+        let open = self.services.store.operations_open(OPEN_MAX).await.map_err(log_error)?;
         let on_pool = |operation: &&OperationRecord| {
             operation.subject.as_ref().is_some_and(|s| s.starts_with("host/") && s.ends_with("/pool"))
         };
@@ -213,8 +212,8 @@ impl ControlPlane {
 
     /// The newest operations on a pool.
     async fn on_pool(&self, id: &HostId, limit: u32) -> Result<Vec<OperationRecord>, Error> {
-        let filter = ListFilter { subject: Some(pool_of(id)), limit, ..ListFilter::default() };
-        self.services.store.list(&filter).await.map_err(log_error)
+        let filter = OperationFilter { subject: Some(pool_of(id)), limit, ..OperationFilter::default() };
+        self.services.store.operation_page(&filter).await.map_err(log_error)
     }
 
     /// What was done to a pool lately. Failures are counted in the operations' record, so that no restart forgets them.

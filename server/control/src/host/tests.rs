@@ -199,6 +199,19 @@ async fn a_host_is_changed_and_the_agent_made_anew() {
 }
 
 #[tokio::test]
+async fn other_credentials_ask_for_the_password_again() {
+    let bed = Bed::new().await;
+    let host = bed.host().await;
+    let earlier = Caller { proved_ms: None, ..admin() };
+    let remote = remote_spec("far", "far.example");
+    let refused = bed.plane.host_edit(&earlier, &host.id, remote, Some(credentials())).await.unwrap_err();
+    assert_eq!(refused.code, Code::PasswordAgain);
+    let refused = bed.plane.host_registry_set(&earlier, &host.id, registry()).await.unwrap_err();
+    assert_eq!(refused.code, Code::PasswordAgain);
+    bed.plane.host_edit(&earlier, &host.id, host.spec, None).await.unwrap();
+}
+
+#[tokio::test]
 async fn only_an_admin_changes_hosts_and_every_refusal_leaves_a_row() {
     let bed = Bed::new().await;
     let host = bed.host().await;

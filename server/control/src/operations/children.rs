@@ -14,11 +14,12 @@ use domain::name::ChainName;
 use domain::operation::FailureView;
 use domain::{Code, Error};
 use futures::StreamExt;
+use store::OperationFilter;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use workflow::{
-    EventBody, EventRecord, FailureRecord, ListFilter, Log, LogError, Operation, OperationRecord,
-    OperationState, Start, StartError, StepError, Stored, Workflow,
+    EventBody, EventRecord, FailureRecord, Log, LogError, Operation, OperationRecord, OperationState, Start,
+    StartError, StepError, Stored, Workflow,
 };
 
 use super::step_error;
@@ -168,8 +169,9 @@ pub(crate) async fn find(
     chain: &ChainName,
     key: &str,
 ) -> Result<Option<OperationRecord>, LogError> {
-    let filter = ListFilter { subject: Some(subject(chain)), limit: CHILDREN, ..ListFilter::default() };
-    let newest = services.store.list(&filter).await?;
+    let filter =
+        OperationFilter { subject: Some(subject(chain)), limit: CHILDREN, ..OperationFilter::default() };
+    let newest = services.store.operation_page(&filter).await?;
     Ok(newest.into_iter().find(|operation| operation.idempotency_key.as_deref() == Some(key)))
 }
 

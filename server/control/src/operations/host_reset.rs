@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use agents::Selector;
 use domain::id::HostId;
 use domain::name::ChainName;
 use domain::{Code, Error};
@@ -42,9 +41,7 @@ async fn remove_leftovers(ctx: Context<HostReset>) -> Result<Removed, StepError>
     let (services, host) = (ctx.env(), &ctx.params().host);
     let agent = services.agent(host).await.map_err(step_error)?;
     // Before the chains are read: whatever is on a host was preceded by its chain's record.
-    let selector = Selector { installation: services.installation.clone(), chain: None };
-    let listed = agent.list_nodes(&selector).await.map_err(agent_error)?;
-    let found: BTreeSet<String> = listed.into_iter().map(|status| status.node.chain).collect();
+    let found = agent.list_spaces(&services.installation).await.map_err(agent_error)?;
     let chains = services.store.chains_on(host).await.map_err(store_error)?;
     if chains.iter().any(|chain| chain.owner.is_some()) {
         return Err(step_error(Error::conflict(Code::HostChainsOwned)));

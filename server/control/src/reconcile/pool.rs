@@ -14,11 +14,13 @@ use store::{ChainRecord, HostRecord};
 use crate::ControlPlane;
 use crate::host::pool::RUNS_MAX;
 use crate::operations::pool_fill::PoolFill;
+use crate::pool::PORTAL;
 
-/// In whose name the portal begins what it decides by itself.
-const PORTAL: &str = "portal";
 /// How long a free chain may be unwell.
 const UNWELL_MAX_MS: i64 = 5 * 60_000;
+/// How old the look may be that found it so. After a pause of the portal or of the host what was known is no ground for
+/// a removal.
+const LOOK_MAX_MS: i64 = 2 * 60_000;
 
 impl ControlPlane {
     /// One round over all pools.
@@ -100,13 +102,15 @@ impl ControlPlane {
     }
 }
 
-/// Whether a free chain shall be made anew: its nodes are unwell for too long, or its removal has failed.
+/// Whether a free chain shall be made anew: its nodes are unwell for too long, or its removal has failed. One that cannot
+/// be reached says nothing of its nodes: then it is the host that does not answer.
 fn is_unwell(chain: &ChainRecord, now_ms: i64) -> bool {
     if chain.pool.is_none() || chain.owner.is_some() {
         return false;
     }
     let health = &chain.health;
-    let is_bad = matches!(health.health, Health::Degraded | Health::Unreachable);
+    let is_fresh = health.checked_ms.is_some_and(|at_ms| now_ms - at_ms <= LOOK_MAX_MS);
+    let is_bad = health.health == Health::Degraded && is_fresh;
     match chain.state {
         ChainState::Failed => true,
         ChainState::Running => {
@@ -127,7 +131,8 @@ mod tests {
 
     fn chain(state: ChainState, health: Health, since_ms: i64) -> ChainRecord {
         let (name, host) = (ChainName::parse("small-1").unwrap(), HostId::new("h"));
-        let health = HealthView { health, since_ms: Some(since_ms), ..HealthView::default() };
+        let checked_ms = Some(UNWELL_MAX_MS);
+        let health = HealthView { health, since_ms: Some(since_ms), checked_ms, ..HealthView::default() };
         ChainRecord {
             name: name.clone(),
             spec: default_spec(name, host.clone()).unwrap(),
@@ -149,7 +154,7 @@ mod tests {
         let check = |chain: &ChainRecord, expect| assert_eq!(is_unwell(chain, now), expect, "{chain:?}");
         use ChainState::{Failed, Running, Stopped};
         check(&chain(Running, Health::Degraded, 0), true);
-        check(&chain(Running, Health::Unreachable, 0), true);
+        check(&chain(Running, Health::Unreachable, 0), false);
         check(&chain(Running, Health::Degraded, 1), false);
         check(&chain(Running, Health::Ok, 0), false);
         check(&chain(Running, Health::Unknown, 0), false);
@@ -158,5 +163,7 @@ mod tests {
         let owned = ChainRecord { owner: Some(UserId::new("ann")), ..chain(Running, Health::Degraded, 0) };
         check(&owned, false);
         check(&ChainRecord { pool: None, ..chain(Running, Health::Degraded, 0) }, false);
+        let later = now + LOOK_MAX_MS;
+        assert!(!is_unwell(&chain(Running, Health::Degraded, 0), later), "nobody has looked since");
     }
 }

@@ -1,8 +1,7 @@
 //! How an admin keeps people: roles, quotas, who may sign in, and who goes. Nobody takes rights from themselves, and the
 //! last admin who can sign in stays one.
 
-use std::fmt::Write as _;
-
+use domain::audit::{FieldChange, Public};
 use domain::id::UserId;
 use domain::permission::{Action, Noun};
 use domain::user::{UserDetail, UserEdit, UserState, UserView};
@@ -13,6 +12,7 @@ use super::account_key;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
+use crate::second_factor::{code_key, secrets_of};
 
 /// A change that was decided.
 pub(super) struct Decided<'a> {
@@ -31,13 +31,17 @@ impl ControlPlane {
         let user = self.user_record(id).await?;
         let store = &self.services.store;
         let now_ms = self.services.clock.now_ms();
-        let delay = store.delay_read(&account_key(user.name.as_str())).await.map_err(crate::error::store)?;
+        let mut locked_until_ms = None::<i64>;
+        for key in [account_key(user.name.as_str()), code_key(id)] {
+            let delay = store.delay_read(&key).await.map_err(crate::error::store)?;
+            locked_until_ms = locked_until_ms.max(delay.map(|delay| delay.until_ms));
+        }
         let link = store.link_expiry(id, now_ms).await.map_err(crate::error::store)?;
         let chains = store.chains_of_owner(id).await.map_err(crate::error::store)?;
         let is_last_admin = store.user_is_last_admin(&user).await.map_err(crate::error::store)?;
         let later = |at_ms: &i64| *at_ms > now_ms;
         Ok(UserDetail {
-            locked_until_ms: delay.map(|delay| delay.until_ms).filter(later),
+            locked_until_ms: locked_until_ms.filter(later),
             first_sign_in_until_ms: link.or(user.password_until_ms).filter(later),
             is_own: is_own(caller, &user),
             is_last_admin,
@@ -48,9 +52,9 @@ impl ControlPlane {
 
     /// Changes role, e-mail address and quota. Another role ends the sessions: how long they last hangs on it.
     pub async fn user_edit(&self, caller: &Caller, id: &UserId, edit: UserEdit) -> Result<(), Error> {
-        let mut object = format!("user/{id}");
-        let result = self.user_edit_checked(caller, id, edit, &mut object).await;
-        self.audit.record(caller, "user-edit", &object, &result).await;
+        let (mut object, mut changes) = (format!("user/{id}"), Vec::new());
+        let result = self.user_edit_checked(caller, id, edit, &mut object, &mut changes).await;
+        self.audit.record_change(caller, "user-edit", &object, changes, &result).await;
         result
     }
 
@@ -60,6 +64,7 @@ impl ControlPlane {
         id: &UserId,
         edit: UserEdit,
         object: &mut String,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<(), Error> {
         policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
         let before = self.user_named(id, object).await?;
@@ -74,12 +79,12 @@ impl ControlPlane {
         }
         let ends_sessions = is_other_role && before.state == UserState::Active;
         let decided = Decided { what: "user-edit", before, after, ends_sessions, link: None };
-        self.user_decided(caller, decided, object).await
+        self.user_decided(caller, decided, object, changes).await
     }
 
     /// Lets somebody sign in: again, or for the first time after they registered. Whoever has no password yet needs a link.
     pub async fn user_enable(&self, caller: &Caller, id: &UserId) -> Result<(), Error> {
-        let mut object = format!("user/{id}");
+        let (mut object, mut changes) = (format!("user/{id}"), Vec::new());
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
             let before = self.user_named(id, &mut object).await?;
@@ -90,16 +95,16 @@ impl ControlPlane {
             };
             let after = UserRecord { state, ..before.clone() };
             let decided = Decided { what: "user-enable", before, after, ends_sessions: false, link: None };
-            self.user_decided(caller, decided, &mut object).await
+            self.user_decided(caller, decided, &object, &mut changes).await
         }
         .await;
-        self.audit.record(caller, "user-enable", &object, &result).await;
+        self.audit.record_change(caller, "user-enable", &object, changes, &result).await;
         result
     }
 
     /// Keeps somebody out: their sessions end with it, what they have open within seconds.
     pub async fn user_disable(&self, caller: &Caller, id: &UserId) -> Result<(), Error> {
-        let mut object = format!("user/{id}");
+        let (mut object, mut changes) = (format!("user/{id}"), Vec::new());
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
             let before = self.user_named(id, &mut object).await?;
@@ -107,22 +112,23 @@ impl ControlPlane {
             in_state(&before, &[UserState::Active, UserState::Invited])?;
             let after = UserRecord { state: UserState::Disabled, ..before.clone() };
             let decided = Decided { what: "user-disable", before, after, ends_sessions: true, link: None };
-            self.user_decided(caller, decided, &mut object).await
+            self.user_decided(caller, decided, &object, &mut changes).await
         }
         .await;
-        self.audit.record(caller, "user-disable", &object, &result).await;
+        self.audit.record_change(caller, "user-disable", &object, changes, &result).await;
         result
     }
 
-    /// Ends the wait of an account after wrong passwords.
+    /// Ends the wait of an account after wrong passwords or codes.
     pub async fn user_unlock(&self, caller: &Caller, id: &UserId) -> Result<(), Error> {
         let mut object = format!("user/{id}");
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
             let user = self.user_named(id, &mut object).await?;
             self.audit.begin(caller, "user-unlock", &object).await;
-            let key = account_key(user.name.as_str());
-            self.services.store.delay_clear(&key).await.map_err(crate::error::store)?;
+            for key in [account_key(user.name.as_str()), code_key(id)] {
+                self.services.store.delay_clear(&key).await.map_err(crate::error::store)?;
+            }
             self.services.changed("user", id);
             Ok(())
         }
@@ -151,7 +157,8 @@ impl ControlPlane {
         not_own(caller, &user)?;
         self.stepped_up(caller)?;
         self.audit.begin(caller, "user-delete", object).await;
-        let deleted = self.services.store.user_delete(&user).await.map_err(crate::error::store)?;
+        let deleted = self.services.store.user_delete(&user, &secrets_of(&user.id)).await;
+        let deleted = deleted.map_err(crate::error::store)?;
         if let Err(refusal) = deleted {
             return Err(self.refused_change(id, refusal).await?);
         }
@@ -172,16 +179,17 @@ impl ControlPlane {
         Ok(user)
     }
 
-    /// Does what was decided, and adds to its record what becomes of what.
+    /// Does what was decided, and tells for its record what becomes of what.
     pub(super) async fn user_decided(
         &self,
         caller: &Caller,
         decided: Decided<'_>,
-        object: &mut String,
+        object: &str,
+        changes: &mut Vec<FieldChange>,
     ) -> Result<(), Error> {
         let Decided { what, before, after, ends_sessions, link } = decided;
-        object.push_str(&told(&before, &after));
-        self.audit.begin(caller, what, object).await;
+        *changes = told(&before, &after);
+        self.audit.begin_change(caller, what, object, changes.clone()).await;
         let saved = self.services.store.user_save(&before, &after, ends_sessions, link).await;
         if let Err(refusal) = saved.map_err(crate::error::store)? {
             return Err(self.refused_change(&before.id, refusal).await?);
@@ -223,22 +231,18 @@ pub(super) fn in_state(user: &UserRecord, allowed: &[UserState]) -> Result<(), E
 }
 
 /// What becomes of what: role, state and quota by their values; of an e-mail address that it is another one.
-fn told(before: &UserRecord, after: &UserRecord) -> String {
-    let mut told = String::new();
+fn told(before: &UserRecord, after: &UserRecord) -> Vec<FieldChange> {
     let quota = |user: &UserRecord| user.quota.map_or_else(|| "role's".to_owned(), |own| own.to_string());
     let values = [
         ("role", before.role.as_str().to_owned(), after.role.as_str().to_owned()),
         ("state", before.state.as_str().to_owned(), after.state.as_str().to_owned()),
         ("quota", quota(before), quota(after)),
     ];
-    for (name, was, is) in values.into_iter().filter(|(_, was, is)| was != is) {
-        // Writing to a string cannot fail.
-        let _written = write!(told, " {name} {was}→{is}");
-    }
-    if before.email != after.email {
-        told.push_str(" e-mail");
-    }
-    told
+    let changed =
+        values.iter().filter_map(|(name, was, is)| FieldChange::between(name, &Public(was), &Public(is)));
+    let mut changes: Vec<FieldChange> = changed.collect();
+    changes.extend((before.email != after.email).then(|| FieldChange::replaced("e-mail")));
+    changes
 }
 
 #[cfg(test)]
@@ -254,13 +258,15 @@ mod tests {
         let name = UserName::parse("uma").unwrap();
         let before = UserRecord::new(UserId::new("u"), name, Role::User, "$argon2id$secret".to_owned(), 1);
         let mut after = before.clone();
-        assert_eq!(told(&before, &after), "");
+        assert!(told(&before, &after).is_empty());
         after.password_hash = "$argon2id$other".to_owned();
-        assert_eq!(told(&before, &after), "", "nothing of a password is recorded");
+        assert!(told(&before, &after).is_empty(), "nothing of a password is recorded");
         (after.role, after.state) = (Role::Operator, UserState::Disabled);
         after.quota = Some(Quota { chains: 3, lifetime_hours: Some(48), invocations_per_minute: None });
         after.email = Some(Email::parse("uma@example.org").unwrap());
-        let text = " role user→operator state active→disabled quota role's→3/48/- e-mail";
-        assert_eq!(told(&before, &after), text);
+        let text: Vec<String> = told(&before, &after).iter().map(ToString::to_string).collect();
+        let wanted =
+            ["role user→operator", "state active→disabled", "quota role's→3/48/-", "e-mail →replaced"];
+        assert_eq!(text, wanted);
     }
 }

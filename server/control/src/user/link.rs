@@ -100,7 +100,7 @@ impl ControlPlane {
     /// Takes somebody's password and sessions away, and makes the link by which they set another one; for whoever was
     /// invited, another link instead of the one before.
     pub async fn user_reset_password(&self, caller: &Caller, id: &UserId) -> Result<FirstSignIn, Error> {
-        let mut object = format!("user/{id}");
+        let (mut object, mut changes) = (format!("user/{id}"), Vec::new());
         let result = async {
             policy::authorize(caller, Action::Edit, Resource::any(Noun::User))?;
             let before = self.user_named(id, &mut object).await?;
@@ -111,11 +111,11 @@ impl ControlPlane {
             let after = before.clone();
             let what = "user-reset-password";
             let decided = Decided { what, before, after, ends_sessions: true, link: Some(&link) };
-            self.user_decided(caller, decided, &mut object).await?;
+            self.user_decided(caller, decided, &object, &mut changes).await?;
             Ok(shown)
         }
         .await;
-        self.audit.record(caller, "user-reset-password", &object, &result).await;
+        self.audit.record_change(caller, "user-reset-password", &object, changes, &result).await;
         result
     }
 

@@ -17,6 +17,8 @@ use crate::policy::{self, Resource};
 const SETTING: &str = "registration";
 /// Registrations from one address that are taken without a wait.
 const FREE: u32 = 5;
+/// People who may wait for an admin at the same time: requests from many addresses do not fill the database.
+const WAITING_MAX: u32 = 200;
 
 impl ControlPlane {
     /// Whether somebody without an account can ask for one.
@@ -73,6 +75,9 @@ impl ControlPlane {
             .delay_failed(&sender, now_ms, FREE, DELAY_FIRST_MS, DELAY_LONGEST_MS)
             .await
             .map_err(crate::error::store)?;
+        if store.users_wait(WAITING_MAX).await.map_err(crate::error::store)? {
+            return Err(Error::new(ErrorKind::NotFound, Code::RegistrationClosed));
+        }
         // Hashed in any case: a name that exists is not known by a quick answer.
         let hash = self.passwords.hash(new.password, Role::User).await?;
         let record = new_record(new.name, Role::User, hash, now_ms)?;

@@ -12,7 +12,7 @@ use domain::permission::{Grant, Role};
 use domain::user::{Email, Invitation, NewUser, Quota, Registration, UserEdit, UserState};
 use domain::{Code, Error};
 use serde_json::json;
-use store::{SessionRecord, Store};
+use store::{SessionRecord, Store, UserRecord};
 
 use crate::bed::Bed;
 use crate::plane;
@@ -239,6 +239,26 @@ async fn who_registers_waits_and_learns_nothing() {
 }
 
 #[tokio::test]
+async fn requests_for_accounts_do_not_pile_up() {
+    let (bed, plane) = portal().await;
+    plane.registration_set(&root(), true).await.unwrap();
+    for n in 0..200 {
+        let id = UserId::new(format!("id-{n}"));
+        let record = UserRecord::new(id, name(&format!("waits{n}")), Role::User, "none".to_owned(), 1);
+        let record = UserRecord { state: UserState::Waiting, ..record };
+        bed.services.store.user_create(&record).await.unwrap();
+    }
+    let register = async || {
+        let email = Email::parse("new@example.org").unwrap();
+        let new = Registration { name: name("nora"), email, password: OTHER.to_owned() };
+        code(plane.user_register(&Caller::anonymous("r", "192.0.2.3"), new).await)
+    };
+    assert_eq!(register().await, Some(Code::RegistrationClosed));
+    plane.user_delete(&root(), &UserId::new("id-7")).await.unwrap();
+    assert_eq!(register().await, None);
+}
+
+#[tokio::test]
 async fn what_becomes_of_somebody_is_recorded_and_no_secret_is() {
     let (_bed, plane) = portal().await;
     let uma = made(&plane, "uma", Role::User).await;
@@ -253,12 +273,14 @@ async fn what_becomes_of_somebody_is_recorded_and_no_secret_is() {
     let rows = plane.audit_list(&root(), None).await.unwrap();
     let told = |what: &str| {
         let row = rows.iter().find(|row| row.what == what && row.result == "ok");
-        row.map(|row| row.object.as_str()).unwrap_or_default()
+        let row = row.unwrap_or_else(|| panic!("{what} is not recorded"));
+        let changes: Vec<String> = row.changes.iter().map(ToString::to_string).collect();
+        format!("{} {}", row.object, changes.join(", ")).trim_end().to_owned()
     };
-    assert_eq!(told("user-edit"), "user/uma role user→operator quota role's→5/-/9");
+    assert_eq!(told("user-edit"), "user/uma role user→operator, quota role's→5/-/9");
     assert_eq!(told("user-disable"), "user/uma state active→disabled");
     assert_eq!(told("user-enable"), "user/uma state disabled→active");
-    assert_eq!((told("user-reset-password"), told("user-welcome")), ("user/uma", "user/uma"));
+    assert_eq!([told("user-reset-password"), told("user-welcome")], ["user/uma", "user/uma"]);
     let all = format!("{rows:?}");
     let (_, token) = shown.secret.split_once("token=").unwrap();
     assert!(!all.contains(token) && !all.contains(OTHER) && !all.contains("$argon2"), "{all}");

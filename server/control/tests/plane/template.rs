@@ -47,6 +47,7 @@ async fn changed(bed: &Bed, change: impl Fn(&mut HostSpec)) {
     let mut spec = store.host_read(&bed.host).await.unwrap().unwrap().spec;
     change(&mut spec);
     store.host_update(&bed.host, &spec, None, |_| Ok::<(), ()>(())).await.unwrap().unwrap();
+    store.host_autofill_save(&bed.host, spec.autofill.as_ref()).await.unwrap();
 }
 
 async fn pool(bed: &Bed, plane: &ControlPlane) -> HostPoolView {
@@ -262,6 +263,13 @@ async fn a_reset_removes_what_belongs_to_no_chain_and_nothing_else() {
     fill(&bed, &plane, Some(2)).await;
     let foreign = stranger(&bed.agent).await;
     forget(&bed, "small-2").await;
+    // Of this one there are not even nodes any more.
+    let ghost = SpaceSpec {
+        installation: bed.services.installation.clone(),
+        chain: "ghost".to_owned(),
+        operation: "op".to_owned(),
+    };
+    bed.agent.ensure_space(&ghost).await.unwrap();
     let reset = async |typed: &str| plane.host_reset(&ada(), &bed.host, typed).await;
     assert_eq!(reset("there").await.unwrap_err().code, Code::HostNameUnconfirmed);
     give(&bed, "small-1", "uma").await;
@@ -295,4 +303,8 @@ async fn everybody_reads_templates_and_admins_write_them() {
     template.orderers = 3;
     plane.template_edit(&ada(), template.clone()).await.unwrap();
     assert_eq!(plane.template_read(&uma, &small()).await.unwrap(), template);
+    let audit = plane.audit_list(&ada(), None).await.unwrap();
+    let edit = audit.iter().find(|row| row.what == "template-edit" && row.result == "ok").unwrap();
+    let told: Vec<String> = edit.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["orderers 1→3"]);
 }

@@ -97,3 +97,37 @@ async fn rows_of_former_versions_get_their_counters() {
     let (name, state) = (Some("chain-stop".to_owned()), Some("failed".to_owned()));
     assert_eq!(inner.rows::<Filtered>(&filtered).await.unwrap(), [Filtered { name, state }]);
 }
+
+const PEOPLE: &str = "
+    CREATE type::record('user', 'ann') SET id_text = 'a', name = 'ann', role = 'admin', password_hash = 'h',
+        enabled = true, created_ms = 1700000000000, last_sign_in_ms = 1700000000005;
+    CREATE type::record('user', 'ben') SET id_text = 'b', name = 'ben', role = 'user', password_hash = 'h',
+        enabled = false, created_ms = 1700000000001";
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Person {
+    state: String,
+    role_key: String,
+    created_key: String,
+    seen_key: String,
+    enabled: Option<bool>,
+}
+
+#[tokio::test]
+async fn people_of_former_versions_get_their_state_and_their_place_in_lists() {
+    let inner = former().await;
+    inner.transact(&Query::new(PEOPLE, json!({}))).await.unwrap();
+    inner.apply(3, include_str!("../../schema/003_people.surql"), "sum").await.unwrap();
+    let person = |state: &str, role: &str, created: &str, seen: &str| Person {
+        state: state.to_owned(),
+        role_key: role.to_owned(),
+        created_key: created.to_owned(),
+        seen_key: seen.to_owned(),
+        enabled: None,
+    };
+    let text = "SELECT state, role_key, created_key, seen_key, enabled, name FROM user ORDER BY name";
+    let people = inner.rows::<Person>(&Query::new(text, json!({}))).await.unwrap();
+    let ann = person("active", "admin ann", "01700000000000 ann", "01700000000005 ann");
+    let ben = person("disabled", "user ben", "01700000000001 ben", "00000000000000 ben");
+    assert_eq!(people, [ann, ben]);
+}

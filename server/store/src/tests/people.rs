@@ -4,11 +4,15 @@ use domain::chain::{ChainState, HealthView};
 use domain::id::{HostId, UserId};
 use domain::list::ListQuery;
 use domain::permission::{Grant, Role};
+use domain::profile::Profile;
 use domain::user::{Email, Quota, UserState};
 use serde_json::{Value, json};
 
 use super::{chain, on_both, spec, user};
-use crate::{ChainRecord, LinkPurpose, LinkRecord, SessionRecord, Store, Tenure, UserRecord, UserRefusal};
+use crate::{
+    ChainRecord, LinkPurpose, LinkRecord, SealedSecret, SecondFactorRecord, SessionRecord, Store, Tenure,
+    UserRecord, UserRefusal,
+};
 
 /// People of the list.
 const PEOPLE: i64 = 300;
@@ -205,14 +209,14 @@ async fn a_change_is_of_what_was_seen_and_ends_sessions_with_it() {
         let nobody = user("nobody");
         assert_eq!(store.user_save(&nobody, &nobody, true, None).await.unwrap(), Err(UserRefusal::Absent));
         assert!(store.user_is_last_admin(&ben).await.unwrap());
-        assert_eq!(store.user_delete(&ben).await.unwrap(), Err(UserRefusal::LastAdmin));
+        assert_eq!(store.user_delete(&ben, &[]).await.unwrap(), Err(UserRefusal::LastAdmin));
         assert!(held("ben").await, "what is refused changes nothing");
     })
     .await;
 }
 
 #[tokio::test]
-async fn whoever_owns_a_chain_stays_and_grants_go_along() {
+async fn whoever_owns_a_chain_stays_and_all_that_is_theirs_goes_along() {
     on_both(async |store| {
         for name in ["ann", "ben"] {
             store.user_create(&user(name)).await.unwrap();
@@ -232,7 +236,7 @@ async fn whoever_owns_a_chain_stays_and_grants_go_along() {
             tenure: Tenure::default(),
         };
         store.chain_create(&record).await.unwrap();
-        assert_eq!(store.user_delete(&ann).await.unwrap(), Err(UserRefusal::OwnsChains));
+        assert_eq!(store.user_delete(&ann, &[]).await.unwrap(), Err(UserRefusal::OwnsChains));
         assert_eq!(store.chains_of_owner(&ann.id).await.unwrap(), vec![chain("demo")]);
         let counts = store.chain_counts(&[ann.id.clone(), UserId::new("id-ben")]).await.unwrap();
         assert_eq!(counts.into_iter().collect::<Vec<_>>(), vec![(ann.id.clone(), 1)]);
@@ -241,8 +245,24 @@ async fn whoever_owns_a_chain_stays_and_grants_go_along() {
         store.chain_create(&record).await.unwrap();
         store.grant_put(&record.name, &ann.id, Grant::Use).await.unwrap();
         store.grant_put(&record.name, &UserId::new("id-ben"), Grant::Read).await.unwrap();
-        assert_eq!(store.user_delete(&ann).await.unwrap(), Ok(()));
+        let profile = Profile { bio: "weaves".to_owned(), ..Profile::default() };
+        for name in ["ann", "ben"] {
+            let id = user(name).id;
+            let key = format!("user/{id}/second-factor");
+            let sealed = SealedSecret { key, sealed: vec![1], key_version: 1, created_ms: 1 };
+            let factor = SecondFactorRecord { since_ms: 1, last_step: 1, recovery: Vec::new() };
+            store.second_factor_create(&id, &factor, &sealed, "draft").await.unwrap();
+            store.profile_save(&id, &profile).await.unwrap();
+        }
+        let secrets = ["user/id-ann/second-factor".to_owned(), "user/id-ann/none".to_owned()];
+        assert_eq!(store.user_delete(&ann, &secrets).await.unwrap(), Ok(()));
         assert_eq!(store.user_read(&ann.id).await.unwrap(), None);
+        assert_eq!(store.profile_read(&ann.id).await.unwrap(), None);
+        assert_eq!(store.second_factor_read(&ann.id).await.unwrap(), None);
+        let left = store.secret_list_prefix("user/").await.unwrap();
+        let left: Vec<&str> = left.iter().map(|secret| secret.key.as_str()).collect();
+        assert_eq!(left, ["user/id-ben/second-factor"], "what is somebody else's stays");
+        assert_eq!(store.profile_read(&user("ben").id).await.unwrap(), Some(profile));
         let grants = store.grant_list(&record.name).await.unwrap();
         assert_eq!(grants, vec![(UserId::new("id-ben"), Grant::Read)]);
     })
@@ -259,7 +279,7 @@ async fn two_admins_do_not_take_the_rights_of_each_other_at_once() {
         }
         let tries = tries.map(|admin| {
             let store = store.clone();
-            tokio::spawn(async move { store.user_delete(&admin).await.unwrap() })
+            tokio::spawn(async move { store.user_delete(&admin, &[]).await.unwrap() })
         });
         let mut gone = 0;
         for handle in tries {

@@ -97,6 +97,10 @@ async fn a_host_that_takes_no_chains_gives_no_ports_and_takes_none_back() {
         store.host_autofill_save(&id, Some(&template())).await.unwrap();
         let closed = HostSpec { autofill: Some(template()), ..closed };
         assert_eq!(store.host_read(&id).await.unwrap().unwrap().spec, closed);
+        // A form that was opened before changes nothing of it.
+        let older = HostSpec { autofill: None, ..closed.clone() };
+        store.host_update(&id, &older, None, |_| Ok::<(), ()>(())).await.unwrap().unwrap();
+        assert_eq!(store.host_read(&id).await.unwrap().unwrap().spec, closed);
         let gone = store.host_autofill_save(&HostId::new("gone"), None).await;
         assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
         // What a chain holds it keeps, also where its creation is resumed now.

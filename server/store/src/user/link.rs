@@ -54,13 +54,14 @@ pub(super) const CREATE: &str = "DELETE user_link WHERE user = $link_user;
 const USE: &str = "LET $link = (SELECT user, expires_ms FROM type::record('user_link', $hash));
     IF array::len($link) = 0 { THROW 'heddle:unusable' };
     IF $link[0].expires_ms <= $now_ms { THROW 'heddle:unusable' };
-    LET $user = (SELECT state FROM user WHERE id_text = $link[0].user);
+    LET $owner = $link[0].user;
+    LET $user = (SELECT state FROM user WHERE id_text = $owner);
     IF array::len($user) = 0 { THROW 'heddle:unusable' };
     IF $user[0].state NOT IN ['active', 'invited'] { THROW 'heddle:unusable' };
     DELETE type::record('user_link', $hash);
     UPDATE user SET password_hash = $password, password_until_ms = NONE, password_must_change = false,
-        state = 'active' WHERE id_text = $link[0].user;
-    DELETE session WHERE user = $link[0].user";
+        state = 'active' WHERE id_text = $owner;
+    DELETE session WHERE user = $owner";
 
 impl Store {
     /// A link that is good still.

@@ -109,6 +109,13 @@ impl Store {
         Ok(ListPage::cut(people, query.limit(), |user| column.key(user)))
     }
 
+    /// Whether so many people wait for approval already.
+    pub async fn users_wait(&self, many: u32) -> Result<bool, StoreError> {
+        let text = "SELECT name FROM user WHERE state = 'waiting' LIMIT $many";
+        let waiting: Vec<serde_json::Value> = self.read(Query::new(text, json!({ "many": many }))).await?;
+        Ok(u32::try_from(waiting.len()).is_ok_and(|waiting| waiting >= many))
+    }
+
     /// How many chains are each person's; who has none is left out.
     pub async fn chain_counts(&self, owners: &[UserId]) -> Result<BTreeMap<UserId, u32>, StoreError> {
         #[derive(Deserialize)]
