@@ -30,7 +30,9 @@ test('people do something', async ({ browser }) => {
 test('a search stands in the address and outlives a reload', async () => {
   await open(admin, `${portal.url}/audit`);
   expect(await entries(admin).count()).toBeGreaterThan(3);
-  await admin.locator('#who').fill('uma');
+  await admin.keyboard.press('/');
+  await expect(admin.locator('#list-search')).toBeFocused();
+  await admin.locator('#list-search').fill('uma');
   await admin.locator('#what').fill('user-list');
   await admin.locator('#result').fill('refused');
   await admin.getByRole('button', { name: 'Search' }).click();
@@ -38,7 +40,7 @@ test('a search stands in the address and outlives a reload', async () => {
   await expect(entries(admin)).toHaveCount(1);
   await expect(entries(admin)).toContainText('user-list');
   await open(admin, admin.url());
-  await expect(admin.locator('#who')).toHaveValue('uma');
+  await expect(admin.locator('#list-search')).toHaveValue('uma');
   await expect(entries(admin)).toHaveCount(1);
   await open(admin, `${portal.url}/audit?object=chain/none`);
   await expect(admin.getByText('Nothing found')).toBeVisible();
