@@ -30,14 +30,17 @@ test('people do something', async ({ browser }) => {
 test('a search stands in the address and outlives a reload', async () => {
   await open(admin, `${portal.url}/audit`);
   expect(await entries(admin).count()).toBeGreaterThan(3);
-  await admin.locator('#who').fill('uma');
+  await admin.keyboard.press('/');
+  await expect(admin.locator('#list-search')).toBeFocused();
+  await admin.locator('#list-search').fill('uma');
+  await admin.locator('#what').fill('user-list');
   await admin.locator('#result').fill('refused');
   await admin.getByRole('button', { name: 'Search' }).click();
   await expect(admin).toHaveURL(/who=uma/);
   await expect(entries(admin)).toHaveCount(1);
   await expect(entries(admin)).toContainText('user-list');
   await open(admin, admin.url());
-  await expect(admin.locator('#who')).toHaveValue('uma');
+  await expect(admin.locator('#list-search')).toHaveValue('uma');
   await expect(entries(admin)).toHaveCount(1);
   await open(admin, `${portal.url}/audit?object=chain/none`);
   await expect(admin.getByText('Nothing found')).toBeVisible();
@@ -48,7 +51,10 @@ test('a search stands in the address and outlives a reload', async () => {
 test('how long entries stay is changed, and the change tells before and after', async () => {
   await open(admin, `${portal.url}/audit`);
   await admin.getByLabel('Days until entries move to files').fill('90');
+  const saved = admin.waitForResponse((answer) => answer.url().endsWith('/audit/keep'));
   await admin.getByRole('button', { name: 'Save' }).click();
+  expect((await saved).status()).toBe(303);
+  await open(admin, `${portal.url}/audit`);
   await expect(admin.getByLabel('Days until entries move to files')).toHaveValue('90');
   await open(admin, `${portal.url}/audit?what=audit-keep-set&result=ok`);
   const change = entries(admin).locator('details');
@@ -80,7 +86,7 @@ test('a user sees their own entries alone', async ({ browser }) => {
   await signIn(page, portal, 'uma', PASSWORD);
   await open(page, `${portal.url}/audit`);
   expect(await entries(page).count()).toBeGreaterThan(1);
-  for (const who of await entries(page).locator('td:nth-child(2)').allInnerTexts()) {
+  for (const who of await entries(page).locator('> td:nth-child(2)').allInnerTexts()) {
     expect(who).toBe('uma');
   }
   await expect(page.getByRole('button', { name: 'Export' })).toHaveCount(0);

@@ -1,4 +1,5 @@
-//! What only `cargo xtask bench` asks for, and only its build has: a page of many rows, and hosts without an engine.
+//! What only `cargo xtask bench` asks for, and only its build has: a page of many rows, lists of
+//! many rows, and hosts without an engine.
 
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use domain::chain::FabricVersion;
 use domain::host::HostSpec;
 use domain::name::HostName;
 use leptos::prelude::LeptosOptions;
+
+pub mod lists;
 
 /// The socket of the engine that is simulated.
 const SIMULATED: &str = "/simulated";

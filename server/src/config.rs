@@ -153,6 +153,14 @@ pub enum Command {
         #[command(subcommand)]
         what: KeyCommand,
     },
+    /// Fills an empty data folder and measures its lists.
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    BenchLists {
+        /// Records of the audit.
+        #[arg(long)]
+        rows: u32,
+    },
 }
 
 /// What is done with the audit.

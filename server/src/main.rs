@@ -86,6 +86,17 @@ async fn run(config: Arc<Config>) -> Result<ExitCode, compose::StartError> {
             writeln!(std::io::stdout(), "{text}\nback {} up, apart from the data folder", path.display());
         return Ok(if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    #[cfg(feature = "bench")]
+    if let Some(Command::BenchLists { rows }) = config.command {
+        let told = match bench::lists::run(&config, rows).await {
+            Ok(told) => std::io::stdout().write_all(told.as_bytes()).is_ok(),
+            Err(error) => {
+                terminal::tell(&format!("error: {error}"));
+                false
+            }
+        };
+        return Ok(if told { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let portal = compose::build(&config).await?;
     router::serve(&config, portal).await.map(|()| ExitCode::SUCCESS)
 }

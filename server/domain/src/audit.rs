@@ -12,20 +12,24 @@ pub use day::{TimeOfList, parse_time, utc};
 pub const FILTERS: [&str; 7] = ["who", "what", "object", "result", "from", "to", "own"];
 
 /// Results by which a right or a proof of identity was denied, as opposed to what was tried and did not work.
-const REFUSALS: [&str; 13] = [
+const REFUSALS: [&str; 17] = [
     "not-allowed",
     "not-found",
     "session-missing",
     "foreign-request",
     "password-again",
+    "password-must-change",
+    "second-factor-needed",
+    "code-wrong",
     "sign-in-failed",
     "sign-in-delayed",
+    "sign-in-expired",
+    "registration-closed",
     "setup-closed",
     "setup-token-wrong",
     "image-outside-rules",
     "level-not-given",
-    "link-invalid",
-    "password-must-change",
+    "link-unusable",
 ];
 /// Results of what went well: at once, of a transaction, of an operation.
 const SUCCESSES: [&str; 3] = ["ok", "valid", "done"];
@@ -152,6 +156,14 @@ mod tests {
             assert_eq!(Outcome::parse(outcome.as_str()), Some(outcome));
         }
         assert_eq!(Outcome::parse("denied"), None);
+    }
+
+    #[test]
+    fn what_counts_as_denied_is_a_code_that_there_is() {
+        for word in REFUSALS {
+            let code = serde_json::from_value::<crate::Code>(serde_json::json!(word));
+            assert!(code.is_ok_and(|code| code.as_text() == word), "{word}");
+        }
     }
 
     #[test]

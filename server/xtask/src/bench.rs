@@ -7,6 +7,7 @@ mod figures;
 mod ground;
 mod http;
 mod invoke;
+mod lists;
 mod material;
 mod network;
 mod pods;
@@ -59,6 +60,12 @@ pub enum Bench {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Pages of every list with each of its filters, and how they grow with the rows
+    Lists {
+        /// Records of the audit; of other rows as many, up to what one portal keeps
+        #[arg(long, value_delimiter = ',', default_values_t = [1_000, 100_000, 1_000_000])]
+        rows: Vec<u32>,
+    },
     /// Memory that many watched pods of a cluster need beside what an idle portal has
     Pods {
         #[arg(long, default_value_t = 1_000)]
@@ -105,6 +112,7 @@ pub fn run(paths: &Paths, bench: Bench, build: Build) -> Result<()> {
             network::run(paths, build, &engine.engine, rounds, Judged::Deploy)
         }
         Bench::Invoke { engine, rounds } => invoke::run(paths, build, &engine.engine, rounds),
+        Bench::Lists { rows } => lists::run(paths, build, &rows),
         Bench::Pods { pods } => pods::run(paths, build, pods),
         Bench::Pool { people } => pool::run(paths, build, people),
         Bench::Ssr { rounds } => ssr::run(paths, build, rounds),

@@ -6,7 +6,7 @@ use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
 use crate::api::audit::audit_keep;
-use crate::components::list::ListState;
+use crate::components::list::{ListState, SEARCH};
 use crate::components::load::load_part;
 use crate::fetched::Fetched;
 use crate::session::Me;
@@ -46,14 +46,16 @@ fn value(list: ListState, key: &'static str) -> String {
 /// A field that follows the address; between two addresses the browser keeps what is typed.
 fn field(list: ListState, key: &'static str, kind: &'static str, label: Pick, hint: Option<Pick>) -> AnyView {
     let first = untrack(move || value(list, key));
+    // The first field is where the key for a search leads.
+    let id = if key == "who" { SEARCH } else { key };
     let described = hint.map(|_| format!("{key}-hint"));
     let hint = hint.map(|hint| view! { <p class="field-hint" id=format!("{key}-hint")>{tr(hint)}</p> });
     view! {
         <div class="field">
-            <label for=key>{tr(label)}</label>
+            <label for=id>{tr(label)}</label>
             <input
                 type=kind
-                id=key
+                id=id
                 name=key
                 autocomplete="off"
                 maxlength="128"

@@ -148,11 +148,7 @@ impl ControlPlane {
     ) -> Result<AuditExport, Error> {
         policy::authorize(caller, Action::Export, Resource::any(Noun::Audit))?;
         let user = caller.require_user()?;
-        if password.is_empty() {
-            self.stepped_up(caller)?;
-        } else {
-            self.sign_in_checked(caller, user.name.as_str(), password).await?;
-        }
+        self.stepped_up_by(caller, password).await?;
         let filter = filter_of(query, user)?;
         self.audit.flush().await;
         let store = self.services.store.clone();

@@ -113,7 +113,8 @@ pub(super) fn filter_of(query: &ListQuery, user: &CallerUser) -> Result<AuditFil
     let time = |key: &str, end| text(key).map(|text| parse_time(text, end)).transpose();
     let word = |key: &str| text(key).map(str::to_owned);
     Ok(AuditFilter {
-        who: word("who"),
+        // Names have small letters only, and people write them as they like.
+        who: word("who").map(|name| name.to_lowercase()),
         what: word("what"),
         object: word("object"),
         result: word("result"),

@@ -71,7 +71,7 @@ async fn everybody_finds_what_they_may_see_and_no_more() {
         (&[("what", "host")][..], vec![by_otto, by_ada], vec![by_otto], vec![]),
         (&[("what", "chain-stop")], vec![by_uma], vec![by_uma], vec![by_uma]),
         (&[("result", "not-allowed")], vec![by_otto], vec![by_otto], vec![]),
-        (&[("who", "ada")], vec![by_ada], vec![], vec![]),
+        (&[("who", " Ada ")], vec![by_ada], vec![], vec![]),
         (&[("object", "host/none"), ("who", "otto")], vec![by_otto], vec![by_otto], vec![]),
         (&[("own", "1"), ("object", "host")], vec![by_ada], vec![by_otto], vec![]),
         (&[("to", "2001-01-01")], vec![], vec![], vec![]),

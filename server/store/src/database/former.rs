@@ -1,5 +1,9 @@
 //! What a former version wrote is counted and filtered like what this one writes.
 
+use domain::chain::{Health, HealthView};
+use domain::host::{HostSpec, HostState, HostStatus};
+use domain::list::ListQuery;
+use domain::name::{ChainName, HostName};
 use serde::Deserialize;
 
 use super::*;
@@ -130,4 +134,53 @@ async fn people_of_former_versions_get_their_state_and_their_place_in_lists() {
     let ann = person("active", "admin ann", "01700000000000 ann", "01700000000005 ann");
     let ben = person("disabled", "user ben", "01700000000001 ben", "00000000000000 ben");
     assert_eq!(people, [ann, ben]);
+}
+
+const LISTED: &str = "
+    CREATE type::record('chain', 'demo') SET name = 'demo', spec = $spec, plan = 'null', state = 'running',
+        health = $health, host = 'h1', created_ms = 5;
+    CREATE type::record('host', 'h1') SET id_text = 'h1', spec = $host, status = $status, created_ms = 5, claims = 0;
+    CREATE type::record('user', 'ann') SET id_text = 'ann', name = 'ann', role = 'admin', password_hash = 'hash',
+        enabled = false, created_ms = 1700000000000";
+
+/// An index that was made from rows as they were before would find nothing here, and go on to find what is no more.
+#[tokio::test]
+async fn rows_of_former_versions_are_found_by_what_is_filled_in() {
+    let inner = former().await;
+    let health = |health| HealthView { health, ..HealthView::default() };
+    let status = HostStatus { state: HostState::Active, ..HostStatus::default() };
+    let bindings = json!({
+        "spec": json!({
+            "name": "demo", "host": "h1", "version": "3.1", "consensus": "raft", "orderers": 1,
+            "organizations": [{ "name": "org1", "peers": 1 }], "channel": "mychannel", "batch_timeout_ms": 200,
+            "resources": { "cpu_milli": 1000, "memory_mib": 512 },
+        }).to_string(),
+        "health": encode(&health(Health::Degraded)).unwrap(),
+        "host": encode(&HostSpec::local(HostName::parse("here").unwrap(), "/s")).unwrap(),
+        "status": encode(&status).unwrap(),
+    });
+    inner.transact(&Query::new(LISTED, bindings)).await.unwrap();
+    for (number, text) in (1_i64..).zip(MIGRATIONS).skip(2) {
+        inner.apply(number, text, "sum").await.unwrap();
+    }
+    let store = Store { inner: Arc::new(inner) };
+    let only = |key: &str, value: &str| ListQuery {
+        filters: [(key.to_owned(), value.to_owned())].into(),
+        ..ListQuery::default()
+    };
+    let chains =
+        async |key: &str, value: &str| store.chain_page(&only(key, value), None, 5).await.unwrap().rows.len();
+    let found = [chains("health", "degraded").await, chains("version", "3.1").await];
+    assert_eq!(found, [1, 1]);
+    for (key, value) in [("state", "active"), ("kind", "engine")] {
+        let hosts = store.host_page(&only(key, value), 5).await.unwrap().rows;
+        assert_eq!(hosts.len(), 1, "{key}");
+    }
+    for state in ["disabled", "active"] {
+        let people = store.user_page(&only("state", state)).await.unwrap().rows;
+        assert_eq!(people.len(), usize::from(state == "disabled"), "{state}");
+    }
+    let demo = ChainName::parse("demo").unwrap();
+    store.chain_health_save(&demo, &health(Health::Ok)).await.unwrap();
+    assert_eq!([chains("health", "degraded").await, chains("health", "ok").await], [0, 1]);
 }

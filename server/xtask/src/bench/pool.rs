@@ -156,7 +156,7 @@ fn one(connection: &mut Connection, number: u32) -> Result<Wait> {
 }
 
 /// The longest of the nineteen shortest of twenty.
-fn slowest_but_few(mut values: Vec<f64>) -> f64 {
+pub(super) fn slowest_but_few(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let place = (values.len() * 19).div_ceil(20);
     values.get(place.saturating_sub(1)).copied().unwrap_or(f64::NAN)

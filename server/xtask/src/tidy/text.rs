@@ -50,8 +50,7 @@ pub fn check(name: &str, content: &str) -> Vec<Finding> {
                 findings.push(Finding::at(name, number, reason));
             }
             if has_form(line) && !SENDING.iter().any(|begin| line.contains(begin)) {
-                let reason =
-                    "a form begins with method=\"post\" or \"dialog\", a search with \"get\", or secrets end up in addresses";
+                let reason = "a form begins with method=\"post\" or \"dialog\", a search with \"get\", or secrets end up in addresses";
                 findings.push(Finding::at(name, number, reason));
             }
         }
