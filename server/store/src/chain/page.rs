@@ -16,7 +16,8 @@ use crate::tenure::Tenure;
 use crate::{Store, StoreError};
 
 /// A plan is as long as a chain has nodes, and no list shows it.
-const COLUMNS: &str = "name, spec, state, health, owner, host, created_ms, operation, pool, claimed_ms, claim_key,
+const COLUMNS: &str =
+    "name, spec, state, health, owner, host, created_ms, operation, pool, claimed_ms, claim_key,
     expires_ms, warned_ms, inherited_ms";
 /// The filter value for chains that nobody owns.
 const NOBODY: &str = "none";
