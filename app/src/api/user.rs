@@ -2,9 +2,9 @@
 
 use domain::id::UserId;
 use domain::list::{ListPage, ListQuery};
+use domain::user::{self, FirstSignIn, Invitation, NewUser, UserDetail, UserView};
 #[cfg(feature = "ssr")]
 use domain::user::{Email, Registration};
-use domain::user::{self, FirstSignIn, Invitation, NewUser, UserDetail, UserView};
 use leptos::prelude::*;
 
 use super::ApiError;
