@@ -21,7 +21,7 @@ use crate::components::time::Time;
 use crate::events;
 use crate::fetched::Fetched;
 use crate::session::Me;
-use crate::text::{fill, say, tr, words};
+use crate::text::{tr, words};
 
 mod bulk;
 
@@ -169,40 +169,4 @@ fn chain_row(many: Option<Selection>, chain: ChainSummary) -> AnyView {
         </tr>
     }
     .into_any()
-}
-
-/// Chains as cards, for the overview.
-pub fn chain_cards(chains: Vec<ChainSummary>) -> AnyView {
-    let cards = chains
-        .into_iter()
-        .map(|chain| {
-            let name = chain.name.to_string();
-            let (organizations, peers, orderers) = (chain.organizations, chain.peers, chain.orderers);
-            let size = say(move |t| {
-                let numbers = [
-                    ("organizations", organizations.to_string()),
-                    ("peers", peers.to_string()),
-                    ("orderers", orderers.to_string()),
-                ];
-                fill(t.chain_size, &numbers)
-            });
-            let operation = chain.operation.map(|id| {
-                view! { <p><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></p> }
-            });
-            let expires = chain.expires_ms.map(|ms| {
-                view! { <p class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></p> }
-            });
-            view! {
-                <li class="card chain-card">
-                    <h2><a href=format!("/chains/{name}")>{name.clone()}</a></h2>
-                    <p class="row">{badge(chain_state(chain.state))} {badge(health(&chain.health))}</p>
-                    <p class="muted small">{size}</p>
-                    <p class="muted small">{chain.host_name.clone()} " · Fabric " {chain.version.as_str()}</p>
-                    {expires}
-                    {operation}
-                </li>
-            }
-        })
-        .collect_view();
-    view! { <ul class="cards">{cards}</ul> }.into_any()
 }

@@ -10,6 +10,7 @@ use crate::api::ApiError;
 use crate::api::chain::{chain_delete, chain_restart, chain_start, chain_stop};
 use crate::components::dialog::Confirm;
 use crate::components::list::selection::Selection;
+use crate::components::prove;
 use crate::session::Me;
 use crate::text::{Text, error_text, fill, say, say_in, tr, words};
 
@@ -56,6 +57,10 @@ impl Deed {
     }
 }
 
+/// Asks for something to be done to chains. It is refused as a whole only where the password is asked for again: then
+/// nothing more is done, and all of it is asked again once it is typed.
+type Asking = Action<(Deed, Vec<String>), Result<(), ApiError>>;
+
 /// What came of it, chain by chain.
 type Outcomes = RwSignal<Vec<(String, Result<OperationId, ApiError>)>>;
 
@@ -66,19 +71,31 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
         return ().into_any();
     }
     let outcomes: Outcomes = RwSignal::new(Vec::new());
-    let act = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
+    let act: Asking = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
         let (deed, names) = (*deed, names.clone());
         async move {
             outcomes.set(Vec::new());
+            let mut leaving = Vec::new();
             // One after another: a hundred at once would only wait for each other.
             for text in names {
                 let answer = match ChainName::parse(&text) {
                     Ok(name) => deed.ask(name).await,
                     Err(error) => Err(ApiError::from(error)),
                 };
+                if let Err(error) = &answer
+                    && error.asks_password()
+                {
+                    return Err(error.clone());
+                }
+                if deed == Deed::Delete && answer.is_ok() {
+                    leaving.push(text.clone());
+                }
                 // The page may be gone by now; what was asked for goes on.
                 let _ = outcomes.try_update(|all| all.push((text, answer)));
             }
+            // What is about to be gone is not what the next button is for.
+            let _ = selection.try_update(|chosen| chosen.retain(|name| !leaving.contains(name)));
+            Ok(())
         }
     });
     let buttons = move || {
@@ -99,10 +116,11 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
             }
         })
     };
-    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)}</div> }.into_any()
+    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)} {prove::guard(act)}</div> }
+        .into_any()
 }
 
-fn button(deed: Deed, names: Vec<String>, act: Action<(Deed, Vec<String>), ()>) -> AnyView {
+fn button(deed: Deed, names: Vec<String>, act: Asking) -> AnyView {
     let pending = act.pending();
     if deed != Deed::Delete {
         let ask = move |_| {
@@ -126,7 +144,7 @@ fn button(deed: Deed, names: Vec<String>, act: Action<(Deed, Vec<String>), ()>) 
         .into_any()
 }
 
-fn results(outcomes: Outcomes, act: Action<(Deed, Vec<String>), ()>) -> AnyView {
+fn results(outcomes: Outcomes, act: Asking) -> AnyView {
     let pending = act.pending();
     let rows = move || outcomes.get().into_iter().map(|(name, answer)| row(name, answer)).collect_view();
     let is_shown = move || pending.get() || !outcomes.read().is_empty();
