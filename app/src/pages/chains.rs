@@ -35,6 +35,7 @@ const COLUMNS: &[Column] = &[
     ("c6", |t| t.peers),
     ("c7", |t| t.orderers),
     ("c8", |t| t.created),
+    ("c9", |t| t.list().owner),
 ];
 
 /// The page.
@@ -142,6 +143,7 @@ fn chain_table(list: ListState, many: Option<Selection>, chains: Vec<ChainSummar
                         <th scope="col" class="number c5">{tr(|t| t.organizations)}</th>
                         <th scope="col" class="number c6">{tr(|t| t.peers)}</th>
                         <th scope="col" class="number c7">{tr(|t| t.orderers)}</th>
+                        <th scope="col" class="c9">{tr(|t| t.list().owner)}</th>
                         {sort_column(list, "created", |t| t.created, "c8")}
                     </tr>
                 </thead>
@@ -153,7 +155,7 @@ fn chain_table(list: ListState, many: Option<Selection>, chains: Vec<ChainSummar
 }
 
 fn chain_row(many: Option<Selection>, chain: ChainSummary) -> AnyView {
-    let name = chain.name.to_string();
+    let (name, owner) = (chain.name.to_string(), owner(&chain));
     view! {
         <tr>
             {many.map(|selection| row_box(selection, &name))}
@@ -165,8 +167,23 @@ fn chain_row(many: Option<Selection>, chain: ChainSummary) -> AnyView {
             <td class="number c5">{chain.organizations.to_string()}</td>
             <td class="number c6">{chain.peers.to_string()}</td>
             <td class="number c7">{chain.orderers.to_string()}</td>
+            <td class="c9">{owner}</td>
             <td class="c8"><Time ms=chain.created_ms/></td>
         </tr>
     }
     .into_any()
+}
+
+/// Whose a chain is, and until when; of one in the pool that it is free.
+fn owner(chain: &ChainSummary) -> AnyView {
+    if chain.owner.is_none() {
+        return match chain.pool {
+            Some(_) => view! { <span>{tr(|t| t.list().free_in_pool)}</span> }.into_any(),
+            None => ().into_any(),
+        };
+    }
+    let until = chain.expires_ms.map(|ms| {
+        view! { <div class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></div> }
+    });
+    view! { {chain.owner_name.clone()} {until} }.into_any()
 }

@@ -313,7 +313,7 @@ impl Store {
     /// A chain that was taken back begins anew: nothing of it is there, and what makes it holds its name.
     pub async fn pool_begin_anew(&self, chain: &ChainName) -> Result<(), StoreError> {
         let text = "UPDATE type::record('chain', $chain) SET state = 'creating', plan = 'null',
-            health = $health WHERE state IN ['deleting', 'creating']";
+            health = $health, health_state = 'unknown' WHERE state IN ['deleting', 'creating']";
         let health = encode(&domain::chain::HealthView::default())?;
         self.write(Query::new(text, json!({ "chain": chain.as_str(), "health": health }))).await
     }

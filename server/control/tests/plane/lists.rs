@@ -5,7 +5,7 @@ use domain::Code;
 use domain::host::{HostSpec, RegistryCredentials};
 use domain::id::{HostId, UserId};
 use domain::list::ListQuery;
-use domain::name::HostName;
+use domain::name::{HostName, UserName};
 use domain::permission::{Grant, Role};
 use store::{HostRecord, Store};
 
@@ -40,6 +40,12 @@ async fn a_page_of_chains_holds_what_the_caller_may_read() {
             assert!(seen(name, role, &[none]).await.is_empty(), "{name} {none:?}");
         }
     }
+    // The list says whose a chain is.
+    let (otto, ben) = (caller("otto", Role::Operator), UserName::parse("ben").unwrap());
+    plane.chain_owner_set(&otto, &bed.chain_spec().name, &ben).await.unwrap();
+    let page = plane.chain_page(&otto, query(&[("owner", "ben")])).await.unwrap();
+    let owners: Vec<&str> = page.rows.iter().map(|row| row.owner_name.as_str()).collect();
+    assert_eq!(owners, ["ben"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::chain::{ChainState, Health, HealthView};
 use domain::id::{HostId, UserId};
+use domain::list::ListQuery;
 use domain::name::ChainName;
 use domain::permission::Grant;
 use domain::pool::ApplySpec;
@@ -170,6 +171,12 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
         store.pool_begin_anew(&name).await.unwrap();
         let anew = store.chain_read(&name).await.unwrap().unwrap();
         assert_eq!((anew.state, anew.plan.is_null(), anew.created_ms), (ChainState::Creating, true, 7));
+        // How it did before is not what lists find it by.
+        let well = ListQuery {
+            filters: [("health".to_owned(), "ok".to_owned())].into_iter().collect(),
+            ..ListQuery::default()
+        };
+        assert!(store.chain_page(&well, None, 5).await.unwrap().rows.is_empty());
         let small = TemplateName::parse("small").unwrap();
         store.pool_return(&name, &small).await.unwrap();
         assert_eq!(store.chain_read(&name).await.unwrap().unwrap().pool, Some(small));
