@@ -9,9 +9,13 @@ use domain::name::ChainName;
 use domain::permission::Grant;
 use domain::pool::ApplySpec;
 use domain::template::TemplateName;
+use serde_json::json;
 
 use super::{chain, on_both, spec};
-use crate::{CANDIDATES_MAX, ChainRecord, ClaimSpec, Claimed, QueueRecord, Store, StoreError, Tenure};
+use crate::{
+    CANDIDATES_MAX, ChainRecord, ClaimSpec, Claimed, QueueRecord, Store, StoreError, Tenure,
+    TransactionRecord,
+};
 
 fn record(name: &str) -> ChainRecord {
     ChainRecord {
@@ -162,7 +166,24 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
         store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
         store.grant_put(&name, &UserId::new("eve"), Grant::Use).await.unwrap();
         store.document_put(&name, "genesis", &[1]).await.unwrap();
+        let view = json!({
+            "id": "tx", "chain": "c0", "channel": "mychannel", "chaincode": "example02", "function": "move",
+            "arguments": [], "state": "valid", "created_ms": 1,
+        });
+        let sent = TransactionRecord {
+            view: serde_json::from_value(view).unwrap(),
+            user: uma.clone(),
+            idempotency_key: "one".to_owned(),
+            asked: None,
+        };
+        store.transaction_create(&sent).await.unwrap();
+        let counted = async || {
+            let names = std::slice::from_ref(&name);
+            store.transactions_daily(Some(names), 0).await.unwrap().len()
+        };
+        assert_eq!(counted().await, 1);
         store.pool_take_back(&name, "op", 7).await.unwrap();
+        assert_eq!(counted().await, 0, "how much was done is nobody's business either");
         let taken = store.chain_read(&name).await.unwrap().unwrap();
         assert_eq!((taken.owner, taken.state), (None, ChainState::Deleting));
         assert_eq!((taken.tenure, taken.pool), (Tenure::default(), None));
