@@ -10,6 +10,7 @@ use crate::api::template::{template_create, template_draft};
 use crate::components::load::load;
 use crate::components::notice::{NeedsScript, Notice};
 use crate::components::page::Page;
+use crate::components::unsaved::guarded;
 use crate::fetched::Fetched;
 use crate::text::{tr, words};
 
@@ -34,7 +35,7 @@ fn Fresh(form: Form) -> impl IntoView {
     let wrong = RwSignal::new(None::<domain::Error>);
     let create = Action::new(|template: &domain::template::Template| template_create(template.clone()));
     show_on_field(create, wrong);
-    let navigate = use_navigate();
+    let (navigate, dirty) = (use_navigate(), guarded());
     Effect::new(move |_| {
         if let Some(Ok(template)) = create.value().get() {
             let address = format!("/templates/{}", template.name);
@@ -52,7 +53,7 @@ fn Fresh(form: Form) -> impl IntoView {
         }
     };
     view! {
-        <form method="post" class="card form" on:submit=submit>
+        <form method="post" class="card form" on:input=move |_| dirty.set(true) on:submit=submit>
             <NeedsScript/>
             {fields(form, wrong)}
             <Notice error=refusal(create)/>
