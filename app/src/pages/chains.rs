@@ -8,7 +8,7 @@ use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
 use crate::api::chain::chain_page;
-use crate::api::host::host_list;
+use crate::api::host::host_choices;
 use crate::components::badge::{badge, chain_state, health};
 use crate::components::list::columns::{Column, column_choice, use_columns};
 use crate::components::list::selection::{Selection, page_box, row_box};
@@ -79,9 +79,8 @@ fn tools(list: ListState, me: &Me) -> AnyView {
     if !me.can(Act::List, Noun::Host) {
         return list_tools(list, facets(Vec::new()));
     }
-    load_part(Fetched::new(|| (), |()| host_list()), move |hosts, _| {
-        let hosts =
-            hosts.into_iter().map(|host| (host.id.to_string(), Signal::stored(host.spec.name.to_string())));
+    load_part(Fetched::new(|| (), |()| host_choices()), move |hosts, _| {
+        let hosts = hosts.into_iter().map(|(id, name)| (id.to_string(), Signal::stored(name)));
         list_tools(list, facets(hosts.collect()))
     })
 }

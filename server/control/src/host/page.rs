@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use domain::Error;
 use domain::host::HostView;
+use domain::id::HostId;
 use domain::list::{ListPage, ListQuery};
 use domain::permission::{Action, Noun};
 use store::HostRecord;
@@ -28,6 +29,12 @@ impl ControlPlane {
         policy::authorize(caller, Action::List, Resource::any(Noun::Host))?;
         let query = ListQuery { sort: "created".to_owned(), ..ListQuery::default() };
         Ok(self.host_rows(&query, HOSTS_MAX).await?.rows)
+    }
+
+    /// Hosts by name: for where one chooses among them and needs nothing else of them.
+    pub async fn host_choices(&self, caller: &Caller) -> Result<Vec<(HostId, String)>, Error> {
+        policy::authorize(caller, Action::List, Resource::any(Noun::Host))?;
+        self.services.store.host_choices(HOSTS_MAX).await.map_err(crate::error::store)
     }
 
     /// A page of the hosts.

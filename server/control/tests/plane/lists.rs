@@ -84,6 +84,9 @@ async fn many_hosts_hold_what_each_of_them_holds() {
     }
     let hosts = plane.host_list(&ada).await.unwrap();
     assert_eq!(hosts.len(), 61);
+    let choices = plane.host_choices(&ada).await.unwrap();
+    assert_eq!((choices.len(), choices.first().map(|(_, name)| name.as_str())), (61, Some("here")));
+    assert_eq!(plane.host_choices(&caller("uma", Role::User)).await.unwrap_err().status(), 403);
     for host in hosts {
         assert_eq!(plane.host_read(&ada, &host.id).await.unwrap(), host);
     }
