@@ -205,7 +205,7 @@ fn entering(typed: Typed, name: String) -> Entering {
                 false => sign_in(name, password, next, true).await?,
             }
             match session_times().await {
-                Err(error) if error.needs_session() => Ok(true),
+                Err(error) if error.needs_session() => Ok::<bool, ApiError>(true),
                 Ok(_) | Err(_) => Ok(false),
             }
         }
