@@ -225,8 +225,8 @@ pub(crate) mod request {
     }
 
     /// Signs the person in, or leads on to where their second factor is asked for. The session that waits for it answers
-    /// nothing else, and has a new id as well.
-    pub async fn begin(signed: SignedIn, next: &str) -> Result<(), ApiError> {
+    /// nothing else, and has a new id as well. `in_place`: the page that asks stays.
+    pub async fn begin(signed: SignedIn, next: &str, in_place: bool) -> Result<(), ApiError> {
         if !signed.needs_code {
             return begin_session(&signed.user, next).await;
         }
@@ -235,7 +235,9 @@ pub(crate) mod request {
         session.clear().await;
         let half = Half { user: signed.user.id, since_ms: plane.now_ms() };
         session.insert(HALF, half).await.map_err(lost_session)?;
-        leptos_axum::redirect(&format!("/login/code?next={}", escaped(safe_next(next))));
+        if !in_place {
+            leptos_axum::redirect(&format!("/login/code?next={}", escaped(safe_next(next))));
+        }
         Ok(())
     }
 

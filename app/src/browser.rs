@@ -270,6 +270,20 @@ fn focus_unscrolled(element: &web_sys::Element) -> Option<()> {
     focus.call1(element, &options).ok().map(drop)
 }
 
+/// Scrolls what an element stands in just as far as the element of an id is in sight.
+pub fn show_in_sight(id: &str) {
+    // One that is not there needs no scrolling.
+    let _ = element(id).and_then(|element| scroll_nearest(&element));
+}
+
+fn scroll_nearest(element: &web_sys::HtmlElement) -> Option<()> {
+    let options = js_sys::Object::new();
+    js_sys::Reflect::set(&options, &"block".into(), &"nearest".into()).ok()?;
+    let scroll = js_sys::Reflect::get(element, &"scrollIntoView".into()).ok()?;
+    let scroll: js_sys::Function = scroll.dyn_into().ok()?;
+    scroll.call1(element, &options).ok().map(drop)
+}
+
 /// Scrolls an element to its end.
 pub fn scroll_to_end(node: NodeRef<leptos::html::Pre>) {
     if let Some(element) = node.try_get_untracked().flatten() {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::Code;
 use domain::user::SessionTimes;
 use leptos::__reexports::send_wrapper::SendWrapper;
 use leptos::html;
@@ -12,7 +13,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use crate::api::ApiError;
-use crate::api::session::{session_times, sign_in};
+use crate::api::session::{session_times, sign_in, sign_in_code};
 use crate::browser;
 use crate::components::load::with_session;
 use crate::components::notice::Notice;
@@ -178,25 +179,70 @@ fn banner(clock: Clock) -> AnyView {
     .into_any()
 }
 
-/// Signs in again over the page.
-fn again(clock: Clock, name: String) -> AnyView {
-    let node = NodeRef::<html::Dialog>::new();
-    let password = RwSignal::new(String::new());
+/// What is typed to sign in again.
+#[derive(Clone, Copy)]
+struct Typed {
+    password: RwSignal<String>,
+    code: RwSignal<String>,
+    /// The password was right, and a second factor is asked for.
+    needs_code: RwSignal<bool>,
+}
+
+/// Signs in; true: the code of a second factor has to follow.
+type Entering = Action<(), Result<bool, ApiError>>;
+
+fn entering(typed: Typed, name: String) -> Entering {
     let here = use_location();
-    let user = name.clone();
-    let enter = Action::new(move |password: &String| {
+    Action::new(move |(): &()| {
         // Going on to the very page that is there leaves it as it is.
         let next = format!("{}?{}", here.pathname.get_untracked(), here.search.get_untracked());
-        sign_in(user.clone(), password.clone(), next.trim_end_matches('?').to_owned())
-    });
-    let refused = Signal::derive(move || enter.value().get().and_then(Result::<(), ApiError>::err));
-    Effect::new(move |_| {
-        if matches!(enter.value().get(), Some(Ok(()))) {
-            password.set(String::new());
+        let next = next.trim_end_matches('?').to_owned();
+        let (name, password) = (name.clone(), typed.password.get_untracked());
+        let (code, is_second) = (typed.code.get_untracked(), typed.needs_code.get_untracked());
+        async move {
+            match is_second {
+                true => sign_in_code(code, next).await?,
+                false => sign_in(name, password, next, true).await?,
+            }
+            match session_times().await {
+                Err(error) if error.needs_session() => Ok::<bool, ApiError>(true),
+                Ok(_) | Err(_) => Ok(false),
+            }
+        }
+    })
+}
+
+/// Goes on when somebody is signed in again, or asks for what is missing.
+fn follow_entering(clock: Clock, typed: Typed, enter: Entering) {
+    Effect::new(move |_| match enter.value().get() {
+        Some(Ok(false)) => {
+            typed.password.set(String::new());
+            typed.code.set(String::new());
+            typed.needs_code.set(false);
             clock.ended.set(false);
             leptos::task::spawn_local(clock.ask());
         }
+        Some(Ok(true)) => {
+            typed.needs_code.set(true);
+            browser::soon(|| browser::focus("again-code"));
+        }
+        // Whoever took too long begins with the password.
+        Some(Err(error)) if error.code() == Some(Code::SignInExpired) => typed.needs_code.set(false),
+        Some(Err(_)) | None => {}
     });
+}
+
+/// Signs in again over the page.
+fn again(clock: Clock, name: String) -> AnyView {
+    let node = NodeRef::<html::Dialog>::new();
+    let typed = Typed {
+        password: RwSignal::new(String::new()),
+        code: RwSignal::new(String::new()),
+        needs_code: RwSignal::new(false),
+    };
+    let enter = entering(typed, name.clone());
+    follow_entering(clock, typed, enter);
+    let refused = Signal::derive(move || enter.value().get().and_then(Result::<bool, ApiError>::err));
     Effect::new(move |_| {
         if node.get().is_some() {
             browser::show_dialog(node);
@@ -210,28 +256,14 @@ fn again(clock: Clock, name: String) -> AnyView {
     };
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        enter.dispatch(password.get_untracked());
+        enter.dispatch(());
     };
     view! {
         <dialog class="dialog" node_ref=node aria-label=tr(|t| t.expiry().ended) on:close=stay>
             <form method="dialog" on:submit=submit>
                 <h2>{tr(|t| t.expiry().ended)}</h2>
                 <p>{tr(|t| t.expiry().ended_hint)}</p>
-                <div class="field">
-                    <label for="again-name">{tr(|t| t.user_name)}</label>
-                    <input type="text" id="again-name" value=name readonly=true autocomplete="username"/>
-                </div>
-                <div class="field">
-                    <label for="again-password">{tr(|t| t.password)}</label>
-                    <input
-                        type="password"
-                        id="again-password"
-                        autocomplete="current-password"
-                        autofocus=true
-                        prop:value=move || password.get()
-                        on:input:target=move |event| password.set(event.target().value())
-                    />
-                </div>
+                {fields(typed, name)}
                 <Notice error=refused/>
                 <div class="row end">
                     <a class="button" href="/login" rel="external">{tr(|t| t.expiry().elsewhere)}</a>
@@ -241,6 +273,39 @@ fn again(clock: Clock, name: String) -> AnyView {
                 </div>
             </form>
         </dialog>
+    }
+    .into_any()
+}
+
+fn fields(typed: Typed, name: String) -> AnyView {
+    let Typed { password, code, needs_code } = typed;
+    view! {
+        <div class="field">
+            <label for="again-name">{tr(|t| t.user_name)}</label>
+            <input type="text" id="again-name" value=name readonly=true autocomplete="username"/>
+        </div>
+        <div class="field">
+            <label for="again-password">{tr(|t| t.password)}</label>
+            <input
+                type="password"
+                id="again-password"
+                autocomplete="current-password"
+                autofocus=true
+                prop:value=move || password.get()
+                on:input:target=move |event| password.set(event.target().value())
+            />
+        </div>
+        <div class="field" hidden=move || !needs_code.get()>
+            <label for="again-code">{tr(|t| t.code().code)}</label>
+            <input
+                type="text"
+                id="again-code"
+                autocomplete="one-time-code"
+                prop:value=move || code.get()
+                on:input:target=move |event| code.set(event.target().value())
+            />
+            <p class="muted small">{tr(|t| t.code().hint)}</p>
+        </div>
     }
     .into_any()
 }

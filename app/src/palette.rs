@@ -13,7 +13,7 @@ use crate::components::load::with_session;
 use crate::keys::Opened;
 use crate::preferences::Preferences;
 use crate::session::Me;
-use crate::text::{Text, tr, use_lang};
+use crate::text::{Lang, tr, use_lang};
 
 mod entries;
 mod shortcuts;
@@ -120,11 +120,12 @@ fn dialog(palette: Palette, me: Me) -> AnyView {
     follow(palette, Opened::Palette, node, move || looked.type_in(String::new()));
     let lang = use_lang();
     let entries = Memo::new(move |_| {
-        let text = lang.get().text();
+        let lang = lang.get();
+        let text = lang.text();
         let wanted = looked.typed.read().trim().to_lowercase();
         let own = fixed(text, &|action, noun| me.can(action, noun));
         let fits = own.into_iter().filter(|entry| entry.fits(&wanted));
-        fits.chain(looked.hits.get().into_iter().map(|hit| found(text, hit)))
+        fits.chain(looked.hits.get().into_iter().map(|hit| found(lang, hit)))
             .take(ENTRIES_MAX)
             .collect::<Vec<_>>()
     });
@@ -179,9 +180,15 @@ fn keyboard(
     move |event: web_sys::KeyboardEvent| {
         let count = entries.with_untracked(Vec::len);
         let marked = looked.marked.get_untracked();
+        let mark = |at: usize| {
+            looked.marked.set(at);
+            browser::show_in_sight(&format!("palette-{at}"));
+        };
         match event.key().as_str() {
-            "ArrowDown" => looked.marked.set(step(marked, count, true)),
-            "ArrowUp" => looked.marked.set(step(marked, count, false)),
+            // Among the letters of a word that is not finished they choose a letter.
+            _ if event.is_composing() => return,
+            "ArrowDown" => mark(step(marked, count, true)),
+            "ArrowUp" => mark(step(marked, count, false)),
             "Enter" => {
                 if let Some(entry) = entries.with_untracked(|all| all.get(marked).cloned()) {
                     run.run(entry.deed);
@@ -240,7 +247,8 @@ fn runner(palette: Palette) -> Callback<Deed> {
 }
 
 /// A hit as an entry.
-fn found(text: &'static Text, hit: Hit) -> Entry {
+fn found(lang: Lang, hit: Hit) -> Entry {
+    let text = lang.text();
     let kind = match hit.kind {
         HitKind::Chain => text.keys().chain,
         HitKind::Host => text.host,
@@ -249,7 +257,11 @@ fn found(text: &'static Text, hit: Hit) -> Entry {
         HitKind::Transaction => text.transaction,
         HitKind::Block => text.block,
     };
-    Entry { kind, label: hit.label, detail: hit.detail, deed: Deed::Go(hit.href) }
+    let label = match hit.kind {
+        HitKind::Operation => lang.operation(&hit.label).to_owned(),
+        _ => hit.label,
+    };
+    Entry { kind, label, detail: hit.detail, deed: Deed::Go(hit.href) }
 }
 
 #[cfg(test)]
@@ -258,7 +270,6 @@ mod tests {
 
     use super::*;
     use crate::preferences::Theme;
-    use crate::text::Lang;
 
     #[test]
     fn arrows_go_round() {

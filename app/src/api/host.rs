@@ -19,6 +19,13 @@ pub async fn host_list() -> Result<Vec<HostView>, ApiError> {
     super::request::answer(plane.host_list(&caller).await, &caller).await
 }
 
+/// Hosts by name.
+#[server(endpoint = "host_choices", input = leptos::server_fn::codec::Json)]
+pub async fn host_choices() -> Result<Vec<(HostId, String)>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_choices(&caller).await, &caller).await
+}
+
 /// A page of the hosts.
 #[server(endpoint = "host_page", input = leptos::server_fn::codec::Json)]
 pub async fn host_page(query: ListQuery) -> Result<ListPage<HostView>, ApiError> {

@@ -56,12 +56,18 @@ pub async fn setup_admin(token: String, name: String, password: String) -> Resul
     super::request::begin_session(&user, "/").await
 }
 
-/// Signs somebody in and leads to where they wanted to go, or first to where their second factor is asked for.
+/// Signs somebody in and leads to where they wanted to go, or first to where their second factor is asked for; `in_place`:
+/// a page that is there asks for it itself.
 #[server(endpoint = "session_create")]
-pub async fn sign_in(name: String, password: String, next: String) -> Result<(), ApiError> {
+pub async fn sign_in(
+    name: String,
+    password: String,
+    next: String,
+    #[server(default)] in_place: bool,
+) -> Result<(), ApiError> {
     let (plane, caller) = super::request::backstage()?;
     let signed = plane.sign_in(&caller, name.trim(), password).await;
-    super::request::begin(super::request::answer(signed, &caller).await?, &next).await
+    super::request::begin(super::request::answer(signed, &caller).await?, &next, in_place).await
 }
 
 /// The second half of a sign-in: a code of the second factor, or a recovery code.

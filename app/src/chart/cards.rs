@@ -79,15 +79,19 @@ fn card(lang: Lang, chain: &ChainSummary) -> String {
         .operation
         .as_ref()
         .map(|id| format!("<p>{}</p>", link(&format!("/operations/{id}"), t.see_operation)));
+    let expires = chain
+        .expires_ms
+        .map(|ms| format!("<p class=\"muted small\">{} {}</p>", escape(t.allowance().until), time(ms)));
     format!(
         "<li class=\"card chain-card\"><h3>{}</h3><p class=\"row\">{} {}</p><p class=\"muted small\">{}</p>\
-         <p class=\"muted small\">{} · Fabric {}</p>{reasons}{}</li>",
+         <p class=\"muted small\">{} · Fabric {}</p>{}{reasons}{}</li>",
         link(&format!("/chains/{}", chain.name), chain.name.as_str()),
         badge(lang, chain_state(chain.state)),
         badge(lang, health(&chain.health)),
         escape(&size),
         escape(&chain.host_name),
         chain.version.as_str(),
+        expires.unwrap_or_default(),
         operation.unwrap_or_default(),
     )
 }

@@ -103,7 +103,7 @@ fn hostile() -> StatsView {
             { "node": SCRIPT, "why": domain::Error::unavailable(domain::Code::NodeUnwell).with("why", SCRIPT) }
         ], "checked_ms": 1 },
         "consensus": "raft", "organizations": 1, "peers": 1, "orderers": 1, "owner": null,
-        "created_ms": 1, "operation": SCRIPT, "operation_failed": false
+        "created_ms": 1, "operation": SCRIPT, "operation_failed": false, "expires_ms": 86_400_000
     });
     let submitted = json!({
         "id": SCRIPT, "chain": "demo", "channel": "mychannel", "chaincode": "example02", "function": SCRIPT,
@@ -153,6 +153,12 @@ fn nothing_from_outside_becomes_markup() {
             assert_eq!(markup.matches('<').count(), markup.matches('>').count());
         }
     }
+}
+
+#[test]
+fn a_card_says_until_when_the_chain_is_somebodys() {
+    let page = overview(&hostile(), "en").sections.concat();
+    assert!(page.contains("Until <time datetime=\"1970-01-02T00:00:00Z\">"), "{page}");
 }
 
 #[test]

@@ -70,9 +70,10 @@ impl ListState {
         })
     }
 
-    /// Whether text or filters leave rows out.
+    /// Whether text, filters or the place in the list leave rows out.
     pub fn is_narrowed(self) -> bool {
-        self.query.with(|query| !query.text.is_empty() || !query.filters.is_empty())
+        self.query
+            .with(|query| !(query.text.is_empty() && query.filters.is_empty() && query.after.is_empty()))
     }
 
     /// Shows another part of the list in the place of this one.

@@ -8,7 +8,7 @@ use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
 
 use crate::api::chain::chain_page;
-use crate::api::host::host_list;
+use crate::api::host::host_choices;
 use crate::components::badge::{badge, chain_state, health};
 use crate::components::list::columns::{Column, column_choice, use_columns};
 use crate::components::list::selection::{Selection, page_box, row_box};
@@ -21,7 +21,7 @@ use crate::components::time::Time;
 use crate::events;
 use crate::fetched::Fetched;
 use crate::session::Me;
-use crate::text::{fill, say, tr, words};
+use crate::text::{tr, words};
 
 mod bulk;
 
@@ -35,6 +35,7 @@ const COLUMNS: &[Column] = &[
     ("c6", |t| t.peers),
     ("c7", |t| t.orderers),
     ("c8", |t| t.created),
+    ("c9", |t| t.list().owner),
 ];
 
 /// The page.
@@ -78,9 +79,8 @@ fn tools(list: ListState, me: &Me) -> AnyView {
     if !me.can(Act::List, Noun::Host) {
         return list_tools(list, facets(Vec::new()));
     }
-    load_part(Fetched::new(|| (), |()| host_list()), move |hosts, _| {
-        let hosts =
-            hosts.into_iter().map(|host| (host.id.to_string(), Signal::stored(host.spec.name.to_string())));
+    load_part(Fetched::new(|| (), |()| host_choices()), move |hosts, _| {
+        let hosts = hosts.into_iter().map(|(id, name)| (id.to_string(), Signal::stored(name)));
         list_tools(list, facets(hosts.collect()))
     })
 }
@@ -142,6 +142,7 @@ fn chain_table(list: ListState, many: Option<Selection>, chains: Vec<ChainSummar
                         <th scope="col" class="number c5">{tr(|t| t.organizations)}</th>
                         <th scope="col" class="number c6">{tr(|t| t.peers)}</th>
                         <th scope="col" class="number c7">{tr(|t| t.orderers)}</th>
+                        <th scope="col" class="c9">{tr(|t| t.list().owner)}</th>
                         {sort_column(list, "created", |t| t.created, "c8")}
                     </tr>
                 </thead>
@@ -153,7 +154,7 @@ fn chain_table(list: ListState, many: Option<Selection>, chains: Vec<ChainSummar
 }
 
 fn chain_row(many: Option<Selection>, chain: ChainSummary) -> AnyView {
-    let name = chain.name.to_string();
+    let (name, owner) = (chain.name.to_string(), owner(&chain));
     view! {
         <tr>
             {many.map(|selection| row_box(selection, &name))}
@@ -165,44 +166,23 @@ fn chain_row(many: Option<Selection>, chain: ChainSummary) -> AnyView {
             <td class="number c5">{chain.organizations.to_string()}</td>
             <td class="number c6">{chain.peers.to_string()}</td>
             <td class="number c7">{chain.orderers.to_string()}</td>
+            <td class="c9">{owner}</td>
             <td class="c8"><Time ms=chain.created_ms/></td>
         </tr>
     }
     .into_any()
 }
 
-/// Chains as cards, for the overview.
-pub fn chain_cards(chains: Vec<ChainSummary>) -> AnyView {
-    let cards = chains
-        .into_iter()
-        .map(|chain| {
-            let name = chain.name.to_string();
-            let (organizations, peers, orderers) = (chain.organizations, chain.peers, chain.orderers);
-            let size = say(move |t| {
-                let numbers = [
-                    ("organizations", organizations.to_string()),
-                    ("peers", peers.to_string()),
-                    ("orderers", orderers.to_string()),
-                ];
-                fill(t.chain_size, &numbers)
-            });
-            let operation = chain.operation.map(|id| {
-                view! { <p><a href=format!("/operations/{id}")>{tr(|t| t.see_operation)}</a></p> }
-            });
-            let expires = chain.expires_ms.map(|ms| {
-                view! { <p class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></p> }
-            });
-            view! {
-                <li class="card chain-card">
-                    <h2><a href=format!("/chains/{name}")>{name.clone()}</a></h2>
-                    <p class="row">{badge(chain_state(chain.state))} {badge(health(&chain.health))}</p>
-                    <p class="muted small">{size}</p>
-                    <p class="muted small">{chain.host_name.clone()} " · Fabric " {chain.version.as_str()}</p>
-                    {expires}
-                    {operation}
-                </li>
-            }
-        })
-        .collect_view();
-    view! { <ul class="cards">{cards}</ul> }.into_any()
+/// Whose a chain is, and until when; of one in the pool that it is free.
+fn owner(chain: &ChainSummary) -> AnyView {
+    if chain.owner.is_none() {
+        return match chain.pool {
+            Some(_) => view! { <span>{tr(|t| t.list().free_in_pool)}</span> }.into_any(),
+            None => ().into_any(),
+        };
+    }
+    let until = chain.expires_ms.map(|ms| {
+        view! { <div class="muted small">{tr(|t| t.allowance().until)} " " <Time ms=ms/></div> }
+    });
+    view! { {chain.owner_name.clone()} {until} }.into_any()
 }

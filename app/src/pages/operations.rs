@@ -98,7 +98,7 @@ fn subject_address(subject: &str) -> Option<String> {
     match noun {
         "chain" => Some(format!("/chains/{id}")),
         // What is done to a host's pool is shown on the host's page.
-        "host" => Some(format!("/hosts/{}", id.strip_suffix("/pool").unwrap_or(id))),
+        "host" => Some(format!("/hosts/{id}")),
         _ => None,
     }
 }
@@ -106,10 +106,7 @@ fn subject_address(subject: &str) -> Option<String> {
 /// Operations as a table.
 fn operation_table(operations: Vec<OperationSummary>, list: ListState) -> AnyView {
     if operations.is_empty() {
-        let is_narrowed = list.query.with_untracked(|query| {
-            !query.text.is_empty() || !query.filters.is_empty() || !query.after.is_empty()
-        });
-        if is_narrowed {
+        if untrack(|| list.is_narrowed()) {
             return nothing_found(list);
         }
         return empty(|t| t.no_operations, |t| t.no_operations_hint, None);

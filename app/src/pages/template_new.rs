@@ -35,8 +35,7 @@ fn Fresh(form: Form) -> impl IntoView {
     let wrong = RwSignal::new(None::<domain::Error>);
     let create = Action::new(|template: &domain::template::Template| template_create(template.clone()));
     show_on_field(create, wrong);
-    let dirty = guarded();
-    let navigate = use_navigate();
+    let (navigate, dirty) = (use_navigate(), guarded());
     Effect::new(move |_| {
         if let Some(Ok(template)) = create.value().get() {
             let address = format!("/templates/{}", template.name);

@@ -37,15 +37,18 @@ impl Entry {
 pub fn fixed(text: &'static Text, can: &dyn Fn(Action, Noun) -> bool) -> Vec<Entry> {
     type Page = (&'static str, &'static str, Option<(Action, Noun)>);
     let keys = text.keys();
-    let pages: [Page; 6] = [
+    let pages: [Page; 8] = [
         ("/", text.overview, None),
         ("/chains", text.chains, Some((Action::List, Noun::Chain))),
         ("/hosts", text.hosts, Some((Action::List, Noun::Host))),
         ("/operations", text.operations, Some((Action::List, Noun::Operation))),
         ("/users", text.users, Some((Action::List, Noun::User))),
         ("/audit", text.audit, Some((Action::List, Noun::Audit))),
+        ("/notices", text.notices, None),
+        ("/account", text.account_page, None),
     ];
-    let actions: [Page; 2] = [
+    let actions: [Page; 3] = [
+        ("/apply", text.allowance().get_chain, None),
         ("/chains/new", text.create_chain, Some((Action::Create, Noun::Chain))),
         ("/hosts/new", text.add_host, Some((Action::Create, Noun::Host))),
     ];

@@ -33,7 +33,11 @@ impl ControlPlane {
     }
 
     /// Whether the caller may see an operation. Nothing is looked up for those who reach everything.
-    async fn operation_in_reach(&self, caller: &Caller, record: &OperationRecord) -> Result<bool, Error> {
+    pub(crate) async fn operation_in_reach(
+        &self,
+        caller: &Caller,
+        record: &OperationRecord,
+    ) -> Result<bool, Error> {
         if policy::allows(caller, Action::Read, Resource::any(Noun::Operation)) {
             return Ok(true);
         }

@@ -349,6 +349,7 @@ fn summary(record: &ChainRecord, host_name: String, holder: Option<&OperationRec
         peers: count(record.spec.peers()),
         orderers: record.spec.orderers,
         owner: record.owner.clone(),
+        owner_name: String::new(),
         created_ms: record.created_ms,
         operation: holder.map(|holder| OperationId::new(holder.id.clone())),
         operation_failed: standing.held_by_failure,

@@ -270,6 +270,14 @@ pub(crate) fn registry_prefix(id: &HostId) -> String {
     format!("host/{id}/registry/")
 }
 
+/// What the keys of everything kept of hosts begin with.
+pub(crate) const HOST_SECRETS: &str = "host/";
+
+/// The host and the registry of a key, if it is one of a host's registries.
+pub(crate) fn registry_of(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix(HOST_SECRETS)?.split_once("/registry/")
+}
+
 /// The kind of a JSON error without the text, which could quote a secret.
 trait ClassifyText {
     fn classify_text(&self) -> &'static str;

@@ -294,6 +294,9 @@ pub struct ChainSummary {
     pub peers: u16,
     pub orderers: u16,
     pub owner: Option<UserId>,
+    /// The owner's name, in lists of chains; else empty.
+    #[serde(default)]
+    pub owner_name: String,
     pub created_ms: i64,
     /// The operation that holds the chain, if one does: nothing else but a deletion after a failure begins meanwhile.
     pub operation: Option<OperationId>,

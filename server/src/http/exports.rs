@@ -44,7 +44,7 @@ async fn chain_rows(
     let mut query = asked_for(asked, &CHAIN_FILTERS);
     let heads =
         ["name", "state", "health", "host", "version", "consensus", "organizations", "peers", "orderers"];
-    let mut text = line(heads.into_iter().chain(["created"]));
+    let mut text = line(heads.into_iter().chain(["created", "owner"]));
     let mut count = 0;
     loop {
         let page = plane.chain_page(caller, query.clone()).await?;
@@ -71,6 +71,7 @@ fn chain_line(chain: &ChainSummary) -> String {
         chain.peers.to_string(),
         chain.orderers.to_string(),
         app::components::time::iso(chain.created_ms),
+        chain.owner_name.clone(),
     ];
     line(cells.iter().map(String::as_str))
 }

@@ -1,5 +1,7 @@
 //! Claims of chains on hosts: capacity and a block of ports, decided in one transaction.
 
+use std::collections::HashMap;
+
 use domain::host::HostSpec;
 use domain::id::HostId;
 use domain::name::ChainName;
@@ -148,6 +150,18 @@ impl Store {
     pub async fn host_claims(&self, host: &HostId) -> Result<Vec<ClaimRecord>, StoreError> {
         let text = "SELECT block, chain FROM claim WHERE host = $host ORDER BY block";
         self.read(Query::new(text, json!({ "host": host.as_str() }))).await
+    }
+
+    /// How many claims there are on each host; one without any is left out.
+    pub async fn claim_counts(&self) -> Result<HashMap<HostId, u32>, StoreError> {
+        #[derive(Deserialize)]
+        struct Count {
+            host: String,
+            count: u32,
+        }
+        let text = "SELECT host, count() AS count FROM claim GROUP BY host";
+        let rows: Vec<Count> = self.read(Query::new(text, json!({}))).await?;
+        Ok(rows.into_iter().map(|row| (HostId::new(row.host), row.count)).collect())
     }
 }
 

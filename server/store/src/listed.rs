@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::database::Query;
 
+/// Most values after `IN` that the engine looks up in an index, one by one. For more of them it reads the whole table.
+pub(crate) const AT_ONCE: usize = 32;
+
 /// A column by which a list may be sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {

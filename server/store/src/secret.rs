@@ -104,6 +104,17 @@ impl Store {
         rows.into_iter().map(SealedSecret::try_from).collect()
     }
 
+    /// The keys that begin so.
+    pub async fn secret_keys_prefix(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Key {
+            key: String,
+        }
+        let text = "SELECT key FROM secret WHERE key >= $prefix AND key < $after ORDER BY key";
+        let rows: Vec<Key> = self.read(Query::new(text, prefix_bindings(prefix))).await?;
+        Ok(rows.into_iter().map(|row| row.key).collect())
+    }
+
     /// Removes a secret.
     pub async fn secret_delete(&self, key: &str) -> Result<(), StoreError> {
         self.write(Query::new("DELETE type::record('secret', $key)", json!({ "key": key }))).await

@@ -1,6 +1,8 @@
 //! Figures. Chains are counted by small rows beside their records, which the database writes with each of them;
 //! transactions by numbers of each day, which are written with every transaction.
 
+use std::collections::BTreeMap;
+
 use domain::id::{HostId, UserId};
 use domain::name::ChainName;
 use domain::permission::Role;
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::Query;
+use crate::listed::AT_ONCE;
 use crate::{Store, StoreError};
 
 /// Chains that have all of this in common.
@@ -140,17 +143,21 @@ impl Store {
         within: Option<&[ChainName]>,
         from: i64,
     ) -> Result<Vec<DayCount>, StoreError> {
-        let text = match within {
-            Some(_) => {
-                "SELECT day, math::sum(total) AS total, math::sum(failed) AS failed FROM daily
-                WHERE chain IN $names AND day >= $from GROUP BY day"
-            }
-            None => "SELECT day, total, failed FROM daily WHERE chain = '' AND day >= $from",
+        let Some(within) = within else {
+            let text = "SELECT day, total, failed FROM daily WHERE chain = '' AND day >= $from ORDER BY day";
+            return self.read(Query::new(text, json!({ "from": from }))).await;
         };
-        let bindings = json!({ "names": names(within), "from": from });
-        let mut days: Vec<DayCount> = self.read(Query::new(text, bindings)).await?;
-        days.sort_by_key(|count| count.day);
-        Ok(days)
+        let mut days = BTreeMap::<i64, DayCount>::new();
+        for chains in within.chunks(AT_ONCE) {
+            let text = "SELECT day, total, failed FROM daily WHERE chain IN $names AND day >= $from";
+            let query = Query::new(text, json!({ "names": names(Some(chains)), "from": from }));
+            for count in self.read::<DayCount>(query).await? {
+                let sum = days.entry(count.day).or_insert(DayCount { total: 0, failed: 0, ..count });
+                sum.total = sum.total.saturating_add(count.total);
+                sum.failed = sum.failed.saturating_add(count.failed);
+            }
+        }
+        Ok(days.into_values().collect())
     }
 
     /// The day on which the first transaction of all was counted.

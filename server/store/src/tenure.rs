@@ -305,7 +305,7 @@ impl Store {
                 operation = $operation, created_ms = $now_ms;
             DELETE chain_grant WHERE chain = $chain; DELETE document WHERE chain = $chain;
             DELETE channel WHERE chain = $chain; DELETE chaincode WHERE chain = $chain;
-            DELETE transaction WHERE chain = $chain"
+            DELETE transaction WHERE chain = $chain; DELETE daily WHERE chain = $chain"
         );
         let bindings = json!({ "chain": chain.as_str(), "operation": operation, "now_ms": now_ms });
         self.write(Query::new(text, bindings)).await

@@ -25,6 +25,7 @@ const LOOKS: &[&str] = &[
     "channel_config",
     "channel_list",
     "help_read",
+    "host_choices",
     "host_image_approvals",
     "host_images",
     "host_kubeconfig",

@@ -51,6 +51,7 @@ fn rows_of_the_portal() -> Vec<Row> {
     vec![
         ("help_read", json!({ "section": "hosts", "lang": "en" }), ALL),
         ("host_add", json!({ "spec": host, "credentials": null }), [401, 403, 403, 422]),
+        ("host_choices", json!({}), [401, 403, 200, 200]),
         ("host_edit", json!({ "id": "none", "spec": host, "credentials": null }), ADMIN),
         ("host_image_approvals", id.clone(), STAFF),
         ("host_image_approve", json!({ "id": "none", "image": "heddle.local/none:1" }), STAFF),

@@ -107,6 +107,11 @@ fn a_code_follows_the_password_in_a_session_that_answers_nothing_else() {
     let (half, leads) = password(&portal, "uma", &uma);
     assert!(leads && half != uma);
     assert_eq!((status(&portal, &uma), status(&portal, &half)), (401, 401));
+    // A page that is there asks for the code itself, and is not led away.
+    let fields = format!("name=uma&password={}&next=/chains&in_place=true", typed(PASSWORD));
+    let stays = form(&portal, "session_create", &fields, "");
+    assert_eq!((stays.status, stays.header("location")), (200, None), "{stays:?}");
+    assert_eq!(status(&portal, &stays.cookie().unwrap()), 401, "half of a sign-in is none");
     let page = |path: &str| Call::get(path).header("accept", "text/html").cookie(&half);
     assert_eq!((portal.send(page("/")).status, portal.send(page("/login/code")).status), (302, 200));
     assert_eq!(portal.send(page("/events")).status, 401);

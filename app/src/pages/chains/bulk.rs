@@ -57,8 +57,10 @@ impl Deed {
     }
 }
 
-/// The wish, and whether it came to its chains at all.
-type Acting = Action<(Deed, Vec<String>), Result<(), ApiError>>;
+/// Asks for something to be done to chains. It is refused as a whole only where the password is asked for again: then
+/// nothing more is done, and all of it is asked again once it is typed.
+type Asking = Action<(Deed, Vec<String>), Result<(), ApiError>>;
+
 /// What came of it, chain by chain.
 type Outcomes = RwSignal<Vec<(String, Result<OperationId, ApiError>)>>;
 
@@ -69,23 +71,30 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
         return ().into_any();
     }
     let outcomes: Outcomes = RwSignal::new(Vec::new());
-    let act: Acting = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
+    let act: Asking = Action::new(move |(deed, names): &(Deed, Vec<String>)| {
         let (deed, names) = (*deed, names.clone());
         async move {
             outcomes.set(Vec::new());
+            let mut leaving = Vec::new();
             // One after another: a hundred at once would only wait for each other.
             for text in names {
                 let answer = match ChainName::parse(&text) {
                     Ok(name) => deed.ask(name).await,
                     Err(error) => Err(ApiError::from(error)),
                 };
-                // Without the password none of them goes: it is asked for, and then all are asked for again.
-                if let Some(refusal) = answer.as_ref().err().filter(|refusal| refusal.asks_password()) {
-                    return Err(refusal.clone());
+                if let Err(error) = &answer
+                    && error.asks_password()
+                {
+                    return Err(error.clone());
+                }
+                if deed == Deed::Delete && answer.is_ok() {
+                    leaving.push(text.clone());
                 }
                 // The page may be gone by now; what was asked for goes on.
                 let _ = outcomes.try_update(|all| all.push((text, answer)));
             }
+            // What is about to be gone is not what the next button is for.
+            let _ = selection.try_update(|chosen| chosen.retain(|name| !leaving.contains(name)));
             Ok(())
         }
     });
@@ -107,11 +116,11 @@ pub fn bulk_bar(selection: Selection, me: &Me) -> AnyView {
             }
         })
     };
-    let proof = prove::guard(act);
-    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)} {proof}</div> }.into_any()
+    view! { <div class="list-bulk-place">{buttons} {results(outcomes, act)} {prove::guard(act)}</div> }
+        .into_any()
 }
 
-fn button(deed: Deed, names: Vec<String>, act: Acting) -> AnyView {
+fn button(deed: Deed, names: Vec<String>, act: Asking) -> AnyView {
     let pending = act.pending();
     if deed != Deed::Delete {
         let ask = move |_| {
@@ -135,7 +144,7 @@ fn button(deed: Deed, names: Vec<String>, act: Acting) -> AnyView {
         .into_any()
 }
 
-fn results(outcomes: Outcomes, act: Acting) -> AnyView {
+fn results(outcomes: Outcomes, act: Asking) -> AnyView {
     let pending = act.pending();
     let rows = move || outcomes.get().into_iter().map(|(name, answer)| row(name, answer)).collect_view();
     let is_shown = move || pending.get() || !outcomes.read().is_empty();

@@ -23,6 +23,7 @@ pub static TEXT: ListText = ListText {
     owner: "Owner",
     mine: "mine",
     nobody: "nobody’s",
+    free_in_pool: "free, in the pool",
     under_way: "Asking…",
     delete_impact: "Deleted with all ledgers and keys: {names}",
     engine_kind: "Container engine",

@@ -23,6 +23,7 @@ pub static TEXT: ListText = ListText {
     owner: "所有者",
     mine: "我的",
     nobody: "无所有者",
+    free_in_pool: "空闲，在链池中",
     under_way: "正在请求…",
     delete_impact: "将连同全部账本和密钥删除：{names}",
     engine_kind: "容器引擎",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::Error;
 use domain::chain::ChainSummary;
-use domain::id::HostId;
+use domain::id::{HostId, UserId};
 use domain::list::{ListPage, ListQuery, ROWS_MAX};
 use domain::name::ChainName;
 use domain::permission::{Action, Noun};
@@ -62,11 +62,20 @@ impl ControlPlane {
         hosts.dedup();
         let names = store.host_names(&hosts).await.map_err(crate::error::store)?;
         let holders = self.holders().await?;
-        let rows = page.rows.iter().map(|record| {
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for record in &page.rows {
             let host_name = names.get(&record.host).cloned().unwrap_or_default();
-            summary(record, host_name, holders.get(&record.name))
-        });
-        Ok(ListPage { rows: rows.collect(), next: page.next })
+            let owner_name = self.owner_name(record.owner.as_ref()).await?;
+            rows.push(ChainSummary { owner_name, ..summary(record, host_name, holders.get(&record.name)) });
+        }
+        Ok(ListPage { rows, next: page.next })
+    }
+
+    /// The name of an owner. People are kept in memory, so that each costs little.
+    async fn owner_name(&self, owner: Option<&UserId>) -> Result<String, Error> {
+        let Some(owner) = owner else { return Ok(String::new()) };
+        let owner = self.services.store.user_read(owner).await.map_err(crate::error::store)?;
+        Ok(owner.map_or(String::new(), |owner| owner.name.to_string()))
     }
 
     /// Puts the id of the owner in the place of their name. False: there is no such person, who owns nothing.

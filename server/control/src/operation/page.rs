@@ -38,7 +38,24 @@ impl ControlPlane {
         let reach = self.operations_in_reach(caller).await?;
         let filter = OperationFilter { reach, limit, ..OperationFilter::default() };
         let records = self.services.store.operation_page(&filter).await.map_err(log_error)?;
+        let records = self.readable(caller, records).await?;
         self.operation_summaries(caller, records).await
+    }
+
+    /// Of operations on chains in reach those that the caller may read: what was done to a chain before its owner had it
+    /// is not theirs to see.
+    async fn readable(
+        &self,
+        caller: &Caller,
+        records: Vec<OperationRecord>,
+    ) -> Result<Vec<OperationRecord>, Error> {
+        let mut readable = Vec::with_capacity(records.len());
+        for record in records {
+            if self.operation_in_reach(caller, &record).await? {
+                readable.push(record);
+            }
+        }
+        Ok(readable)
     }
 
     /// A page of the operations that the caller may see, newest first. A text that is searched for is the name of a chain.
@@ -54,7 +71,8 @@ impl ControlPlane {
         filter.reach = self.operations_in_reach(caller).await?;
         let records = self.services.store.operation_page(&filter).await.map_err(log_error)?;
         let page = ListPage::cut(records, query.limit(), |record| record.id.clone());
-        Ok(ListPage { rows: self.operation_summaries(caller, page.rows).await?, next: page.next })
+        let rows = self.readable(caller, page.rows).await?;
+        Ok(ListPage { rows: self.operation_summaries(caller, rows).await?, next: page.next })
     }
 
     /// What a query asks the store for, one row more than a page; none where it asks for what cannot be.

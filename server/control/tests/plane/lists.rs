@@ -2,10 +2,12 @@
 
 use control::operations::chain_create::ChainCreate;
 use domain::Code;
-use domain::id::UserId;
+use domain::host::{HostSpec, RegistryCredentials};
+use domain::id::{HostId, UserId};
 use domain::list::ListQuery;
+use domain::name::{HostName, UserName};
 use domain::permission::{Grant, Role};
-use store::Store;
+use store::{HostRecord, Store};
 
 use crate::bed::{Bed, person};
 use crate::{caller, plane};
@@ -38,6 +40,12 @@ async fn a_page_of_chains_holds_what_the_caller_may_read() {
             assert!(seen(name, role, &[none]).await.is_empty(), "{name} {none:?}");
         }
     }
+    // The list says whose a chain is.
+    let (otto, ben) = (caller("otto", Role::Operator), UserName::parse("ben").unwrap());
+    plane.chain_owner_set(&otto, &bed.chain_spec().name, &ben).await.unwrap();
+    let page = plane.chain_page(&otto, query(&[("owner", "ben")])).await.unwrap();
+    let owners: Vec<&str> = page.rows.iter().map(|row| row.owner_name.as_str()).collect();
+    assert_eq!(owners, ["ben"]);
 }
 
 #[tokio::test]
@@ -53,4 +61,33 @@ async fn what_a_list_does_not_know_is_refused_before_anything_is_read() {
     assert_eq!(hosts.rows.len(), 1);
     let refused = plane.host_page(&caller("uma", Role::User), ListQuery::default()).await.unwrap_err();
     assert_eq!(refused.status(), 403);
+}
+
+#[tokio::test]
+async fn many_hosts_hold_what_each_of_them_holds() {
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    bed.run(ChainCreate { spec: bed.chain_spec() }).await;
+    let (plane, store, ada) = (plane(bed.services.clone()), &bed.services.store, caller("ada", Role::Admin));
+    let registry = RegistryCredentials {
+        registry: "registry.example:5000".to_owned(),
+        user: "ada".to_owned(),
+        password: "top-secret-password".to_owned(),
+    };
+    let full = plane.host_registry_set(&ada, &bed.host, registry).await.unwrap();
+    assert_eq!((full.chains, full.registries.len()), (1, 1));
+    let record = store.host_read(&bed.host).await.unwrap().unwrap();
+    for number in 0..60 {
+        let name = HostName::parse(&format!("other{number}")).unwrap();
+        let spec = HostSpec::local(name, &format!("/run/{number}.sock"));
+        let other = HostRecord { id: HostId::new(format!("other{number}")), spec, ..record.clone() };
+        store.host_create(&other, None).await.unwrap();
+    }
+    let hosts = plane.host_list(&ada).await.unwrap();
+    assert_eq!(hosts.len(), 61);
+    let choices = plane.host_choices(&ada).await.unwrap();
+    assert_eq!((choices.len(), choices.first().map(|(_, name)| name.as_str())), (61, Some("here")));
+    assert_eq!(plane.host_choices(&caller("uma", Role::User)).await.unwrap_err().status(), 403);
+    for host in hosts {
+        assert_eq!(plane.host_read(&ada, &host.id).await.unwrap(), host);
+    }
 }

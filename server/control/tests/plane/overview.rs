@@ -224,6 +224,22 @@ async fn pages_of_operations_hold_what_a_walk_through_all_finds() {
 }
 
 #[tokio::test]
+async fn what_was_done_before_somebody_had_a_chain_is_not_in_their_lists() {
+    let (bed, plane) = shared().await;
+    let all = many(&bed.services.store).await;
+    let (ann, eve) = (caller("ann", Role::Operator), caller("eve", Role::User));
+    let name = domain::name::UserName::parse("eve").unwrap();
+    plane.chain_owner_set(&ann, &bed.chain_spec().name, &name).await.unwrap();
+    let mut own: Vec<String> =
+        all.iter().filter(|one| one.owner == "eve").map(|one| one.id.clone()).collect();
+    own.reverse();
+    let query = ListQuery { rows: 7, ..ListQuery::default() };
+    assert_eq!(ids(&plane, &eve, &query).await, own);
+    let shown = plane.stats_read(&eve, 7).await.unwrap().operations;
+    assert!(shown.iter().all(|one| own.contains(&one.id.to_string())), "{shown:?}");
+}
+
+#[tokio::test]
 async fn a_list_is_asked_only_for_what_it_knows() {
     let (bed, plane) = shared().await;
     many(&bed.services.store).await;

@@ -1,5 +1,6 @@
 //! Pages of the list of chains.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use domain::chain::ChainState;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::ChainRecord;
 use crate::database::{Query, decode};
-use crate::listed::{Listed, Order, cursor, order};
+use crate::listed::{AT_ONCE, Listed, Order, cursor, order};
 use crate::tenure::Tenure;
 use crate::{Store, StoreError};
 
@@ -62,6 +63,32 @@ impl TryFrom<Row> for ChainRecord {
     }
 }
 
+/// The conditions of the filters.
+fn filtered(query: &ListQuery) -> Listed {
+    let mut listed = Listed::default();
+    for (key, column) in
+        [("state", "state"), ("health", "health_state"), ("version", "version"), ("host", "host")]
+    {
+        listed.filter(query, key, column);
+    }
+    match query.filter("owner") {
+        Some(NOBODY) => listed.only_if("owner = NONE"),
+        _ => listed.filter(query, "owner", "owner"),
+    }
+    listed
+}
+
+/// How two chains stand to each other in a list.
+fn in_order(one: &Row, other: &Row, order: Order, descending: bool) -> Ordering {
+    let by = match order.key {
+        "created" => one.created_ms.cmp(&other.created_ms),
+        "state" => one.state.as_str().cmp(other.state.as_str()),
+        _ => Ordering::Equal,
+    };
+    let by = by.then_with(|| one.name.as_str().cmp(other.name.as_str()));
+    if descending { by.reverse() } else { by }
+}
+
 impl Store {
     /// A page of chains, without their plans. `reach`: only what that person owns or was granted. Filters: `state`,
     /// `health`, `version`, `host` (an id) and `owner` (an id, or `none`).
@@ -71,21 +98,22 @@ impl Store {
         reach: Option<&UserId>,
         limit: u32,
     ) -> Result<ListPage<ChainRecord>, StoreError> {
-        let mut listed = Listed::default();
-        for (key, column) in
-            [("state", "state"), ("health", "health_state"), ("version", "version"), ("host", "host")]
-        {
-            listed.filter(query, key, column);
-        }
-        match query.filter("owner") {
-            Some(NOBODY) => listed.only_if("owner = NONE"),
-            _ => listed.filter(query, "owner", "owner"),
-        }
-        if let Some(user) = reach {
-            listed.only("name IN $names", "names", self.chains_of(user).await?);
-        }
         let order = order(&ORDERS, query);
-        let rows: Vec<Row> = self.read(listed.page(COLUMNS, "chain", order, query, limit)).await?;
+        let rows: Vec<Row> = match reach {
+            None => self.read(filtered(query).page(COLUMNS, "chain", order, query, limit)).await?,
+            Some(user) => {
+                let mut rows = Vec::new();
+                for names in self.chains_of(user).await?.chunks(AT_ONCE) {
+                    let mut listed = filtered(query);
+                    listed.only("name IN $names", "names", names);
+                    rows.extend(self.read::<Row>(listed.page(COLUMNS, "chain", order, query, limit)).await?);
+                }
+                // Of several beginnings the page is the beginning of all.
+                rows.sort_by(|one, other| in_order(one, other, order, query.descending));
+                rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1));
+                rows
+            }
+        };
         let chains = rows.into_iter().map(ChainRecord::try_from).collect::<Result<Vec<_>, _>>()?;
         Ok(ListPage::cut(chains, limit, |chain| match order.key {
             "created" => cursor(chain.created_ms, &chain.name),

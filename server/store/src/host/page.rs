@@ -50,6 +50,18 @@ impl Store {
         }))
     }
 
+    /// Hosts by name, without anything else of them.
+    pub async fn host_choices(&self, limit: u32) -> Result<Vec<(HostId, String)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Named {
+            id_text: String,
+            name: Option<String>,
+        }
+        let text = "SELECT id_text, name FROM host ORDER BY name LIMIT $limit";
+        let rows: Vec<Named> = self.read(Query::new(text, json!({ "limit": limit }))).await?;
+        Ok(rows.into_iter().map(|row| (HostId::new(row.id_text), row.name.unwrap_or_default())).collect())
+    }
+
     /// The names of hosts. One that is gone is missing.
     pub async fn host_names(&self, ids: &[&HostId]) -> Result<HashMap<HostId, String>, StoreError> {
         #[derive(Deserialize)]

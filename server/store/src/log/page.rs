@@ -9,6 +9,7 @@ use workflow::{LogError, OperationRecord, OperationState, Reach, StepRecord, Ste
 use super::{Recorded, failed};
 use crate::Store;
 use crate::database::{Query, decode};
+use crate::listed::AT_ONCE;
 
 /// Which operations a page shows.
 #[derive(Clone, Debug, Default)]
@@ -63,11 +64,12 @@ impl OperationFilter {
 impl Store {
     /// Operations, newest first unless the oldest are asked for.
     pub async fn operation_page(&self, filter: &OperationFilter) -> Result<Vec<OperationRecord>, LogError> {
-        let Some(reach) = &filter.reach else { return self.operations_where(filter, None).await };
+        let Some(reach) = &filter.reach else { return self.operations_where(filter, None, &[]).await };
         // Each of the two has an index of its own; a page of their union begins with their pages.
-        let mut found = self.operations_where(filter, Some("owner = $reach_owner")).await?;
-        if !reach.subjects.is_empty() {
-            found.extend(self.operations_where(filter, Some("subject IN $reach_subjects")).await?);
+        let mut found = self.operations_where(filter, Some("owner = $reach_owner"), &[]).await?;
+        for subjects in reach.subjects.chunks(AT_ONCE) {
+            let within = Some("subject IN $reach_subjects");
+            found.extend(self.operations_where(filter, within, subjects).await?);
         }
         found.sort_by(|one, other| one.id.cmp(&other.id));
         found.dedup_by(|one, other| one.id == other.id);
@@ -82,8 +84,8 @@ impl Store {
         &self,
         filter: &OperationFilter,
         within: Option<&'static str>,
+        subjects: &[String],
     ) -> Result<Vec<OperationRecord>, LogError> {
-        let reach = filter.reach.clone().unwrap_or_default();
         let bindings = json!({
             "state": filter.state.map(OperationState::as_str),
             "name": filter.name,
@@ -91,8 +93,8 @@ impl Store {
             "subject": filter.subject,
             "after": filter.after,
             "limit": filter.limit,
-            "reach_owner": reach.owner,
-            "reach_subjects": reach.subjects,
+            "reach_owner": filter.reach.as_ref().map(|reach| &reach.owner),
+            "reach_subjects": subjects,
         });
         let rows: Vec<Recorded> =
             self.read(Query::new(filter.text(within), bindings)).await.map_err(failed)?;
@@ -111,16 +113,15 @@ impl Store {
     /// How many steps some operations have, and how many are done.
     pub async fn operation_steps(&self, ids: &[String]) -> Result<HashMap<String, StepCount>, LogError> {
         let mut counts = HashMap::<String, StepCount>::new();
-        if ids.is_empty() {
-            return Ok(counts);
-        }
-        let text = "SELECT operation, record FROM operation_step WHERE operation IN $ids";
-        let rows: Vec<StepRow> = self.read(Query::new(text, json!({ "ids": ids }))).await.map_err(failed)?;
-        for row in rows {
-            let step: StepRecord = decode(&row.record).map_err(failed)?;
-            let count = counts.entry(row.operation).or_default();
-            count.all += 1;
-            count.done += u32::from(step.state == StepState::Done);
+        for ids in ids.chunks(AT_ONCE) {
+            let text = "SELECT operation, record FROM operation_step WHERE operation IN $ids";
+            let query = Query::new(text, json!({ "ids": ids }));
+            for row in self.read::<StepRow>(query).await.map_err(failed)? {
+                let step: StepRecord = decode(&row.record).map_err(failed)?;
+                let count = counts.entry(row.operation).or_default();
+                count.all += 1;
+                count.done += u32::from(step.state == StepState::Done);
+            }
         }
         Ok(counts)
     }

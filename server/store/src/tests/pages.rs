@@ -139,6 +139,36 @@ async fn only_what_is_owned_or_granted_is_within_reach() {
 }
 
 #[tokio::test]
+async fn a_long_reach_is_paged_like_a_short_one() {
+    on_both(async |store| {
+        let narrowed: [&[(&str, &str)]; 2] = [&[], &[("state", "running")]];
+        let (eve, mut all) = (UserId::new("eve"), Vec::new());
+        for n in 0..70_usize {
+            let mut record = chains().swap_remove(n % 23);
+            record.name = chain(&format!("r{n}"));
+            record.spec.name = record.name.clone();
+            store.chain_create(&record).await.unwrap();
+            store.grant_put(&record.name, &eve, Grant::Read).await.unwrap();
+            all.push(record);
+        }
+        store.chain_create(&chains().remove(0)).await.unwrap();
+        for sort in ["name", "created", "state"] {
+            for descending in [false, true] {
+                for filters in narrowed {
+                    let query = query(sort, descending, "", filters);
+                    let page =
+                        async |query: ListQuery| store.chain_page(&query, Some(&eve), 9).await.unwrap();
+                    let rows = paged(&query, 9, page).await;
+                    let names: Vec<String> = rows.iter().map(|row| row.name.to_string()).collect();
+                    assert_eq!(names, naive(&all, &query), "{query:?}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_health_that_is_saved_is_found_by_it() {
     on_both(async |store| {
         let record = ChainRecord { state: ChainState::Running, ..chains().remove(0) };

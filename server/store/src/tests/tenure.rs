@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 
 use domain::chain::{ChainState, Health, HealthView};
 use domain::id::{HostId, UserId};
+use domain::list::ListQuery;
 use domain::name::ChainName;
 use domain::permission::Grant;
 use domain::pool::ApplySpec;
 use domain::template::TemplateName;
+use serde_json::json;
 
 use super::{chain, on_both, spec};
-use crate::{CANDIDATES_MAX, ChainRecord, ClaimSpec, Claimed, QueueRecord, Store, StoreError, Tenure};
+use crate::{
+    CANDIDATES_MAX, ChainRecord, ClaimSpec, Claimed, QueueRecord, Store, StoreError, Tenure,
+    TransactionRecord,
+};
 
 fn record(name: &str) -> ChainRecord {
     ChainRecord {
@@ -161,7 +166,24 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
         store.pool_claim(&wants(&uma, "one", std::slice::from_ref(&name), &[])).await.unwrap();
         store.grant_put(&name, &UserId::new("eve"), Grant::Use).await.unwrap();
         store.document_put(&name, "genesis", &[1]).await.unwrap();
+        let view = json!({
+            "id": "tx", "chain": "c0", "channel": "mychannel", "chaincode": "example02", "function": "move",
+            "arguments": [], "state": "valid", "created_ms": 1,
+        });
+        let sent = TransactionRecord {
+            view: serde_json::from_value(view).unwrap(),
+            user: uma.clone(),
+            idempotency_key: "one".to_owned(),
+            asked: None,
+        };
+        store.transaction_create(&sent).await.unwrap();
+        let counted = async || {
+            let names = std::slice::from_ref(&name);
+            store.transactions_daily(Some(names), 0).await.unwrap().len()
+        };
+        assert_eq!(counted().await, 1);
         store.pool_take_back(&name, "op", 7).await.unwrap();
+        assert_eq!(counted().await, 0, "how much was done is nobody's business either");
         let taken = store.chain_read(&name).await.unwrap().unwrap();
         assert_eq!((taken.owner, taken.state), (None, ChainState::Deleting));
         assert_eq!((taken.tenure, taken.pool), (Tenure::default(), None));
@@ -173,6 +195,12 @@ async fn what_is_taken_back_leaves_nothing_of_its_owner() {
         let anew = store.chain_read(&name).await.unwrap().unwrap();
         assert_eq!((anew.state, anew.plan.is_null(), anew.created_ms), (ChainState::Creating, true, 7));
         assert_eq!((anew.spec, anew.health), (other, HealthView::default()));
+        // How it did before is not what lists find it by.
+        let well = ListQuery {
+            filters: [("health".to_owned(), "ok".to_owned())].into_iter().collect(),
+            ..ListQuery::default()
+        };
+        assert!(store.chain_page(&well, None, 5).await.unwrap().rows.is_empty());
         let small = TemplateName::parse("small").unwrap();
         store.pool_return(&name, &small).await.unwrap();
         assert_eq!(store.chain_read(&name).await.unwrap().unwrap().pool, Some(small));

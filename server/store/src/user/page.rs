@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{Row, UserRecord};
 use crate::database::Query;
+use crate::listed::AT_ONCE;
 use crate::{Store, StoreError};
 
 /// Most chains of one person that are named.
@@ -124,9 +125,13 @@ impl Store {
             chains: u32,
         }
         let text = "SELECT owner, count() AS chains FROM chain WHERE owner IN $owners GROUP BY owner";
-        let owners: Vec<&str> = owners.iter().map(UserId::as_str).collect();
-        let rows: Vec<Count> = self.read(Query::new(text, json!({ "owners": owners }))).await?;
-        Ok(rows.into_iter().map(|row| (UserId::new(row.owner), row.chains)).collect())
+        let mut counts = BTreeMap::new();
+        for owners in owners.chunks(AT_ONCE) {
+            let owners: Vec<&str> = owners.iter().map(UserId::as_str).collect();
+            let rows: Vec<Count> = self.read(Query::new(text, json!({ "owners": owners }))).await?;
+            counts.extend(rows.into_iter().map(|row| (UserId::new(row.owner), row.chains)));
+        }
+        Ok(counts)
     }
 
     /// The chains of a person, by name; of very many the first hundred.
