@@ -274,7 +274,7 @@ pub(crate) fn registry_prefix(id: &HostId) -> String {
 pub(crate) const HOST_SECRETS: &str = "host/";
 
 /// The host and the registry of a key, if it is one of a host's registries.
-pub(crate) fn registry_of(key: &str) -> Option<(&str, &str)> {
+pub(crate) fn registry_of_key(key: &str) -> Option<(&str, &str)> {
     key.strip_prefix(HOST_SECRETS)?.split_once("/registry/")
 }
 

@@ -12,7 +12,7 @@ use store::HostRecord;
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::policy::{self, Resource};
-use crate::services::{HOST_SECRETS, registry_of};
+use crate::services::{HOST_SECRETS, registry_of_key};
 
 /// What the list of hosts can be sorted by.
 const SORTS: [&str; 3] = ["name", "created", "state"];
@@ -63,7 +63,7 @@ impl ControlPlane {
         let keys = store.secret_keys_prefix(HOST_SECRETS).await.map_err(crate::error::store)?;
         let mut registries = HashMap::<String, Vec<String>>::new();
         for key in keys {
-            let Some((host, registry)) = registry_of(&key) else { continue };
+            let Some((host, registry)) = registry_of_key(&key) else { continue };
             registries.entry(host.to_owned()).or_default().push(registry.to_owned());
         }
         let view = |record: HostRecord| HostView {
