@@ -177,6 +177,8 @@ fn managed(name: &str) -> u16 {
         | "channel_list"
         | "operation_read"
         | "transaction_history" => 200,
+        // Nobody waits for anything.
+        "apply_cancel" => 404,
         // There is nobody of that name.
         "chain_grant" | "chain_revoke" => 422,
         "node_logs" => 500,

@@ -235,7 +235,8 @@ impl<'a> Audit<'a> {
         rows.retain(|row| row["sequence"].as_i64().unwrap() > seen);
         self.seen = rows.first().map_or(seen, |row| row["sequence"].as_i64().unwrap());
         // How an operation ends is recorded when it does.
-        rows.retain(|row| !row["what"].as_str().unwrap().ends_with("-end"));
+        let is_of_operation = |what: &str| what.ends_with("-end") && what != "session-end";
+        rows.retain(|row| !is_of_operation(row["what"].as_str().unwrap()));
         rows
     }
 
