@@ -18,6 +18,7 @@ use crate::browser;
 use crate::components::load::with_session;
 use crate::components::notice::Notice;
 use crate::fetched::Ended;
+use crate::palette::{Beside, part};
 use crate::session::Me;
 use crate::text::{fill, say, tr};
 
@@ -46,19 +47,15 @@ pub fn expiry_place() -> AnyView {
         {move || {
             is_wanted.get().then(|| {
                 // Only a browser comes here, which has one thread.
-                Suspend::new(SendWrapper::new(part(ended)))
+                Suspend::new(SendWrapper::new(part(Beside::Expiry(ended))))
             })
         }}
     }
     .into_any()
 }
 
-async fn part(ended: RwSignal<bool>) -> AnyView {
-    expiry_part(ended).await
-}
-
-#[lazy]
-fn expiry_part(ended: RwSignal<bool>) -> AnyView {
+/// What watches for the end.
+pub fn watched(ended: RwSignal<bool>) -> AnyView {
     with_session(move |me| watch(ended, &me))
 }
 

@@ -11,7 +11,7 @@ use wasm_bindgen::JsCast;
 
 use crate::browser;
 use crate::components::list::SEARCH;
-use crate::palette::Palette;
+use crate::palette::{Beside, Palette};
 use crate::preferences;
 
 /// Cookie by which keys without a modifier are switched off.
@@ -122,7 +122,7 @@ pub fn key_place() -> AnyView {
         {move || {
             is_there.get().then(|| {
                 // Only a browser comes here, which has one thread.
-                Suspend::new(SendWrapper::new(crate::palette::part(Palette { opened })))
+                Suspend::new(SendWrapper::new(crate::palette::part(Beside::Palette(Palette { opened }))))
             })
         }}
     }

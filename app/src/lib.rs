@@ -8,7 +8,7 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::pages::split::{Account, Admin, Chain, Entry, Home, Ledger, Manual, People, Pool, Screen, Work};
+use crate::pages::split::{Admin, Chain, Entry, Home, Ledger, People, Pool, Work};
 
 pub mod api;
 #[cfg(feature = "bench")]
@@ -73,7 +73,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/welcome") view=Entry::Welcome ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=Entry::Register ssr=SsrMode::Async/>
                 <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
-                <Route path=path!("/wall") view=Screen::Wall ssr=SsrMode::Async/>
+                <Route path=path!("/wall") view=Work::Wall ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>
                     <HostRoutes/>
@@ -85,9 +85,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/notices") view=Work::Notices/>
                     <UserRoutes/>
                     <Route path=path!("/audit") view=Admin::Audit/>
-                    <Route path=path!("/account") view=Account::Account/>
-                    <Route path=path!("/help") view=Manual::Help/>
-                    <Route path=path!("/help/:section") view=Manual::Help/>
+                    <Route path=path!("/account") view=People::Account/>
+                    <Route path=path!("/help") view=Work::Help/>
+                    <Route path=path!("/help/:section") view=Work::Help/>
                 </ParentRoute>
             </Routes>
         </Router>

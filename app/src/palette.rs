@@ -10,6 +10,7 @@ use leptos_router::hooks::use_navigate;
 use crate::api::search::search;
 use crate::browser;
 use crate::components::load::with_session;
+use crate::expiry;
 use crate::keys::Opened;
 use crate::preferences::Preferences;
 use crate::session::Me;
@@ -40,24 +41,36 @@ impl Palette {
     }
 }
 
+/// What stands beside every page and is loaded after it, in one part: for each further part the browser would have to load
+/// more and smaller files of what parts share.
+#[derive(Clone, Copy)]
+pub enum Beside {
+    Palette(Palette),
+    /// The end of the session; the signal says that it has ended.
+    Expiry(RwSignal<bool>),
+}
+
 #[lazy]
-fn palette_part(palette: Palette) -> AnyView {
-    view! {
-        {with_session(move |me| dialog(palette, me))}
-        {shortcuts::dialog(palette)}
+fn beside_part(which: Beside) -> AnyView {
+    match which {
+        Beside::Palette(palette) => view! {
+            {with_session(move |me| dialog(palette, me))}
+            {shortcuts::dialog(palette)}
+        }
+        .into_any(),
+        Beside::Expiry(ended) => expiry::watched(ended),
     }
-    .into_any()
 }
 
 /// The part, once it is there.
-pub async fn part(palette: Palette) -> AnyView {
-    palette_part(palette).await
+pub async fn part(which: Beside) -> AnyView {
+    beside_part(which).await
 }
 
 /// Has the browser fetch the part.
 pub async fn preload() {
     #[cfg(feature = "hydrate")]
-    __preload_palette_part().await;
+    __preload_beside_part().await;
 }
 
 /// Opens and closes a dialog with the signal, and the signal with the dialog.

@@ -25,12 +25,6 @@ pub enum Entry {
     LoginCode,
 }
 
-/// One's own account.
-#[derive(Clone, Copy, Debug)]
-pub enum Account {
-    Account,
-}
-
 /// What runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Home {
@@ -44,12 +38,10 @@ pub enum Work {
     Operations,
     Operation,
     Notices,
-}
-
-/// What hangs on a wall.
-#[derive(Clone, Copy, Debug)]
-pub enum Screen {
+    /// The screen for the wall.
     Wall,
+    /// The manual.
+    Help,
 }
 
 /// Hosts and the record: an admin's pages.
@@ -62,12 +54,13 @@ pub enum Admin {
     Audit,
 }
 
-/// People as an admin keeps them.
+/// People as an admin keeps them, and as they keep themselves.
 #[derive(Clone, Copy, Debug)]
 pub enum People {
     Users,
     New,
     User,
+    Account,
 }
 
 /// Templates, and the pool that is filled from them.
@@ -99,12 +92,6 @@ pub enum Ledger {
     Block,
 }
 
-/// The manual.
-#[derive(Clone, Copy, Debug)]
-pub enum Manual {
-    Help,
-}
-
 /// Tells tests and style sheets that the page's buttons act from here on: its part has arrived.
 pub fn tell_ready() {
     Effect::new(|_| browser::set_root_attribute("data-ready", "true"));
@@ -119,14 +106,6 @@ fn entry_group(page: Entry) -> AnyView {
         Entry::Welcome => view! { <welcome::Welcome/> }.into_any(),
         Entry::Register => view! { <register::Register/> }.into_any(),
         Entry::LoginCode => view! { <login::LoginCode/> }.into_any(),
-    }
-}
-
-#[lazy]
-fn account_group(page: Account) -> AnyView {
-    tell_ready();
-    match page {
-        Account::Account => view! { <account::Account/> }.into_any(),
     }
 }
 
@@ -146,14 +125,8 @@ fn work_group(page: Work) -> AnyView {
         Work::Operations => view! { <operations::Operations/> }.into_any(),
         Work::Operation => view! { <operation::Operation/> }.into_any(),
         Work::Notices => view! { <notices::Notices/> }.into_any(),
-    }
-}
-
-#[lazy]
-fn screen_group(page: Screen) -> AnyView {
-    tell_ready();
-    match page {
-        Screen::Wall => view! { <wall::Wall/> }.into_any(),
+        Work::Wall => view! { <wall::Wall/> }.into_any(),
+        Work::Help => view! { <help::Help/> }.into_any(),
     }
 }
 
@@ -176,6 +149,7 @@ fn people_group(page: People) -> AnyView {
         People::Users => view! { <users::Users/> }.into_any(),
         People::New => view! { <user_new::UserNew/> }.into_any(),
         People::User => view! { <user::User/> }.into_any(),
+        People::Account => view! { <account::Account/> }.into_any(),
     }
 }
 
@@ -214,25 +188,6 @@ fn ledger_group(page: Ledger) -> AnyView {
     }
 }
 
-#[lazy]
-fn manual_group(page: Manual) -> AnyView {
-    tell_ready();
-    match page {
-        Manual::Help => view! { <help::Help/> }.into_any(),
-    }
-}
-
-impl ChooseView for Manual {
-    async fn choose(self) -> AnyView {
-        manual_group(self).await
-    }
-
-    async fn preload(&self) {
-        #[cfg(feature = "hydrate")]
-        __preload_manual_group().await;
-    }
-}
-
 impl ChooseView for Entry {
     async fn choose(self) -> AnyView {
         entry_group(self).await
@@ -241,17 +196,6 @@ impl ChooseView for Entry {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_entry_group().await;
-    }
-}
-
-impl ChooseView for Account {
-    async fn choose(self) -> AnyView {
-        account_group(self).await
-    }
-
-    async fn preload(&self) {
-        #[cfg(feature = "hydrate")]
-        __preload_account_group().await;
     }
 }
 
@@ -274,17 +218,6 @@ impl ChooseView for Work {
     async fn preload(&self) {
         #[cfg(feature = "hydrate")]
         __preload_work_group().await;
-    }
-}
-
-impl ChooseView for Screen {
-    async fn choose(self) -> AnyView {
-        screen_group(self).await
-    }
-
-    async fn preload(&self) {
-        #[cfg(feature = "hydrate")]
-        __preload_screen_group().await;
     }
 }
 
