@@ -76,16 +76,17 @@ async fn many_hosts_hold_what_each_of_them_holds() {
     let full = plane.host_registry_set(&ada, &bed.host, registry).await.unwrap();
     assert_eq!((full.chains, full.registries.len()), (1, 1));
     let record = store.host_read(&bed.host).await.unwrap().unwrap();
-    for number in 0..60 {
+    // With the first one just so many that they are counted together.
+    for number in 0..50 {
         let name = HostName::parse(&format!("other{number}")).unwrap();
         let spec = HostSpec::local(name, &format!("/run/{number}.sock"));
         let other = HostRecord { id: HostId::new(format!("other{number}")), spec, ..record.clone() };
         store.host_create(&other, None).await.unwrap();
     }
     let hosts = plane.host_list(&ada).await.unwrap();
-    assert_eq!(hosts.len(), 61);
+    assert_eq!(hosts.len(), 51);
     let choices = plane.host_choices(&ada).await.unwrap();
-    assert_eq!((choices.len(), choices.first().map(|(_, name)| name.as_str())), (61, Some("here")));
+    assert_eq!((choices.len(), choices.first().map(|(_, name)| name.as_str())), (51, Some("here")));
     assert_eq!(plane.host_choices(&caller("uma", Role::User)).await.unwrap_err().status(), 403);
     for host in hosts {
         assert_eq!(plane.host_read(&ada, &host.id).await.unwrap(), host);

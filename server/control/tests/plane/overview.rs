@@ -23,9 +23,9 @@ use crate::deploy::settled;
 use crate::{caller, plane};
 
 /// Operations of the lists below.
-const MANY: u32 = 120;
+const MANY: u32 = 48;
 const STATES: [OperationState; 4] =
-    [OperationState::Done, OperationState::Failed, OperationState::Pending, OperationState::Undone];
+    [OperationState::Done, OperationState::Pending, OperationState::Failed, OperationState::Undone];
 
 /// A running chain, which `ben` may read and `eve` may not.
 async fn shared() -> (Bed, Arc<ControlPlane>) {
@@ -191,9 +191,11 @@ async fn pages_of_operations_hold_what_a_walk_through_all_finds() {
         &[("owner", "eve"), ("subject", "chain/other")],
     ];
     let people = [("ann", Role::Operator), ("ben", Role::User), ("eve", Role::User)];
-    for filters in queries {
-        for (name, role) in people {
-            for oldest_first in [false, true] {
+    for (row, filters) in queries.into_iter().enumerate() {
+        for (column, (name, role)) in people.into_iter().enumerate() {
+            // What is narrowed is looked at from one of both ends, everything from both.
+            let directions = if row == 0 { vec![false, true] } else { vec![(row + column) % 2 == 0] };
+            for oldest_first in directions {
                 let query = ListQuery {
                     filters: filters.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
                     sort: if oldest_first { "started".to_owned() } else { String::new() },
@@ -263,7 +265,8 @@ async fn a_list_is_asked_only_for_what_it_knows() {
         let page = plane.operation_page(&ann, &query).await.unwrap();
         assert_eq!((page.rows.len(), page.next), (0, None), "{key}");
     }
-    assert_eq!(ask(|query| query.text = "Demo ".to_owned()).await, Ok(41));
+    assert_eq!(ask(|_| ()).await.map(|rows| rows > 32), Ok(true), "their steps are counted in parts");
+    assert_eq!(ask(|query| query.text = "Demo ".to_owned()).await, Ok(17));
     assert_eq!(ask(|query| query.text = "no such / chain".to_owned()).await, Ok(0));
 }
 

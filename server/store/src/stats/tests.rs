@@ -61,7 +61,7 @@ async fn sixteen_at_once_are_counted_once_each() {
         let store = store.clone();
         tokio::spawn(async move {
             let chain = if writer % 2 == 0 { "even" } else { "odd" };
-            for number in 0..10 {
+            for number in 0..4 {
                 let (key, at_ms) = (format!("{writer}-{number}"), 5 * DAY_MS + number);
                 let made = transaction(chain, &key, "pending", at_ms);
                 assert_eq!(store.transaction_create(&made).await.unwrap(), None);
@@ -77,9 +77,9 @@ async fn sixteen_at_once_are_counted_once_each() {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    assert_eq!(told(&store, None).await, [(5, 160, 16)]);
-    assert_eq!(told(&store, Some(&[name("even")])).await, [(5, 80, 8)]);
-    assert_eq!(told(&store, Some(&[name("even"), name("odd")])).await, [(5, 160, 16)]);
+    assert_eq!(told(&store, None).await, [(5, 64, 16)]);
+    assert_eq!(told(&store, Some(&[name("even")])).await, [(5, 32, 8)]);
+    assert_eq!(told(&store, Some(&[name("even"), name("odd")])).await, [(5, 64, 16)]);
     assert_eq!(told(&store, Some(&[name("other")])).await, []);
 }
 

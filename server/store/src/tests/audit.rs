@@ -107,27 +107,27 @@ async fn walked(store: &Store, filter: &AuditFilter, scope: AuditScope<'_>, limi
 
 #[tokio::test]
 async fn whatever_is_looked_for_is_found_as_by_looking_at_each_record() {
-    const COUNT: i64 = 3_000;
+    // More than one request reads; each scope and each length of a page comes with each other.
+    const COUNT: i64 = 900;
     let (store, all) = filled(COUNT).await;
     let mut dice = Dice(1);
     let uma = UserId::new("id-uma");
     let mut hits = 0;
-    for round in 0..120 {
+    let scopes = [AuditScope::Everything, AuditScope::OwnAndChains(&uma), AuditScope::Own(&uma)];
+    for round in 0..45 {
         let filter = filter(&mut dice, COUNT);
-        for scope in [AuditScope::Everything, AuditScope::OwnAndChains(&uma), AuditScope::Own(&uma)] {
-            let sees = |record: &&AuditRecord| match scope {
-                AuditScope::Everything => true,
-                AuditScope::Own(user) => record.user.as_ref() == Some(user),
-                AuditScope::OwnAndChains(user) => {
-                    record.user.as_ref() == Some(user) || record.view.object.starts_with("chain/")
-                }
-            };
-            let wanted: Vec<AuditRecord> =
-                all.iter().rev().filter(sees).filter(|record| filter.admits(record)).cloned().collect();
-            let limit = [7, 50, 200][round % 3];
-            assert_eq!(walked(&store, &filter, scope, limit).await, wanted, "{filter:?} {scope:?}");
-            hits += wanted.len();
-        }
+        let (scope, limit) = (scopes[round % 3], [7, 50, 200][round / 3 % 3]);
+        let sees = |record: &&AuditRecord| match scope {
+            AuditScope::Everything => true,
+            AuditScope::Own(user) => record.user.as_ref() == Some(user),
+            AuditScope::OwnAndChains(user) => {
+                record.user.as_ref() == Some(user) || record.view.object.starts_with("chain/")
+            }
+        };
+        let wanted: Vec<AuditRecord> =
+            all.iter().rev().filter(sees).filter(|record| filter.admits(record)).cloned().collect();
+        assert_eq!(walked(&store, &filter, scope, limit).await, wanted, "{filter:?} {scope:?}");
+        hits += wanted.len();
     }
     assert!(hits > 1_000, "the filters find too little to mean anything: {hits}");
 }
@@ -178,7 +178,7 @@ fn a_filter_admits_what_its_words_say() {
 async fn a_request_reads_only_so_much_and_says_where_it_stopped() {
     let store = Store::open("mem://").await.unwrap();
     let mut dice = Dice(3);
-    let mut all: Vec<AuditRecord> = (1..=2_000).map(|sequence| record(sequence, &mut dice)).collect();
+    let mut all: Vec<AuditRecord> = (1..=1_000).map(|sequence| record(sequence, &mut dice)).collect();
     for record in &mut all {
         record.view.what = "chain-stop".to_owned();
     }
@@ -191,18 +191,18 @@ async fn a_request_reads_only_so_much_and_says_where_it_stopped() {
     let filter = AuditFilter { what: Some("chi*".to_owned()), ..AuditFilter::default() };
     let first = store.audit_find(&filter, AuditScope::Everything, None, 50).await.unwrap();
     assert!(first.records.is_empty() && first.next.is_some() && first.searched_ms.is_some(), "{first:?}");
-    assert!(first.next.unwrap() > 1_000, "it read more than it may: {first:?}");
+    assert!(first.next.unwrap() > 200, "it read more than it may: {first:?}");
     assert_eq!(walked(&store, &filter, AuditScope::Everything, 50).await, all[..1]);
 }
 
 #[tokio::test]
 async fn only_records_of_a_closed_segment_are_removed() {
-    let (store, all) = filled(1_500).await;
+    let (store, all) = filled(700).await;
     assert!(store.audit_segment_empty(1).await.is_err(), "there is no such segment");
     let segment = SegmentRecord {
         first: 1,
-        last: 1_200,
-        last_hash: "h1200".to_owned(),
+        last: 600,
+        last_hash: "h600".to_owned(),
         digest: "d".to_owned(),
         emptied: false,
     };
@@ -213,11 +213,11 @@ async fn only_records_of_a_closed_segment_are_removed() {
     while !store.audit_segment_empty(1).await.unwrap() {
         rounds += 1;
     }
-    assert_eq!(rounds, 3, "in steps of bounded size");
+    assert_eq!(rounds, 2, "in steps of bounded size");
     assert_eq!(store.audit_segments().await.unwrap(), [SegmentRecord { emptied: true, ..segment }]);
     assert!(store.audit_segment_empty(1).await.unwrap());
-    assert_eq!(store.audit_after(0, 1_000).await.unwrap(), all[1_200..]);
-    assert_eq!(store.audit_ends().await.unwrap(), Some((1_201, 1_500)));
+    assert_eq!(store.audit_after(0, 1_000).await.unwrap(), all[600..]);
+    assert_eq!(store.audit_ends().await.unwrap(), Some((601, 700)));
 }
 
 /// The statements of this crate that name a record of the audit and are no questions: those that append, the one that

@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// People of the list.
-const PEOPLE: i64 = 300;
+const PEOPLE: i64 = 30;
+/// Rows of a page of it: the last page of the whole list is shorter, and so are those of most filters.
+const ROWS: usize = 7;
 
 fn link(hash: &str, id: &str, expires_ms: i64) -> LinkRecord {
     LinkRecord { hash: hash.to_owned(), user: UserId::new(id), purpose: LinkPurpose::Reset, expires_ms }
@@ -38,7 +40,7 @@ fn session(id: &str, user: &UserId) -> SessionRecord {
 /// Where somebody stands in a list.
 type Key = fn(&UserRecord) -> (i64, String);
 
-/// Three hundred people of every role and state, the later made the earlier signed in.
+/// People of every role and state, the later made the earlier signed in.
 async fn fill(store: &Store) {
     for n in 0..PEOPLE {
         let mut one = user(&format!("p{n:03}"));
@@ -53,11 +55,11 @@ async fn fill(store: &Store) {
 
 /// Everybody that a query finds, page by page; no page is longer than asked for.
 async fn walk(store: &Store, mut query: ListQuery) -> Vec<UserRecord> {
-    query.rows = 37;
+    query.rows = u32::try_from(ROWS).unwrap();
     let mut all = Vec::new();
     loop {
         let page = store.user_page(&query).await.unwrap();
-        assert!(page.rows.len() <= 37);
+        assert!(page.rows.len() <= ROWS);
         all.extend(page.rows);
         match page.next {
             Some(next) => query.after = next,
@@ -71,41 +73,55 @@ fn query(sort: &str, descending: bool, filters: &[(&str, &str)]) -> ListQuery {
     ListQuery { sort: sort.to_owned(), descending, filters, ..ListQuery::default() }
 }
 
+const SORTS: [(&str, Key); 4] = [
+    ("name", |user| (0, user.name.to_string())),
+    ("role", |user| (0, format!("{} {}", user.role.as_str(), user.name))),
+    ("created", |user| (user.created_ms, user.name.to_string())),
+    ("last_sign_in", |user| (user.last_sign_in_ms.unwrap_or(0), user.name.to_string())),
+];
+const FILTERS: [&[(&str, &str)]; 4] =
+    [&[], &[("role", "operator")], &[("state", "disabled")], &[("role", "user"), ("state", "active")]];
+
+/// Walks through a list and checks that it holds everybody it shall, in order.
+async fn check_walk(store: &Store, (sort, key): (&str, Key), filter: &[(&str, &str)], descending: bool) {
+    let found = walk(store, query(sort, descending, filter)).await;
+    let fits = |n: &i64| {
+        filter.iter().all(|(name, value)| match *name {
+            "role" => Role::ALL[usize::try_from(n % 3).unwrap()].as_str() == *value,
+            _ => (n % 5 == 0) == (*value == "disabled"),
+        })
+    };
+    assert_eq!(found.len(), (0..PEOPLE).filter(fits).count(), "{sort} {filter:?}");
+    let mut keys: Vec<_> = found.iter().map(key).collect();
+    if descending {
+        keys.reverse();
+    }
+    assert!(keys.is_sorted_by(|one, next| one < next), "{sort} {descending} {filter:?}");
+}
+
 #[tokio::test]
 async fn every_page_goes_on_behind_the_one_before() {
-    on_both(async |store| {
-        fill(&store).await;
-        let sorts: [(&str, Key); 4] = [
-            ("name", |user| (0, user.name.to_string())),
-            ("role", |user| (0, format!("{} {}", user.role.as_str(), user.name))),
-            ("created", |user| (user.created_ms, user.name.to_string())),
-            ("last_sign_in", |user| (user.last_sign_in_ms.unwrap_or(0), user.name.to_string())),
-        ];
-        let filters: [&[(&str, &str)]; 4] = [
-            &[],
-            &[("role", "operator")],
-            &[("state", "disabled")],
-            &[("role", "user"), ("state", "active")],
-        ];
-        for ((sort, key), filter) in sorts.iter().flat_map(|sort| filters.map(|filter| (sort, filter))) {
+    let store = Store::open("mem://").await.unwrap();
+    fill(&store).await;
+    for sort in SORTS {
+        for filter in FILTERS {
             for descending in [false, true] {
-                let found = walk(&store, query(sort, descending, filter)).await;
-                let fits = |n: &i64| {
-                    filter.iter().all(|(name, value)| match *name {
-                        "role" => Role::ALL[usize::try_from(n % 3).unwrap()].as_str() == *value,
-                        _ => (n % 5 == 0) == (*value == "disabled"),
-                    })
-                };
-                assert_eq!(found.len(), (0..PEOPLE).filter(fits).count(), "{sort} {filter:?}");
-                let mut keys: Vec<_> = found.iter().map(key).collect();
-                if descending {
-                    keys.reverse();
-                }
-                assert!(keys.is_sorted(), "{sort} {descending} {filter:?}");
+                check_walk(&store, sort, filter, descending).await;
             }
         }
-    })
-    .await;
+    }
+}
+
+/// The other engine walks along the same indexes: each order and each filter once.
+#[tokio::test]
+async fn every_page_goes_on_behind_the_one_before_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("surrealkv://{}", folder.path().join("db").display());
+    let store = Store::open(&url).await.unwrap();
+    fill(&store).await;
+    for (turn, (sort, filter)) in SORTS.into_iter().zip(FILTERS).enumerate() {
+        check_walk(&store, sort, filter, turn % 2 == 1).await;
+    }
 }
 
 #[tokio::test]
@@ -116,8 +132,8 @@ async fn a_part_of_a_name_or_of_an_address_is_enough() {
         walk(&store, ListQuery { text: text.to_owned(), ..ListQuery::default() }).await.len()
     };
     assert_eq!(found("P01").await, 10);
-    assert_eq!(found("seven").await, 43);
-    assert_eq!(found(" p299 ").await, 1);
+    assert_eq!(found("seven").await, 5);
+    assert_eq!(found(" p029 ").await, 1);
     assert_eq!(found("'] OR true --").await, 0);
 }
 
@@ -142,7 +158,7 @@ async fn what_is_kept_of_a_person_is_read_back() {
 async fn a_link_is_good_once_for_eight_who_follow_it() {
     on_both(async |store| {
         store.user_create(&user("ann")).await.unwrap();
-        for round in 0..20 {
+        for round in 0..8 {
             let hash = format!("hash{round}");
             let ann = store.user_by_name("ann").await.unwrap().unwrap();
             let saved = store.user_save(&ann, &ann, true, Some(&link(&hash, "id-ann", 100))).await;
@@ -271,11 +287,16 @@ async fn whoever_owns_a_chain_stays_and_all_that_is_theirs_goes_along() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_admins_do_not_take_the_rights_of_each_other_at_once() {
+    let store = Store::open("mem://").await.unwrap();
     for round in 0..20 {
-        let store = Store::open("mem://").await.unwrap();
-        let tries = ["ann", "ben"].map(user);
+        let tries = ["ann", "ben"].map(|name| user(&format!("{name}{round}")));
+        let former: Vec<UserRecord> = walk(&store, ListQuery::default()).await;
         for admin in &tries {
             store.user_create(admin).await.unwrap();
+        }
+        // Whoever stayed in the round before.
+        for admin in &former {
+            assert_eq!(store.user_delete(admin, &[]).await.unwrap(), Ok(()));
         }
         let tries = tries.map(|admin| {
             let store = store.clone();
