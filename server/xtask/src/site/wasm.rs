@@ -127,11 +127,19 @@ fn join(module: &Path, quality: Quality, name: &str, folder: &Path) -> Result<()
     fs::rename(from, to).context("the module cannot be named")
 }
 
+/// Smallest module that is optimised, in bytes. Most of what pages share is smaller; starting the optimiser takes longer than
+/// all that it would find there.
+const OPTIMISED_BYTES_MIN: u64 = 8_000;
+
+fn is_worth_it(module: &Path) -> bool {
+    fs::metadata(module).is_ok_and(|file| file.len() >= OPTIMISED_BYTES_MIN)
+}
+
 /// Makes modules smaller, as many side by side as there are processors.
 fn optimise<'a>(paths: &Paths, modules: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     let tool = tool(paths)?;
     say("optimising the WebAssembly modules");
-    let waiting = Mutex::new(modules.collect::<Vec<_>>());
+    let waiting = Mutex::new(modules.filter(|module| is_worth_it(module)).collect::<Vec<_>>());
     let work = || -> Result<()> {
         loop {
             let next = waiting.lock().map_err(|_| anyhow!("another module failed"))?.pop();
