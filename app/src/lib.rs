@@ -70,8 +70,8 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| pages::missing::NotFound>
                 <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
-                <Route path=path!("/welcome") view=Entry::Welcome ssr=SsrMode::Async/>
-                <Route path=path!("/register") view=Entry::Register ssr=SsrMode::Async/>
+                <Route path=path!("/welcome") view=People::Welcome ssr=SsrMode::Async/>
+                <Route path=path!("/register") view=People::Register ssr=SsrMode::Async/>
                 <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
                 <Route path=path!("/wall") view=Work::Wall ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
@@ -135,7 +135,7 @@ fn PoolRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
 fn ChainRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!("/chains") view=layout::Through>
-            <Route path=path!("") view=Home::Chains/>
+            <Route path=path!("") view=Pool::Chains/>
             <Route path=path!("new") view=Chain::New/>
             <Route path=path!(":name") view=Chain::Chain/>
             <Route path=path!(":name/channels") view=Chain::Channels/>

@@ -14,22 +14,19 @@ use super::{
 };
 use crate::browser;
 
-/// Set-up, sign-in, and how somebody gets in for the first time.
+/// Set-up and sign-in.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
     Setup,
     Login,
-    Welcome,
-    Register,
     /// Where the second factor is asked for.
     LoginCode,
 }
 
-/// What runs.
+/// The first page after the sign-in, alone, because its size is what everybody waits for.
 #[derive(Clone, Copy, Debug)]
 pub enum Home {
     Overview,
-    Chains,
 }
 
 /// What is being done.
@@ -54,18 +51,21 @@ pub enum Admin {
     Audit,
 }
 
-/// People as an admin keeps them, and as they keep themselves.
+/// People as an admin keeps them and as they keep themselves, and how somebody gets in for the first time.
 #[derive(Clone, Copy, Debug)]
 pub enum People {
     Users,
     New,
     User,
     Account,
+    Welcome,
+    Register,
 }
 
-/// Templates, and the pool that is filled from them.
+/// Chains as a list, and where they come from: the pool, and the templates that it is filled from.
 #[derive(Clone, Copy, Debug)]
 pub enum Pool {
+    Chains,
     Apply,
     Templates,
     TemplateNew,
@@ -103,8 +103,6 @@ fn entry_group(page: Entry) -> AnyView {
     match page {
         Entry::Setup => view! { <setup::Setup/> }.into_any(),
         Entry::Login => view! { <login::Login/> }.into_any(),
-        Entry::Welcome => view! { <welcome::Welcome/> }.into_any(),
-        Entry::Register => view! { <register::Register/> }.into_any(),
         Entry::LoginCode => view! { <login::LoginCode/> }.into_any(),
     }
 }
@@ -114,7 +112,6 @@ fn home_group(page: Home) -> AnyView {
     tell_ready();
     match page {
         Home::Overview => view! { <overview::Overview/> }.into_any(),
-        Home::Chains => view! { <chains::Chains/> }.into_any(),
     }
 }
 
@@ -150,6 +147,8 @@ fn people_group(page: People) -> AnyView {
         People::New => view! { <user_new::UserNew/> }.into_any(),
         People::User => view! { <user::User/> }.into_any(),
         People::Account => view! { <account::Account/> }.into_any(),
+        People::Welcome => view! { <welcome::Welcome/> }.into_any(),
+        People::Register => view! { <register::Register/> }.into_any(),
     }
 }
 
@@ -157,6 +156,7 @@ fn people_group(page: People) -> AnyView {
 fn pool_group(page: Pool) -> AnyView {
     tell_ready();
     match page {
+        Pool::Chains => view! { <chains::Chains/> }.into_any(),
         Pool::Apply => view! { <apply::Apply/> }.into_any(),
         Pool::Templates => view! { <templates::Templates/> }.into_any(),
         Pool::TemplateNew => view! { <template_new::TemplateNew/> }.into_any(),
