@@ -183,7 +183,15 @@ impl Fields {
     fn type_in(self, text: String) {
         self.settle();
         self.typed.set(text);
-        let pause = set_timeout_with_handle(move || self.show(|_| ()), TYPED);
+        // Another page may be on its way: its address is there before this list is gone.
+        let here = self.state.path.get_untracked();
+        let is_here = move || self.state.path.try_get_untracked().is_some_and(|path| path == here);
+        let look = move || {
+            if is_here() {
+                self.show(|_| ());
+            }
+        };
+        let pause = set_timeout_with_handle(look, TYPED);
         self.pending.try_set_value(pause.ok());
     }
 
