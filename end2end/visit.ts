@@ -112,7 +112,8 @@ export async function signIn(page: Page, portal: Reached, name: string, password
 /** The operation on the page has come to its end, and well. */
 export async function operationDone(page: Page, limitMs = 90_000): Promise<void> {
   await expect(page).toHaveURL(/\/operations\//);
-  const state = page.locator('main [role=status]').first();
+  // The address may change before the page does: other pages have no progress of steps.
+  const state = page.locator('main [role=status]').filter({ has: page.locator('progress') }).first();
   await expect(state).toContainText(/done|failed|undone/, { timeout: limitMs });
   await expect(state, await page.locator('main').innerText()).toContainText('done');
 }

@@ -68,11 +68,11 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>
-                <Route path=path!("/setup") view=Entry::Setup ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=People::Setup ssr=SsrMode::Async/>
                 <Route path=path!("/login") view=Entry::Login ssr=SsrMode::Async/>
                 <Route path=path!("/welcome") view=People::Welcome ssr=SsrMode::Async/>
                 <Route path=path!("/register") view=People::Register ssr=SsrMode::Async/>
-                <Route path=path!("/login/code") view=Entry::LoginCode ssr=SsrMode::Async/>
+                <Route path=path!("/login/code") view=People::LoginCode ssr=SsrMode::Async/>
                 <Route path=path!("/wall") view=Work::Wall ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=layout::Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=Home::Overview/>

@@ -14,13 +14,10 @@ use super::{
 };
 use crate::browser;
 
-/// Set-up and sign-in.
+/// The sign-in, alone for the same reason as the page behind it.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry {
-    Setup,
     Login,
-    /// Where the second factor is asked for.
-    LoginCode,
 }
 
 /// The first page after the sign-in, alone, because its size is what everybody waits for.
@@ -58,6 +55,9 @@ pub enum People {
     New,
     User,
     Account,
+    Setup,
+    /// Where the second factor is asked for.
+    LoginCode,
     Welcome,
     Register,
 }
@@ -101,9 +101,7 @@ pub fn tell_ready() {
 fn entry_group(page: Entry) -> AnyView {
     tell_ready();
     match page {
-        Entry::Setup => view! { <setup::Setup/> }.into_any(),
         Entry::Login => view! { <login::Login/> }.into_any(),
-        Entry::LoginCode => view! { <login::LoginCode/> }.into_any(),
     }
 }
 
@@ -147,6 +145,8 @@ fn people_group(page: People) -> AnyView {
         People::New => view! { <user_new::UserNew/> }.into_any(),
         People::User => view! { <user::User/> }.into_any(),
         People::Account => view! { <account::Account/> }.into_any(),
+        People::Setup => view! { <setup::Setup/> }.into_any(),
+        People::LoginCode => view! { <login::LoginCode/> }.into_any(),
         People::Welcome => view! { <welcome::Welcome/> }.into_any(),
         People::Register => view! { <register::Register/> }.into_any(),
     }
