@@ -57,7 +57,7 @@ impl Text {
         }
     }
 
-    /// About the second half of a sign-in.
+    /// Around the sign-in.
     pub fn code(&self) -> &'static CodeText {
         match self.lang {
             Lang::En => &en::code::TEXT,

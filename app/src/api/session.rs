@@ -13,8 +13,10 @@ use super::ApiError;
 pub enum Entry {
     /// There is no admin yet: set-up comes first.
     Setup,
-    /// Nobody is signed in.
-    Anonymous,
+    /// Nobody is signed in; `registers`: people without an account can ask for one.
+    Anonymous {
+        registers: bool,
+    },
     SignedIn(SessionView),
 }
 
@@ -41,7 +43,7 @@ async fn entry(
     match (&caller.user, plane.setup_open().await?) {
         (Some(_), _) => Ok(Entry::SignedIn(plane.session(caller).await?)),
         (None, true) => Ok(Entry::Setup),
-        (None, false) => Ok(Entry::Anonymous),
+        (None, false) => Ok(Entry::Anonymous { registers: plane.registration_read(caller).await? }),
     }
 }
 

@@ -18,6 +18,9 @@ use crate::fetched::{Data, Fetched};
 use crate::session::{Me, Session};
 use crate::text::tr;
 
+/// Nobody is signed in. Only the sign-in, which asks by itself, shows whether people can ask for an account.
+const NOBODY: Entry = Entry::Anonymous { registers: false };
+
 /// Makes the view once it is known who looks, below what it belongs to.
 type Ready = Box<dyn FnOnce(Me, Option<Owner>) -> AnyView + Send>;
 /// Data on their way, of whatever type.
@@ -175,7 +178,7 @@ fn when_there(read: Read, place: Place) -> AnyView {
                 Suspend::new(async move {
                     let entry = match session {
                         Some(session) => session.0.wait().await,
-                        None => Ok(Entry::Anonymous),
+                        None => Ok(NOBODY),
                     };
                     // Both are awaited before a look at either, so that they travel side by side.
                     let data = read().await;
@@ -210,7 +213,7 @@ fn lasting(parent: Option<Owner>, view: impl FnOnce() -> AnyView + Send + 'stati
 fn shown(result: Result<AnyView, ApiError>, place: Place) -> AnyView {
     match (result, place) {
         (Ok(view), _) => view,
-        (Err(error), _) if error.needs_session() => elsewhere(&Entry::Anonymous),
+        (Err(error), _) if error.needs_session() => elsewhere(&NOBODY),
         (Err(error), _) if error.is_walled() => view! { <Redirect path="/account"/> }.into_any(),
         (Err(error), Place::Page) => {
             page_status(error.status());
@@ -226,8 +229,8 @@ fn elsewhere(entry: &Entry) -> AnyView {
     let next = format!("{}{}", here.pathname.get_untracked(), query(&here.search.get_untracked()));
     let path = match entry {
         Entry::Setup => "/setup".to_owned(),
-        Entry::Anonymous | Entry::SignedIn(_) if next == "/" => "/login".to_owned(),
-        Entry::Anonymous | Entry::SignedIn(_) => format!("/login?next={}", escaped(&next)),
+        Entry::Anonymous { .. } | Entry::SignedIn(_) if next == "/" => "/login".to_owned(),
+        Entry::Anonymous { .. } | Entry::SignedIn(_) => format!("/login?next={}", escaped(&next)),
     };
     view! { <Redirect path=path/> }.into_any()
 }

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
-use crate::api::registration::registration_read;
 use crate::api::session::{Entry, SignIn, SignInCode, session_read};
 use crate::components::field::TextField;
 use crate::components::notice::Notice;
@@ -18,23 +17,18 @@ use crate::text::{tr, words};
 /// The page.
 #[component]
 pub fn Login() -> impl IntoView {
-    let entry = Fetched::first(session_read);
-    view! {
-        <Transition fallback=|| ()>
-            {move || Suspend::new(async move {
-                match entry.wait().await {
-                    Ok(Entry::Setup) => view! { <Redirect path="/setup"/> }.into_any(),
-                    Ok(Entry::SignedIn(_)) => view! { <Redirect path="/"/> }.into_any(),
-                    Ok(Entry::Anonymous) | Err(_) => view! { <Form/> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
+    unless_signed_in(|registers| view! { <Form registers=registers/> }.into_any())
 }
 
 /// Where the second factor is asked for. Whoever has not typed their password before hears so when they send it.
 #[component]
 pub fn LoginCode() -> impl IntoView {
+    unless_signed_in(|_| view! { <CodeForm/> }.into_any())
+}
+
+/// A form of the sign-in, made from whether people can ask for an account; whoever is signed in, or has a portal to set
+/// up, is led on.
+fn unless_signed_in(form: fn(bool) -> AnyView) -> AnyView {
     let entry = Fetched::first(session_read);
     view! {
         <Transition fallback=|| ()>
@@ -42,11 +36,13 @@ pub fn LoginCode() -> impl IntoView {
                 match entry.wait().await {
                     Ok(Entry::Setup) => view! { <Redirect path="/setup"/> }.into_any(),
                     Ok(Entry::SignedIn(_)) => view! { <Redirect path="/"/> }.into_any(),
-                    Ok(Entry::Anonymous) | Err(_) => view! { <CodeForm/> }.into_any(),
+                    Ok(Entry::Anonymous { registers }) => form(registers),
+                    Err(_) => form(false),
                 }
             })}
         </Transition>
     }
+    .into_any()
 }
 
 /// Where somebody wants to go after the sign-in.
@@ -79,7 +75,7 @@ fn CodeForm() -> impl IntoView {
 }
 
 #[component]
-fn Form() -> impl IntoView {
+fn Form(registers: bool) -> impl IntoView {
     let action = ServerAction::<SignIn>::new();
     let refused = Signal::derive(move || action.value().get().and_then(Result::err));
     let next = next();
@@ -100,26 +96,8 @@ fn Form() -> impl IntoView {
                         {tr(|t| t.sign_in)}
                     </button>
                 </ActionForm>
-                {ask_for_account()}
+                {registers.then(|| view! { <p><a href="/register">{tr(|t| t.code().register_title)}</a></p> })}
             </section>
         </Bare>
     }
-}
-
-/// The way to an account, where people may ask for one.
-fn ask_for_account() -> AnyView {
-    let open = Fetched::first(registration_read);
-    view! {
-        <Transition fallback=|| ()>
-            {move || Suspend::new(async move {
-                match open.wait().await {
-                    Ok(true) => {
-                        view! { <p><a href="/register">{tr(|t| t.people().register_title)}</a></p> }.into_any()
-                    }
-                    Ok(false) | Err(_) => ().into_any(),
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
 }

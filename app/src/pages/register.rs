@@ -54,10 +54,10 @@ fn Form() -> impl IntoView {
         }
     };
     view! {
-        <Titled text=words(|t| t.people().register_title)/>
+        <Titled text=words(|t| t.code().register_title)/>
         <Bare>
             <section class="card sign">
-                <h1>{tr(|t| t.people().register_title)}</h1>
+                <h1>{tr(|t| t.code().register_title)}</h1>
                 {move || if is_sent.get() { sent() } else { form().into_any() }}
             </section>
         </Bare>

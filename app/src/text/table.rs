@@ -167,7 +167,7 @@ texts! {
     unlock, unlock_hint, reset, reset_link, reset_impact, reset_link_impact, reset_factor, reset_factor_impact, delete,
     delete_impact, delete_impact_grants, refuse, refuse_impact, why_own, why_own_factor, why_no_factor, why_last_admin, why_owns_chains, why_not_locked, why_cannot_sign_in,
     welcome_title, welcome_hint, welcome_button, new_password, new_password_hint, to_sign_in,
-    register_title, register_hint, register_button, register_sent, register_sent_hint,
+    register_hint, register_button, register_sent, register_sent_hint,
     registration, registration_on, registration_off, registration_open, registration_close,
 }
 
@@ -210,9 +210,9 @@ texts! {
 }
 
 texts! {
-    /// Where a sign-in asks for its second factor.
+    /// Where a sign-in asks for its second factor, and the way to an account.
     CodeText {}
-    title, code, hint, again,
+    title, code, hint, again, register_title,
 }
 
 mod account;

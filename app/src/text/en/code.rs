@@ -1,4 +1,4 @@
-//! English, of the second half of a sign-in.
+//! English, around the sign-in.
 
 use crate::text::table::CodeText;
 
@@ -8,4 +8,5 @@ pub static TEXT: CodeText = CodeText {
     code: "Code",
     hint: "The six digits that your app shows now, or one of your recovery codes.",
     again: "Begin again with the password",
+    register_title: "Ask for an account",
 };

@@ -78,7 +78,6 @@ pub static TEXT: PeopleText = PeopleText {
     new_password: "New password",
     new_password_hint: "At least {min} characters, for admins {admin}. A few unrelated words are good.",
     to_sign_in: "To the sign-in",
-    register_title: "Ask for an account",
     register_hint: "An admin looks at your request. Then you can sign in with the name and the password that you choose here.",
     register_button: "Send request",
     register_sent: "Your request has been sent",

@@ -1,4 +1,4 @@
-//! Simplified Chinese, of the second half of a sign-in.
+//! Simplified Chinese, around the sign-in.
 
 use crate::text::table::CodeText;
 
@@ -8,4 +8,5 @@ pub static TEXT: CodeText = CodeText {
     code: "验证码",
     hint: "应用当前显示的六位数字，或一个恢复码。",
     again: "用密码重新开始",
+    register_title: "申请账户",
 };

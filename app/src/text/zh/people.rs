@@ -78,7 +78,6 @@ pub static TEXT: PeopleText = PeopleText {
     new_password: "新密码",
     new_password_hint: "至少 {min} 个字符，管理员至少 {admin} 个；几个互不相关的词语即可。",
     to_sign_in: "前往登录",
-    register_title: "申请账户",
     register_hint: "管理员会审核您的申请，批准后即可用在此填写的用户名和密码登录。",
     register_button: "提交申请",
     register_sent: "申请已提交",
