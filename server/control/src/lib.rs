@@ -72,8 +72,8 @@ pub struct ControlPlane {
     leading: tokio::sync::Mutex<()>,
     /// Image archives that are taken in side by side.
     uploads: tokio::sync::Semaphore,
-    /// Nodes of which somebody has asked what they use.
-    looked_at: std::sync::Mutex<std::collections::HashSet<agents::NodeRef>>,
+    /// What nodes used when pages last asked.
+    usages: node::Usages,
     /// Images that hosts have lost, on their way back.
     lost_images: reconcile::LostImages,
     /// What people wrote last, for their next call to see.
@@ -145,7 +145,7 @@ impl ControlPlane {
             second_factor_roles: second_factor::Required::default(),
             leading: tokio::sync::Mutex::default(),
             uploads: tokio::sync::Semaphore::new(host::upload::SIDE_BY_SIDE),
-            looked_at: std::sync::Mutex::default(),
+            usages: node::Usages::default(),
             lost_images: reconcile::LostImages::default(),
             last_writes: transaction::LastWrites::default(),
             heights: transaction::Heights::default(),

@@ -1,12 +1,10 @@
 //! Nodes of a chain, as they are: what the plan wants beside what the host and the nodes themselves say.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use agents::{
-    Agent, DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStats, NodeStatus, Selector,
-};
+use agents::{Agent, DataVolume, LogOptions, NodeRef, NodeState as AgentState, NodeStatus, Selector};
 use domain::chain::ChainState;
 use domain::name::{ChainName, NodeName, OrganizationName};
 use domain::node::{NodeKind, NodeState, NodeView};
@@ -26,9 +24,10 @@ use crate::operations::side_by_side;
 use crate::topology::{ChainPlan, PlannedNode, address};
 
 mod resize;
+mod usage;
 
-/// How long a page waits for what a node uses.
-const USAGE_WAIT: Duration = Duration::from_millis(300);
+pub(crate) use usage::Usages;
+
 /// Longest wait of a page for a host to say what runs on it. Shorter than what operations and reconcilers grant, which
 /// nobody watches.
 const LIST_TIMEOUT: Duration = Duration::from_secs(8);
@@ -123,58 +122,22 @@ impl ControlPlane {
     async fn measure(&self, link: &ChainLink, node: &PlannedNode, channel: &str, view: &mut NodeView) {
         let (height, usage) = futures::join!(
             height_in_time(self.services.network.as_ref(), link, node, channel),
-            self.usage(Arc::clone(&link.agent), link.node_ref(node))
+            self.usages.read(&self.services, Arc::clone(&link.agent), link.node_ref(node))
         );
         if let Ok(height) = height {
             view.heights.push((channel.to_owned(), height));
         }
-        show_usage(view, usage);
+        usage::show(view, usage);
     }
 
     /// A view with what its container uses, if that runs.
     async fn with_usage(&self, agent: Arc<dyn Agent>, place: NodeRef, mut view: NodeView) -> NodeView {
         if view.state == NodeState::Running {
-            let usage = self.usage(agent, place).await;
-            show_usage(&mut view, usage);
+            let usage = self.usages.read(&self.services, agent, place).await;
+            usage::show(&mut view, usage);
         }
         view
     }
-
-    /// What a container uses, if its host tells it while a page waits.
-    async fn usage(&self, agent: Arc<dyn Agent>, place: NodeRef) -> Option<NodeStats> {
-        // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer: the
-        // pages are told when it is there, once for each node.
-        let services = Arc::clone(&self.services);
-        let tells = self.note_first_look(&place);
-        let look = tokio::spawn(async move {
-            let begun = Instant::now();
-            let stats = agent.stats(&place).await;
-            if tells && stats.is_ok() && begun.elapsed() >= USAGE_WAIT {
-                services.changed("chain", &place.chain);
-            }
-            stats
-        });
-        tokio::time::timeout(USAGE_WAIT, look).await.ok()?.ok()?.ok()
-    }
-}
-
-/// Nodes that are remembered as looked at; more than that and all are forgotten.
-const LOOKED_AT_MAX: usize = 20_000;
-
-impl ControlPlane {
-    /// Whether nobody has asked yet what a node uses.
-    fn note_first_look(&self, node: &NodeRef) -> bool {
-        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked_at.len() >= LOOKED_AT_MAX {
-            looked_at.clear();
-        }
-        looked_at.insert(node.clone())
-    }
-}
-
-fn show_usage(view: &mut NodeView, usage: Option<NodeStats>) {
-    view.cpu_milli = usage.map(|usage| u64::from(usage.cpu_milli));
-    view.memory_bytes = usage.map(|usage| usage.memory_bytes);
 }
 
 fn unknown(plan: &ChainPlan) -> Vec<NodeView> {

@@ -95,7 +95,7 @@ const STAGES: [Stage; 10] = [
     Stage { name: "build", budget: minutes(8), needs: &[], uses: &[], perform: stages::build },
     Stage {
         name: "browser",
-        budget: minutes(18),
+        budget: minutes(14),
         needs: &["engine", "images", "build"],
         uses: &[cluster::STAGE],
         perform: stages::browser,
