@@ -141,7 +141,7 @@ impl ControlPlane {
     }
 
     /// What a container uses, if its host tells it while a page waits.
-    async fn usage(&self, agent: Arc<dyn Agent>, place: NodeRef) -> Option<NodeStats> {
+    pub(crate) async fn usage(&self, agent: Arc<dyn Agent>, place: NodeRef) -> Option<NodeStats> {
         // The engine's first look takes a second or two. It goes on by itself, and the next reading has its answer: the
         // pages are told when it is there, once for each node.
         let services = Arc::clone(&self.services);
