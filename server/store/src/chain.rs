@@ -83,7 +83,8 @@ const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WH
     DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name;
     DELETE state_change WHERE subject = $subject";
 /// Of a chain that does not run nothing is written, so nothing was before.
-const SAVE_HEALTH: &str = "LET $was = (SELECT VALUE health_state ?? 'unknown' FROM type::record('chain', $name)
+const SAVE_HEALTH: &str =
+    "LET $was = (SELECT VALUE health_state ?? 'unknown' FROM type::record('chain', $name)
         WHERE state = 'running')[0];
     UPDATE type::record('chain', $name) SET health = $value, health_state = $became WHERE state = 'running'";
 

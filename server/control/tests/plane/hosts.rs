@@ -272,8 +272,8 @@ async fn how_full_a_host_is_tells_what_is_known_and_nothing_else() {
     let larger = plan.clone().with_resources(&plan.nodes[0].name, Some(resized));
     let name = bed.chain_spec().name;
     store.chain_plan_save(&name, serde_json::to_value(&larger).unwrap()).await.unwrap();
-    store.chain_pool_enter(&name, &TemplateName::parse("small").unwrap()).await.unwrap();
     plane.reconcile().await;
+    store.chain_pool_enter(&name, &TemplateName::parse("small").unwrap()).await.unwrap();
     // The host tells what a node uses when it has measured it.
     let running = u32::try_from(plan.nodes.len()).unwrap();
     until("every node is measured", async || full().await.used.is_some_and(|used| used.measured == running))
