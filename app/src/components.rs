@@ -6,6 +6,7 @@ pub mod copy;
 pub mod dialog;
 pub mod drawn;
 pub mod field;
+pub mod history;
 pub mod icon;
 pub mod kept;
 pub mod list;

@@ -18,9 +18,9 @@ mod table;
 mod zh;
 
 pub use table::{
-    AccountText, AllowanceText, AuditText, ClusterText, CodeText, DeployingText, ExpiryText, HolderText,
-    HostingText, KeyText, ListText, NodeText, NoticeText, PeopleText, PoolText, StatsText, TemplateText,
-    Text,
+    AccountText, AllowanceText, AuditText, ClusterText, CodeText, DeployingText, ExpiryText, HistoryText,
+    HolderText, HostingText, KeyText, ListText, NodeText, NoticeText, PeopleText, PoolText, StatsText,
+    TemplateText, Text,
 };
 
 /// A language of the pages.
@@ -62,6 +62,14 @@ impl Text {
         match self.lang {
             Lang::En => &en::code::TEXT,
             Lang::Zh => &zh::code::TEXT,
+        }
+    }
+
+    /// About how a host or a chain did.
+    pub fn history(&self) -> &'static HistoryText {
+        match self.lang {
+            Lang::En => &en::history::TEXT,
+            Lang::Zh => &zh::history::TEXT,
         }
     }
 

@@ -169,6 +169,7 @@ fn managed(name: &str) -> u16 {
         "chain_delete_claimed" | "chain_extend" | "chain_free" | "chain_owner_set" | "chain_release" => 403,
         "operation_cancel" | "operation_resume" | "operation_undo" => 403,
         "chain_access"
+        | "chain_history"
         | "chain_holder"
         | "chain_inherited_dismiss"
         | "chain_read"

@@ -1,6 +1,7 @@
 //! Chains: list, plan, create, and what is done to them as a whole.
 
 use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainView};
+use domain::history::HealthChange;
 use domain::id::OperationId;
 use domain::list::{ListPage, ListQuery};
 use domain::name::ChainName;
@@ -27,6 +28,13 @@ pub async fn chain_page(query: ListQuery) -> Result<ListPage<ChainSummary>, ApiE
 pub async fn chain_read(name: ChainName) -> Result<ChainView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chain_read(&caller, &name).await, &caller).await
+}
+
+/// How a chain did: all that is kept, or only the newest.
+#[server(endpoint = "chain_history", input = leptos::server_fn::codec::Json)]
+pub async fn chain_history(name: ChainName, whole: bool) -> Result<Vec<HealthChange>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.chain_history(&caller, &name, whole).await, &caller).await
 }
 
 /// What the wizard begins with.

@@ -1,5 +1,7 @@
 //! Hosts: list, test, add, edit, remove, and their images.
 
+use domain::history::HostChange;
+use domain::host::capacity::HostCapacity;
 use domain::host::cluster::{ClusterSettings, KubeconfigContext};
 use domain::host::pool::HostPoolView;
 use domain::host::{
@@ -38,6 +40,27 @@ pub async fn host_page(query: ListQuery) -> Result<ListPage<HostView>, ApiError>
 pub async fn host_read(id: HostId) -> Result<HostView, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_read(&caller, &id).await, &caller).await
+}
+
+/// A page of the hosts with how full each is.
+#[server(endpoint = "host_capacity_page", input = leptos::server_fn::codec::Json)]
+pub async fn host_capacity_page(query: ListQuery) -> Result<ListPage<HostCapacity>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_capacity_page(&caller, query).await, &caller).await
+}
+
+/// How full a host is, and what its nodes use.
+#[server(endpoint = "host_capacity", input = leptos::server_fn::codec::Json)]
+pub async fn host_capacity(id: HostId) -> Result<HostCapacity, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_capacity(&caller, &id).await, &caller).await
+}
+
+/// When a host answered and when it did not: all that is kept, or only the newest.
+#[server(endpoint = "host_history", input = leptos::server_fn::codec::Json)]
+pub async fn host_history(id: HostId, whole: bool) -> Result<Vec<HostChange>, ApiError> {
+    let (plane, caller) = super::request::backstage()?;
+    super::request::answer(plane.host_history(&caller, &id, whole).await, &caller).await
 }
 
 /// The machine's own engine and the portal's own cluster, filled in, where they may be used and are not added yet.

@@ -6,7 +6,7 @@ use domain::node::{NodeReason, ReasonKind};
 use leptos::prelude::*;
 
 use super::badge::Pick;
-use crate::text::{Lang, refusal_text, tr};
+use crate::text::{Lang, refusal_text, say_in, tr};
 
 /// The sentence of a kind of reason, with its fix.
 pub fn reason_text(kind: ReasonKind) -> Pick {
@@ -44,6 +44,13 @@ pub fn node_reason(reason: &NodeReason) -> AnyView {
         {said}
     }
     .into_any()
+}
+
+/// One line of what is wrong, with the node it is about; what an engine or Fabric said stands behind it in their own words.
+pub fn ailment_item(ailment: &Ailment) -> AnyView {
+    let node = ailment.node.as_ref().map(|node| format!("{node}: "));
+    let ailment = ailment.clone();
+    view! { <li>{node} {say_in(move |lang| ailment_text(lang, &ailment))}</li> }.into_any()
 }
 
 /// What is wrong with a node or a chain, and behind it the sentence of the host's reason, if the host told one.

@@ -1,6 +1,6 @@
 //! One chain: its health, its picture, its nodes, and what may be done to it as a whole.
 
-use domain::chain::{Ailment, ChainSummary, ChainVerb, ChainView};
+use domain::chain::{ChainSummary, ChainVerb, ChainView};
 use domain::id::OperationId;
 use domain::name::{ChainName, NodeName};
 use domain::node::NodeView;
@@ -11,22 +11,23 @@ use super::node::forget_figures;
 use super::{chain_name, follow, parameter};
 use crate::api::ApiError;
 use crate::api::chain::{
-    chain_delete, chain_delete_claimed, chain_read, chain_restart, chain_start, chain_stop,
+    chain_delete, chain_delete_claimed, chain_history, chain_read, chain_restart, chain_start, chain_stop,
 };
 use crate::components::badge::{badge, chain_state, health, node_kind, node_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
+use crate::components::history;
 use crate::components::load::load_live;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
 use crate::components::prove;
-use crate::components::reason::{ailment_text, reason_text};
+use crate::components::reason::{ailment_item, reason_text};
 use crate::components::time::{Time, bytes, cores};
 use crate::components::topology::topology;
 use crate::events;
 use crate::fetched::Fetched;
-use crate::layout::chain_tabs;
-use crate::text::{say, say_in, tr, words};
+use crate::layout::{chain_tabs, section};
+use crate::text::{say, tr, words};
 
 mod access;
 mod downloads;
@@ -50,6 +51,11 @@ pub fn Chain() -> impl IntoView {
     let chain = Fetched::new(
         move || (name.get(), tick.get()),
         |(name, _)| async move { chain_read(chain_name(&name)?).await },
+    );
+    let whole = history::whole();
+    let changes = Fetched::new(
+        move || (name.get(), tick.get(), whole.get()),
+        |(name, _, whole)| async move { chain_history(chain_name(&name)?, whole).await },
     );
     let action = Action::new(move |wish: &Wish| {
         let wish = wish.clone();
@@ -88,6 +94,9 @@ pub fn Chain() -> impl IntoView {
                 <Notice error=refused/>
                 {holder.card(&chain, held)}
                 {move || still.with(|chain| body(chain, data))}
+                {section(|t| t.history().of_chain, changes, move |changes, _| {
+                    history::of_chain(changes, whole.get_untracked())
+                })}
                 {move || offer.with(|offer| downloads::downloads(&of_files, offer))}
                 <Show when=move || may_give.get()>{access.card(&chain, people)}</Show>
             </Page>
@@ -181,7 +190,7 @@ fn without_figures(chain: &ChainView) -> ChainView {
 /// What the page shows; figures are taken from the newest reading.
 fn body(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
     let summary = &chain.summary;
-    let reasons = summary.health.ailments.iter().map(ailment).collect_view();
+    let reasons = summary.health.ailments.iter().map(ailment_item).collect_view();
     let checked = move || {
         newest.with(|chain| chain.summary.health.checked_ms).map(|ms| {
             view! { <span class="muted small">{tr(|t| t.checked)} " " <Time ms=ms/></span> }
@@ -219,13 +228,6 @@ fn body(chain: &ChainView, newest: RwSignal<ChainView>) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// What is wrong, with the node it is about; what an engine or Fabric said stands behind it in their own words.
-fn ailment(ailment: &Ailment) -> AnyView {
-    let node = ailment.node.as_ref().map(|node| format!("{node}: "));
-    let ailment = ailment.clone();
-    view! { <li>{node} {say_in(move |lang| ailment_text(lang, &ailment))}</li> }.into_any()
 }
 
 /// Whether it was made for the pool, and from what.

@@ -7,12 +7,15 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::host_new::{Outcome, lacks_permissions};
-use super::hosts::endpoint;
+use super::hosts::{capacity, endpoint};
 use super::{parameter, refusal};
-use crate::api::host::{host_image_approvals, host_images, host_read, host_remove, host_test};
+use crate::api::host::{
+    host_capacity, host_history, host_image_approvals, host_images, host_read, host_remove, host_test,
+};
 use crate::components::badge::{badge, host_state};
 use crate::components::copy::Copyable;
 use crate::components::dialog::Confirm;
+use crate::components::history;
 use crate::components::load::load;
 use crate::components::notice::Notice;
 use crate::components::page::Page;
@@ -43,6 +46,12 @@ pub fn Host() -> impl IntoView {
     let tick = events::ticks(move |m| m.touches("host", &id.read_untracked()));
     let host = Fetched::new(move || (id.get(), tick.get()), |(id, _)| host_read(HostId::new(id)));
     let images = Fetched::new(move || (id.get(), tick.get()), |(id, _)| host_images(HostId::new(id)));
+    let room = Fetched::new(move || (id.get(), tick.get()), |(id, _)| host_capacity(HostId::new(id)));
+    let whole = history::whole();
+    let changes = Fetched::new(
+        move || (id.get(), tick.get(), whole.get()),
+        |(id, _, whole)| host_history(HostId::new(id), whole),
+    );
     let buttons = Buttons {
         remove: Action::new(move |(): &()| host_remove(HostId::new(id.get_untracked()))),
         test: Action::new(move |(): &()| host_test(HostId::new(id.get_untracked()))),
@@ -78,6 +87,10 @@ pub fn Host() -> impl IntoView {
                 <Outcome test=buttons.test/>
                 {cluster::rights(&host.spec, &me, lacks_permissions(buttons.test))}
                 {facts(&host)}
+                {section(|t| t.hosting().room, room, |room, _| capacity::card(&room))}
+                {section(|t| t.history().of_host, changes, move |changes, _| {
+                    history::of_host(changes, whole.get_untracked())
+                })}
                 {section(|t| t.template().pool, pooled, move |view, me| pool.view(&view, &me, &name))}
                 {pulls.head(&me)}
                 {section(|t| t.images, images, move |list, me| {
@@ -88,8 +101,13 @@ pub fn Host() -> impl IntoView {
         }
         .into_any()
     });
-    // Outside of what is drawn anew when the host changes: a file that is chosen stays chosen. Which kind of host it is
-    // does not change, so it is read once.
+    let forms = forms(id, upload, approvals);
+    view! { {page} {pool.filling()} {forms} {prove::guard(buttons.remove)} {pool.proof()} }
+}
+
+/// What is typed about images, outside of what is drawn anew when the host changes: a file that is chosen stays chosen.
+fn forms(id: Memo<String>, upload: images::Upload, approvals: images::Approvals) -> AnyView {
+    // Which kind of host it is does not change, so it is read once.
     let is_cluster = Fetched::new(
         move || id.get(),
         |id| async move {
@@ -98,11 +116,10 @@ pub fn Host() -> impl IntoView {
             Ok(host.is_ok_and(|host| host.spec.endpoint.is_cluster()))
         },
     );
-    let forms = load(is_cluster, move |is_cluster, me| {
+    load(is_cluster, move |is_cluster, me| {
         let upload = (!is_cluster).then(|| upload.form(&me));
         view! { {upload} {approvals.form(&me)} }.into_any()
-    });
-    view! { {page} {pool.filling()} {forms} {prove::guard(buttons.remove)} {pool.proof()} }
+    })
 }
 
 fn actions(host: &HostView, me: &Me, buttons: Buttons) -> AnyView {

@@ -1,11 +1,14 @@
-//! All hosts: searched, filtered, sorted and paged by the server.
+//! All hosts: searched, filtered, sorted and paged by the server, as a list and by how full they are.
 
+use domain::host::capacity::HostCapacity;
 use domain::host::{Endpoint, HostState, HostView};
 use domain::list::ListPage;
 use domain::permission::{Action as Act, Noun};
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
 
-use crate::api::host::host_page;
+use crate::api::host::{host_capacity_page, host_page};
 use crate::components::badge::{badge, host_state};
 use crate::components::list::{
     Facet, ListState, list_pager, list_tools, nothing_found, sort_header, use_list,
@@ -18,18 +21,57 @@ use crate::fetched::Fetched;
 use crate::session::Me;
 use crate::text::{refusal_text, say_in, tr, words};
 
+pub mod capacity;
+
+/// A page of the list, in the view that the address names.
+#[derive(Clone, Serialize, Deserialize)]
+enum Shown {
+    Hosts(ListPage<HostView>),
+    Room(ListPage<HostCapacity>),
+}
+
 /// The page.
 #[component]
 pub fn Hosts() -> impl IntoView {
     let list = use_list(&["state", "kind"]);
     let tick = events::ticks(|m| m.touches("host", ""));
-    let hosts = Fetched::new(move || (tick.get(), list.query.get()), |(_, query)| host_page(query));
+    let asked = use_query_map();
+    let of_room = Memo::new(move |_| asked.read().get("view").is_some_and(|view| view == "capacity"));
+    // How full hosts are is read from all their chains: once, and not whenever one of the hosts is looked at.
+    let told = move || if of_room.get() { 0 } else { tick.get() };
+    let hosts = Fetched::new(
+        move || (told(), of_room.get(), list.query.get()),
+        |(_, of_room, query)| async move {
+            match of_room {
+                true => host_capacity_page(query).await.map(Shown::Room),
+                false => host_page(query).await.map(Shown::Hosts),
+            }
+        },
+    );
     view! {
         <Page title=words(|t| t.hosts) actions=with_session(|me| view! { {templates()} {add(&me)} }.into_any())>
+            {views(of_room)}
             {list_tools(list, facets())}
-            {load(hosts, move |page, me| rows(list, page, &me))}
+            {load(hosts, move |shown, me| match shown {
+                Shown::Hosts(page) => rows(list, page, table, &me),
+                Shown::Room(page) => rows(list, page, capacity::table, &me),
+            })}
         </Page>
     }
+}
+
+/// The list, and how full its hosts are; links, so that they work without a script.
+fn views(of_room: Memo<bool>) -> AnyView {
+    let current = move |room: bool| move || (of_room.get() == room).then_some("page");
+    view! {
+        <nav class="tabs" aria-label=tr(|t| t.hosting().views)>
+            <ul>
+                <li><a href="/hosts" aria-current=current(false)>{tr(|t| t.hosting().list)}</a></li>
+                <li><a href="/hosts?view=capacity" aria-current=current(true)>{tr(|t| t.hosting().room)}</a></li>
+            </ul>
+        </nav>
+    }
+    .into_any()
 }
 
 /// What hosts are filled from.
@@ -54,9 +96,15 @@ fn facets() -> Vec<Facet> {
     ]
 }
 
-fn rows(list: ListState, page: ListPage<HostView>, me: &Me) -> AnyView {
+/// A page in one of the views; what stands in the place of an empty one is the same in both.
+fn rows<T>(
+    list: ListState,
+    page: ListPage<T>,
+    table: fn(ListState, ListPage<T>) -> AnyView,
+    me: &Me,
+) -> AnyView {
     if !page.rows.is_empty() {
-        return view! { {table(list, page.rows)} {list_pager(list, page.next)} }.into_any();
+        return table(list, page);
     }
     if untrack(|| list.is_narrowed()) {
         return nothing_found(list);
@@ -78,8 +126,9 @@ pub fn endpoint(endpoint: &Endpoint) -> String {
     endpoint.canonical()
 }
 
-fn table(list: ListState, hosts: Vec<HostView>) -> AnyView {
-    let rows = hosts
+fn table(list: ListState, page: ListPage<HostView>) -> AnyView {
+    let rows = page
+        .rows
         .into_iter()
         .map(|host| {
             let (chains, capacity) = (host.chains, host.spec.capacity);
@@ -118,6 +167,7 @@ fn table(list: ListState, hosts: Vec<HostView>) -> AnyView {
                 <tbody>{rows}</tbody>
             </table>
         </div>
+        {list_pager(list, page.next)}
     }
     .into_any()
 }

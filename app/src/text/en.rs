@@ -9,6 +9,7 @@ pub mod code;
 pub mod deploying;
 pub mod error;
 pub mod expiry;
+pub mod history;
 pub mod hosting;
 pub mod keys;
 pub mod list;

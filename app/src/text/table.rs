@@ -41,12 +41,14 @@ mod audit;
 pub use audit::AuditText;
 mod deploying;
 mod expiry;
+mod history;
 mod hosting;
 mod keys;
 mod list;
 
 pub use deploying::DeployingText;
 pub use expiry::ExpiryText;
+pub use history::HistoryText;
 pub use hosting::HostingText;
 pub use keys::KeyText;
 pub use list::ListText;

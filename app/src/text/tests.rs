@@ -22,6 +22,7 @@ fn all(lang: Lang) -> table::Entries {
         text.code().entries(),
         text.deploying().entries(),
         text.expiry().entries(),
+        text.history().entries(),
         text.holder().entries(),
         text.hosting().entries(),
         text.keys().entries(),

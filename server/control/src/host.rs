@@ -21,6 +21,7 @@ use crate::services::{credentials_key, registry_key, registry_prefix};
 use credentials::EngineCredentials;
 
 pub mod built;
+mod capacity;
 mod changed;
 mod cluster;
 pub mod credentials;
@@ -176,7 +177,9 @@ impl ControlPlane {
         if facts.is_some() {
             // Which engine it is counts at once, not only after the next look at it.
             let (seen, saved) = (self.seen_now(facts), self.host_record(id).await?.spec);
-            self.services.store.host_status_save(id, &saved, &seen).await.map_err(crate::error::store)?;
+            let now = self.services.clock.now_ms();
+            let stored = self.services.store.host_status_save(id, &saved, &seen, now).await;
+            stored.map_err(crate::error::store)?;
         }
         self.services.changed("host", id);
         self.host_view(self.host_record(id).await?).await

@@ -22,6 +22,7 @@ mod change;
 pub mod channel;
 mod error;
 mod explain;
+mod history;
 pub mod host;
 pub mod key;
 pub mod keyring;

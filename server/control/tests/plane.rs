@@ -23,6 +23,8 @@ mod demo;
 mod deploy;
 #[path = "plane/faults.rs"]
 mod faults;
+#[path = "plane/history.rs"]
+mod history;
 #[path = "plane/hosts.rs"]
 mod hosts;
 #[path = "plane/keys.rs"]

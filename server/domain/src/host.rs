@@ -8,6 +8,7 @@ use crate::error::{Code, Error};
 use crate::id::HostId;
 use crate::name::{HostName, TemplateName};
 
+pub mod capacity;
 pub mod cluster;
 mod endpoint;
 pub mod image;

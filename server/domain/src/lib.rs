@@ -9,6 +9,7 @@ pub mod chain;
 pub mod chaincode;
 pub mod channel;
 pub mod error;
+pub mod history;
 pub mod host;
 pub mod id;
 pub mod list;

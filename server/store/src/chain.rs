@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
+use crate::history::{self, Seen};
 use crate::{Store, StoreError, Tenure};
 
 mod page;
@@ -79,7 +80,13 @@ const CREATE: &str =
     pool = $pool ?? NONE";
 const DELETE: &str = "DELETE type::record('chain', $name); DELETE chain_grant WHERE chain = $name;
     DELETE document WHERE chain = $name; DELETE channel WHERE chain = $name;
-    DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name";
+    DELETE chaincode WHERE chain = $name; DELETE transaction WHERE chain = $name;
+    DELETE state_change WHERE subject = $subject";
+/// Of a chain that does not run nothing is written, so nothing was before.
+const SAVE_HEALTH: &str =
+    "LET $was = (SELECT VALUE health_state ?? 'unknown' FROM type::record('chain', $name)
+        WHERE state = 'running')[0];
+    UPDATE type::record('chain', $name) SET health = $value, health_state = $became WHERE state = 'running'";
 
 /// The word of a chain's health in its column.
 fn health_word(health: Health) -> &'static str {
@@ -171,16 +178,17 @@ impl Store {
         self.write(Query::new(text, json!({ "name": name.as_str(), "value": value }))).await
     }
 
-    /// Saves how a running chain is; of one that is gone or stopped meanwhile nobody wants to know, and it is no error.
+    /// Saves how a running chain is, and keeps it in the chain's history if that is another health than before; of one that
+    /// is gone or stopped meanwhile nobody wants to know, and it is no error.
     pub async fn chain_health_save(&self, name: &ChainName, health: &HealthView) -> Result<(), StoreError> {
-        let text = "UPDATE type::record('chain', $name) SET health = $value, health_state = $word
-            WHERE state = 'running'";
-        let bindings = json!({
-            "name": name.as_str(),
-            "value": encode(health)?,
-            "word": health_word(health.health),
-        });
-        self.write(Query::new(text, bindings)).await
+        let seen = Seen {
+            subject: history::of_chain(name),
+            became: health_word(health.health),
+            at_ms: health.checked_ms.unwrap_or_default(),
+            reasons: &health.ailments,
+        };
+        let bindings = json!({ "name": name.as_str(), "value": encode(health)? });
+        self.write(seen.keeping(SAVE_HEALTH, bindings)?).await
     }
 
     /// Saves a chain's plan.
@@ -190,7 +198,8 @@ impl Store {
 
     /// Removes a chain with everything that is kept for it, apart from secrets and claims.
     pub async fn chain_delete(&self, name: &ChainName) -> Result<(), StoreError> {
-        self.write(Query::new(DELETE, json!({ "name": name.as_str() }))).await
+        let bindings = json!({ "name": name.as_str(), "subject": history::of_chain(name) });
+        self.write(Query::new(DELETE, bindings)).await
     }
 
     /// What a person holds on a chain.

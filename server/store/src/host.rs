@@ -1,5 +1,6 @@
 //! Hosts. A guard record per name and per endpoint keeps both unique.
 
+use domain::chain::Ailment;
 use domain::host::{HostSpec, HostStatus};
 use domain::id::HostId;
 use serde::Deserialize;
@@ -7,6 +8,7 @@ use serde_json::json;
 
 use crate::claim::{ClaimRecord, changed};
 use crate::database::{Query, decode, encode};
+use crate::history::{self, Seen};
 use crate::secret::{self, SealedSecret};
 use crate::{Store, StoreError, setting};
 use page::{kind_word, state_word};
@@ -57,16 +59,18 @@ const REMOVE: &str = "IF count(SELECT id FROM claim WHERE host = $id LIMIT 1) > 
     DELETE host_guard WHERE host = $id;
     DELETE secret WHERE key >= $below AND key < $after;
     DELETE setting WHERE record::id(id) >= $settings_below AND record::id(id) < $settings_after;
+    DELETE state_change WHERE subject = $subject;
     DELETE type::record('host', $id)";
 const PUT_SECRET: &str = "LET $host_now = (UPDATE type::record('host', $id) SET claims += 1 RETURN AFTER);
     IF array::len($host_now) = 0 { THROW 'heddle:no-host' };
     UPSERT type::record('secret', $row.key) CONTENT $row";
 
 /// A look takes seconds: what it saw counts only while the host is the one that was looked at.
-const SAVE_STATUS: &str = "LET $now = (SELECT VALUE spec FROM type::record('host', $id));
+const SAVE_STATUS: &str = "LET $now = (SELECT spec, state FROM type::record('host', $id));
     IF array::len($now) = 0 { THROW 'heddle:no-host' };
-    IF $now[0] != $spec { THROW 'heddle:changed' };
-    UPDATE type::record('host', $id) SET status = $status, state = $state";
+    IF $now[0].spec != $spec { THROW 'heddle:changed' };
+    LET $was = $now[0].state ?? 'unknown';
+    UPDATE type::record('host', $id) SET status = $status, state = $became";
 
 /// Moves the guards if name or endpoint change. Touching the host's record makes an edit and a parallel claim overtake
 /// each other, so that what the edit was checked against still holds when it is written.
@@ -176,7 +180,8 @@ impl Store {
         rows.into_iter().map(HostRecord::try_from).collect()
     }
 
-    /// Saves what was seen of a host; `looked_at` is the host as it was when it was looked at.
+    /// Saves what was seen of a host at a moment, unix milliseconds, and keeps it in the host's history if its state is
+    /// another one than before. `looked_at` is the host as it was when it was looked at.
     ///
     /// # Errors
     /// `Conflict` if it is another one by now: what was seen may be another engine.
@@ -185,18 +190,18 @@ impl Store {
         id: &HostId,
         looked_at: &HostSpec,
         status: &HostStatus,
+        at_ms: i64,
     ) -> Result<(), StoreError> {
         let decided = self.host_decided(id).await?;
         if decided.spec != *looked_at {
             return Err(changed());
         }
-        let bindings = json!({
-            "id": id.as_str(),
-            "status": encode(status)?,
-            "state": state_word(status.state),
-            "spec": decided.text,
-        });
-        match self.write(Query::new(SAVE_STATUS, bindings)).await {
+        let bindings = json!({ "id": id.as_str(), "status": encode(status)?, "spec": decided.text });
+        let whole = |why| Ailment { node: None, why, reason: None };
+        let reasons: Vec<Ailment> = status.reason.iter().cloned().map(whole).collect();
+        let (subject, became) = (history::of_host(id), state_word(status.state));
+        let seen = Seen { subject, became, at_ms, reasons: &reasons };
+        match self.write(seen.keeping(SAVE_STATUS, bindings)?).await {
             Err(error) if error.thrown("no-host") => Err(StoreError::NotFound),
             Err(error) if error.thrown("changed") => Err(changed()),
             other => other,
@@ -212,7 +217,7 @@ impl Store {
         }
     }
 
-    /// Removes a host, with every secret and setting below `host/<id>/`; `Conflict` while a chain is on it.
+    /// Removes a host with its history, and every secret and setting below `host/<id>/`; `Conflict` while a chain is on it.
     pub async fn host_remove(&self, id: &HostId) -> Result<(), StoreError> {
         if self.host_read(id).await?.is_none() {
             return Err(StoreError::NotFound);
@@ -224,6 +229,7 @@ impl Store {
             "after": secret::after(&below),
             "settings_below": settings_below,
             "settings_after": secret::after(&settings_below),
+            "subject": history::of_host(id),
         });
         match self.write(Query::new(REMOVE, bindings)).await {
             Err(error) if error.thrown("claims") => {

@@ -12,6 +12,7 @@ mod delay;
 mod error;
 mod folder;
 mod group;
+mod history;
 mod host;
 mod key;
 mod listed;

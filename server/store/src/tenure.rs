@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
+use crate::history::{self, FORGET};
 use crate::{Store, StoreError};
 
 /// Chains that one claim looks at. Whoever finds all of them gone looks again.
@@ -305,9 +306,15 @@ impl Store {
                 operation = $operation, created_ms = $now_ms;
             DELETE chain_grant WHERE chain = $chain; DELETE document WHERE chain = $chain;
             DELETE channel WHERE chain = $chain; DELETE chaincode WHERE chain = $chain;
-            DELETE transaction WHERE chain = $chain; DELETE daily WHERE chain = $chain"
+            DELETE transaction WHERE chain = $chain; DELETE daily WHERE chain = $chain;
+            {FORGET}"
         );
-        let bindings = json!({ "chain": chain.as_str(), "operation": operation, "now_ms": now_ms });
+        let bindings = json!({
+            "chain": chain.as_str(),
+            "operation": operation,
+            "now_ms": now_ms,
+            "subject": history::of_chain(chain),
+        });
         self.write(Query::new(text, bindings)).await
     }
 

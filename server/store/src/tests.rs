@@ -11,6 +11,7 @@ use domain::permission::{Grant, Role};
 use serde_json::json;
 
 mod audit;
+mod history;
 mod pages;
 mod people;
 mod pool;

@@ -18,4 +18,6 @@ texts! {
     images_prepare, disk_free, engine_says, upload_image, upload_image_hint, upload_image_button, uploading,
     uploaded, approved_images, approved_images_hint, no_approved_images, content_id, approve_image,
     approve_image_hint, revoke_approval, mib_of_mib,
+    views, list, room, room_hint, places, places_told, chains_told, given_of, given_alone, given_more, in_use, in_use_of,
+    not_told, not_measured, takes_none,
 }

@@ -15,9 +15,9 @@ use crate::policy::{self, Resource};
 use crate::services::{HOST_SECRETS, registry_of_key};
 
 /// What the list of hosts can be sorted by.
-const SORTS: [&str; 3] = ["name", "created", "state"];
+pub(super) const SORTS: [&str; 3] = ["name", "created", "state"];
 /// What it can be filtered by.
-const FILTERS: [&str; 2] = ["state", "kind"];
+pub(super) const FILTERS: [&str; 2] = ["state", "kind"];
 /// Most hosts of the short list: one chooses among them, and who has more finds one by its page.
 const HOSTS_MAX: u32 = 1_000;
 /// Most hosts of which each is asked for what it holds; of more it is counted for all hosts together.

@@ -58,7 +58,8 @@ impl ControlPlane {
         if !differs && (0..SAVE_EVERY_MS).contains(&age) {
             return;
         }
-        match self.services.store.host_status_save(&host.id, &host.spec, &status).await {
+        let now = self.services.clock.now_ms();
+        match self.services.store.host_status_save(&host.id, &host.spec, &status, now).await {
             Ok(()) => {}
             // The same by way of another portal, or the host is gone.
             Err(StoreError::Conflict { .. } | StoreError::NotFound) => return,

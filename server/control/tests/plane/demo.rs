@@ -61,7 +61,7 @@ async fn demo(bed: &Bed, plane: &ControlPlane, key: &str) -> Result<HostId, Code
 pub async fn saw(bed: &Bed, host: &HostId, status: &HostStatus) {
     let store = &bed.services.store;
     let spec = store.host_read(host).await.unwrap().unwrap().spec;
-    store.host_status_save(host, &spec, status).await.unwrap();
+    store.host_status_save(host, &spec, status, 1).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,10 +8,12 @@ use agents::simulated::{Delay, SimulatedAgent, Verb};
 use agents::{Agent, NodeState};
 use control::operations::chaincode_deploy::ChaincodeDeploy;
 use control::services::Connector;
-use domain::chain::{ChainState, Health};
-use domain::host::{Endpoint, HostSpec, HostStatus};
-use domain::id::HostId;
-use domain::name::{ChainName, ChannelName, HostName, OrganizationName};
+use domain::Code;
+use domain::chain::{ChainState, Health, NodeResources};
+use domain::host::{Endpoint, HostSpec, HostState, HostStatus};
+use domain::id::{HostId, UserId};
+use domain::list::ListQuery;
+use domain::name::{ChainName, ChannelName, HostName, OrganizationName, TemplateName};
 use domain::node::NodeKind;
 use domain::permission::Role;
 use store::{ChainRecord, ChannelRecord, HostRecord};
@@ -253,4 +255,50 @@ async fn a_chain_is_shown_at_the_address_that_its_clients_use_now() {
         assert_eq!(peer["grpcOptions"]["ssl-target-name-override"].as_str(), Some(domain_name.as_str()));
     }
     bed.check_chain(ChainState::Running).await.unwrap();
+}
+
+#[tokio::test]
+async fn how_full_a_host_is_tells_what_is_known_and_nothing_else() {
+    let bed = running().await;
+    let (plane, store) = (plane(bed.services.clone()), &bed.services.store);
+    let (ann, plan) = (caller("ann", Role::Operator), bed.plan().await.unwrap());
+    let full = async || plane.host_capacity(&ann, &bed.host).await.unwrap();
+    let before = full().await;
+    assert_eq!((before.cpu_milli.has, before.memory_mib.has, before.disk_free_mib), (None, None, None));
+    assert_eq!((before.state, before.used), (HostState::Unknown, None), "nobody has looked at it yet");
+    let nodes = u64::try_from(plan.nodes.len()).unwrap();
+    let memory = nodes * u64::from(plan.resources.memory_mib);
+    let limits = (before.cpu_milli.limits, before.memory_mib.limits, u64::from(before.nodes));
+    assert_eq!(limits, (nodes * u64::from(plan.resources.cpu_milli), memory, nodes));
+    assert_eq!((before.held, before.free, before.owned, before.others), (1, 0, 0, 1));
+    // What one node was given of its own counts in place of what the chain gives.
+    let resized = NodeResources { cpu_milli: plan.resources.cpu_milli, memory_mib: 1_024 };
+    let larger = plan.clone().with_resources(&plan.nodes[0].name, Some(resized));
+    let name = bed.chain_spec().name;
+    store.chain_plan_save(&name, serde_json::to_value(&larger).unwrap()).await.unwrap();
+    plane.reconcile().await;
+    store.chain_pool_enter(&name, &TemplateName::parse("small").unwrap()).await.unwrap();
+    // The host tells what a node uses when it has measured it.
+    let running = u32::try_from(plan.nodes.len()).unwrap();
+    until("every node is measured", async || full().await.used.is_some_and(|used| used.measured == running))
+        .await;
+    let now = full().await;
+    assert_eq!((now.held, now.free, now.owned, now.others), (1, 1, 0, 0));
+    let limits = memory - u64::from(plan.resources.memory_mib) + 1_024;
+    assert_eq!((now.memory_mib.limits, now.cpu_milli.has), (limits, Some(8_000)));
+    let used = now.used.unwrap();
+    assert_eq!((used.running, used.cpu_milli), (running, u64::from(running)));
+    assert!(used.memory_mib > 0 && used.memory_mib < memory, "{used:?}");
+    store.pool_give(&name, &UserId::new("uma"), 1, None).await.unwrap();
+    let page = plane.host_capacity_page(&ann, ListQuery::default()).await.unwrap();
+    let [row] = page.rows.as_slice() else { panic!("{page:?}") };
+    assert_eq!((row.free, row.owned, row.others, row.used), (0, 1, 0, None));
+    let uma = caller("uma", Role::User);
+    assert_eq!(plane.host_capacity(&uma, &bed.host).await.unwrap_err().code, Code::NotAllowed);
+    assert_eq!(
+        plane.host_capacity_page(&uma, ListQuery::default()).await.unwrap_err().code,
+        Code::NotAllowed
+    );
+    let gone = plane.host_capacity(&ann, &HostId::new("gone")).await.unwrap_err();
+    assert_eq!(gone.code, Code::NotFound);
 }

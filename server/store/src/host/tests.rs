@@ -239,13 +239,13 @@ async fn what_was_seen_of_a_host_before_it_was_changed_is_not_stored() {
         let here = host("a", "here", "/s");
         store.host_create(&here, None).await.unwrap();
         let found = async || store.host_read(&here.id).await.unwrap().unwrap();
-        store.host_status_save(&here.id, &here.spec, &seen(1)).await.unwrap();
+        store.host_status_save(&here.id, &here.spec, &seen(1), 1).await.unwrap();
         assert_eq!(found().await.status, seen(1));
         let moved = HostSpec { endpoint: Endpoint::Local { path: "/t".to_owned() }, ..here.spec.clone() };
         update(&store, "a", &moved).await.unwrap();
-        let late = store.host_status_save(&here.id, &here.spec, &seen(2)).await;
+        let late = store.host_status_save(&here.id, &here.spec, &seen(2), 2).await;
         assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
-        store.host_status_save(&here.id, &moved, &seen(3)).await.unwrap();
+        store.host_status_save(&here.id, &moved, &seen(3), 3).await.unwrap();
         let now = found().await;
         assert_eq!((now.spec, now.status), (moved.clone(), seen(3)));
         // The same, when the change falls between the last look and the transaction.
@@ -254,7 +254,7 @@ async fn what_was_seen_of_a_host_before_it_was_changed_is_not_stored() {
         assert!(refused.thrown("changed"), "{refused}");
         assert_eq!(found().await.status, seen(3));
         store.host_remove(&here.id).await.unwrap();
-        let gone = store.host_status_save(&here.id, &moved, &seen(4)).await;
+        let gone = store.host_status_save(&here.id, &moved, &seen(4), 4).await;
         assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
     })
     .await;

@@ -231,7 +231,7 @@ async fn pages_of_hosts_follow_what_is_changed_and_seen() {
         assert_eq!(names(query("name", true, "n5", &[])).await, "n5");
         let seen = HostStatus { state: domain::host::HostState::Active, ..HostStatus::default() };
         let spec = host("h3", "n3", "/s3").spec;
-        store.host_status_save(&HostId::new("h3"), &spec, &seen).await.unwrap();
+        store.host_status_save(&HostId::new("h3"), &spec, &seen, 1).await.unwrap();
         assert_eq!(names(query("", false, "", &[("state", "active")])).await, "n3");
         assert_eq!(names(query("", false, "", &[("kind", "cluster")])).await, "");
         assert_eq!(

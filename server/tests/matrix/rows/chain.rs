@@ -24,6 +24,7 @@ pub fn rows() -> Vec<Row> {
         // Without a local engine there is nothing to demonstrate on.
         ("chain_demo", json!({ "key": "matrix-key" }), [401, 403, 403, 422]),
         ("chain_grant", json!({ "chain": "none", "user": "nobody", "level": "use" }), CHAIN),
+        ("chain_history", json!({ "name": "none", "whole": false }), CHAIN),
         ("chain_list", json!({}), ALL),
         ("chain_offer", json!({}), [401, 403, 200, 200]),
         ("chain_page", json!({ "query": { "text": "demo", "filters": { "state": "running" } } }), ALL),
