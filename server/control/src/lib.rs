@@ -25,6 +25,7 @@ mod explain;
 pub mod host;
 pub mod key;
 pub mod keyring;
+pub mod mail;
 pub mod material;
 pub mod network;
 pub mod node;

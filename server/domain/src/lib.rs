@@ -12,6 +12,7 @@ pub mod error;
 pub mod host;
 pub mod id;
 pub mod list;
+pub mod mail;
 pub mod name;
 pub mod network;
 pub mod node;
