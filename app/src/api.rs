@@ -18,6 +18,7 @@ pub mod chaincode;
 pub mod channel;
 pub mod help;
 pub mod host;
+pub mod mail;
 pub mod node;
 pub mod notice;
 pub mod operation;

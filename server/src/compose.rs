@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Config, Refused};
 use crate::key;
+use crate::mail::{self, MailError};
 use crate::tls::TlsError;
 
 /// Where a pod finds the token of its service account.
@@ -64,6 +65,8 @@ pub enum StartError {
     Refused(#[from] Refused),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("--public-url cannot be used: {0}")]
     Origin(String),
     #[error("{0} cannot be listened on: {1}")]
@@ -94,7 +97,8 @@ pub async fn build(config: &Config) -> Result<Portal, StartError> {
             .with_built(BeingBuilt::told_by(config.images_being_built.clone()))
             .with_archive(archive(config))
             .running_in_cluster(in_cluster())
-            .reached_by(config.origin());
+            .reached_by(config.origin())
+            .with_mail(mail::mailer(config)?);
     // A name of its own for each data folder: after a crash the portal takes its operations back at once.
     let settings = Settings::new(format!("portal-{}", store.installation()));
     let plane = ControlPlane::new(Arc::new(services), settings, audit_key)?;

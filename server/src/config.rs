@@ -7,10 +7,14 @@ use std::path::PathBuf;
 use axum::http::Uri;
 use clap::{Parser, Subcommand};
 use domain::network::Network;
+use domain::user::Email;
 use tracing_subscriber::EnvFilter;
 
 pub mod environment;
 pub mod read;
+pub mod smtp;
+
+use smtp::{Smtp, SmtpRefused, SmtpText};
 
 /// How much may be logged, from nothing to everything.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -127,6 +131,21 @@ pub struct Config {
     )]
     pub session_max_admin: u16,
 
+    /// Server that takes mail: `smtps://user:password@mail.example:465`, or `smtp://…` for STARTTLS, and without TLS only
+    /// on this machine. Links to set a password, and ends of chains, are then sent to people as well. It may hold a
+    /// password: give it by the environment or the file rather than as a flag. Needs --mail-from and --public-url.
+    #[arg(long, env = "HEDDLE_SMTP_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<SmtpText>,
+
+    /// Address that mail comes from.
+    #[arg(long, env = "HEDDLE_MAIL_FROM", global = true, value_name = "ADDRESS", value_parser = mail_from)]
+    pub mail_from: Option<Email>,
+
+    /// PEM file with the certificate of the authority that signed that of the server of --smtp-url. Without it, the
+    /// authorities that everybody knows.
+    #[arg(long, env = "HEDDLE_SMTP_CA", global = true, value_name = "FILE")]
+    pub smtp_ca: Option<PathBuf>,
+
     /// What is logged: a level, or a level for each part, such as `info,control=debug`.
     #[arg(long, env = "HEDDLE_LOG", global = true, default_value = "info,surrealdb=warn,surrealkv=warn", value_parser = log_levels)]
     pub log: String,
@@ -203,6 +222,14 @@ pub enum Refused {
     PlainPublicUrl,
     #[error("--public-url begins with http://, but the portal has TLS: write https://")]
     TlsPublicUrl,
+    #[error("--smtp-url and --mail-from belong together: give both or neither")]
+    HalfMail,
+    #[error("mail holds links: say with --public-url under which address browsers reach the portal")]
+    MailNoPublicUrl,
+    #[error("--smtp-ca is about the server of --smtp-url: give both, or --smtp-url alone")]
+    CaNoMail,
+    #[error(transparent)]
+    Smtp(#[from] SmtpRefused),
 }
 
 fn public_url(text: &str) -> Result<Uri, String> {
@@ -215,6 +242,10 @@ fn public_url(text: &str) -> Result<Uri, String> {
         return Err("nothing but scheme, host and port is allowed".to_owned());
     }
     Ok(uri)
+}
+
+fn mail_from(text: &str) -> Result<Email, String> {
+    Email::parse(text).map_err(|_| "not an e-mail address, such as portal@mail.example".to_owned())
 }
 
 /// A level, or a level for each part. A bare word that is no level would be taken for a part, and nothing else would be
@@ -258,7 +289,21 @@ impl Config {
                 return Err(Refused::NoPublicUrl(self.listen));
             }
         }
-        Ok(())
+        self.smtp().map(drop)
+    }
+
+    /// The server that takes mail; none: no mail is sent.
+    pub fn smtp(&self) -> Result<Option<Smtp>, Refused> {
+        if self.smtp_url.is_some() != self.mail_from.is_some() {
+            return Err(Refused::HalfMail);
+        }
+        let Some(url) = &self.smtp_url else {
+            return if self.smtp_ca.is_some() { Err(Refused::CaNoMail) } else { Ok(None) };
+        };
+        if self.public_url.is_none() {
+            return Err(Refused::MailNoPublicUrl);
+        }
+        Ok(Some(url.parse()?))
     }
 
     /// Whether only this machine can connect.
@@ -329,6 +374,21 @@ mod tests {
         assert_eq!(refused(&[&tls[..], &[plain]].concat()), Some(Refused::TlsPublicUrl));
         assert_eq!(refused(&["--public-url=http://p.example"]), Some(Refused::PlainPublicUrl));
         assert_eq!(refused(&[plain]), None);
+    }
+
+    #[test]
+    fn mail_is_sent_only_by_options_that_fit() {
+        let (url, server) = ("--public-url=https://p.example", "--smtp-url=smtps://u:p@mail.example");
+        let from = "--mail-from=portal@p.example";
+        assert_eq!(refused(&[url, server, from]), None);
+        assert_eq!(refused(&[url, server]), Some(Refused::HalfMail));
+        assert_eq!(refused(&[url, from]), Some(Refused::HalfMail));
+        assert_eq!(refused(&[server, from]), Some(Refused::MailNoPublicUrl));
+        assert_eq!(refused(&["--smtp-ca=ca.pem"]), Some(Refused::CaNoMail));
+        let open = "--smtp-url=smtp://mail.example?tls=none";
+        assert_eq!(refused(&[url, open, from]), Some(Refused::Smtp(SmtpRefused::Rest)));
+        let wrong = Config::try_parse_from(["heddle", "--mail-from=portal"]).unwrap_err().to_string();
+        assert!(wrong.contains("--mail-from") && wrong.contains("not an e-mail address"), "{wrong}");
     }
 
     /// What runs the portal in a cluster gives options that exist and are safe together, and asks where it answers.

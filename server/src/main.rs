@@ -14,6 +14,7 @@ mod compose;
 mod config;
 mod http;
 mod key;
+mod mail;
 mod router;
 mod routes;
 mod serve;

@@ -8,6 +8,8 @@ mod account;
 mod bed;
 #[path = "process/keys.rs"]
 mod keys;
+#[path = "process/mail.rs"]
+mod mail;
 #[path = "process/presence.rs"]
 mod presence;
 

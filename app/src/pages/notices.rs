@@ -70,7 +70,14 @@ fn word(kind: NoticeKind) -> (Tone, Pick) {
         NoticeKind::OperationFailed => (Tone::Bad, |t| t.notice().notice_failed),
         NoticeKind::ChainUnwell => (Tone::Warn, |t| t.notice().notice_unwell),
         NoticeKind::ChainEnding => (Tone::Warn, |t| t.notice().notice_ending),
+        NoticeKind::MailFailed => (Tone::Bad, |t| t.notice().notice_mail_failed),
     }
+}
+
+/// A person by their name, whose page is found by their id.
+fn person(subject: &str, name: &str) -> AnyView {
+    let (id, name) = (subject.strip_prefix("user/").unwrap_or_default(), name.to_owned());
+    view! { <a href=format!("/users/{id}")>{name}</a> }.into_any()
 }
 
 fn item(notice: NoticeView) -> AnyView {
@@ -79,10 +86,14 @@ fn item(notice: NoticeView) -> AnyView {
         let words = say_in(move |lang| lang.operation(&name).to_owned());
         view! { <a href=format!("/operations/{id}")>{words}</a> " " }
     });
+    let about = match notice.kind {
+        NoticeKind::MailFailed => person(&notice.subject, &notice.name),
+        _ => subject_link(&notice.subject),
+    };
     let new = (!notice.is_read).then(|| view! { <strong>{tr(|t| t.notice().notice_unread)}</strong> " " });
     view! {
         <li class="card" class:unread={!notice.is_read}>
-            <p>{new} {operation} {subject_link(&notice.subject)}</p>
+            <p>{new} {operation} {about}</p>
             <p class="row">{badge(word(notice.kind))} <span class="muted small"><Time ms=notice.at_ms/></span></p>
         </li>
     }

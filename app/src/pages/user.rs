@@ -35,6 +35,7 @@ use crate::fetched::Fetched;
 use crate::text::{fill, say, tr, words};
 use standing::Standing;
 
+mod mail;
 mod standing;
 
 /// The quota of the role.
@@ -189,6 +190,7 @@ fn facts(detail: &UserDetail) -> AnyView {
                 <dd>{last}</dd>
                 {moment(|t| t.people().locked_until, detail.locked_until_ms)}
                 {moment(|t| t.people().good_until, detail.first_sign_in_until_ms)}
+                {detail.mail.as_ref().map(mail::row)}
             </dl>
         </section>
     }

@@ -180,9 +180,14 @@ pub fn shown_once(shown: FirstSignIn, name: String) -> AnyView {
         false => (|t| t.people().generated_title, |t| t.people().generated_hint),
     };
     let heading = say(move |t| fill(title(t), &[("name", name.clone())]));
+    let mailed = shown.mailed_to.map(|to| {
+        let sentence = say(move |t| fill(t.people().mailed_to, &[("to", to.as_str())]));
+        view! { <p>{sentence}</p> }
+    });
     view! {
         <section class="card" role="status">
             <h2>{heading}</h2>
+            {mailed}
             <p>{tr(hint)} " " {tr(|t| t.people().copy_now)}</p>
             <p class="row">
                 <code class="once">{shown.secret.clone()}</code>

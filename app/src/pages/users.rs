@@ -1,5 +1,5 @@
-//! People who may sign in: searched, filtered and sorted by the server, page by page; and whether others can ask for an
-//! account.
+//! People who may sign in: searched, filtered and sorted by the server, page by page; whether others can ask for an account,
+//! and whether mail is sent to them.
 
 use domain::list::ListPage;
 use domain::permission::{Action as Act, Noun, Role};
@@ -8,6 +8,7 @@ use leptos::prelude::*;
 
 use super::refusal;
 use crate::api::ApiError;
+use crate::api::mail::{mail_read, mail_test};
 use crate::api::registration::{registration_read, registration_set};
 use crate::api::user::user_page;
 use crate::components::badge::{Pick, Tone, badge};
@@ -20,6 +21,8 @@ use crate::events;
 use crate::fetched::Fetched;
 use crate::session::Me;
 use crate::text::{Text, fill, say, tr, words};
+
+mod mail;
 
 /// Switches registration.
 type Switch = Action<bool, Result<(), ApiError>>;
@@ -39,11 +42,14 @@ pub fn Users() -> impl IntoView {
             switched.update(|n| *n = n.wrapping_add(1));
         }
     });
+    let setting = Fetched::new(|| (), |()| mail_read());
+    let test: mail::Try = Action::new(|(): &()| mail_test());
     view! {
         <Page title=words(|t| t.users) actions=create>
             {list_tools(list, facets())}
             {load(people, move |page, _| table(page, list))}
             {load_part(open, move |open, me| registration(open, &me, switch))}
+            {load_part(setting, move |setting, me| mail::card(setting, &me, test))}
         </Page>
     }
 }

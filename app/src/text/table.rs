@@ -171,6 +171,8 @@ texts! {
     welcome_title, welcome_hint, welcome_button, new_password, new_password_hint, to_sign_in,
     register_hint, register_button, register_sent, register_sent_hint,
     registration, registration_on, registration_off, registration_open, registration_close,
+    mail, mail_on, mail_off, mail_try, mail_try_sent, mail_try_no_address, mail_try_failed, mailed_to,
+    mail_invite, mail_reset, mail_ending, mail_waiting, mail_again, mail_sent, mail_failed,
 }
 
 texts! {

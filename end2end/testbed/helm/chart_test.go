@@ -200,6 +200,7 @@ func TestBehindAProxyThePortalSpeaksPlainlyAndWithThatAlone(t *testing.T) {
 func TestValuesReachTheirPlaces(t *testing.T) {
 	objects := mustRender(t, map[string]any{
 		"image":         map[string]any{"repository": "registry.test/heddle", "tag": "7", "pullSecrets": []any{"pull"}},
+		"mail":          map[string]any{"from": "portal@mail.test", "secretName": "mail"},
 		"storage":       map[string]any{"size": "1Gi", "className": "fast"},
 		"service":       map[string]any{"type": "NodePort", "nodePort": 30443},
 		"networkPolicy": map[string]any{"from": []any{map[string]any{"ipBlock": map[string]any{"cidr": "10.0.0.0/8"}}}},
@@ -212,6 +213,8 @@ func TestValuesReachTheirPlaces(t *testing.T) {
 	for _, one := range []struct{ got, want any }{
 		{at(t, pod, "containers", 0, "image"), "registry.test/heddle:7"},
 		{at(t, pod, "imagePullSecrets", 0, "name"), "pull"},
+		{at(t, pod, "containers", 0, "env", 5, "value"), "portal@mail.test"},
+		{at(t, pod, "containers", 0, "env", 6, "valueFrom", "secretKeyRef", "name"), "mail"},
 		{at(t, pod, "nodeSelector", "disk"), "good"},
 		{at(t, pod, "tolerations", 0, "key"), "own"},
 		{at(t, claim, "storageClassName"), "fast"},
@@ -235,6 +238,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"an unknown value":        {"replicas": 2},
 		"an unknown option":       {"options": map[string]any{"data": "/elsewhere"}},
 		"a proxy's name":          {"behindProxy": []any{"proxy.test"}},
+		"mail from nobody":        {"mail": map[string]any{"secretName": "mail"}},
 		"no size":                 {"storage": map[string]any{"size": "much"}},
 		"a moving tag":            {"image": map[string]any{"tag": "latest"}},
 	} {

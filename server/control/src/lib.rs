@@ -26,6 +26,7 @@ mod history;
 pub mod host;
 pub mod key;
 pub mod keyring;
+pub mod mail;
 pub mod material;
 pub mod network;
 pub mod node;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use workflow::EventBody;
 
 use crate::ControlPlane;
+use crate::mail::outbox;
 use crate::operation::chain_of;
 
 mod chaincode;
@@ -28,7 +29,7 @@ use rounds::Rounds;
 use watch::Watches;
 
 /// Pause between two rounds.
-const EVERY: Duration = Duration::from_secs(5);
+pub(crate) const EVERY: Duration = Duration::from_secs(5);
 /// Pause between two looks at the pools: chains are made ahead of time.
 const POOLS_EVERY: Duration = Duration::from_secs(15);
 /// Pause between two removals of what has expired.
@@ -61,6 +62,7 @@ impl Driver {
                     drive_ends(&plane),
                     drive_audit(&plane),
                     drive_transactions(&plane),
+                    outbox::drive(&plane),
                     expiry::drive(&plane),
                     drive_hosts(&plane, &wake),
                     drive_chains(&plane, &wake),
@@ -183,10 +185,12 @@ impl ControlPlane {
         self.reconcile_pools().await;
         self.reconcile_ends().await;
         self.reconcile_audit().await;
+        self.reconcile_mail().await;
         self.purge().await;
     }
 
-    /// Removes what has expired, once in a while: sessions, one-time links, and failures of sign-ins that count no more.
+    /// Removes what has expired, once in a while: sessions, one-time links, mail, and failures of sign-ins that count no
+    /// more.
     async fn purge(&self) {
         let now = self.services.clock.now_ms();
         let since_ms = now.saturating_sub(self.purged_ms.load(Ordering::Relaxed));
@@ -196,7 +200,8 @@ impl ControlPlane {
         self.purged_ms.store(now, Ordering::Relaxed);
         let store = &self.services.store;
         let purged = store.session_purge(now).await.and(store.delay_purge(now).await);
-        if let Err(error) = purged.and(store.link_purge(now).await) {
+        let purged = purged.and(store.link_purge(now).await);
+        if let Err(error) = purged.and(store.mail_purge(now).await) {
             tracing::warn!(%error, "what has expired cannot be removed");
         }
     }

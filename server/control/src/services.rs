@@ -12,7 +12,7 @@ use domain::{Code, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{SealedSecret, Store};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use workflow::Workflow;
 use zeroize::Zeroizing;
 
@@ -21,6 +21,7 @@ use crate::host::built::BeingBuilt;
 use crate::host::credentials::Access;
 use crate::host::images::Pulls;
 use crate::keyring::Keyring;
+use crate::mail::Mailer;
 use crate::network::Network;
 use crate::secrets::Vault;
 
@@ -69,6 +70,10 @@ pub struct Services {
     pub built: BeingBuilt,
     /// Where old records of the audit go; none: they stay.
     pub archive: Option<Archive>,
+    /// What mail is sent with; none: no mail is written.
+    pub mail: Option<Mailer>,
+    /// Told when a letter was written.
+    pub(crate) mail_wake: Notify,
     /// Chains that were spoken with lately.
     pub(crate) keyring: Keyring,
     /// Held while a list of approved images is changed.
@@ -104,6 +109,8 @@ impl Services {
             pulls: Pulls::default(),
             built: BeingBuilt::default(),
             archive: None,
+            mail: None,
+            mail_wake: Notify::new(),
             keyring: Keyring::default(),
             approving: tokio::sync::Mutex::default(),
             agents: Mutex::new(HashMap::new()),
@@ -120,6 +127,11 @@ impl Services {
     /// The same with a folder for old records of the audit.
     pub fn with_archive(self, archive: Archive) -> Self {
         Self { archive: Some(archive), ..self }
+    }
+
+    /// The same with what mail is sent with, if any is.
+    pub fn with_mail(self, mail: Option<Mailer>) -> Self {
+        Self { mail, ..self }
     }
 
     /// The same, told whether the portal runs in a cluster.

@@ -20,6 +20,8 @@ mod keep;
 mod link;
 mod registration;
 
+pub(crate) use link::link_hash;
+
 /// Failures of an account after which a wait begins.
 pub(crate) const FREE_FAILURES: u32 = 3;
 /// The same for an address, behind which there may be many people; no success makes it forget.

@@ -1,6 +1,6 @@
 //! The control plane over a host and a network in memory: reconcilers, faults of the host, deployments that do not go
 //! well, what organizations agree on, starts of chains that are not whole, ports that others take, keys that are used
-//! twice, what is told to whom, what is recorded, how guesses of passwords are slowed down,
+//! twice, what is told to whom, what is written to them, what is recorded, how guesses of passwords are slowed down,
 //! and how people are kept.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -33,6 +33,8 @@ mod keys;
 mod killed;
 #[path = "plane/lists.rs"]
 mod lists;
+#[path = "plane/mail.rs"]
+mod mail;
 #[path = "plane/offer.rs"]
 mod offer;
 #[path = "plane/overview.rs"]

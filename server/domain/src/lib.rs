@@ -13,6 +13,7 @@ pub mod history;
 pub mod host;
 pub mod id;
 pub mod list;
+pub mod mail;
 pub mod name;
 pub mod network;
 pub mod node;

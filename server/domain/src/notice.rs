@@ -19,16 +19,19 @@ pub enum NoticeKind {
     ChainUnwell,
     /// A chain of theirs is released soon.
     ChainEnding,
+    /// A mail that goes back to something they did could not be sent.
+    MailFailed,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OperationDone,
         Self::OperationUndone,
         Self::OperationFailed,
         Self::ChainUnwell,
         Self::ChainEnding,
+        Self::MailFailed,
     ];
 
     /// The word that is stored.
@@ -39,6 +42,7 @@ impl NoticeKind {
             Self::OperationFailed => "operation-failed",
             Self::ChainUnwell => "chain-unwell",
             Self::ChainEnding => "chain-ending",
+            Self::MailFailed => "mail-failed",
         }
     }
 }
@@ -53,7 +57,7 @@ pub struct NoticeView {
     pub subject: String,
     /// The operation that it is about, if it is about one.
     pub operation: Option<OperationId>,
-    /// That operation's name, such as `chain-create`; else empty.
+    /// That operation's name, such as `chain-create`, or that of the person to whom a mail was; else empty.
     pub name: String,
     pub is_read: bool,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::id::UserId;
+use crate::mail::MailView;
 use crate::name::{ChainName, UserName};
 use crate::permission::{Action, Noun, Role};
 
@@ -209,6 +210,8 @@ pub struct UserDetail {
     pub locked_until_ms: Option<i64>,
     /// Until when a generated password or a one-time link is good; none: there is none, or they have used it.
     pub first_sign_in_until_ms: Option<i64>,
+    /// The newest mail to them that is remembered.
+    pub mail: Option<MailView>,
     /// Chains that are theirs: each needs another owner before the account can go.
     pub chains: Vec<ChainName>,
     /// Whether it is the one who looks.
@@ -252,6 +255,8 @@ pub struct FirstSignIn {
     /// A link or a password.
     pub secret: String,
     pub expires_ms: i64,
+    /// Where it is sent as well; none: it is handed over by whoever sees it.
+    pub mailed_to: Option<Email>,
 }
 
 impl fmt::Debug for FirstSignIn {
@@ -404,7 +409,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_once_is_in_no_log() {
-        let shown = FirstSignIn { id: UserId::new("u"), secret: "open sesame".to_owned(), expires_ms: 1 };
+        let secret = "open sesame".to_owned();
+        let shown = FirstSignIn { id: UserId::new("u"), secret, expires_ms: 1, mailed_to: None };
         assert!(!format!("{shown:?}").contains("sesame"));
     }
 }

@@ -11,6 +11,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
+use super::smtp::shown;
 
 /// Larger files are no lists of options.
 const FILE_MAX: u64 = 64 * 1_024;
@@ -129,7 +130,8 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 impl Read {
-    /// Every option with its value and origin, as a file of options. There are no secrets in it: only where they are.
+    /// Every option with its value and origin, as a file of options. There are no secrets in it: only where they are, or an
+    /// ellipsis instead.
     pub fn print(&self) -> String {
         let mut text = String::new();
         for argument in Config::command().get_arguments() {
@@ -138,7 +140,9 @@ impl Read {
                 continue;
             }
             let raw = self.matches.get_raw(id).map(|values| {
-                values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(",")
+                let values = values.map(|value| value.to_string_lossy().into_owned());
+                let values = values.map(|value| if id == "smtp_url" { shown(&value) } else { value });
+                values.collect::<Vec<_>>().join(",")
             });
             let origin = match self.matches.value_source(id) {
                 _ if self.from_file.iter().any(|key| key == id) => "file",
@@ -190,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_in_no_list_and_in_no_help() {
+        let read =
+            options("smtp-url = \"smtps://portal:secret@mail.example\"\n", &["config", "print"]).unwrap();
+        let printed = read.print();
+        assert!(printed.contains("smtp-url = \"smtps://portal:…@mail.example\"  # file"), "{printed}");
+        assert!(!printed.contains("secret") && !format!("{:?}", read.config).contains("secret"), "{printed}");
+        let command = Config::command();
+        let hides = command.get_arguments().find(|argument| argument.get_id().as_str() == "smtp_url");
+        assert!(hides.is_some_and(clap::Arg::is_hide_env_values_set));
+    }
+
+    #[test]
     fn a_number_needs_no_quotes() {
         let read = options("session-idle = 45\nsession-max = \"90\"\n", &[]).unwrap();
         assert_eq!((read.config.session_idle, read.config.session_max), (45, 90));
@@ -220,7 +236,7 @@ mod tests {
             assert_eq!(read.as_ref(), Some(&variable), "{long}");
             assert!(argument.get_help().is_some(), "{long}");
             assert_eq!(keys().iter().any(|key| key == long), long != "config", "{long}");
-            let told = help.contains(&format!("--{long} <")) && help.contains(&format!("[env: {variable}="));
+            let told = help.contains(&format!("--{long} <")) && help.contains(&format!("[env: {variable}"));
             assert_eq!(told, !argument.is_hide_set(), "{long}: {help}");
         }
     }
@@ -234,6 +250,8 @@ mod tests {
                 "behind-proxy" | "engine-networks" => "10.0.0.0/8",
                 "log" => "warn",
                 "session-idle" | "session-max" | "session-max-admin" => "45",
+                "smtp-url" => "smtp://localhost",
+                "mail-from" => "portal@p.example",
                 _ => "/a/path",
             };
             let line = format!("{key} = {value:?}");

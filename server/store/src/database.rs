@@ -22,7 +22,7 @@ use crate::transaction::Change;
 /// Beginning of the addresses of databases that nobody else can open.
 const IN_MEMORY: &str = "mem:";
 /// Migrations in order; their numbers count from 1.
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("../schema/001_base.surql"),
     include_str!("../schema/002_operation_end.surql"),
     include_str!("../schema/003_people.surql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("../schema/009_lists.surql"),
     include_str!("../schema/010_indexes.surql"),
     include_str!("../schema/011_history.surql"),
+    include_str!("../schema/012_mail.surql"),
 ];
 /// Notes an applied migration.
 const MARK: &str = "CREATE type::record('migration', $number) SET number = $number, checksum = $checksum";

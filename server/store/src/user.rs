@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::database::{Query, decode, encode};
+use crate::mail::{self, NewMail};
 use crate::{Store, StoreError};
 
 pub(crate) mod link;
@@ -201,6 +202,21 @@ fn with(mut bindings: Value, more: Value) -> Value {
     bindings
 }
 
+/// The same transaction with a mail that is written in it, if there is one.
+fn mailed(
+    mut texts: Vec<&'static str>,
+    bindings: Value,
+    mail: Option<&NewMail>,
+) -> (Vec<&'static str>, Value) {
+    match mail {
+        Some(mail) => {
+            texts.push(mail::PUT);
+            (texts, with(bindings, mail.bindings()))
+        }
+        None => (texts, bindings),
+    }
+}
+
 /// The refusal that a transaction threw; any other failure stays one.
 fn refusal(written: Result<(), StoreError>) -> Result<Result<(), UserRefusal>, StoreError> {
     let refusals = [
@@ -232,10 +248,16 @@ impl Store {
         self.user_insert(CREATE.to_owned(), user.bindings()?).await
     }
 
-    /// Adds a person together with the link by which they get in; `Taken` if the name exists.
-    pub async fn user_create_linked(&self, user: &UserRecord, link: &LinkRecord) -> Result<(), StoreError> {
-        let bindings = with(user.bindings()?, link.bindings());
-        self.user_insert([CREATE, link::CREATE].join(";"), bindings).await
+    /// Adds a person together with the link by which they get in, and with the mail that brings it to them, if one does;
+    /// `Taken` if the name exists.
+    pub async fn user_create_linked(
+        &self,
+        user: &UserRecord,
+        link: &LinkRecord,
+        mail: Option<&NewMail>,
+    ) -> Result<(), StoreError> {
+        let (texts, bindings) = mailed(vec![CREATE, link::CREATE], user.bindings()?, mail);
+        self.user_insert(texts.join(";"), with(bindings, link.bindings())).await
     }
 
     /// Adds the first person; of several at once exactly one succeeds, the others get `Conflict` or `Taken`.
@@ -245,13 +267,14 @@ impl Store {
 
     /// Saves what was decided of a person as they were: role, state, e-mail address and quota. With the sessions their
     /// links end. A link that comes along takes the password away: passwords are otherwise left alone, because somebody may
-    /// be changing theirs at this moment.
+    /// be changing theirs at this moment. With the link goes the mail that brings it to them, if one does.
     pub async fn user_save(
         &self,
         before: &UserRecord,
         after: &UserRecord,
         ends_sessions: bool,
         link: Option<&LinkRecord>,
+        mail: Option<&NewMail>,
     ) -> Result<Result<(), UserRefusal>, StoreError> {
         let decided = json!({
             "was_role": before.role.as_str(),
@@ -260,15 +283,16 @@ impl Store {
             "ends_sessions": ends_sessions,
         });
         let bindings = with(after.bindings()?, decided);
-        let (text, bindings) = match link {
-            Some(link) => ([UNCHANGED, SAVE, RESET, link::CREATE].join(";"), with(bindings, link.bindings())),
-            None => ([UNCHANGED, SAVE].join(";"), bindings),
+        let (texts, bindings) = match link {
+            Some(link) => (vec![UNCHANGED, SAVE, RESET, link::CREATE], with(bindings, link.bindings())),
+            None => (vec![UNCHANGED, SAVE], bindings),
         };
-        refusal(self.write(Query::new(text, bindings)).await)
+        let (texts, bindings) = mailed(texts, bindings, mail);
+        refusal(self.write(Query::new(texts.join(";"), bindings)).await)
     }
 
-    /// Removes a person as they were, with whatever is theirs alone: sessions, links, grants, wishes for a chain, profile,
-    /// second factor, and the secrets under the keys.
+    /// Removes a person as they were, with whatever is theirs alone: sessions, links, mail, grants, wishes for a chain,
+    /// profile, second factor, and the secrets under the keys.
     pub async fn user_delete(
         &self,
         before: &UserRecord,
@@ -281,7 +305,8 @@ impl Store {
             "loses_admin": before.is_active_admin(),
             "secrets": secrets,
         });
-        refusal(self.write(Query::new([UNCHANGED, DELETE].join(";"), bindings)).await)
+        let text = [UNCHANGED, mail::DELETE_OF_USER, DELETE].join(";");
+        refusal(self.write(Query::new(text, bindings)).await)
     }
 
     /// The person of a name in lower case.

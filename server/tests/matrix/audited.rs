@@ -42,6 +42,7 @@ const LOOKS: &[&str] = &[
     "host_read",
     "host_settings",
     "host_test",
+    "mail_read",
     "node_logs",
     "notice_list",
     "operation_list",
@@ -159,6 +160,7 @@ fn object(function: &str) -> String {
             Some(("chaincode" | "transaction", _)) => format!("{chain}/chaincode/example02"),
             Some(("channel", _)) => format!("{chain}/channel/mychannel"),
             Some(("host", _)) => host,
+            Some(("mail", _)) => "setting/mail".to_owned(),
             Some(("notice", _)) => "notice".to_owned(),
             Some(("node", _)) => format!("{chain}/node/peer0-org1"),
             // There is nobody of that id.

@@ -12,5 +12,6 @@ pub static TEXT: NoticeText = NoticeText {
     notice_failed: "Failed: it waits for you to resume or undo it",
     notice_unwell: "The chain is not well any more",
     notice_ending: "The chain is released soon: save what you need",
+    notice_mail_failed: "A mail could not be sent: look at the person’s page",
     notice_unread: "New",
 };

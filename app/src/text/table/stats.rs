@@ -14,5 +14,6 @@ texts! {
 texts! {
     /// About notices.
     NoticeText {}
-    read_all, no_notices, no_notices_hint, notice_done, notice_undone, notice_failed, notice_unwell, notice_ending, notice_unread,
+    read_all, no_notices, no_notices_hint, notice_done, notice_undone, notice_failed, notice_unwell, notice_ending,
+    notice_mail_failed, notice_unread,
 }

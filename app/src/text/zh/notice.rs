@@ -12,5 +12,6 @@ pub static TEXT: NoticeText = NoticeText {
     notice_failed: "失败：等待您继续或撤销",
     notice_unwell: "链不再健康",
     notice_ending: "链即将被释放：请保存所需内容",
+    notice_mail_failed: "邮件发送失败：请查看该用户的页面",
     notice_unread: "新",
 };

@@ -92,7 +92,8 @@ impl ControlPlane {
         if running.len() > NODES_MAX {
             return Some(HostUsage { running: count, ..HostUsage::default() });
         }
-        let looks = running.into_iter().map(|node| self.usages.read(&self.services, Arc::clone(&agent), node));
+        let looks =
+            running.into_iter().map(|node| self.usages.read(&self.services, Arc::clone(&agent), node));
         let told = side_by_side(looks.collect()).await;
         Some(sum(count, told.into_iter().flatten()))
     }

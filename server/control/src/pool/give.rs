@@ -155,6 +155,7 @@ impl ControlPlane {
                 }
                 Some(end_ms) if record.tenure.warned_ms.is_none() => {
                     self.notify_ending(&record, end_ms).await;
+                    self.mail_ending(&record, end_ms).await;
                     store.pool_warned(&name, now_ms).await.map_err(store_error)?;
                     self.services.changed("chain", &name);
                 }

@@ -6,7 +6,7 @@ use domain::id::UserId;
 use domain::permission::{Action, Noun};
 use domain::user::{UserDetail, UserEdit, UserState, UserView};
 use domain::{Code, Error};
-use store::{LinkRecord, UserRecord, UserRefusal};
+use store::{LinkRecord, NewMail, UserRecord, UserRefusal};
 
 use super::account_key;
 use crate::ControlPlane;
@@ -22,6 +22,8 @@ pub(super) struct Decided<'a> {
     pub after: UserRecord,
     pub ends_sessions: bool,
     pub link: Option<&'a LinkRecord>,
+    /// What brings the link to its person.
+    pub mail: Option<&'a NewMail>,
 }
 
 impl ControlPlane {
@@ -39,10 +41,12 @@ impl ControlPlane {
         let link = store.link_expiry(id, now_ms).await.map_err(crate::error::store)?;
         let chains = store.chains_of_owner(id).await.map_err(crate::error::store)?;
         let is_last_admin = store.user_is_last_admin(&user).await.map_err(crate::error::store)?;
+        let mail = store.mail_newest(id).await.map_err(crate::error::store)?;
         let later = |at_ms: &i64| *at_ms > now_ms;
         Ok(UserDetail {
             locked_until_ms: locked_until_ms.filter(later),
             first_sign_in_until_ms: link.or(user.password_until_ms).filter(later),
+            mail: mail.map(|mail| mail.view()),
             is_own: is_own(caller, &user),
             is_last_admin,
             user: UserView { chains: u32::try_from(chains.len()).unwrap_or(u32::MAX), ..user.view() },
@@ -78,7 +82,7 @@ impl ControlPlane {
             self.stepped_up(caller)?;
         }
         let ends_sessions = is_other_role && before.state == UserState::Active;
-        let decided = Decided { what: "user-edit", before, after, ends_sessions, link: None };
+        let decided = Decided { what: "user-edit", before, after, ends_sessions, link: None, mail: None };
         self.user_decided(caller, decided, object, changes).await
     }
 
@@ -94,7 +98,8 @@ impl ControlPlane {
                 false => UserState::Active,
             };
             let after = UserRecord { state, ..before.clone() };
-            let decided = Decided { what: "user-enable", before, after, ends_sessions: false, link: None };
+            let decided =
+                Decided { what: "user-enable", before, after, ends_sessions: false, link: None, mail: None };
             self.user_decided(caller, decided, &object, &mut changes).await
         }
         .await;
@@ -111,7 +116,8 @@ impl ControlPlane {
             not_own(caller, &before)?;
             in_state(&before, &[UserState::Active, UserState::Invited])?;
             let after = UserRecord { state: UserState::Disabled, ..before.clone() };
-            let decided = Decided { what: "user-disable", before, after, ends_sessions: true, link: None };
+            let decided =
+                Decided { what: "user-disable", before, after, ends_sessions: true, link: None, mail: None };
             self.user_decided(caller, decided, &object, &mut changes).await
         }
         .await;
@@ -187,10 +193,10 @@ impl ControlPlane {
         object: &str,
         changes: &mut Vec<FieldChange>,
     ) -> Result<(), Error> {
-        let Decided { what, before, after, ends_sessions, link } = decided;
+        let Decided { what, before, after, ends_sessions, link, mail } = decided;
         *changes = told(&before, &after);
         self.audit.begin_change(caller, what, object, changes.clone()).await;
-        let saved = self.services.store.user_save(&before, &after, ends_sessions, link).await;
+        let saved = self.services.store.user_save(&before, &after, ends_sessions, link, mail).await;
         if let Err(refusal) = saved.map_err(crate::error::store)? {
             return Err(self.refused_change(&before.id, refusal).await?);
         }

@@ -1,5 +1,6 @@
 //! How somebody gets in for the first time, or again: by a link that is good once, or by a password that the portal makes
-//! and that has to be replaced. Both are good for a day, and shown to the admin once.
+//! and that has to be replaced. Both are good for a day, and shown to the admin once; a link is sent by mail as well where
+//! mail is sent.
 //!
 //! A link is 32 random bytes. Only their SHA-256 is stored, so that the database lets nobody in; a signature would add
 //! nothing to it, because nobody can make up a token whose hash is stored. The link begins with the portal's own address,
@@ -10,7 +11,7 @@ use domain::permission::{Action, Noun};
 use domain::user::{FIRST_SIGN_IN_MS, FirstSignIn, Invitation, UserState};
 use domain::{Code, Error, ErrorKind};
 use sha2::{Digest, Sha256};
-use store::{LinkPurpose, LinkRecord, UserRecord};
+use store::{LinkPurpose, LinkRecord, NewMail, UserRecord};
 
 use super::keep::{Decided, in_state, not_own};
 use super::{DELAY_FIRST_MS, DELAY_LONGEST_MS, FREE_FAILURES_ADDRESS};
@@ -18,6 +19,7 @@ use super::{account_key, address_key, name_taken, new_record};
 use crate::ControlPlane;
 use crate::audit::neighbourhood;
 use crate::caller::Caller;
+use crate::mail::Matter;
 use crate::policy::{self, Resource};
 use crate::secrets::random;
 
@@ -25,6 +27,9 @@ use crate::secrets::random;
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Letters of a generated password: a hundred bits.
 const GENERATED: usize = 20;
+
+/// What a token stands behind in a link.
+const TOKEN: &str = "/welcome?token=";
 
 /// A fresh token: what stands in a link, and its hash, which is stored.
 fn token() -> Result<(String, String), Error> {
@@ -35,6 +40,11 @@ fn token() -> Result<(String, String), Error> {
 
 fn token_hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.trim()))
+}
+
+/// What is stored of a link.
+pub(crate) fn link_hash(link: &str) -> String {
+    token_hash(link.split_once(TOKEN).map_or(link, |(_, token)| token))
 }
 
 /// A password to be read out or typed off: letters and digits in groups of five.
@@ -64,10 +74,13 @@ impl ControlPlane {
         let result = async {
             policy::authorize(caller, Action::Create, Resource::any(Noun::User))?;
             let record = self.invited(new, String::new(), UserState::Invited)?;
-            let (link, shown) = self.new_link(&record)?;
+            let (link, mut shown) = self.new_link(&record)?;
+            let mail = self.link_mail(caller, &record, &mut shown).await?;
             self.audit.begin(caller, &what, &object).await;
-            self.services.store.user_create_linked(&record, &link).await.map_err(name_taken)?;
+            let made = self.services.store.user_create_linked(&record, &link, mail.as_ref()).await;
+            made.map_err(name_taken)?;
             self.services.changed("user", &record.id);
+            self.services.mail_wake.notify_one();
             Ok(shown)
         }
         .await;
@@ -90,7 +103,7 @@ impl ControlPlane {
             self.audit.begin(caller, &what, &object).await;
             self.services.store.user_create(&record).await.map_err(name_taken)?;
             self.services.changed("user", &record.id);
-            Ok(FirstSignIn { id: record.id, secret: password, expires_ms })
+            Ok(FirstSignIn { id: record.id, secret: password, expires_ms, mailed_to: None })
         }
         .await;
         self.audit.record(caller, &what, &object, &result).await;
@@ -107,11 +120,19 @@ impl ControlPlane {
             not_own(caller, &before)?;
             in_state(&before, &[UserState::Active, UserState::Invited])?;
             self.stepped_up(caller)?;
-            let (link, shown) = self.new_link(&before)?;
+            let (link, mut shown) = self.new_link(&before)?;
+            let mail = self.link_mail(caller, &before, &mut shown).await?;
             let after = before.clone();
-            let what = "user-reset-password";
-            let decided = Decided { what, before, after, ends_sessions: true, link: Some(&link) };
+            let decided = Decided {
+                what: "user-reset-password",
+                before,
+                after,
+                ends_sessions: true,
+                link: Some(&link),
+                mail: mail.as_ref(),
+            };
             self.user_decided(caller, decided, &object, &mut changes).await?;
+            self.services.mail_wake.notify_one();
             Ok(shown)
         }
         .await;
@@ -185,9 +206,26 @@ impl ControlPlane {
             UserState::Invited => LinkPurpose::Invite,
             UserState::Active | UserState::Waiting | UserState::Disabled => LinkPurpose::Reset,
         };
-        let secret = format!("{}/welcome?token={token}", self.services.origin);
-        let shown = FirstSignIn { id: user.id.clone(), secret, expires_ms };
+        let secret = format!("{}{TOKEN}{token}", self.services.origin);
+        let shown = FirstSignIn { id: user.id.clone(), secret, expires_ms, mailed_to: None };
         Ok((LinkRecord { hash, user: user.id.clone(), purpose, expires_ms }, shown))
+    }
+
+    /// The mail that brings a link to its person, if one does; whoever is shown the link is told so.
+    async fn link_mail(
+        &self,
+        caller: &Caller,
+        user: &UserRecord,
+        shown: &mut FirstSignIn,
+    ) -> Result<Option<NewMail>, Error> {
+        let (link, until_ms) = (shown.secret.clone(), shown.expires_ms);
+        let matter = match user.state {
+            UserState::Invited => Matter::Invite { link, until_ms },
+            UserState::Active | UserState::Waiting | UserState::Disabled => Matter::Reset { link, until_ms },
+        };
+        let mail = self.services.mail_about(user, caller.user.as_ref(), matter).await?;
+        shown.mailed_to = mail.as_ref().map(|mail| mail.record.to.clone());
+        Ok(mail)
     }
 }
 
@@ -216,5 +254,6 @@ mod tests {
         assert_eq!((token.len(), hash.len()), (64, 64));
         assert_ne!(token, hash);
         assert_eq!(token_hash(&format!(" {token}\n")), hash, "white space of a copied line does not matter");
+        assert_eq!(link_hash(&format!("https://portal.example{TOKEN}{token}")), hash);
     }
 }

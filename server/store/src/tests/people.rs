@@ -161,7 +161,7 @@ async fn a_link_is_good_once_for_eight_who_follow_it() {
         for round in 0..8 {
             let hash = format!("hash{round}");
             let ann = store.user_by_name("ann").await.unwrap().unwrap();
-            let saved = store.user_save(&ann, &ann, true, Some(&link(&hash, "id-ann", 100))).await;
+            let saved = store.user_save(&ann, &ann, true, Some(&link(&hash, "id-ann", 100)), None).await;
             assert_eq!(saved.unwrap(), Ok(()));
             let tries = (0..8).map(|n| {
                 let (store, hash) = (store.clone(), hash.clone());
@@ -185,25 +185,25 @@ async fn a_link_ends_by_the_clock_by_the_next_one_and_with_the_account() {
     let store = Store::open("mem://").await.unwrap();
     let mut ann = user("ann");
     ann.state = UserState::Invited;
-    store.user_create_linked(&ann, &link("first", "id-ann", 100)).await.unwrap();
+    store.user_create_linked(&ann, &link("first", "id-ann", 100), None).await.unwrap();
     assert!(store.link_read("first", 99).await.unwrap().is_some());
     assert!(store.link_read("first", 100).await.unwrap().is_none());
     assert!(!store.link_use("first", 100, "hash").await.unwrap(), "it has expired");
     assert_eq!(
-        store.user_save(&ann, &ann, false, Some(&link("second", "id-ann", 100))).await.unwrap(),
+        store.user_save(&ann, &ann, false, Some(&link("second", "id-ann", 100)), None).await.unwrap(),
         Ok(())
     );
     assert!(!store.link_use("first", 1, "hash").await.unwrap(), "there is a newer one");
     assert_eq!(store.link_expiry(&ann.id, 1).await.unwrap(), Some(100));
     let mut disabled = ann.clone();
     disabled.state = UserState::Disabled;
-    assert_eq!(store.user_save(&ann, &disabled, false, None).await.unwrap(), Ok(()));
+    assert_eq!(store.user_save(&ann, &disabled, false, None, None).await.unwrap(), Ok(()));
     assert!(!store.link_use("second", 1, "hash").await.unwrap(), "the account is disabled");
-    assert_eq!(store.user_save(&disabled, &ann, false, None).await.unwrap(), Ok(()));
+    assert_eq!(store.user_save(&disabled, &ann, false, None, None).await.unwrap(), Ok(()));
     assert!(store.link_use("second", 1, "hash").await.unwrap());
     let now = store.user_read(&ann.id).await.unwrap().unwrap();
     assert_eq!((now.state, now.password_hash.as_str()), (UserState::Active, "hash"));
-    store.user_save(&now, &now, false, Some(&link("third", "id-ann", 100))).await.unwrap().unwrap();
+    store.user_save(&now, &now, false, Some(&link("third", "id-ann", 100)), None).await.unwrap().unwrap();
     store.link_purge(100).await.unwrap();
     assert_eq!(store.link_expiry(&ann.id, 1).await.unwrap(), None);
 }
@@ -218,12 +218,15 @@ async fn a_change_is_of_what_was_seen_and_ends_sessions_with_it() {
         }
         let mut lower = ann.clone();
         lower.role = Role::User;
-        assert_eq!(store.user_save(&lower, &ann, true, None).await.unwrap(), Err(UserRefusal::Changed));
-        assert_eq!(store.user_save(&ann, &lower, true, None).await.unwrap(), Ok(()));
+        assert_eq!(store.user_save(&lower, &ann, true, None, None).await.unwrap(), Err(UserRefusal::Changed));
+        assert_eq!(store.user_save(&ann, &lower, true, None, None).await.unwrap(), Ok(()));
         let held = async |name: &str| store.session_read(name, 1).await.unwrap().is_some();
         assert_eq!((held("ann").await, held("ben").await), (false, true));
         let nobody = user("nobody");
-        assert_eq!(store.user_save(&nobody, &nobody, true, None).await.unwrap(), Err(UserRefusal::Absent));
+        assert_eq!(
+            store.user_save(&nobody, &nobody, true, None, None).await.unwrap(),
+            Err(UserRefusal::Absent)
+        );
         assert!(store.user_is_last_admin(&ben).await.unwrap());
         assert_eq!(store.user_delete(&ben, &[]).await.unwrap(), Err(UserRefusal::LastAdmin));
         assert!(held("ben").await, "what is refused changes nothing");

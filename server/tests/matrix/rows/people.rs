@@ -12,6 +12,9 @@ pub fn rows() -> Vec<Row> {
     let edit = json!({ "role": "operator", "email": "none@example.org", "quota": null });
     let id = json!({ "id": "none" });
     vec![
+        ("mail_read", json!({}), made),
+        // No mail is sent.
+        ("mail_test", json!({}), ADMIN),
         ("registration_read", json!({}), [200; 4]),
         ("registration_set", json!({ "open": false }), made),
         ("user_create", json!({ "user": { "name": "mona", "role": "user", "password": PASSWORD } }), made),

@@ -19,11 +19,12 @@ const OURS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only one of ours may use. A trailing star stands for any ending.
-const ONLY_IN: [(&str, &str); 7] = [
+const ONLY_IN: [(&str, &str); 8] = [
     ("surrealdb*", "store"),
     ("bollard*", "agents"),
     ("kube*", "agents"),
     ("k8s-openapi", "agents"),
+    ("lettre", "server"),
     ("tonic*", "fabric"),
     ("prost*", "fabric"),
     ("x509-cert", "fabric"),
@@ -150,6 +151,7 @@ mod tests {
         check("agents", "store");
         check("store", "agents");
         check("server", "surrealdb");
+        check("control", "lettre");
         check("server", "kube-runtime");
         check("fabric", "domain");
         check("workflow", "domain");
