@@ -128,11 +128,13 @@ impl ControlPlane {
             .register::<operations::chain_release::ChainRelease>()?
             .register::<operations::chain_release::ChainReleaseDeploy>()?
             .register::<operations::chain_free::ChainFree>()?
+            .register::<operations::chain_give::ChainGive>()?
             .register::<operations::pool_create::PoolCreate>()?
             .register::<operations::pool_create::PoolDeploy>()?
             .register::<operations::pool_fill::PoolFill>()?
             .register::<operations::pool_clean::PoolClean>()?
             .register::<operations::host_reset::HostReset>()?
+            .register_former(operations::chain_free::ChainFree::former_plan())?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;
