@@ -84,6 +84,8 @@ pub struct ControlPlane {
     calls: pool::calls::Calls,
     /// Held while it is decided who waits, who is served and what is made: nobody gets more by asking often at once.
     applying: tokio::sync::Mutex<()>,
+    /// Held while work on a pool is counted and begun: no two are the last for which there is room.
+    filling: tokio::sync::Mutex<()>,
     /// When this portal began, unix milliseconds.
     began_ms: i64,
     /// When what has expired was last removed, unix milliseconds.
@@ -153,6 +155,7 @@ impl ControlPlane {
             heights: transaction::Heights::default(),
             calls: pool::calls::Calls::default(),
             applying: tokio::sync::Mutex::new(()),
+            filling: tokio::sync::Mutex::new(()),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow,
