@@ -290,13 +290,14 @@ impl Store {
                 WHERE owner = $former AND state IN ['running', 'updating'];
             FOR $grant IN $grants {{ DELETE type::record('chain_grant', $grant) }}"
         );
+        let grants = [former, user].map(|person| grant_key(chain, person));
         let bindings = json!({
             "chain": chain.as_str(),
             "former": former.as_str(),
             "user": user.as_str(),
             "now_ms": now_ms,
             "expires_ms": expires_ms,
-            "grants": [former, user].map(|person| grant_key(chain, person)),
+            "grants": grants,
         });
         refusal(self.write(Query::new(text, bindings)).await)
     }
