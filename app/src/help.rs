@@ -109,6 +109,21 @@ mod tests {
             .collect()
     }
 
+    /// Where a page stands at the place of a name, nothing new is called like it.
+    #[test]
+    fn no_chain_or_template_is_called_like_a_page() {
+        let pages = pages();
+        let mut found = 0;
+        for page in &pages {
+            let Some((parent, last)) = page.rsplit_once('/') else { continue };
+            if !last.starts_with(':') && pages.contains(&format!("{parent}/:name")) {
+                found += 1;
+                assert!(domain::name::check_address(last).is_err(), "{page}");
+            }
+        }
+        assert!(found > 1, "{pages:?}");
+    }
+
     #[test]
     fn u52_every_page_has_a_section_in_both_languages() {
         let pages = pages();

@@ -52,6 +52,32 @@ test('a field that is refused says why, and what is typed stays', async () => {
   await expect(page.getByLabel('Shown name')).toHaveValue('Ada, Countess');
 });
 
+test('U42: what is typed into a form of the account is not left without a question until it is saved', async () => {
+  const profile = card('Profile');
+  const stays = async (): Promise<void> => {
+    const asked = page.waitForEvent('dialog');
+    const left = page.getByRole('link', { name: 'Chains' }).first().click();
+    await (await asked).dismiss();
+    await left;
+    await expect(page).toHaveURL(`${portal.url}/account`);
+  };
+  // What was refused is still there.
+  await stays();
+  await expect(page.getByLabel('Shown name')).toHaveValue('Ada, Countess');
+  await page.getByLabel('Present password').fill('not sent');
+  await stays();
+  await page.getByLabel('Time zone').fill('Asia/Tokyo');
+  await profile.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('Saved.')).toBeVisible();
+  await stays();
+  await open(page, `${portal.url}/account`);
+  await page.getByLabel('Shown name').fill('Ada Lovelace');
+  await profile.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('Saved.')).toBeVisible();
+  await page.getByRole('link', { name: 'Chains' }).first().click();
+  await expect(page).toHaveURL(`${portal.url}/chains`);
+});
+
 test('times stand in the zone of the profile', async () => {
   await open(page, `${portal.url}/account`);
   const time = card('Sessions').getByRole('row').nth(1).locator('time').first();

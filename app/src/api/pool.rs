@@ -67,9 +67,9 @@ pub async fn chain_extend(name: ChainName, hours: u32) -> Result<(), ApiError> {
     super::request::answer(plane.chain_extend(&caller, &name, hours).await, &caller).await
 }
 
-/// Gives a chain to somebody.
+/// Gives a chain to somebody; with the operation that takes it from whoever has it.
 #[server(endpoint = "chain_owner_set", input = leptos::server_fn::codec::Json)]
-pub async fn chain_owner_set(name: ChainName, user: UserName) -> Result<(), ApiError> {
+pub async fn chain_owner_set(name: ChainName, user: UserName) -> Result<Option<OperationId>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.chain_owner_set(&caller, &name, &user).await, &caller).await
 }

@@ -23,6 +23,9 @@ use crate::text::{fill, say, tr, words};
 mod factor;
 mod required;
 mod sessions;
+mod unsaved;
+
+use unsaved::Unsaved;
 
 /// The page.
 #[component]
@@ -30,15 +33,16 @@ pub fn Account() -> impl IntoView {
     let profile = Fetched::new(|| 0_u32, |_| profile_read());
     let save = saving();
     let change = changing();
-    let factor = factor::Factor::new();
+    let unsaved = Unsaved::new();
+    let factor = factor::Factor::new(unsaved);
     let sessions = sessions::Sessions::new();
-    let required = required::Required::new(factor.view);
+    let required = required::Required::new(factor.view, unsaved);
     view! {
         <Page title=words(|t| t.account_page)>
             {with_session(move |me| match me.0.wall {
                 Some(Wall::Password) => view! {
                     <p class="notice">{tr(|t| t.own().must_change)}</p>
-                    {password(&me, change)}
+                    {password(&me, change, unsaved)}
                 }
                 .into_any(),
                 Some(Wall::SecondFactor) => view! {
@@ -47,8 +51,11 @@ pub fn Account() -> impl IntoView {
                 }
                 .into_any(),
                 None => view! {
-                    {card(|t| t.own().profile, load_part(profile, move |profile, me| form(profile, &me, save)))}
-                    {password(&me, change)}
+                    {card(
+                        |t| t.own().profile,
+                        load_part(profile, move |profile, me| form(profile, &me, save, unsaved)),
+                    )}
+                    {password(&me, change, unsaved)}
                     {factor.card()}
                     {sessions.card()}
                     {required.card(&me)}
@@ -76,7 +83,7 @@ fn saving() -> ServerAction<ProfileSave> {
     save
 }
 
-fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
+fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>, unsaved: Unsaved) -> AnyView {
     let user = me.0.name.to_string();
     let name = if profile.display_name.is_empty() { user.clone() } else { profile.display_name.clone() };
     let refused = Signal::derive(move || save.value().get().and_then(Result::err));
@@ -85,7 +92,7 @@ fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
         vec![word("true", tr(|t| t.own().shortcuts_on)()), word("false", tr(|t| t.own().shortcuts_off)())]
     });
     let text = |text: &str| RwSignal::new(text.to_owned());
-    view! {
+    let form = view! {
         <ActionForm action=save>
             <div class="form">
                 <p class="row">{picture(&name)} <strong>{user}</strong></p>
@@ -107,8 +114,8 @@ fn form(profile: Profile, me: &Me, save: ServerAction<ProfileSave>) -> AnyView {
                 </div>
             </div>
         </ActionForm>
-    }
-    .into_any()
+    };
+    unsaved.form("profile", Signal::derive(move || save.value().get()), form.into_any())
 }
 
 /// Changes the password, and says so; whoever had to goes on with a page on which everything else is open.
@@ -133,7 +140,7 @@ fn is_walled(session: Option<crate::session::Session>) -> bool {
     matches!(entry, Some(crate::api::session::Entry::SignedIn(view)) if view.wall.is_some())
 }
 
-fn password(me: &Me, change: ServerAction<PasswordChange>) -> AnyView {
+fn password(me: &Me, change: ServerAction<PasswordChange>, unsaved: Unsaved) -> AnyView {
     let min = match me.0.role {
         Role::Admin => PASSWORD_MIN_ADMIN,
         Role::Operator | Role::User => PASSWORD_MIN,
@@ -154,5 +161,6 @@ fn password(me: &Me, change: ServerAction<PasswordChange>) -> AnyView {
             </div>
         </ActionForm>
     };
-    card(|t| t.own().password, content.into_any())
+    let answer = Signal::derive(move || change.value().get());
+    card(|t| t.own().password, unsaved.form("password", answer, content.into_any()))
 }

@@ -2,7 +2,7 @@
 
 use domain::chain::{ChainPlanView, ChainSpec, ChainSummary, ChainVerb, ChainView};
 use domain::id::OperationId;
-use domain::name::{ChainName, NodeName};
+use domain::name::{ChainName, NodeName, check_address};
 use domain::permission::{Action, Grant, Noun};
 use domain::{Code, Error};
 use serde::Deserialize;
@@ -145,6 +145,7 @@ impl ControlPlane {
     pub async fn chain_plan(&self, caller: &Caller, spec: ChainSpec) -> Result<ChainPlanView, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
         spec.check()?;
+        check_address(spec.name.as_str())?;
         let host = self.spec_host(&spec).await?;
         self.plan_view(&spec, &host).await
     }
@@ -176,6 +177,7 @@ impl ControlPlane {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Chain))?;
         let user = caller.require_user()?;
         spec.check()?;
+        check_address(spec.name.as_str())?;
         let host = self.spec_host(&spec).await?;
         let key = bounded_key(idempotency_key)?;
         if let Some(holder) = self.services.store.chain_read(&spec.name).await.map_err(crate::error::store)? {

@@ -86,6 +86,8 @@ pub struct ControlPlane {
     calls: pool::calls::Calls,
     /// Held while it is decided who waits, who is served and what is made: nobody gets more by asking often at once.
     applying: tokio::sync::Mutex<()>,
+    /// Held while work on a pool is counted and begun: no two are the last for which there is room.
+    filling: tokio::sync::Mutex<()>,
     /// When this portal began, unix milliseconds.
     began_ms: i64,
     /// When what has expired was last removed, unix milliseconds.
@@ -130,11 +132,13 @@ impl ControlPlane {
             .register::<operations::chain_release::ChainRelease>()?
             .register::<operations::chain_release::ChainReleaseDeploy>()?
             .register::<operations::chain_free::ChainFree>()?
+            .register::<operations::chain_give::ChainGive>()?
             .register::<operations::pool_create::PoolCreate>()?
             .register::<operations::pool_create::PoolDeploy>()?
             .register::<operations::pool_fill::PoolFill>()?
             .register::<operations::pool_clean::PoolClean>()?
             .register::<operations::host_reset::HostReset>()?
+            .register_former(operations::chain_free::ChainFree::former_plan())?
             .register_former(operations::chaincode_deploy::ChaincodeDeploy::former_plan())?
             .register_former(operations::chaincode_steps::ChaincodeInstall::former_plan())?
             .register_former(operations::demo_create::DemoCreate::former_plan())?;
@@ -153,6 +157,7 @@ impl ControlPlane {
             heights: transaction::Heights::default(),
             calls: pool::calls::Calls::default(),
             applying: tokio::sync::Mutex::new(()),
+            filling: tokio::sync::Mutex::new(()),
             began_ms: services.clock.now_ms(),
             purged_ms: std::sync::atomic::AtomicI64::new(i64::MIN),
             workflow,

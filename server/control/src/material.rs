@@ -23,6 +23,8 @@ use crate::topology::{ChainPlan, PlannedNode, PlannedOrganization};
 
 mod handed_out;
 
+pub(crate) use handed_out::Revoked;
+
 /// Validity of everything that is issued, in days: ten years, as cryptogen has it.
 const VALIDITY_DAYS: u32 = 3_650;
 
@@ -50,6 +52,8 @@ pub struct Trust {
     pub portal: CertifiedKey,
     /// The authority that issued it, made for nothing else.
     pub portal_ca_pem: String,
+    /// Lists of revoked certificates, PEM by MSP ID; an organization of which nothing is revoked has none.
+    pub revocations: BTreeMap<String, String>,
     /// Identities of people that were opened lately, by MSP ID and person.
     users: Mutex<HashMap<(String, UserId), SigningIdentity>>,
 }
@@ -227,7 +231,8 @@ impl Services {
         }
         let portal = self.key(&places.portal()).await?;
         let portal_ca_pem = self.key(&places.portal_ca()).await?.cert_pem.clone();
-        Ok(Trust { msps, admins, portal, portal_ca_pem, users: Mutex::default() })
+        let revocations = self.revoked(&plan.chain).await?.lists;
+        Ok(Trust { msps, admins, portal, portal_ca_pem, revocations, users: Mutex::default() })
     }
 
     /// The client identity of a portal user in an organization, made when first needed, so that the ledger's
@@ -334,6 +339,12 @@ impl Services {
         let mut files: Vec<NodeFile> = msp.node_files(&issued(&sign)).into_iter().map(node_file).collect();
         files.extend(msp.tls_files(&issued(&tls), &[]).into_iter().map(node_file));
         files.push(plain_file(fabric::node_config::ADMIN_CA_FILE, trust.portal_ca_pem.as_bytes()));
+        // Who administers a peer is told by its own folder, not by a channel. An orderer asks the portal's authority.
+        if node.kind == NodeKind::Peer
+            && let Some(list) = trust.revocations.get(&node.msp_id)
+        {
+            files.push(plain_file(fabric::msp::REVOCATION_FILE, list.as_bytes()));
+        }
         Ok(files)
     }
 }

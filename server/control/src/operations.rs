@@ -23,6 +23,7 @@ use crate::topology::{ChainPlan, PlannedNode};
 pub mod chain_create;
 pub mod chain_delete;
 pub mod chain_free;
+pub mod chain_give;
 pub mod chain_release;
 pub mod chain_restart;
 pub mod chain_start;
@@ -41,6 +42,7 @@ pub mod node_resize;
 pub mod pool_clean;
 pub mod pool_create;
 pub mod pool_fill;
+mod revocation;
 mod rolling;
 
 /// Nodes that are worked on side by side.

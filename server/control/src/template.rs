@@ -3,7 +3,7 @@
 
 use domain::audit::{FieldChange, Public};
 use domain::id::HostId;
-use domain::name::{ChainName, TemplateName};
+use domain::name::{ChainName, HostName, TemplateName, check_address};
 use domain::permission::{Action, Noun};
 use domain::template::Template;
 use domain::{Code, Error};
@@ -38,7 +38,8 @@ impl ControlPlane {
     /// What a new template begins with, for whoever may make one.
     pub fn template_draft(&self, caller: &Caller) -> Result<Template, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Template))?;
-        let name = TemplateName::parse("new")?;
+        // The form leaves the name open.
+        let name = TemplateName::parse("draft")?;
         let spec = default_spec(ChainName::parse(name.as_str())?, HostId::new(""))?;
         Ok(Template {
             name,
@@ -97,6 +98,7 @@ impl ControlPlane {
     ) -> Result<Template, Error> {
         policy::authorize(caller, Action::Create, Resource::any(Noun::Template))?;
         template.check()?;
+        check_address(template.name.as_str())?;
         self.audit.begin(caller, what, &object(&template.name)).await;
         match self.services.store.template_create(&template).await {
             Ok(()) => {}
@@ -141,7 +143,7 @@ impl ControlPlane {
     /// Removes a template; chains that were made from it stay.
     ///
     /// # Errors
-    /// [`Code::TemplateInUse`] while a host is kept full from it.
+    /// [`Code::TemplateInUse`] while hosts are kept full from it.
     pub async fn template_delete(&self, caller: &Caller, name: &TemplateName) -> Result<(), Error> {
         let result = self.template_delete_checked(caller, name).await;
         self.audit.record(caller, "template-delete", &object(name), &result).await;
@@ -151,12 +153,12 @@ impl ControlPlane {
     async fn template_delete_checked(&self, caller: &Caller, name: &TemplateName) -> Result<(), Error> {
         policy::authorize(caller, Action::Delete, Resource::any(Noun::Template))?;
         self.template(name).await?;
-        let hosts = self.services.store.host_list().await.map_err(crate::error::store)?;
-        if let Some(host) = hosts.into_iter().find(|host| host.spec.autofill.as_ref() == Some(name)) {
-            return Err(Error::conflict(Code::TemplateInUse).with("host", &host.spec.name));
-        }
         self.audit.begin(caller, "template-delete", &object(name)).await;
-        self.services.store.template_delete(name).await.map_err(crate::error::store)?;
+        let deleted = self.services.store.template_delete(name).await.map_err(crate::error::store)?;
+        if let Err(hosts) = deleted {
+            let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
+            return Err(Error::conflict(Code::TemplateInUse).with("hosts", names.join(", ")));
+        }
         self.services.changed("template", name);
         Ok(())
     }

@@ -59,6 +59,9 @@ impl<S: Scene> Stage<S> {
     async fn play(scene: S, prepare: impl AsyncFn(&Bed)) {
         let store = Store::open("mem://").await.unwrap();
         person(&store, "otto", Role::Operator).await;
+        for name in ["uma", "eve"] {
+            person(&store, name, Role::User).await;
+        }
         let mut made = Vec::new();
         for seed in [0, 1] {
             let bed = Bed::new(&store, seed).await;

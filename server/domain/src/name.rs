@@ -32,6 +32,18 @@ fn check(text: &str, max: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// What stands in the address of a page at the place of a chain's or a template's name: `/chains/new`.
+const ADDRESSES: [&str; 1] = ["new"];
+
+/// Refuses a name for a new chain or template by which nobody would come to its page. It is no matter of parsing: what has
+/// such a name already keeps it.
+pub fn check_address(name: &str) -> Result<(), Error> {
+    if ADDRESSES.contains(&name) {
+        return Err(Error::invalid(Code::NameReserved).with("name", name).on("name"));
+    }
+    Ok(())
+}
+
 /// Declares a validated name; it can only be made by parsing.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $max:expr) => {
@@ -144,6 +156,14 @@ mod tests {
         for bad in ["", "1a", "-a", "a-", "a--b", "A", "a_b", "a.b", "ä", "a b", long.as_str()] {
             assert!(ChainName::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_the_address_of_another_page_is_read_and_not_given() {
+        assert!(ChainName::parse("new").is_ok());
+        let refused = check_address("new").unwrap_err();
+        assert_eq!((refused.code, refused.field.as_deref()), (Code::NameReserved, Some("name")));
+        assert_eq!(check_address("newer"), Ok(()));
     }
 
     #[test]

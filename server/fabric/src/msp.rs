@@ -20,6 +20,8 @@ const CA_FILE: &str = "cacerts/ca-cert.pem";
 const TLS_CA_FILE: &str = "tlscacerts/tlsca-cert.pem";
 const SIGN_FILE: &str = "signcerts/cert.pem";
 const KEY_FILE: &str = "keystore/priv_sk";
+/// Where a node reads the list of its organization's revoked certificates, when it starts.
+pub const REVOCATION_FILE: &str = "msp/crls/revoked.pem";
 
 /// One file of a node or a client.
 #[derive(Clone, PartialEq, Eq)]

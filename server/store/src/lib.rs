@@ -51,7 +51,7 @@ pub use second_factor::SecondFactorRecord;
 pub use secret::SealedSecret;
 pub use session::SessionRecord;
 pub use stats::{DayCount, Tally};
-pub use tenure::{CANDIDATES_MAX, ClaimSpec, Claimed, FreeRecord, QueueRecord, Tenure};
+pub use tenure::{CANDIDATES_MAX, ClaimSpec, Claimed, FreeRecord, GiveRefusal, QueueRecord, Tenure};
 pub use transaction::TransactionRecord;
 pub use user::link::{LinkPurpose, LinkRecord};
 pub use user::{UserRecord, UserRefusal};

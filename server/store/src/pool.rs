@@ -1,5 +1,7 @@
 //! Which chains are in the pool, and how one leaves it. A chain is free while it is in the pool and nobody owns it.
 
+use std::borrow::Cow;
+
 use domain::chain::ChainState;
 use domain::host::HostSpec;
 use domain::id::HostId;
@@ -25,6 +27,9 @@ const AUTOFILL: &str = "LET $now = (SELECT VALUE spec FROM type::record('host', 
     IF array::len($now) = 0 { THROW 'heddle:absent' };
     IF $now[0] != $before { THROW 'heddle:changed' };
     UPDATE type::record('host', $id) SET spec = $spec, claims += 1";
+/// The template must be there. Whoever deletes one writes the counter, too: of both one looks again.
+const FILLED: &str = "UPSERT type::record('counter', 'templates') SET amount = (amount ?? 0) + 1;
+    IF !record::exists(type::record('template', $template)) { THROW 'heddle:no-template' }";
 /// A change that others overtook so often gives up.
 const AUTOFILL_TRIES: u32 = 16;
 
@@ -64,6 +69,9 @@ impl Store {
     }
 
     /// Says from which template a host is kept full; nothing else of what an admin decided about it changes.
+    ///
+    /// # Errors
+    /// `Conflict` if there is no such template any more.
     pub async fn host_autofill_save(
         &self,
         id: &HostId,
@@ -72,9 +80,21 @@ impl Store {
         for _ in 0..AUTOFILL_TRIES {
             let decided = self.host_decided(id).await?;
             let spec = HostSpec { autofill: autofill.cloned(), ..decided.spec };
-            let bindings = json!({ "id": id.as_str(), "before": decided.text, "spec": encode(&spec)? });
-            match self.write(Query::new(AUTOFILL, bindings)).await {
+            let bindings = json!({
+                "id": id.as_str(),
+                "before": decided.text,
+                "spec": encode(&spec)?,
+                "template": autofill.map(TemplateName::as_str),
+            });
+            let text = match autofill {
+                Some(_) => Cow::Owned([FILLED, AUTOFILL].join(";")),
+                None => Cow::Borrowed(AUTOFILL),
+            };
+            match self.write(Query::new(text, bindings)).await {
                 Err(error) if error.thrown("changed") => {}
+                Err(error) if error.thrown("no-template") => {
+                    return Err(StoreError::Conflict { reason: "the template is gone".to_owned() });
+                }
                 other => return taken(other),
             }
         }

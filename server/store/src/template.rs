@@ -1,6 +1,6 @@
 //! Templates, by name. Few enough to be read at once.
 
-use domain::name::TemplateName;
+use domain::name::{HostName, TemplateName};
 use domain::template::{TEMPLATES_MAX, Template};
 use serde::Deserialize;
 use serde_json::json;
@@ -27,8 +27,15 @@ const CREATE: &str = "UPSERT type::record('counter', 'templates') SET amount = (
     CREATE type::record('template', $name) SET name = $name, record = $record";
 const SAVE: &str = "IF !record::exists(type::record('template', $name)) { THROW 'heddle:absent' };
     UPDATE type::record('template', $name) SET record = $record";
-const DELETE: &str = "IF !record::exists(type::record('template', $name)) { THROW 'heddle:absent' };
+/// A host that is to be kept full from it writes the counter, too: of both one looks again.
+const DELETE: &str = "UPSERT type::record('counter', 'templates') SET amount = (amount ?? 0) + 1;
+    IF !record::exists(type::record('template', $name)) { THROW 'heddle:absent' };
+    IF count(SELECT id FROM host WHERE string::contains(spec, $autofill) LIMIT 1) > 0 { THROW 'heddle:used' };
     DELETE type::record('template', $name)";
+/// Hosts that are named of those that are kept full from a template.
+const HOSTS_TOLD: u32 = 10;
+/// Deletions that hosts kept getting in the way of, and were gone when they were looked for.
+const DELETE_TRIES: u32 = 4;
 
 impl Store {
     /// One template.
@@ -69,9 +76,37 @@ impl Store {
         absent(self.write(Query::new(SAVE, bindings)).await)
     }
 
-    /// Removes a template; chains that were made from it stay. `NotFound` if it is gone.
-    pub async fn template_delete(&self, name: &TemplateName) -> Result<(), StoreError> {
-        absent(self.write(Query::new(DELETE, json!({ "name": name.as_str() }))).await)
+    /// Removes a template from which no host is kept full, else it is refused with the names of the first of those; chains
+    /// that were made from it stay. `NotFound` if it is gone.
+    pub async fn template_delete(
+        &self,
+        name: &TemplateName,
+    ) -> Result<Result<(), Vec<HostName>>, StoreError> {
+        // A host's specification is one text. No quote in a value of it stands without a backslash.
+        let autofill = format!("\"autofill\":{}", encode(name)?);
+        for _ in 0..DELETE_TRIES {
+            let bindings = json!({ "name": name.as_str(), "autofill": autofill });
+            match self.write(Query::new(DELETE, bindings)).await {
+                Err(error) if error.thrown("used") => {}
+                other => return absent(other).map(Ok),
+            }
+            let hosts = self.hosts_filled(&autofill).await?;
+            if !hosts.is_empty() {
+                return Ok(Err(hosts));
+            }
+        }
+        Err(StoreError::Conflict { reason: "hosts begin and cease to be kept full from it".to_owned() })
+    }
+
+    async fn hosts_filled(&self, autofill: &str) -> Result<Vec<HostName>, StoreError> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: HostName,
+        }
+        let text = "SELECT name FROM host WHERE string::contains(spec, $autofill) ORDER BY name LIMIT $limit";
+        let bindings = json!({ "autofill": autofill, "limit": HOSTS_TOLD });
+        let rows: Vec<Named> = self.read(Query::new(text, bindings)).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
     }
 }
 
@@ -84,6 +119,9 @@ fn absent(written: Result<(), StoreError>) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use domain::host::HostSpec;
+    use domain::id::HostId;
+
     use super::*;
 
     fn name(text: &str) -> TemplateName {
@@ -99,7 +137,7 @@ mod tests {
         for template in &first {
             assert_eq!(template.check(), Ok(()), "{}", template.name);
         }
-        store.template_delete(&name("small")).await.unwrap();
+        store.template_delete(&name("small")).await.unwrap().unwrap();
         store.inner.migrate().await.unwrap();
         assert_eq!(store.template_read(&name("small")).await.unwrap(), None);
         assert!(matches!(store.template_delete(&name("small")).await, Err(StoreError::NotFound)));
@@ -123,5 +161,41 @@ mod tests {
         template.name = name("other");
         let over = store.template_create(&template).await;
         assert!(matches!(over, Err(StoreError::Conflict { .. })), "{over:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_host_is_kept_full_from_what_is_deleted() {
+        const HOSTS: usize = 4;
+        let store = Store::open("mem://").await.unwrap();
+        let mut template = store.template_read(&name("bft")).await.unwrap().unwrap();
+        let ids: Vec<HostId> = (0..HOSTS).map(|number| HostId::new(format!("h{number}"))).collect();
+        for (number, id) in ids.iter().enumerate() {
+            let host_name = HostName::parse(&format!("host{number}")).unwrap();
+            let spec = HostSpec::local(host_name, &format!("/{number}.sock"));
+            let status = domain::host::HostStatus::default();
+            let record = crate::HostRecord { id: id.clone(), spec, status, created_ms: 1 };
+            store.host_create(&record, None).await.unwrap();
+        }
+        for number in 0..HOSTS {
+            template.name = name(&format!("t-{number}"));
+            store.template_create(&template).await.unwrap();
+        }
+        store.host_autofill_save(&ids[0], Some(&name("t-0"))).await.unwrap();
+        let used = store.template_delete(&name("t-0")).await.unwrap().unwrap_err();
+        assert_eq!(used, [HostName::parse("host0").unwrap()]);
+        store.host_autofill_save(&ids[0], None).await.unwrap();
+        // Each template is deleted while a host is to be kept full from it.
+        let mut tries = Vec::new();
+        for (number, id) in ids.into_iter().enumerate() {
+            let (filling, deleting, one) = (store.clone(), store.clone(), name(&format!("t-{number}")));
+            let other = one.clone();
+            tries.push((
+                tokio::spawn(async move { filling.host_autofill_save(&id, Some(&one)).await.is_ok() }),
+                tokio::spawn(async move { deleting.template_delete(&other).await.unwrap().is_ok() }),
+            ));
+        }
+        for (filled, deleted) in tries {
+            assert_ne!(filled.await.unwrap(), deleted.await.unwrap());
+        }
     }
 }

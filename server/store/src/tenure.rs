@@ -71,6 +71,17 @@ pub enum Claimed {
     Quota,
     /// None of those that fit is free any more, or others were faster each time.
     Gone,
+    /// Whoever asks is not there any more, or cannot sign in.
+    Nobody,
+}
+
+/// Why somebody is not given a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveRefusal {
+    /// There is nobody of that id any more.
+    Nobody,
+    /// Somebody else owns it by now.
+    Owned,
 }
 
 /// Somebody who waits.
@@ -111,6 +122,11 @@ struct Named {
 
 /// Touches what makes two changes of how many chains a person has overtake each other instead of passing by.
 const GUARD: &str = "UPSERT type::record('pool_guard', $user) SET claims = (claims ?? 0) + 1;";
+/// Refuses to give something to nobody. The removal of a person writes the guard, too, so that of both one looks again.
+const PERSON: &str = "LET $person = (SELECT VALUE state FROM user WHERE id_text = $user);
+    IF array::len($person) = 0 { THROW 'heddle:nobody' };";
+/// Refuses whoever could not sign in.
+const ACTIVE: &str = "IF $person[0] != 'active' { THROW 'heddle:nobody' };";
 
 /// What a chain is that nobody has any more.
 const UNOWNED: &str =
@@ -119,7 +135,7 @@ const UNOWNED: &str =
 /// The statements of a claim; `free` of them are looked at, bound as `c0`, `c1`, …
 fn claim_text(free: usize) -> String {
     let mut text = format!(
-        "{GUARD}
+        "{GUARD} {PERSON} {ACTIVE}
         LET $all = (SELECT VALUE name FROM chain WHERE owner = $user);
         LET $same = (SELECT VALUE name FROM chain WHERE owner = $user AND claim_key = $key);
         LET $back = array::concat($same, array::intersect($own, $all));"
@@ -221,23 +237,25 @@ impl Store {
             Ok(None) => Ok(Claimed::Gone),
             Err(error) if error.thrown("quota") => Ok(Claimed::Quota),
             Err(error) if error.thrown("gone") => Ok(Claimed::Gone),
+            Err(error) if error.thrown("nobody") => Ok(Claimed::Nobody),
             Err(error) => Err(error),
         }
     }
 
-    /// Gives a chain to a person who may then have it until `expires_ms`, whoever had it before. What they were granted
-    /// on it is theirs anyway.
+    /// Gives a chain that nobody owns to a person, who may then have it until `expires_ms`; for its owner that time begins
+    /// anew. What they were granted on it is theirs anyway. `NotFound` if there is no such chain.
     pub async fn pool_give(
         &self,
         chain: &ChainName,
         user: &UserId,
         now_ms: i64,
         expires_ms: Option<i64>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Result<(), GiveRefusal>, StoreError> {
         let text = format!(
-            "{GUARD}
-            LET $there = (SELECT VALUE name FROM type::record('chain', $chain));
+            "{GUARD} {PERSON}
+            LET $there = (SELECT owner FROM type::record('chain', $chain));
             IF array::len($there) = 0 {{ THROW 'heddle:absent' }};
+            IF $there[0].owner != NONE AND $there[0].owner != $user {{ THROW 'heddle:owned' }};
             UPDATE type::record('chain', $chain) SET owner = $user, claimed_ms = $now_ms, claim_key = NONE,
                 expires_ms = $expires_ms ?? NONE, warned_ms = NONE;
             DELETE type::record('chain_grant', $grant)"
@@ -247,12 +265,42 @@ impl Store {
             "user": user.as_str(),
             "now_ms": now_ms,
             "expires_ms": expires_ms,
-            "grant": format!("{chain}/{user}"),
+            "grant": grant_key(chain, user),
         });
-        match self.write(Query::new(text, bindings)).await {
-            Err(error) if error.thrown("absent") => Err(StoreError::NotFound),
-            other => other,
-        }
+        refusal(self.write(Query::new(text, bindings)).await)
+    }
+
+    /// Takes a running chain from its owner, with what they were granted, and gives it to somebody else, who is told what
+    /// is on its ledger. Until the former owner's identities are revoked it is `updating`. Done again it changes nothing.
+    /// `NotFound` if there is no such chain.
+    pub async fn pool_hand_over(
+        &self,
+        chain: &ChainName,
+        former: &UserId,
+        user: &UserId,
+        now_ms: i64,
+        expires_ms: Option<i64>,
+    ) -> Result<Result<(), GiveRefusal>, StoreError> {
+        let text = format!(
+            "{GUARD} {PERSON}
+            LET $there = (SELECT owner FROM type::record('chain', $chain));
+            IF array::len($there) = 0 {{ THROW 'heddle:absent' }};
+            IF $there[0].owner != $former AND $there[0].owner != $user {{ THROW 'heddle:owned' }};
+            UPDATE type::record('chain', $chain) SET owner = $user, claimed_ms = $now_ms, claim_key = NONE,
+                expires_ms = $expires_ms ?? NONE, warned_ms = NONE, inherited_ms = $now_ms, state = 'updating'
+                WHERE owner = $former AND state IN ['running', 'updating'];
+            FOR $grant IN $grants {{ DELETE type::record('chain_grant', $grant) }}"
+        );
+        let grants = [former, user].map(|person| grant_key(chain, person));
+        let bindings = json!({
+            "chain": chain.as_str(),
+            "former": former.as_str(),
+            "user": user.as_str(),
+            "now_ms": now_ms,
+            "expires_ms": expires_ms,
+            "grants": grants,
+        });
+        refusal(self.write(Query::new(text, bindings)).await)
     }
 
     /// Sets when a chain's owner has to give it back; a warning that was given counts no more.
@@ -349,30 +397,40 @@ impl Store {
         self.write(Query::new(text, json!({ "chain": chain.as_str(), "now_ms": now_ms }))).await
     }
 
-    /// Gives a chain that was set free back to whoever had it, with what others were granted; one that somebody else has
-    /// got meanwhile stays theirs.
+    /// Gives a chain that was set free, or given to `holder`, back to whoever had it, with what others were granted; one
+    /// that somebody else has got meanwhile stays theirs.
+    ///
+    /// # Errors
+    /// `NotFound` if whoever had it is not there any more: then nothing changes.
     pub async fn pool_restore(
         &self,
         chain: &ChainName,
+        holder: Option<&UserId>,
         owner: Option<&UserId>,
         tenure: &Tenure,
         grants: &[(UserId, Grant)],
     ) -> Result<(), StoreError> {
-        let text = "LET $back = (UPDATE type::record('chain', $chain) SET owner = $owner ?? NONE,
+        // Where nobody had it nobody has to be there.
+        let whose = if owner.is_some() { [GUARD, PERSON].concat() } else { String::new() };
+        let text = format!(
+            "{whose}
+            LET $back = (UPDATE type::record('chain', $chain) SET owner = $user ?? NONE,
                 claimed_ms = $claimed_ms ?? NONE, claim_key = $claim_key ?? NONE,
                 expires_ms = $expires_ms ?? NONE, warned_ms = $warned_ms ?? NONE,
                 inherited_ms = $inherited_ms ?? NONE, state = 'running'
-                WHERE owner = NONE AND state IN ['updating', 'running'] RETURN AFTER);
-            IF array::len($back) > 0 {
-                FOR $grant IN $grants { UPSERT type::record('chain_grant', $grant.key) SET chain = $chain,
-                    user = $grant.user, level = $grant.level }
-            }";
-        let rows = grants.iter().map(|(user, level)| {
-            json!({ "key": format!("{chain}/{user}"), "user": user.as_str(), "level": level })
-        });
+                WHERE owner = ($holder ?? NONE) AND state IN ['updating', 'running'] RETURN AFTER);
+            IF array::len($back) > 0 {{
+                FOR $grant IN $grants {{ UPSERT type::record('chain_grant', $grant.key) SET chain = $chain,
+                    user = $grant.user, level = $grant.level }}
+            }}"
+        );
+        let rows = grants.iter().map(
+            |(user, level)| json!({ "key": grant_key(chain, user), "user": user.as_str(), "level": level }),
+        );
         let bindings = json!({
             "chain": chain.as_str(),
-            "owner": owner.map(UserId::as_str),
+            "holder": holder.map(UserId::as_str),
+            "user": owner.map(UserId::as_str),
             "claimed_ms": tenure.claimed_ms,
             "claim_key": tenure.claim_key,
             "expires_ms": tenure.expires_ms,
@@ -380,16 +438,20 @@ impl Store {
             "inherited_ms": tenure.inherited_ms,
             "grants": rows.collect::<Vec<_>>(),
         });
-        self.write(Query::new(text, bindings)).await
+        nobody(self.write(Query::new(text, bindings)).await)
     }
 
-    /// Puts a wish into the queue; one that waits already keeps its place.
+    /// Puts a wish into the queue; one that waits already keeps its place. `NotFound` if whoever wishes is not there any
+    /// more.
     pub async fn pool_queue_put(&self, entry: &QueueRecord) -> Result<(), StoreError> {
-        let text = "LET $there = (SELECT VALUE wish FROM type::record('pool_queue', $entry));
-            IF array::len($there) = 0 {
+        let text = format!(
+            "{GUARD} {PERSON}
+            LET $there = (SELECT VALUE wish FROM type::record('pool_queue', $entry));
+            IF array::len($there) = 0 {{
                 CREATE type::record('pool_queue', $entry) SET user = $user, wish = $wish, spec = $spec,
                     created_ms = $created_ms
-            }";
+            }}"
+        );
         let bindings = json!({
             "entry": entry_key(&entry.user, &entry.wish),
             "user": entry.user.as_str(),
@@ -397,7 +459,7 @@ impl Store {
             "spec": encode(&entry.spec)?,
             "created_ms": entry.created_ms,
         });
-        self.write(Query::new(text, bindings)).await
+        nobody(self.write(Query::new(text, bindings)).await)
     }
 
     /// Takes a wish out of the queue; false if it was not there.
@@ -417,4 +479,25 @@ impl Store {
 
 fn entry_key(user: &UserId, wish: &str) -> String {
     format!("{user}/{wish}")
+}
+
+fn grant_key(chain: &ChainName, user: &UserId) -> String {
+    format!("{chain}/{user}")
+}
+
+/// Why somebody was not given a chain; any other failure stays one.
+fn refusal(written: Result<(), StoreError>) -> Result<Result<(), GiveRefusal>, StoreError> {
+    match written {
+        Err(error) if error.thrown("nobody") => Ok(Err(GiveRefusal::Nobody)),
+        Err(error) if error.thrown("owned") => Ok(Err(GiveRefusal::Owned)),
+        Err(error) if error.thrown("absent") => Err(StoreError::NotFound),
+        other => other.map(Ok),
+    }
+}
+
+fn nobody(written: Result<(), StoreError>) -> Result<(), StoreError> {
+    match written {
+        Err(error) if error.thrown("nobody") => Err(StoreError::NotFound),
+        other => other,
+    }
 }

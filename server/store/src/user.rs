@@ -183,9 +183,10 @@ const PASSWORD: &str =
         WHERE id_text = $id;
     DELETE user_link WHERE user = $id;
     DELETE session WHERE user = $id AND id_hash != $keep";
-/// The guard of claims goes as well: a chain that is claimed for them at this moment makes one of both look again.
-const DELETE: &str =
-    "IF count(SELECT name FROM chain WHERE owner = $id LIMIT 1) > 0 { THROW 'heddle:owns-chains' };
+/// The guard of claims is written and goes: what gives them a chain or a place in the queue at this moment writes it as well,
+/// so that one of both has to look again. To delete one that is not there would write nothing.
+const DELETE: &str = "UPSERT type::record('pool_guard', $id) SET claims = (claims ?? 0) + 1;
+    IF count(SELECT name FROM chain WHERE owner = $id LIMIT 1) > 0 { THROW 'heddle:owns-chains' };
     DELETE type::record('pool_guard', $id);
     DELETE session WHERE user = $id; DELETE user_link WHERE user = $id; DELETE chain_grant WHERE user = $id;
     DELETE pool_queue WHERE user = $id;

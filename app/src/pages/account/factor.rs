@@ -5,6 +5,7 @@ use domain::second_factor::{Enrolment, SecondFactorView};
 use leptos::prelude::*;
 
 use super::is_walled;
+use super::unsaved::Unsaved;
 use crate::api::ApiError;
 use crate::api::second_factor::{
     SecondFactorBegin, SecondFactorConfirm, SecondFactorRemove, second_factor_read,
@@ -27,6 +28,7 @@ pub(super) struct Factor {
     begin: ServerAction<SecondFactorBegin>,
     confirm: ServerAction<SecondFactorConfirm>,
     remove: ServerAction<SecondFactorRemove>,
+    unsaved: Unsaved,
 }
 
 /// Has the card read anew when something is done, or when it is not what it was: the proof of who somebody is has grown
@@ -45,7 +47,7 @@ fn after(answer: Signal<Option<Result<(), ApiError>>>, done: RwSignal<u32>) {
 }
 
 impl Factor {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(unsaved: Unsaved) -> Self {
         let prove = ServerAction::<SessionProve>::new();
         let begin = ServerAction::<SecondFactorBegin>::new();
         let confirm = ServerAction::<SecondFactorConfirm>::new();
@@ -64,7 +66,7 @@ impl Factor {
                 browser::reload();
             }
         });
-        Self { view, prove, begin, confirm, remove }
+        Self { view, prove, begin, confirm, remove, unsaved }
     }
 
     pub(super) fn card(self) -> AnyView {
@@ -93,7 +95,7 @@ impl Factor {
     fn proof(self) -> AnyView {
         let action = self.prove;
         let refused = Signal::derive(move || action.value().get().and_then(Result::err));
-        view! {
+        let form = view! {
             <ActionForm action=action>
                 <TextField id="password" label=words(|t| t.password) hint=words(|t| t.own().prove_hint)
                     kind="password" autocomplete="current-password" required=true/>
@@ -104,8 +106,8 @@ impl Factor {
                     </button>
                 </div>
             </ActionForm>
-        }
-        .into_any()
+        };
+        self.unsaved.form("proof", Signal::derive(move || action.value().get()), form.into_any())
     }
 
     fn beginning(self) -> AnyView {
@@ -128,14 +130,7 @@ impl Factor {
         let Enrolment { secret, picture, recovery } = enrolment;
         let square = format!("0 0 {0} {0}", picture.side);
         let codes = recovery.into_iter().map(|code| view! { <li>{code}</li> }).collect_view();
-        view! {
-            <svg class="scan" viewBox=square role="img" aria-label=tr(|t| t.own().scan)>
-                <path d=picture.path/>
-            </svg>
-            <p>{tr(|t| t.own().secret)} ": " <code>{secret}</code></p>
-            <h3>{tr(|t| t.own().recovery)}</h3>
-            <p class="muted">{tr(|t| t.own().recovery_hint)}</p>
-            <ul class="codes">{codes}</ul>
+        let form = view! {
             <ActionForm action=action>
                 <TextField id="code" label=words(|t| t.own().first_code) inputmode="numeric"
                     autocomplete="one-time-code" required=true/>
@@ -146,6 +141,18 @@ impl Factor {
                     </button>
                 </div>
             </ActionForm>
+        };
+        let answer = Signal::derive(move || action.value().get());
+        let form = self.unsaved.form("code", answer, form.into_any());
+        view! {
+            <svg class="scan" viewBox=square role="img" aria-label=tr(|t| t.own().scan)>
+                <path d=picture.path/>
+            </svg>
+            <p>{tr(|t| t.own().secret)} ": " <code>{secret}</code></p>
+            <h3>{tr(|t| t.own().recovery)}</h3>
+            <p class="muted">{tr(|t| t.own().recovery_hint)}</p>
+            <ul class="codes">{codes}</ul>
+            {form}
         }
         .into_any()
     }

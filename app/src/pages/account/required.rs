@@ -4,6 +4,7 @@ use domain::permission::{Action as Act, Noun, Role};
 use domain::second_factor::SecondFactorView;
 use leptos::prelude::*;
 
+use super::unsaved::Unsaved;
 use crate::api::ApiError;
 use crate::api::second_factor::second_factor_roles_save;
 use crate::components::field::CheckField;
@@ -21,11 +22,12 @@ use crate::text::{Text, tr, words};
 pub(super) struct Required {
     view: Fetched<SecondFactorView>,
     save: Action<Vec<Role>, Result<(), ApiError>>,
+    unsaved: Unsaved,
 }
 
 impl Required {
     /// What is asked for anyway names the roles, for who may set them.
-    pub(super) fn new(view: Fetched<SecondFactorView>) -> Self {
+    pub(super) fn new(view: Fetched<SecondFactorView>, unsaved: Unsaved) -> Self {
         let save = Action::new(|roles: &Vec<Role>| second_factor_roles_save(roles.clone()));
         let (toasts, saved) = (use_toasts(), tr(|t| t.saved));
         Effect::new(move |_| {
@@ -33,7 +35,7 @@ impl Required {
                 toasts.say(untrack(saved).to_owned());
             }
         });
-        Self { view, save }
+        Self { view, save, unsaved }
     }
 
     pub(super) fn card(self, me: &Me) -> Option<AnyView> {
@@ -63,7 +65,7 @@ impl Required {
             })
             .collect_view();
         let refused = super::super::refusal(save);
-        view! {
+        let form = view! {
             <form method="post" on:submit=submit>
                 {fields}
                 <NeedsScript/>
@@ -74,8 +76,8 @@ impl Required {
                     </button>
                 </div>
             </form>
-        }
-        .into_any()
+        };
+        self.unsaved.form("roles", Signal::derive(move || save.value().get()), form.into_any())
     }
 }
 

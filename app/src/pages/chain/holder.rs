@@ -256,7 +256,7 @@ async fn carry_out(chain: ChainName, wish: Wish) -> Result<Option<OperationId>, 
         Wish::Release(typed, delete) => chain_release(chain, typed, delete).await.map(Some),
         Wish::Free => chain_free(chain).await.map(Some),
         Wish::Extend(hours) => chain_extend(chain, hours).await.map(|()| None),
-        Wish::Give(user) => chain_owner_set(chain, user).await.map(|()| None),
+        Wish::Give(user) => chain_owner_set(chain, user).await,
         Wish::Dismiss => chain_inherited_dismiss(chain).await.map(|()| None),
     }
 }

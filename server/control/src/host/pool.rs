@@ -5,7 +5,7 @@ use domain::id::{HostId, OperationId};
 use domain::name::TemplateName;
 use domain::permission::{Action, Noun};
 use domain::{Code, Error};
-use store::{ChainRecord, HostRecord, OperationFilter};
+use store::{ChainRecord, HostRecord, OperationFilter, StoreError};
 use workflow::{Log, Operation, OperationRecord, OperationState, Start, StepOutput, Stored};
 
 use crate::ControlPlane;
@@ -20,7 +20,7 @@ use crate::policy::{self, Resource};
 use crate::services::Services;
 
 /// Fillups and cleans of all hosts at once. Each waits for its children in a place in the engine that they need, too.
-pub(crate) const RUNS_MAX: usize = 4;
+const RUNS_MAX: usize = 4;
 /// Operations under way among which fillups and cleans are counted.
 const OPEN_MAX: u32 = 1_000;
 /// Newest operations on a pool that are looked at: as many as the longest pause needs.
@@ -136,6 +136,10 @@ impl ControlPlane {
         }
         self.audit.begin(caller, "host-autofill", object).await;
         let saved = self.services.store.host_autofill_save(id, template.as_ref()).await;
+        if let (Err(StoreError::Conflict { .. }), Some(name)) = (&saved, &template) {
+            // It may have been deleted since it was looked at.
+            self.named_template(name).await?;
+        }
         saved.map_err(crate::error::store)?;
         self.services.changed("host", id);
         self.pool_view(self.host_record(id).await?).await
@@ -181,28 +185,37 @@ impl ControlPlane {
         id: &HostId,
         params: P,
     ) -> Result<OperationId, Error> {
-        if self.pool_runs().await? >= RUNS_MAX {
-            return Err(Error::conflict(Code::PoolBusy));
-        }
-        let started = self.start_operation(caller, Some(pool_of(id)), None, params).await;
-        self.services.changed("host", id);
-        started.map_err(busy)
+        let owner = caller.require_user()?.id.as_str();
+        self.launch_on_pool(id, Start::new(owner, params)).await
     }
 
     /// Begins what the portal decided by itself; one that others were faster than is no error.
     pub(crate) async fn begin_by_itself(&self, id: &HostId, params: PoolFill) -> Result<(), Error> {
-        match self.launch(Start::new(params.owner.clone(), params).on(pool_of(id))).await {
-            Ok(_) => {
-                self.services.changed("host", id);
-                Ok(())
-            }
-            Err(error) if error.code == Code::ChainBusy => Ok(()),
+        match self.launch_on_pool(id, Start::new(params.owner.clone(), params)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code == Code::PoolBusy => Ok(()),
             Err(error) => Err(error),
         }
     }
 
+    /// Begins work on a pool, as long as there is room for more at once.
+    async fn launch_on_pool<P: Operation<Env = Services>>(
+        &self,
+        id: &HostId,
+        start: Start<P>,
+    ) -> Result<OperationId, Error> {
+        // What is counted is what there is until this one is begun: one process has the database.
+        let _turn = self.filling.lock().await;
+        if self.pool_runs().await? >= RUNS_MAX {
+            return Err(Error::conflict(Code::PoolBusy));
+        }
+        let started = self.launch(start.on(pool_of(id))).await;
+        self.services.changed("host", id);
+        started.map_err(busy)
+    }
+
     /// Fillups, cleans and resets under way, on all hosts.
-    pub(crate) async fn pool_runs(&self) -> Result<usize, Error> {
+    async fn pool_runs(&self) -> Result<usize, Error> {
         let open = self.services.store.operations_open(OPEN_MAX).await.map_err(log_error)?;
         let on_pool = |operation: &&OperationRecord| {
             operation.subject.as_ref().is_some_and(|s| s.starts_with("host/") && s.ends_with("/pool"))

@@ -9,8 +9,8 @@ use domain::permission::{Action, Noun};
 use domain::pool::{Applied, ApplySpec, ends_ms};
 use domain::template::Template;
 use domain::user::Quota;
-use domain::{Code, Error};
-use store::{ClaimSpec, Claimed, HostRecord, QueueRecord};
+use domain::{Code, Error, ErrorKind};
+use store::{ClaimSpec, Claimed, HostRecord, QueueRecord, StoreError};
 use workflow::OperationRecord;
 
 use super::QUEUE_MAX;
@@ -36,7 +36,8 @@ impl ControlPlane {
     /// made for them where a template was named and a host has room.
     ///
     /// # Errors
-    /// [`Code::QuotaChains`] if they have as many as they may, [`Code::PoolEmpty`] if there is none.
+    /// [`Code::QuotaChains`] if they have as many as they may, [`Code::PoolEmpty`] if there is none,
+    /// [`Code::SessionMissing`] if the caller is removed or disabled meanwhile.
     pub async fn chain_apply(&self, caller: &Caller, spec: ApplySpec) -> Result<Applied, Error> {
         let result = self.chain_apply_checked(caller, spec).await;
         self.audit.record(caller, APPLY, POOL, &result).await;
@@ -117,6 +118,7 @@ impl ControlPlane {
                     let used = store.pool_owned(&user.id).await.map_err(store_error)?.len();
                     return Err(over_quota(used, quota));
                 }
+                Claimed::Nobody => return Err(gone()),
                 Claimed::Gone if free.is_empty() => return Ok(None),
                 // Others took those that were looked at; there may be more.
                 Claimed::Gone => {}
@@ -264,7 +266,10 @@ impl ControlPlane {
             spec: spec.clone(),
             created_ms: self.services.clock.now_ms(),
         };
-        self.services.store.pool_queue_put(&entry).await.map_err(store_error)
+        match self.services.store.pool_queue_put(&entry).await {
+            Err(StoreError::NotFound) => Err(gone()),
+            other => other.map_err(store_error),
+        }
     }
 
     /// Where somebody's wish stands in the queue, from 1; none: they do not wait for it.
@@ -274,6 +279,11 @@ impl ControlPlane {
         let own = |entry: &QueueRecord| entry.user == user.id && entry.wish == wish;
         Ok((1..).zip(&waiting).find(|(_, entry)| own(entry)).map(|(place, _)| place))
     }
+}
+
+/// The refusal of somebody who was removed or disabled since they asked: their session has ended with it.
+fn gone() -> Error {
+    Error::new(ErrorKind::Forbidden, Code::SessionMissing)
 }
 
 /// The refusal of one chain too many.

@@ -2,16 +2,18 @@
 
 use domain::audit::{FieldChange, Public};
 use domain::chain::ChainState;
+use domain::id::OperationId;
 use domain::name::{ChainName, UserName};
 use domain::permission::{Action, Noun};
 use domain::pool::{HOUR_MS, HOURS_MAX, HolderView, PoolVerb, WARN_BEFORE_MS, ends_ms};
 use domain::{Code, Error};
-use store::{ChainRecord, StoreError};
+use store::{ChainRecord, GiveRefusal, StoreError};
 
 use crate::ControlPlane;
 use crate::caller::Caller;
 use crate::error::store as store_error;
 use crate::operation::subject;
+use crate::operations::chain_give::ChainGive;
 use crate::policy::{self, Resource};
 
 /// Chains whose end is near that one round looks at.
@@ -87,41 +89,62 @@ impl ControlPlane {
     }
 
     /// Gives a chain to somebody, whoever has it: before its owner can be removed, somebody else has to own it. Staff
-    /// decide it, so that no quota stands against it.
+    /// decide it, so that no quota stands against it. What a former owner was handed out is revoked by the operation that
+    /// is returned; where there is none the chain is given at once.
+    ///
+    /// # Errors
+    /// [`Code::ChainState`] if somebody else owns it and it does not run: revoking is a change of its channels.
     pub async fn chain_owner_set(
         &self,
         caller: &Caller,
         name: &ChainName,
         user: &UserName,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<OperationId>, Error> {
         let object = format!("{}/user/{user}", subject(name));
         let mut changes = Vec::new();
-        let result = async {
-            let record = self.chain_for(caller, Action::Edit, Noun::Chain, name).await?;
-            let user = self.person(user).await?;
-            // What is about to go is nobody's.
-            if record.state == ChainState::Deleting {
-                return Err(Error::conflict(Code::ChainBusy));
-            }
-            let before = match &record.owner {
-                Some(owner) => self.services.store.user_read(owner).await.map_err(store_error)?,
-                None => None,
-            };
-            let before = before.map(|before| before.name.to_string()).unwrap_or_default();
-            changes.extend(FieldChange::between("owner", &Public(&before), &Public(user.name.as_str())));
-            self.audit.begin_change(caller, "chain-owner-set", &object, changes.clone()).await;
-            let quota = self.quota_of(&user.id, user.role).await?;
-            let now_ms = self.services.clock.now_ms();
-            let hours = record.pool.as_ref().and(quota.lifetime_hours);
-            let given = self.services.store.pool_give(name, &user.id, now_ms, ends_ms(now_ms, hours)).await;
-            given.map_err(store_error)?;
-            self.services.changed("chain", name);
-            self.services.changed("access", name);
-            Ok(())
-        }
-        .await;
+        let result = self.chain_owner_set_checked(caller, name, user, &object, &mut changes).await;
         self.audit.record_change(caller, "chain-owner-set", &object, changes, &result).await;
         result
+    }
+
+    async fn chain_owner_set_checked(
+        &self,
+        caller: &Caller,
+        name: &ChainName,
+        user: &UserName,
+        object: &str,
+        changes: &mut Vec<FieldChange>,
+    ) -> Result<Option<OperationId>, Error> {
+        let record = self.chain_for(caller, Action::Edit, Noun::Chain, name).await?;
+        let user = self.person(user).await?;
+        // What is about to go is nobody's.
+        if record.state == ChainState::Deleting {
+            return Err(Error::conflict(Code::ChainBusy));
+        }
+        let before = match &record.owner {
+            Some(owner) => self.services.store.user_read(owner).await.map_err(store_error)?,
+            None => None,
+        };
+        let before = before.map(|before| before.name.to_string()).unwrap_or_default();
+        changes.extend(FieldChange::between("owner", &Public(&before), &Public(user.name.as_str())));
+        let quota = self.quota_of(&user.id, user.role).await?;
+        let hours = record.pool.as_ref().and(quota.lifetime_hours);
+        if let Some(former) = record.owner.filter(|owner| *owner != user.id) {
+            PoolVerb::Free.check(record.state)?;
+            let params = ChainGive { chain: name.clone(), former, user: user.id, lifetime_hours: hours };
+            return self.start_operation(caller, Some(subject(name)), None, params).await.map(Some);
+        }
+        self.audit.begin_change(caller, "chain-owner-set", object, changes.clone()).await;
+        let now_ms = self.services.clock.now_ms();
+        let given = self.services.store.pool_give(name, &user.id, now_ms, ends_ms(now_ms, hours)).await;
+        given.map_err(store_error)?.map_err(|refusal| match refusal {
+            GiveRefusal::Nobody => Error::invalid(Code::UserUnknown).with("name", &user.name).on("user"),
+            // Somebody has claimed it since it was looked at.
+            GiveRefusal::Owned => Error::conflict(Code::PoolChainTaken).with("name", name),
+        })?;
+        self.services.changed("chain", name);
+        self.services.changed("access", name);
+        Ok(None)
     }
 
     /// Hides the notice of what was on the ledger before.

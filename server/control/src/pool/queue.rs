@@ -71,7 +71,8 @@ impl ControlPlane {
                 Ok(Some(chain))
             }
             Ok(None) => Ok(None),
-            Err(error) if error.code == Code::QuotaChains => Ok(None),
+            // Whoever has gone meanwhile leaves with the next look.
+            Err(error) if matches!(error.code, Code::QuotaChains | Code::SessionMissing) => Ok(None),
             Err(error) => Err(error),
         }
     }

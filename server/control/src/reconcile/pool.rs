@@ -12,7 +12,6 @@ use domain::name::TemplateName;
 use store::{ChainRecord, HostRecord};
 
 use crate::ControlPlane;
-use crate::host::pool::RUNS_MAX;
 use crate::operations::pool_fill::PoolFill;
 use crate::pool::PORTAL;
 
@@ -61,9 +60,6 @@ impl ControlPlane {
         }
         let history = self.pool_history(&host.id).await?;
         if history.is_held || history.pause.is_some_and(|pause| pause.until_ms > now) {
-            return Ok(());
-        }
-        if self.pool_runs().await? >= RUNS_MAX {
             return Ok(());
         }
         self.make_one(host, &template, unwell).await

@@ -2,10 +2,12 @@
 
 use control::caller::CallerUser;
 use control::operations::chain_free::ChainFree;
+use control::operations::chain_give::ChainGive;
 use control::operations::chain_release::{ChainRelease, ChainReleaseDeploy};
 use domain::chain::ChainState;
 use domain::id::UserId;
 use domain::name::{TemplateName, UserName};
+use domain::node::NodeKind;
 use domain::permission::Role;
 use workflow::testkit::Expect;
 
@@ -16,8 +18,12 @@ fn small() -> TemplateName {
     TemplateName::parse("small").unwrap()
 }
 
+fn somebody(name: &str) -> CallerUser {
+    CallerUser { id: UserId::new(name), name: UserName::parse(name).unwrap(), role: Role::User }
+}
+
 fn uma() -> CallerUser {
-    CallerUser { id: UserId::new("uma"), name: UserName::parse("uma").unwrap(), role: Role::User }
+    somebody("uma")
 }
 
 /// A chain of the pool with the sample on it, which somebody has and has keys for.
@@ -25,17 +31,40 @@ async fn owned(bed: &Bed) {
     deployed(bed).await;
     let (store, name) = (&bed.services.store, bed.chain_spec().name);
     store.pool_return(&name, &small()).await.unwrap();
-    store.pool_give(&name, &uma().id, 1, Some(i64::MAX)).await.unwrap();
+    store.pool_give(&name, &uma().id, 1, Some(i64::MAX)).await.unwrap().unwrap();
+    have_keys(bed, &uma()).await;
+}
+
+async fn have_keys(bed: &Bed, user: &CallerUser) {
     let plan = bed.plan().await.unwrap();
     for (_, organization) in plan.members() {
-        bed.services.user_key(&plan, &organization.msp_id, &uma()).await.unwrap();
+        bed.services.user_key(&plan, &organization.msp_id, user).await.unwrap();
     }
+}
+
+/// The same with keys of somebody else, whom the owner granted something.
+async fn shared(bed: &Bed) {
+    owned(bed).await;
+    have_keys(bed, &somebody("ian")).await;
 }
 
 /// Keys of people that are left.
 async fn people(bed: &Bed) -> usize {
+    keys_of(bed, "").await
+}
+
+async fn keys_of(bed: &Bed, name: &str) -> usize {
     let secrets = bed.services.store.secret_list_prefix("chain/demo/").await.unwrap();
-    secrets.iter().filter(|secret| secret.key.contains("/user/")).count()
+    secrets.iter().filter(|secret| secret.key.contains(&format!("/user/{name}"))).count()
+}
+
+/// Every peer has begun anew since the chain was made, as one does that has other files.
+async fn renewed(bed: &Bed) -> Result<(), String> {
+    for peer in bed.plan().await?.of_kind(NodeKind::Peer) {
+        let place = bed.node(peer.name.as_str());
+        same(&format!("{place} was made anew"), bed.agent.boots(&place) > 1, true)?;
+    }
+    Ok(())
 }
 
 /// What a release comes to: a free chain, or none, or one that failed and is nobody's; or it never began.
@@ -101,7 +130,36 @@ impl Scene for Free {
         same("pool", record.pool, Some(small()))?;
         if expect == Expect::Complete {
             same("keys of people", people(bed).await, 0)?;
+            renewed(bed).await?;
             return same("owner", (record.owner, record.tenure.inherited_ms.is_some()), (None, true));
+        }
+        let tenure = (record.tenure.claimed_ms, record.tenure.expires_ms, record.tenure.inherited_ms);
+        same("tenure", tenure, (Some(1), Some(i64::MAX), None))?;
+        same("owner", record.owner, Some(uma().id))
+    }
+}
+
+struct Give;
+
+impl Scene for Give {
+    type Operation = ChainGive;
+
+    fn params(&self, bed: &Bed) -> ChainGive {
+        let (former, user) = (uma().id, UserId::new("eve"));
+        ChainGive { chain: bed.chain_spec().name, former, user, lifetime_hours: Some(1) }
+    }
+
+    async fn check(&self, bed: &Bed, expect: Expect) -> Result<(), String> {
+        bed.check_chain(ChainState::Running).await?;
+        same("sequence", bed.check_chaincode().await?, 1)?;
+        let record = bed.services.store.chain_read(&bed.chain_spec().name).await.unwrap().unwrap();
+        let members = bed.plan().await?.members().count();
+        same("keys of somebody else", keys_of(bed, "ian").await, members)?;
+        if expect == Expect::Complete {
+            same("keys of the former owner", keys_of(bed, "uma").await, 0)?;
+            renewed(bed).await?;
+            let told = (record.owner, record.tenure.inherited_ms.is_some());
+            return same("owner", told, (Some(UserId::new("eve")), true));
         }
         let tenure = (record.tenure.claimed_ms, record.tenure.expires_ms, record.tenure.inherited_ms);
         same("tenure", tenure, (Some(1), Some(i64::MAX), None))?;
@@ -122,4 +180,9 @@ async fn chain_release_with_chaincode() {
 #[tokio::test]
 async fn chain_free() {
     Stage::play(Free, owned).await;
+}
+
+#[tokio::test]
+async fn chain_give() {
+    Stage::play(Give, shared).await;
 }

@@ -308,7 +308,8 @@ async fn a_chain_that_is_not_of_the_pool_is_deleted_on_release_by_choice() {
     bed.run(control::operations::chain_create::ChainCreate { spec: made.clone() }).await;
     let nobodys = plane.chain_release(&otto(), &made.name, made.name.as_str(), true).await.unwrap_err();
     assert_eq!(nobodys.code, Code::ChainUnclaimed);
-    plane.chain_owner_set(&otto(), &made.name, &UserName::parse("uma").unwrap()).await.unwrap();
+    let given = plane.chain_owner_set(&otto(), &made.name, &UserName::parse("uma").unwrap()).await.unwrap();
+    assert_eq!(given, None, "nobody loses it");
     assert_eq!(record(&bed, &made.name).await.tenure.expires_ms, None, "what is not of the pool has no end");
     let kept = plane.chain_release(&uma(), &made.name, made.name.as_str(), false).await.unwrap_err();
     assert_eq!(kept.code, Code::ChainNotPooled);
@@ -379,6 +380,10 @@ async fn what_is_freed_keeps_its_ledger_and_revokes_what_people_held() {
     let peer = plan.nodes.iter().find(|node| node.name.as_str() == "peer0-org1").unwrap();
     let lists = bed.network.revocations(&link, peer, "mychannel").await.unwrap();
     let revoked = fabric::material::revoked_serials(&lists[0]).unwrap();
+    // Nor does the peer itself take orders from the admin that there was.
+    let files = bed.services.node_files(&plan, &link.trust, peer).await.unwrap();
+    let kept = files.iter().find(|file| file.path == fabric::msp::REVOCATION_FILE).unwrap();
+    assert_eq!(kept.content.as_slice(), lists[0].as_bytes());
     let query = Call {
         channel: "mychannel".to_owned(),
         chaincode: "example02".to_owned(),
@@ -437,9 +442,28 @@ async fn staff_give_a_chain_to_somebody_else_for_whom_its_time_begins_anew() {
     let nobody = plane.chain_owner_set(&otto(), &chain, &name("nobody")).await.unwrap_err();
     assert_eq!((nobody.code, nobody.field.as_deref()), (Code::UserUnknown, Some("user")));
     bed.services.clock.sleep(HOUR_MS).await;
-    plane.chain_owner_set(&otto(), &chain, &name("eve")).await.unwrap();
+    let plan = plan(&bed, &chain).await;
+    let key = bed.services.user_key(&plan, "Org1MSP", &uma().user.unwrap()).await.unwrap();
+    let admin = bed.services.admin_key(&plan, "Org1MSP").await.unwrap();
+    // Revoking is a change of the channels, which nobody makes on a chain that does not run.
+    bed.services.store.chain_state_save(&chain, &[ChainState::Running], ChainState::Stopped).await.unwrap();
+    let stopped = plane.chain_owner_set(&otto(), &chain, &name("eve")).await.unwrap_err();
+    assert_eq!((stopped.code, stopped.values["allowed"].as_str()), (Code::ChainState, "running"));
+    bed.services.store.chain_state_save(&chain, &[ChainState::Stopped], ChainState::Running).await.unwrap();
+    let given = plane.chain_owner_set(&otto(), &chain, &name("eve")).await.unwrap();
+    done(&plane, &given.unwrap()).await;
+    let link = link_of(&bed.services, plan.clone()).await.unwrap();
+    let peer = plan.nodes.iter().find(|node| node.name.as_str() == "peer0-org1").unwrap();
+    let lists = bed.network.revocations(&link, peer, "mychannel").await.unwrap();
+    let revoked = fabric::material::revoked_serials(&lists[0]).unwrap();
+    for old in [&key, &admin] {
+        let serial = fabric::material::describe(&old.cert_pem).unwrap().serial_hex;
+        assert!(revoked.contains(&serial), "{revoked:?}");
+    }
+    assert!(!secrets(&bed, &chain).await.iter().any(|key| key.contains("/user/uma ")));
     let held = plane.chain_holder(&eve(), &chain).await.unwrap();
     assert_eq!((held.owner, held.is_own), (Some(name("eve")), true));
+    assert!(held.inherited_ms.is_some(), "she is told that the ledger is not empty");
     assert_eq!(held.expires_ms.unwrap() - held.claimed_ms.unwrap(), i64::try_from(24 * HOUR_MS).unwrap());
     assert_eq!(bed.services.store.grant_list(&chain).await.unwrap(), Vec::new());
     assert_eq!(plane.chain_read(&uma(), &chain).await.unwrap_err().code, Code::NotFound);

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use agents::simulated::SimulatedAgent;
+use agents::simulated::{Delay, SimulatedAgent};
 use agents::{Agent, NodeRef, SpaceSpec};
 use control::ControlPlane;
 use control::network::simulated::Ailment;
 use domain::Code;
 use domain::host::HostSpec;
 use domain::host::pool::{HostPoolView, PoolRow};
-use domain::id::{OperationId, UserId};
-use domain::name::{ChainName, TemplateName};
+use domain::id::{HostId, OperationId, UserId};
+use domain::name::{ChainName, HostName, TemplateName};
 use domain::operation::OperationState;
 use domain::permission::Role;
-use store::{ChainRecord, Store};
+use store::{ChainRecord, HostRecord, Store};
 
 use crate::bed::Bed;
 use crate::deploy::settled;
@@ -164,7 +164,7 @@ async fn a_host_is_kept_full() {
     assert_ne!(round(&bed, &plane).await, Some(first));
     assert_eq!(pool(&bed, &plane).await.free, 1);
     let used = plane.template_delete(&ada(), &small()).await.unwrap_err();
-    assert_eq!(used.code, Code::TemplateInUse);
+    assert_eq!((used.code, used.values["hosts"].as_str()), (Code::TemplateInUse, "here"));
     let off = plane.host_autofill(&ada(), &bed.host, None).await.unwrap();
     assert_eq!(off.autofill, None);
     plane.template_delete(&ada(), &small()).await.unwrap();
@@ -284,6 +284,36 @@ async fn a_reset_removes_what_belongs_to_no_chain_and_nothing_else() {
     assert_eq!(bed.agent.objects("stranger"), foreign);
 }
 
+/// A host whose engine never answers: whatever is begun on it stays under way.
+fn never() -> Delay {
+    Arc::new(|_| Box::pin(std::future::pending::<()>()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_is_done_to_pools_at_once_than_there_is_room_for() {
+    const HOSTS: usize = 8;
+    let bed = Bed::new(&Store::open("mem://").await.unwrap(), 0).await;
+    let (store, plane) = (&bed.services.store, plane(bed.services_with(never())));
+    let first = store.host_read(&bed.host).await.unwrap().unwrap();
+    for number in 0..HOSTS {
+        let spec = HostSpec::local(
+            HostName::parse(&format!("other{number}")).unwrap(),
+            &format!("/run/{number}.sock"),
+        );
+        let record = HostRecord { id: HostId::new(format!("other{number}")), spec, ..first.clone() };
+        store.host_create(&record, None).await.unwrap();
+    }
+    let tries = (0..HOSTS).map(|number| {
+        let (plane, name) = (plane.clone(), format!("other{number}"));
+        tokio::spawn(async move { plane.host_reset(&ada(), &HostId::new(name.as_str()), &name).await })
+    });
+    let mut refused = Vec::new();
+    for handle in tries.collect::<Vec<_>>() {
+        refused.extend(handle.await.unwrap().err().map(|error| error.code));
+    }
+    assert_eq!(refused, vec![Code::PoolBusy; HOSTS - 4]);
+}
+
 #[tokio::test]
 async fn everybody_reads_templates_and_admins_write_them() {
     let (_bed, plane) = portal(|_| ()).await;
@@ -297,6 +327,12 @@ async fn everybody_reads_templates_and_admins_write_them() {
     let renamed = text.replace("\"small\"", "\"other\"");
     let imported = plane.template_import(&ada(), &renamed).await.unwrap();
     assert_eq!(imported.name.as_str(), "other");
+    // Nobody would come to the page of such a template, nor of such a chain.
+    let address = plane.template_import(&ada(), &text.replace("\"small\"", "\"new\"")).await.unwrap_err();
+    assert_eq!((address.code, address.field.as_deref()), (Code::NameReserved, Some("name")));
+    let spec = template.spec(name("new"), HostId::new("any"));
+    let refused = plane.chain_create(&ada(), spec, "key-of-a-chain".to_owned()).await.unwrap_err();
+    assert_eq!(refused.code, Code::NameReserved);
     template.orderers = 2;
     let refused = plane.template_edit(&ada(), template.clone()).await.unwrap_err();
     assert_eq!((refused.code, refused.field.as_deref()), (Code::OrdererCountRaft, Some("orderers")));

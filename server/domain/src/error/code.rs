@@ -12,6 +12,7 @@ pub enum Code {
     NameEmpty,
     NameTooLong,
     NameMalformed,
+    NameReserved,
     FieldMissing,
     ValueOutOfRange,
     TextTooLong,
