@@ -1,12 +1,20 @@
 //! Hostile bytes at the routes that take archives in: each is refused with the code of its reason, and nothing of it is
-//! left, neither in a list nor in a file.
+//! left, neither in a list nor in a file. And hostile texts on pages: they stay texts.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "portal/bed.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
+#[path = "hostile/corpus.rs"]
+mod corpus;
 #[path = "portal/fixture.rs"]
 mod fixture;
+#[path = "hostile/html.rs"]
+mod html;
+#[path = "hostile/markup.rs"]
+mod markup;
+#[path = "hostile/stored.rs"]
+mod stored;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -3,6 +3,8 @@
 //! not know of it hears "not found", whoever may not do it at all hears "forbidden".
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "matrix/assigned.rs"]
+mod assigned;
 #[path = "matrix/audited.rs"]
 mod audited;
 #[path = "portal/bed.rs"]

@@ -22,8 +22,13 @@ const METADATA_NAMES: [&str; 5] =
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
-/// Amazon's metadata service over IPv6.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// The same over IPv6 (Amazon's two, Google, Oracle).
+const METADATA_V6: [Ipv6Addr; 4] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+];
 
 /// What the portal's configuration says about the addresses of engines.
 #[derive(Clone, Debug, Default)]
@@ -83,10 +88,11 @@ fn denied_v6(address: Ipv6Addr, allow_loopback: bool) -> Option<&'static str> {
     if address.is_multicast() {
         return Some("is multicast");
     }
-    (address == METADATA_V6).then_some("is a metadata service")
+    METADATA_V6.contains(&address).then_some("is a metadata service")
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped, NAT64 (64:ff9b::/96), 6to4 (2002::/16) or compatible.
+/// The IPv4 address that an IPv6 one stands for: mapped, translated (::ffff:0:0:0/96), NAT64 (64:ff9b::/96, and of a site
+/// of its own in 64:ff9b:1::/48), 6to4 (2002::/16) or compatible.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let words = address.segments();
     let octets = address.octets();
@@ -94,7 +100,8 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     if words[..5] == [0; 5] && words[5] == 0xffff {
         return Some(last);
     }
-    if words[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
+    let is_translated = words[..6] == [0, 0, 0, 0, 0xffff, 0];
+    if is_translated || words[..6] == [0x64, 0xff9b, 0, 0, 0, 0] || words[..3] == [0x64, 0xff9b, 1] {
         return Some(last);
     }
     if words[0] == 0x2002 {
@@ -148,39 +155,93 @@ mod tests {
         assert_eq!(denied(ip, false).is_none(), allowed, "{address}");
     }
 
-    #[test]
-    fn addresses_that_are_never_called() {
-        for address in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "127.0.0.1",
-            "127.255.255.254",
-            "169.254.169.254",
-            "169.254.0.1",
-            "224.0.0.1",
-            "239.1.1.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "100.100.100.200",
-            "168.63.129.16",
-            "192.0.0.192",
-            "::",
-            "::1",
-            "fe80::1",
-            "febf::1",
-            "ff02::1",
-            "fd00:ec2::254",
-            "::ffff:127.0.0.1",
-            "::ffff:169.254.169.254",
-            "::ffff:0.0.0.0",
-            "64:ff9b::a9fe:a9fe",
-            "64:ff9b::7f00:1",
-            "2002:a9fe:a9fe::1",
-            "2002:7f00:1::",
-            "::127.0.0.1",
-            "::169.254.169.254",
-        ] {
+    /// What nobody is led to by an address that an admin types, in whatever way it is written.
+    const NEVER: [&str; 62] = [
+        // "This" network, loopback, link-local, multicast, reserved, broadcast.
+        "0.0.0.0",
+        "0.1.2.3",
+        "0.255.255.255",
+        "127.0.0.1",
+        "127.0.0.53",
+        "127.1.2.3",
+        "127.255.255.254",
+        "169.254.0.1",
+        "169.254.255.254",
+        "224.0.0.1",
+        "224.0.0.251",
+        "239.1.1.1",
+        "239.255.255.250",
+        "240.0.0.1",
+        "254.1.2.3",
+        "255.255.255.255",
+        // Metadata of clouds.
+        "169.254.169.254",
+        "169.254.169.253",
+        "169.254.169.123",
+        "169.254.170.2",
+        "169.254.170.23",
+        "169.254.42.42",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
+        "fe80::a9fe:a9fe",
+        // The same kinds over IPv6.
+        "::",
+        "::1",
+        "0:0:0:0:0:0:0:1",
+        "fe80::1",
+        "fe80::ffff:ffff:ffff:ffff",
+        "febf::1",
+        "ff01::1",
+        "ff02::1",
+        "ff02::fb",
+        "ff05::1:3",
+        "ff0e::1",
+        // IPv4 addresses inside of IPv6 ones.
+        "::ffff:127.0.0.1",
+        "::ffff:7f00:1",
+        "::ffff:169.254.169.254",
+        "::ffff:a9fe:a9fe",
+        "::ffff:0.0.0.0",
+        "::ffff:224.0.0.1",
+        "::ffff:100.100.100.200",
+        "::ffff:0:127.0.0.1",
+        "::ffff:0:a9fe:a9fe",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b::6464:64c8",
+        "64:ff9b:1::127.0.0.1",
+        "64:ff9b:1:7::a9fe:a9fe",
+        "2002:7f00:1::",
+        "2002:a9fe:a9fe::1",
+        "2002:e000:1::1",
+        "2002:a83f:8110::1",
+        "::127.0.0.1",
+        "::169.254.169.254",
+        "::224.0.0.1",
+    ];
+
+    #[tokio::test]
+    async fn v1_3_6_addresses_that_are_never_called() {
+        let allowed = Allowed::default();
+        for address in NEVER {
             check(address, false);
+            let failure = resolve(address, 2376, &allowed).await.unwrap_err();
+            assert_eq!(failure.remedy, Remedy::UseOtherAddress, "{address}");
+        }
+        // Spellings that only a resolver reads: it reads them as an address, or not at all.
+        for address in ["127.1", "2130706433", "0x7f.0.0.1", "0x7f000001", "0177.0.0.1", "2852039166", "0"] {
+            assert!(resolve(address, 2376, &allowed).await.is_err(), "{address}");
+        }
+        // No network that is named opens them.
+        let everything = ["0.0.0.0/0", "::/0"].map(|text| text.parse::<Network>().unwrap());
+        let allowed = Allowed { loopback: false, networks: everything.to_vec() };
+        for address in NEVER {
+            assert!(allowed.refusal(address.parse().unwrap()).is_some(), "{address}");
         }
     }
 
@@ -199,7 +260,9 @@ mod tests {
             "fec0::1",
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
+            "64:ff9b:1::a00:1",
             "2002:a00:1::1",
+            "fd00:ec2::1",
         ] {
             check(address, true);
         }

@@ -59,13 +59,21 @@ pub struct Passwords {
     permits: Arc<Semaphore>,
     /// Verified against when the user is unknown, so that the answer takes as long.
     decoy: Arc<str>,
+    /// Passwords that were compared with a hash, for the test that counts them.
+    #[cfg(test)]
+    pub(crate) compared: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Passwords {
     /// Makes the decoy; takes as long as one hash.
     pub fn new() -> Result<Self, Error> {
         let decoy = hash_now("a password that nobody has")?;
-        Ok(Self { permits: Arc::new(Semaphore::new(PARALLEL)), decoy: decoy.into() })
+        Ok(Self {
+            permits: Arc::new(Semaphore::new(PARALLEL)),
+            decoy: decoy.into(),
+            #[cfg(test)]
+            compared: Arc::default(),
+        })
     }
 
     /// Hashes a new password after checking it.
@@ -91,6 +99,8 @@ impl Passwords {
         let password = Zeroizing::new(password);
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
+        #[cfg(test)]
+        self.compared.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let fits = off_thread(turn, move || verify_now(&password, &hash)).await?;
         Ok(fits && known)
     }
@@ -174,6 +184,34 @@ mod tests {
         assert!(verify("correct horse battery", Some(hash.clone())).await.unwrap());
         assert!(!verify("correct horse batterz", Some(hash)).await.unwrap());
         assert!(!verify("a password that nobody has", None).await.unwrap());
+    }
+
+    /// Algorithm, version, parameters, and the lengths of salt and hash: what decides how long a comparison takes.
+    fn cost(hash: &str) -> (Vec<&str>, Vec<usize>) {
+        let parts: Vec<&str> = hash.split('$').collect();
+        let (named, drawn) = parts.split_at(4);
+        (named.to_vec(), drawn.iter().map(|part| part.len()).collect())
+    }
+
+    #[test]
+    fn v6_3_8_the_hash_of_nobody_costs_what_those_of_people_cost() {
+        let passwords = Passwords::new().unwrap();
+        let hash = hash_now("correct horse battery").unwrap();
+        assert_eq!(cost(&passwords.decoy), cost(&hash));
+    }
+
+    #[test]
+    fn v11_4_2_a_hash_costs_what_it_has_to() {
+        let hash = hash_now("correct horse battery").unwrap();
+        let (named, drawn) = cost(&hash);
+        let number = |name: &str| -> u32 {
+            let found = named[3].split(',').find_map(|part| part.strip_prefix(name));
+            found.unwrap().parse().unwrap()
+        };
+        assert_eq!(&named[1..3], ["argon2id", "v=19"]);
+        assert!(number("m=") >= 19_456 && number("t=") >= 2 && number("p=") == 1, "{named:?}");
+        // In base64: 16 bytes of salt, 32 of the hash.
+        assert_eq!(drawn, [22, 43]);
     }
 
     #[tokio::test]

@@ -213,3 +213,6 @@ fn name_taken(error: StoreError) -> Error {
 fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -350,6 +350,21 @@ impl Call {
     }
 }
 
+/// What was sent piece by piece, as one; as much of it as came.
+fn joined(mut sent: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = sent.windows(2).position(|pair| pair == b"\r\n") {
+        let (head, behind) = (&sent[..end], &sent[end + 2..]);
+        let length = std::str::from_utf8(head).ok().and_then(|head| usize::from_str_radix(head, 16).ok());
+        let Some(length) = length.filter(|length| *length > 0) else { break };
+        let (piece, rest) = behind.split_at(length.min(behind.len()));
+        whole.extend_from_slice(piece);
+        // Each piece ends with a line's end of its own.
+        sent = rest.get(2..).unwrap_or_default();
+    }
+    whole
+}
+
 /// What came back. A stream of events is read up to its head only.
 #[derive(Debug)]
 pub struct Answer {
@@ -377,6 +392,9 @@ impl Answer {
         }
         let mut body = Vec::new();
         reader.read_to_end(&mut body).ok()?;
+        if answer.header("transfer-encoding") == Some("chunked") {
+            body = joined(&body);
+        }
         answer.body = String::from_utf8_lossy(&body).into_owned();
         Some(answer)
     }

@@ -159,3 +159,28 @@ async fn a_neighbour_who_guesses_keeps_nobody_out_who_was_in_before() {
     assert_eq!(sign_in("ada", PASSWORD).await, Err(Code::SignInDelayed));
     sign_in("ben", PASSWORD).await.unwrap();
 }
+
+/// A thousand guesses at one password, four in each second, from ever other addresses.
+#[tokio::test]
+async fn v6_3_1_of_a_thousand_guesses_a_few_in_a_minute_are_looked_at() {
+    let (bed, plane) = with_people().await;
+    let (clock, mut looked_at) = (&bed.services.clock, Vec::new());
+    let begin_ms = clock.now_ms();
+    let sign_in = async |address: &str, password: &str| {
+        plane.sign_in(&from(address), "ada", password.to_owned()).await.map(drop).map_err(|error| error.code)
+    };
+    for guess in 0..1_000 {
+        match sign_in(&format!("192.0.2.{}", guess % 250), "a wrong one").await {
+            Err(Code::SignInFailed) => looked_at.push(clock.now_ms() - begin_ms),
+            other => assert_eq!(other, Err(Code::SignInDelayed)),
+        }
+        clock.sleep(250).await;
+    }
+    // Three are free; the wait doubles from a second to a minute, and there it stays.
+    let in_first = looked_at.iter().filter(|at_ms| **at_ms < 60_000).count();
+    assert!((4..=10).contains(&in_first) && looked_at.len() - in_first <= 5, "{looked_at:?}");
+    // Nobody is locked out for good: one wait later the right password counts, from wherever it comes.
+    assert_eq!(sign_in("198.51.100.1", PASSWORD).await, Err(Code::SignInDelayed));
+    clock.sleep(60_000).await;
+    assert_eq!(sign_in("198.51.100.1", PASSWORD).await, Ok(()));
+}

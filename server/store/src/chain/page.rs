@@ -1,6 +1,7 @@
 //! Pages of the list of chains.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::chain::ChainState;
@@ -20,6 +21,8 @@ use crate::{Store, StoreError};
 const COLUMNS: &str =
     "name, spec, state, health, owner, host, created_ms, operation, pool, claimed_ms, claim_key,
     expires_ms, warned_ms, inherited_ms";
+/// The column of a record in which the word of its health stands.
+const HEALTH: &str = "health_state";
 /// The filter value for chains that nobody owns.
 const NOBODY: &str = "none";
 const ORDERS: [Order; 3] = [
@@ -63,12 +66,27 @@ impl TryFrom<Row> for ChainRecord {
     }
 }
 
-/// The conditions of the filters.
-fn filtered(query: &ListQuery) -> Listed {
+/// What of a chain stands in its small row and gives it its place in a list.
+#[derive(Deserialize)]
+struct Fact {
+    name: ChainName,
+    state: ChainState,
+    created_ms: i64,
+}
+
+/// The cursor of a chain in a list of that order.
+fn cursor_of(order: Order, name: &ChainName, state: ChainState, created_ms: i64) -> String {
+    match order.key {
+        "created" => cursor(created_ms, name),
+        "state" => cursor(state.as_str(), name),
+        _ => cursor(name, name),
+    }
+}
+
+/// The conditions of the filters; `health` is the column in which the table has a chain's health.
+fn filtered(query: &ListQuery, health: &str) -> Listed {
     let mut listed = Listed::default();
-    for (key, column) in
-        [("state", "state"), ("health", "health_state"), ("version", "version"), ("host", "host")]
-    {
+    for (key, column) in [("state", "state"), ("health", health), ("version", "version"), ("host", "host")] {
         listed.filter(query, key, column);
     }
     match query.filter("owner") {
@@ -100,11 +118,12 @@ impl Store {
     ) -> Result<ListPage<ChainRecord>, StoreError> {
         let order = order(&ORDERS, query);
         let rows: Vec<Row> = match reach {
-            None => self.read(filtered(query).page(COLUMNS, "chain", order, query, limit)).await?,
+            None if !query.text.trim().is_empty() => return self.chains_named(query, order, limit).await,
+            None => self.read(filtered(query, HEALTH).page(COLUMNS, "chain", order, query, limit)).await?,
             Some(user) => {
                 let mut rows = Vec::new();
                 for names in self.chains_of(user).await?.chunks(AT_ONCE) {
-                    let mut listed = filtered(query);
+                    let mut listed = filtered(query, HEALTH);
                     listed.only("name IN $names", "names", names);
                     rows.extend(self.read::<Row>(listed.page(COLUMNS, "chain", order, query, limit)).await?);
                 }
@@ -115,11 +134,34 @@ impl Store {
             }
         };
         let chains = rows.into_iter().map(ChainRecord::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(ListPage::cut(chains, limit, |chain| match order.key {
-            "created" => cursor(chain.created_ms, &chain.name),
-            "state" => cursor(chain.state.as_str(), &chain.name),
-            _ => cursor(&chain.name, &chain.name),
-        }))
+        Ok(ListPage::cut(chains, limit, |chain| cursor_of(order, &chain.name, chain.state, chain.created_ms)))
+    }
+
+    /// A page of all chains whose names hold the text. No index finds a part of a name, so one row after another is looked
+    /// at: these are the small ones beside the records. Of the records only those of the page are read.
+    async fn chains_named(
+        &self,
+        query: &ListQuery,
+        order: Order,
+        limit: u32,
+    ) -> Result<ListPage<ChainRecord>, StoreError> {
+        let listed = filtered(query, "health");
+        let facts = listed.page("name, state, created_ms", "chain_fact", order, query, limit);
+        let facts: Vec<Fact> = self.read(facts).await?;
+        let page =
+            ListPage::cut(facts, limit, |fact| cursor_of(order, &fact.name, fact.state, fact.created_ms));
+        let names: Vec<&str> = page.rows.iter().map(|fact| fact.name.as_str()).collect();
+        let mut found = HashMap::new();
+        for names in names.chunks(AT_ONCE) {
+            let mut listed = Listed::default();
+            listed.only("name IN $names", "names", names);
+            let records = listed.page(COLUMNS, "chain", ORDERS[0], &ListQuery::default(), limit);
+            found.extend(self.read::<Row>(records).await?.into_iter().map(|row| (row.name.clone(), row)));
+        }
+        // One that was removed in between is missing, and the place of the next page is the same.
+        let rows = page.rows.iter().filter_map(|fact| found.remove(&fact.name));
+        let rows = rows.map(ChainRecord::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(ListPage { rows, next: page.next })
     }
 
     /// The names of the chains that somebody owns or was granted, each once.
