@@ -109,6 +109,7 @@ impl UserRecord {
             "email": self.email.as_ref().map(Email::as_str),
             "quota": self.quota.as_ref().map(encode).transpose()?,
             "created_ms": self.created_ms,
+            "last_sign_in_ms": self.last_sign_in_ms,
             "role_key": Column::Role.key(self),
             "created_key": Column::Created.key(self),
             "seen_key": Column::Seen.key(self),
@@ -156,7 +157,7 @@ impl TryFrom<Row> for UserRecord {
 const CREATE: &str =
     "CREATE type::record('user', $key) SET id_text = $id, name = $name, role = $role, state = $state,
     password_hash = $hash, password_until_ms = $until_ms ?? NONE, password_must_change = $must_change,
-    email = $email ?? NONE, quota = $quota ?? NONE, created_ms = $created_ms,
+    email = $email ?? NONE, quota = $quota ?? NONE, created_ms = $created_ms, last_sign_in_ms = $last_sign_in_ms ?? NONE,
     role_key = $role_key, created_key = $created_key, seen_key = $seen_key";
 const FIRST: &str = "IF count(SELECT id FROM user LIMIT 1) > 0 { THROW 'heddle:not-first' };
     CREATE type::record('counter', 'first-user') SET amount = 1";

@@ -61,6 +61,7 @@ async fn walk(store: &Store, mut query: ListQuery) -> Vec<UserRecord> {
         let page = store.user_page(&query).await.unwrap();
         assert!(page.rows.len() <= ROWS);
         all.extend(page.rows);
+        assert!(all.len() <= usize::try_from(PEOPLE).unwrap(), "without an end: {query:?}");
         match page.next {
             Some(next) => query.after = next,
             None => return all,
