@@ -4,7 +4,6 @@
 #[path = "process/account.rs"]
 mod account;
 #[path = "portal/bed.rs"]
-#[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod bed;
 #[path = "process/keys.rs"]
 mod keys;

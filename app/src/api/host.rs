@@ -1,7 +1,7 @@
 //! Hosts: list, test, add, edit, remove, and their images.
 
 use domain::history::HostChange;
-use domain::host::capacity::HostCapacity;
+use domain::host::capacity;
 use domain::host::cluster::{ClusterSettings, KubeconfigContext};
 use domain::host::pool::HostPoolView;
 use domain::host::{
@@ -44,14 +44,14 @@ pub async fn host_read(id: HostId) -> Result<HostView, ApiError> {
 
 /// A page of the hosts with how full each is.
 #[server(endpoint = "host_capacity_page", input = leptos::server_fn::codec::Json)]
-pub async fn host_capacity_page(query: ListQuery) -> Result<ListPage<HostCapacity>, ApiError> {
+pub async fn host_capacity_page(query: ListQuery) -> Result<ListPage<capacity::HostCapacity>, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_capacity_page(&caller, query).await, &caller).await
 }
 
 /// How full a host is, and what its nodes use.
 #[server(endpoint = "host_capacity", input = leptos::server_fn::codec::Json)]
-pub async fn host_capacity(id: HostId) -> Result<HostCapacity, ApiError> {
+pub async fn host_capacity(id: HostId) -> Result<capacity::HostCapacity, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.host_capacity(&caller, &id).await, &caller).await
 }

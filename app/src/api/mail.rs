@@ -1,6 +1,6 @@
 //! Whether mail is sent, for admins.
 
-use domain::mail::{MailSetting, MailTest};
+use domain::mail::{self, MailSetting};
 use leptos::prelude::*;
 
 use super::ApiError;
@@ -14,7 +14,7 @@ pub async fn mail_read() -> Result<MailSetting, ApiError> {
 
 /// Sends the person a mail, and tells what came of it.
 #[server(endpoint = "mail_test", input = leptos::server_fn::codec::Json)]
-pub async fn mail_test() -> Result<MailTest, ApiError> {
+pub async fn mail_test() -> Result<mail::MailTest, ApiError> {
     let (plane, caller) = super::request::backstage()?;
     super::request::answer(plane.mail_test(&caller).await, &caller).await
 }

@@ -68,9 +68,9 @@ pub fn Host() -> impl IntoView {
     let pulls = images::Pulls::new(id);
     let upload = images::Upload::new(id);
     let approvals = images::Approvals::new(id);
-    let changes = approvals.changes();
+    let approval = approvals.changes();
     let approved = Fetched::new(
-        move || (id.get(), tick.get(), changes()),
+        move || (id.get(), tick.get(), approval()),
         |(id, _, _)| host_image_approvals(HostId::new(id)),
     );
     let page = load(host, move |host, me| {

@@ -18,7 +18,7 @@ use domain::node::NodeKind;
 use domain::permission::Role;
 use store::{ChainRecord, ChannelRecord, HostRecord};
 
-use crate::bed::{Bed, always};
+use crate::bed::{Bed, always, person};
 use crate::reconcile::{health, node, running, state};
 use crate::{caller, plane};
 
@@ -289,7 +289,8 @@ async fn how_full_a_host_is_tells_what_is_known_and_nothing_else() {
     let used = now.used.unwrap();
     assert_eq!((used.running, used.cpu_milli), (running, u64::from(running)));
     assert!(used.memory_mib > 0 && used.memory_mib < memory, "{used:?}");
-    store.pool_give(&name, &UserId::new("uma"), 1, None).await.unwrap();
+    person(store, "uma", Role::User).await;
+    store.pool_give(&name, &UserId::new("uma"), 1, None).await.unwrap().unwrap();
     let page = plane.host_capacity_page(&ann, ListQuery::default()).await.unwrap();
     let [row] = page.rows.as_slice() else { panic!("{page:?}") };
     assert_eq!((row.free, row.owned, row.others, row.used), (0, 1, 0, None));

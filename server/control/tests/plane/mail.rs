@@ -226,7 +226,7 @@ async fn the_end_of_a_chain_is_announced_by_mail_while_it_is_near() {
     assert_eq!(letters.taken().len(), 1, "the invitation");
     let now_ms = bed.services.clock.now_ms();
     let in_hours = |hours: u64| now_ms.saturating_add_unsigned(hours * HOUR_MS);
-    store.pool_give(&demo, &uma.id, now_ms, Some(in_hours(1))).await.unwrap();
+    store.pool_give(&demo, &uma.id, now_ms, Some(in_hours(1))).await.unwrap().unwrap();
     plane.reconcile().await;
     plane.reconcile().await;
     let taken = letters.taken();

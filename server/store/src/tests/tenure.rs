@@ -345,7 +345,7 @@ async fn whoever_is_gone_or_disabled_gets_no_chain_and_no_place() {
         let (uma, eve, open) = (UserId::new("uma"), UserId::new("eve"), free(&store).await);
         assert_eq!(store.user_delete(&person("uma"), &[]).await.unwrap(), Ok(()));
         let disabled = UserRecord { state: UserState::Disabled, ..person("eve") };
-        assert_eq!(store.user_save(&person("eve"), &disabled, true, None).await.unwrap(), Ok(()));
+        assert_eq!(store.user_save(&person("eve"), &disabled, true, None, None).await.unwrap(), Ok(()));
         for user in [&uma, &eve] {
             assert_eq!(store.pool_claim(&wants(user, "one", &open, &[])).await.unwrap(), Claimed::Nobody);
         }
