@@ -311,8 +311,11 @@ impl Store {
         refusal(self.write(Query::new(text, bindings)).await)
     }
 
-    /// The person of a name in lower case.
+    /// The person of a name in lower case. Nobody has an empty one, and to the engine it would be no key at all.
     pub async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, StoreError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
         let query = Query::new("SELECT * OMIT id FROM type::record('user', $key)", json!({ "key": name }));
         self.read_one::<Row>(query).await?.map(UserRecord::try_from).transpose()
     }
