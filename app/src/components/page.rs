@@ -44,7 +44,13 @@ pub fn Titled(#[prop(into)] text: Signal<String>) -> impl IntoView {
     });
     // Its words go to the head as soon as it is made; as a view it is nothing, as in the browser.
     #[cfg(feature = "ssr")]
-    drop(view! { <leptos_meta::Title text=titled(&text.read_untracked())/> });
+    drop(view! { <leptos_meta::Title text=written(&titled(&text.read_untracked()))/> });
+}
+
+/// A title as it is written into a page: leptos_meta puts it there as it is, and one that somebody chose may hold markup.
+#[cfg(feature = "ssr")]
+fn written(title: &str) -> String {
+    title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn titled(text: &str) -> String {

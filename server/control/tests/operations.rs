@@ -73,7 +73,7 @@ impl<S: Scene> Stage<S> {
         let stage = Self { scene, store, templates: made.try_into().ok(), bed: Mutex::new(None) };
         let full = std::env::var_os("HEDDLE_TEST_FULL").is_some();
         // Even and odd seeds differ in shape: the first plays every crash, the others one each.
-        let quick = Options { seeds: 1, samples: 29, write_seeds: 1, ..Options::default() };
+        let quick = Options { seeds: 1, samples: 9, write_seeds: 1, ..Options::default() };
         let options = match S::Operation::plan().step_names().len() {
             _ if full => Options { seeds: 100, write_seeds: 10, ..Options::default() },
             // The demo is made of steps whose writes are tried by themselves, too.

@@ -117,11 +117,11 @@ fn a_full_cluster_takes_no_further_chain_over_http() {
     let full = HostSpec { capacity: 1, ..spec };
     let credentials = HostCredentials::Kubeconfig { text, context };
     scene.host = taken(&scene, &asked(&full, &credentials));
-    scene.ends(&scene.create("first"), "done");
+    scene.ends(&scene.create("key-of-first"), "done");
 
     let mut second = scene.spec();
     second["name"] = json!(format!("{}-second", scene.chain));
-    let asked = json!({ "spec": second, "key": "second" });
+    let asked = json!({ "spec": second, "key": "key-of-second" });
     let (status, code, _) = scene.refused("chain_create", &asked);
     assert_eq!((status, code.as_str()), (409, "host-full"));
     // The sign-in was minutes ago, and a host goes only by a fresh one.
