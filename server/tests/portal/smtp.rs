@@ -42,9 +42,9 @@ impl Peer {
         Self { port, told }
     }
 
-    /// The letters so far, with their heads, as their readers see them.
+    /// The letters so far, with their heads.
     pub fn letters(&self) -> Vec<String> {
-        self.told.lock().unwrap().letters.iter().map(|letter| readable(letter)).collect()
+        self.told.lock().unwrap().letters.clone()
     }
 
     /// Every command so far.
@@ -91,30 +91,6 @@ fn letter(wire: &mut impl BufRead) -> std::io::Result<String> {
         }
         letter.push_str(&line);
     }
-}
-
-/// Undoes the encoding of long lines and of what is not ASCII (quoted-printable, RFC 2045 §6.7).
-fn readable(letter: &str) -> String {
-    if !letter.contains("quoted-printable") {
-        return letter.to_owned();
-    }
-    let joined = letter.replace("=\r\n", "");
-    let mut parts = joined.split('=');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        // An equals sign that begins no byte stands in the head, which is not encoded this way.
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&part.as_bytes()[2..]);
-            }
-            None => {
-                bytes.push(b'=');
-                bytes.extend_from_slice(part.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn say<S: Read + Write>(wire: &mut BufReader<S>, line: &str) -> std::io::Result<()> {
