@@ -65,6 +65,7 @@ pub fn App() -> impl IntoView {
     fetched::Stale::provide();
     fetched::Ended::provide();
     components::page::Arrivals::provide();
+    components::unsaved::hear_back();
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>

@@ -88,7 +88,7 @@ test('an admin fills the pool', async ({ browser }) => {
   await admin.getByLabel('Template', { exact: true }).selectOption('small');
   await admin.getByLabel('How many').fill('1');
   await admin.getByRole('button', { name: 'Fill', exact: true }).click();
-  await expect(admin.getByText(/1 free, 0 owned/)).toBeVisible({ timeout: CHAIN_MS });
+  await expect(admin.getByText(/on this host; 1 free, 0 owned/)).toBeVisible({ timeout: CHAIN_MS });
 });
 
 test('somebody applies by name and has the chain at once', async ({ browser }) => {

@@ -102,7 +102,7 @@ test('a host is filled from a template, and cleaned', async () => {
   await page.getByRole('button', { name: 'Fill', exact: true }).click();
   const rows = page.locator('main ul.plain li').filter({ hasText: 'mine-1' });
   await expect(rows.getByText('Done')).toBeVisible({ timeout: CHAIN_MS });
-  await expect(page.getByText(/1 free, 0 owned/)).toBeVisible();
+  await expect(page.getByText(/on this host; 1 free, 0 owned/)).toBeVisible();
   await page.locator('main tbody').getByRole('link', { name: 'mine-1', exact: true }).click();
   await expect(page.getByText('In the pool, free')).toBeVisible();
   await page.goBack();

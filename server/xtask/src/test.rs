@@ -87,15 +87,15 @@ const STAGES: [Stage; 10] = [
     },
     Stage {
         name: "unit",
-        budget: minutes(23),
+        budget: minutes(21),
         needs: &["engine", "images"],
         uses: &[cluster::STAGE],
         perform: stages::unit,
     },
-    Stage { name: "build", budget: minutes(8), needs: &[], uses: &[], perform: stages::build },
+    Stage { name: "build", budget: minutes(6), needs: &[], uses: &[], perform: stages::build },
     Stage {
         name: "browser",
-        budget: minutes(14),
+        budget: minutes(17),
         needs: &["engine", "images", "build"],
         uses: &[cluster::STAGE],
         perform: stages::browser,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn budgets_fit_a_warm_run() {
         assert!(STAGES.iter().map(|stage| stage.budget).sum::<Duration>() <= minutes(55));
-        assert_eq!(budget_behind("build"), minutes(14));
+        assert_eq!(budget_behind("build"), minutes(17));
         assert_eq!(budget_behind("browser"), Duration::ZERO);
     }
 
