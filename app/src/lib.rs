@@ -45,6 +45,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark"/>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
                 <link rel="stylesheet" href=style/>
+                <script nonce=leptos::nonce::use_nonce()>{components::unsaved::BACK_SCRIPT}</script>
                 <HydrationScripts options/>
                 <MetaTags/>
             </head>
@@ -65,7 +66,6 @@ pub fn App() -> impl IntoView {
     fetched::Stale::provide();
     fetched::Ended::provide();
     components::page::Arrivals::provide();
-    components::unsaved::hear_back();
     view! {
         <Router>
             <Routes fallback=|| pages::missing::NotFound>

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 
 use crate::text::tr;
 
-/// Hears of the way back for every form that comes later. On the window whoever listens first hears first, and the router
-/// takes the form away as soon as it hears: this has to be called before there is one.
-pub fn hear_back() {
-    asking::hear_back();
-}
+/// Stands in the head of every page and tells forms of the way back. On the window whoever listens first hears first, and
+/// the router takes the form away as soon as it hears: so this listens before any module is loaded, and the router hears
+/// nothing of a way that a form refuses.
+pub const BACK_SCRIPT: &str = "addEventListener('popstate',function(event){\
+    if(!dispatchEvent(new Event('heddle-back',{cancelable:true})))event.stopImmediatePropagation()})";
 
 /// Asks whoever leaves the page while the signal says so, for as long as the form is there.
 pub fn guard(dirty: Signal<bool>) {
@@ -36,17 +36,12 @@ fn leads_away(here: &str, there: &str) -> bool {
 mod asking {
     use leptos::prelude::Signal;
 
-    pub(super) fn hear_back() {}
-
     /// On the server nobody leaves.
     pub(super) fn begin(_dirty: Signal<bool>, _question: impl Fn() -> &'static str) {}
 }
 
 #[cfg(feature = "hydrate")]
 mod asking {
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
     use leptos::__reexports::send_wrapper::SendWrapper;
     use leptos::prelude::*;
     use wasm_bindgen::JsCast;
@@ -55,26 +50,9 @@ mod asking {
     use super::leads_away;
 
     type Heard = Closure<dyn FnMut(web_sys::Event)>;
-    /// Tells whether whoever goes back stays after all.
-    type Back = Rc<dyn Fn() -> bool>;
 
-    thread_local! {
-        /// Of every form that is there.
-        static BACKS: RefCell<Vec<Back>> = const { RefCell::new(Vec::new()) };
-    }
-
-    pub(super) fn hear_back() {
-        // For as long as the document is there.
-        drop(window_event_listener_untyped("popstate", |event| {
-            let backs = BACKS.with_borrow(Clone::clone);
-            if backs.iter().any(|stays| stays()) {
-                event.stop_immediate_propagation();
-            }
-        }));
-    }
-
-    /// Listens until the owner is cleaned up. The listeners come before the router's, which hears nothing of what is
-    /// refused here: a click is heard on its way down to the link, and by the router on its way up.
+    /// Listens until the owner is cleaned up. The router hears nothing of what is refused here: a click is heard on its way
+    /// down to the link, and by the router on its way up.
     pub(super) fn begin(dirty: Signal<bool>, question: impl Fn() -> &'static str + Copy + 'static) {
         let is_dirty = move || dirty.try_get_untracked().unwrap_or(false);
         let stays = move || {
@@ -89,24 +67,19 @@ mod asking {
         };
         // The address has changed already when this is heard: who stays goes forward again, which is heard as well.
         let is_returning = StoredValue::new(false);
-        let back: Back = Rc::new(move || {
+        let on_back = move |event: web_sys::Event| {
             if is_returning.try_get_value() == Some(true) {
                 is_returning.try_set_value(false);
-                return true;
+                event.prevent_default();
+            } else if !event.default_prevented() && is_dirty() && stays() {
+                event.prevent_default();
+                is_returning.try_set_value(true);
+                if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+                    // Where there is no way forward the address stays the other page's, and the form is there.
+                    let _ = history.forward();
+                }
             }
-            if !is_dirty() || !stays() {
-                return false;
-            }
-            is_returning.try_set_value(true);
-            if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
-                // Where there is no way forward the address stays the other page's, and the form is there.
-                let _ = history.forward();
-            }
-            true
-        });
-        BACKS.with_borrow_mut(|backs| backs.push(Rc::clone(&back)));
-        let back = SendWrapper::new(back);
-        on_cleanup(move || BACKS.with_borrow_mut(|backs| backs.retain(|other| !Rc::ptr_eq(other, &back))));
+        };
         // The browser asks in words of its own.
         let on_unload = move |event: web_sys::Event| {
             if is_dirty() {
@@ -114,6 +87,7 @@ mod asking {
             }
         };
         listen("click", on_link);
+        listen("heddle-back", on_back);
         listen("beforeunload", on_unload);
     }
 
